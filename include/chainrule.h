@@ -1,0 +1,408 @@
+/* chainrule.h - backpropagation for C.
+ *
+ * You write the mathematics once; Chainrule gives you its value, the local gradient at every node,
+ * gradients of any order by the chain rule, and runs them.
+ *
+ *     cr_graph *g = cr_graph_new(NULL);
+ *     cr_node x = cr_input(g, "x", CR_F64, 0, NULL);      // rank 0: a scalar
+ *     cr_node y = cr_input(g, "y", CR_F64, 0, NULL);
+ *     cr_node w = cr_param(g, "w", CR_F64, 0, NULL);
+ *     cr_node loss = cr_square(cr_sub(cr_mul(w, x), y));
+ *     cr_node dw;
+ *     cr_grad(&dw, loss, 1, &w);                           // appended to the same graph
+ *     ... cr_target_output, cr_compile, cr_run_new, cr_bind, cr_step: see examples/01_worked.c
+ *     cr_graph_free(g);
+ *
+ * Conventions
+ *   - Outputs come first in a parameter list. A function that can fail and has no node to return
+ *     gives a cr_status: CR_OK (0) or the kind of failure.
+ *   - Objects are opaque and come from cr_X_new and go with cr_X_free, which takes NULL.
+ *   - Errors stick. A bad call to a builder gives an error node; a builder that gets one gives one;
+ *     the graph keeps the first error as a sentence (cr_graph_error). Check once, at the end.
+ *     Functions accept NULL objects and answer with CR_EINVAL or an error node.
+ *   - The library never prints, aborts, exits, or changes its host's floating-point mode, locale,
+ *     signals or thread counts.
+ *   - Shapes are row-major, as in NumPy: rank and int64_t sizes, rank at most CR_MAX_RANK. An axis may
+ *     be negative and then counts from the end.
+ *   - One thread at a time per graph, store, run and eval. A program is immutable: any number of
+ *     threads may run it, each with its own run.
+ */
+#ifndef CHAINRULE_H
+#define CHAINRULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CR_API __attribute__((visibility("default")))
+#else
+#define CR_API
+#endif
+
+#define CR_VERSION_MAJOR 0
+#define CR_VERSION_MINOR 1
+#define CR_VERSION_PATCH 0
+
+/* "0.1.0": of the library that runs, which may be newer than this header. */
+CR_API const char *cr_version(void);
+
+/* ---- Status --------------------------------------------------------------------------------- */
+
+/* Every kind of failure: name, number (never reused), sentence. */
+#define CR_STATUS_LIST(X)                                                                                    \
+    X(CR_OK, 0, "no error")                                                                                  \
+    X(CR_ENOMEM, 1, "out of memory")                                                                         \
+    X(CR_EINVAL, 2, "a call that makes no sense: a missing object, a node of another graph, a wrong option") \
+    X(CR_ESHAPE, 3, "shapes that do not fit")                                                                \
+    X(CR_EDTYPE, 4, "a dtype that does not fit")                                                             \
+    X(CR_EAXIS, 5, "an axis outside the rank, or given twice")                                               \
+    X(CR_EINDEX, 6, "an index out of range")                                                                 \
+    X(CR_ENAME, 7, "a name that is unknown, or taken")                                                       \
+    X(CR_ESYNTAX, 8, "a formula that cannot be read")                                                        \
+    X(CR_ELIMIT, 9, "a size, rank or count beyond a limit")                                                  \
+    X(CR_EFILE, 10, "a file that cannot be opened, read or written")                                         \
+    X(CR_EFORMAT, 11, "a file whose content is not what its format says")                                    \
+    X(CR_ENAN, 12, "a value that is not a number, trapped")                                                  \
+    X(CR_EUNBOUND, 13, "an input without data, or a parameter without a value")                              \
+    X(CR_ESTOPPED, 14, "stopped by a callback")                                                              \
+    X(CR_ENODERIV, 15, "a derivative that does not exist")                                                   \
+    X(CR_EFAIL, 16, "a method that did not reach its end")
+
+typedef enum cr_status {
+#define CR_STATUS_ENUM(name, number, sentence) name = number,
+    CR_STATUS_LIST(CR_STATUS_ENUM)
+#undef CR_STATUS_ENUM
+} cr_status;
+
+/* The sentence of a status; never NULL. */
+CR_API const char *cr_status_text(cr_status status);
+
+/* ---- Context: allocator and threads of the host ------------------------------------------------ */
+
+/* Without one (NULL) an object uses malloc and the calling thread alone. A context outlives all that
+ * was made with it. */
+typedef struct cr_context cr_context;
+
+/* size == 0 frees; ptr == NULL allocates; else resizes from old_size. Gives NULL when out of memory.
+ * Memory is aligned for any C object. Called from one thread at a time per object that uses it. */
+typedef void *cr_realloc_fn(void *user, void *ptr, size_t old_size, size_t size);
+
+/* Runs body(arg, i) for every i in 0 .. count-1, on any threads, and returns when all are done. */
+typedef void cr_parallel_fn(void *user, void (*body)(void *arg, size_t i), void *arg, size_t count);
+
+CR_API cr_status cr_context_new(cr_context **out);
+/* With an allocator for all memory of the context and of what is made with it. */
+CR_API cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user);
+CR_API void cr_context_free(cr_context *ctx);
+/* Threads for large work: 1 is the default; 0 asks for one per processor. CR_OK also where the
+ * library was built without a thread pool; cr_context_thread_count tells what is used. */
+CR_API cr_status cr_context_threads(cr_context *ctx, int count);
+CR_API int cr_context_thread_count(const cr_context *ctx);
+/* The host's own parallel-for instead of a pool of ours; count: how many threads it uses. */
+CR_API cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, int count);
+
+/* ---- Text: results and messages of any length ------------------------------------------------- */
+
+typedef struct cr_text cr_text;
+CR_API cr_status cr_text_new(cr_text **out, cr_context *ctx);
+CR_API void cr_text_free(cr_text *text);
+/* The text so far, ended by NUL; "" for NULL. Valid until the text is changed or freed. */
+CR_API const char *cr_text_str(const cr_text *text);
+CR_API size_t cr_text_size(const cr_text *text);
+CR_API void cr_text_clear(cr_text *text);
+
+/* ---- Dtypes and tensors -------------------------------------------------------------------------- */
+
+/* name, number, text, bytes. f16 and bf16 are for storage: arithmetic on them yields f32. */
+#define CR_DTYPE_LIST(X)                                                                                     \
+    X(CR_BOOL, 0, "bool", 1)                                                                                 \
+    X(CR_I32, 1, "i32", 4)                                                                                   \
+    X(CR_I64, 2, "i64", 8)                                                                                   \
+    X(CR_F16, 3, "f16", 2)                                                                                   \
+    X(CR_BF16, 4, "bf16", 2)                                                                                 \
+    X(CR_F32, 5, "f32", 4)                                                                                   \
+    X(CR_F64, 6, "f64", 8)
+
+typedef enum cr_dtype {
+#define CR_DTYPE_ENUM(name, number, text, bytes) name = number,
+    CR_DTYPE_LIST(CR_DTYPE_ENUM)
+#undef CR_DTYPE_ENUM
+} cr_dtype;
+
+CR_API const char *cr_dtype_name(cr_dtype dtype);
+CR_API size_t cr_dtype_size(cr_dtype dtype);
+
+#define CR_MAX_RANK 16
+
+/* Numbers in memory, borrowed: DLPack's DLTensor, field for field. */
+typedef struct cr_tensor {
+    void *data;
+    struct {
+        int32_t type; /* 1: host memory */
+        int32_t id;
+    } device;
+    int32_t ndim;
+    struct {
+        uint8_t code; /* 0 int, 2 float, 4 bfloat, 6 bool */
+        uint8_t bits;
+        uint16_t lanes; /* 1 */
+    } dtype;
+    int64_t *shape;
+    int64_t *strides; /* in elements; NULL: row-major without gaps */
+    uint64_t byte_offset;
+} cr_tensor;
+
+/* Numbers in memory, owned: what a file reader gives. Row-major without gaps. */
+typedef struct cr_array cr_array;
+CR_API cr_status cr_array_new(cr_array **out, cr_context *ctx, cr_dtype dtype, int rank, const int64_t dims[]);
+CR_API void cr_array_free(cr_array *array);
+CR_API cr_dtype cr_array_dtype(const cr_array *array);
+CR_API int cr_array_rank(const cr_array *array);
+CR_API const int64_t *cr_array_dims(const cr_array *array);
+CR_API int64_t cr_array_count(const cr_array *array);
+CR_API void *cr_array_data(cr_array *array);
+CR_API size_t cr_array_bytes(const cr_array *array);
+
+/* ---- Graph and nodes ------------------------------------------------------------------------------- */
+
+typedef struct cr_graph cr_graph;
+
+/* A value of a graph. A plain value: copy it, never free it; it dies with its graph. Do not look
+ * inside: the fields may change. */
+typedef struct cr_node {
+    cr_graph *graph;
+    uint32_t id;
+    uint32_t epoch;
+} cr_node;
+
+CR_API cr_graph *cr_graph_new(cr_context *ctx); /* NULL when out of memory */
+CR_API void cr_graph_free(cr_graph *g);
+/* The first error, with op, shapes and position, or NULL. */
+CR_API const char *cr_graph_error(const cr_graph *g);
+CR_API cr_status cr_graph_status(const cr_graph *g);
+/* Forgets the error, so that building may go on (a prompt that lives on after a typing mistake). */
+CR_API void cr_graph_clear_error(cr_graph *g);
+/* The float dtype that integers take when they meet a fraction: CR_F64 unless set (CR_F32). */
+CR_API cr_status cr_graph_default_float(cr_graph *g, cr_dtype dtype);
+CR_API size_t cr_graph_count(const cr_graph *g); /* nodes, the error node included */
+CR_API size_t cr_graph_bytes(const cr_graph *g); /* memory held */
+/* The present end of the graph, and dropping all nodes built since: their handles become error nodes. */
+CR_API size_t cr_graph_mark(const cr_graph *g);
+CR_API cr_status cr_graph_cut(cr_graph *g, size_t mark);
+/* The position in the user's source that nodes built from now on are noted with; file may be NULL. */
+CR_API void cr_graph_at(cr_graph *g, const char *file, int line, int column);
+/* Names given from now on stand inside this scope: "h" makes "h.W". */
+CR_API cr_status cr_scope_enter(cr_graph *g, const char *name);
+CR_API cr_status cr_scope_leave(cr_graph *g);
+
+/* Leaves. Names are unique among inputs and parameters. */
+CR_API cr_node cr_input(cr_graph *g, const char *name, cr_dtype dtype, int rank, const int64_t dims[]);
+CR_API cr_node cr_param(cr_graph *g, const char *name, cr_dtype dtype, int rank, const int64_t dims[]);
+/* The value a parameter starts with (cr_store_init computes it): same shape, or one that broadcasts. */
+CR_API cr_status cr_param_init(cr_node param, cr_node value);
+/* A literal: weak, it takes the float dtype of what it meets. */
+CR_API cr_node cr_number(cr_graph *g, double value);
+CR_API cr_node cr_const(cr_graph *g, cr_dtype dtype, int rank, const int64_t dims[], const void *data);
+/* An identity that never merges with another: what one differentiates by besides leaves. */
+CR_API cr_node cr_variable(cr_node x);
+
+/* Names a node (a note beside it; a node may have several) and gives it back. */
+CR_API cr_node cr_named(cr_node x, const char *name);
+/* The node of that name: an error node, without an error in the graph, when there is none. */
+CR_API cr_node cr_find(cr_graph *g, const char *name);
+
+/* What a node is. Of an error node: false, rank 0, "error", CR_F64. */
+CR_API bool cr_ok(cr_node x);
+CR_API int cr_rank(cr_node x);
+CR_API const int64_t *cr_dims(cr_node x); /* until the next node is built */
+CR_API int64_t cr_count(cr_node x);
+CR_API cr_dtype cr_dtype_of(cr_node x);
+CR_API const char *cr_name(cr_node x); /* its first name, or NULL */
+CR_API const char *cr_op_of(cr_node x);
+CR_API int cr_operand_count(cr_node x);
+CR_API cr_node cr_operand(cr_node x, int i);
+CR_API bool cr_same(cr_node a, cr_node b);
+/* Where it was built: file may be NULL, line 0 when unknown. */
+CR_API void cr_position(cr_node x, const char **file, int *line, int *column);
+
+/* ---- Ops -------------------------------------------------------------------------------------------- */
+
+/* One builder for each row of the op table (docs/ops.md is its manual): made from src/ops/ops.def. */
+#include "chainrule_ops.h"
+
+/* Any op by its name, for bindings: operands in order, attributes by name as in a formula. */
+typedef struct cr_attr {
+    const char *name;
+    int count;             /* of values; a single value: 1 */
+    const double *numbers; /* integers, sizes, true (1) and false (0), fractions */
+    const char *text;      /* a dtype name or a word, else NULL */
+} cr_attr;
+CR_API cr_node cr_op(cr_graph *g, const char *name, int n, const cr_node operands[], int n_attrs,
+                     const cr_attr attrs[]);
+
+/* The op table, to list: name of row i, or NULL past the end; what it says; its form, as in a formula. */
+CR_API const char *cr_op_name(int i);
+CR_API const char *cr_op_help(int i);      /* one sentence */
+CR_API const char *cr_op_signature(int i); /* "sum(x, axis=all, keep=false)" */
+CR_API const char *cr_op_kind(int i);      /* "smooth", "piecewise", "zero derivative", "composite" ... */
+/* The whole table as a manual in Markdown. */
+CR_API cr_status cr_op_manual(cr_text *out);
+
+/* ---- Derivatives: nodes appended to the same graph ------------------------------------------------ */
+
+/* out[i] = d loss / d wrt[i], in reverse mode. loss is one number (rank 0, or one element), of a float dtype;
+ * wrt are inputs, parameters or variables. Not reached from the loss: zeros of the right shape.
+ * Again on the result for higher orders. On failure all out are error nodes. */
+CR_API cr_status cr_grad(cr_node out[], cr_node loss, int n, const cr_node wrt[]);
+/* out[i] = sum over j of cotangents[j] . d ys[j] / d wrt[i]. */
+CR_API cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n,
+                        const cr_node wrt[]);
+/* out[j] = sum over i of d ys[j] / d wrt[i] . tangents[i], in forward mode. */
+CR_API cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node wrt[],
+                        const cr_node tangents[]);
+
+/* ---- Formulas and model files ------------------------------------------------------------------------ */
+
+/* One expression over the nodes already named in g: cr_formula(g, "(w*x - y)^2"). */
+CR_API cr_node cr_formula(cr_graph *g, const char *text);
+
+/* A model: formula text, read but not yet built, since named sizes may still be open. */
+typedef struct cr_model cr_model;
+/* name: what messages call the text ("mlp.cr"), or NULL. A mistake gives CR_ESYNTAX and, in why (which
+ * may be NULL), a sentence with line, column, a caret and what was expected. */
+CR_API cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char *name, cr_context *ctx,
+                              cr_text *why);
+CR_API cr_status cr_model_load(cr_model **out, const char *path, cr_context *ctx, cr_text *why);
+CR_API void cr_model_free(cr_model *m);
+/* Names that are used but not declared, in order of first use; NULL past the end. */
+CR_API const char *cr_model_free_name(const cr_model *m, int i);
+/* Gives such a name, or an input with open sizes, a dtype and shape; unless given it is an f64 scalar input. */
+CR_API cr_status cr_model_declare(cr_model *m, const char *name, bool param, cr_dtype dtype, int rank,
+                                  const int64_t dims[]);
+/* Binds a named size. Sizes that a cr_model_declare of a declared input shows are bound by it. */
+CR_API cr_status cr_model_size(cr_model *m, const char *name, int64_t size);
+/* Builds the model in g; its names become names of nodes there. The last expression, or the last
+ * bound name, is *result (may be NULL). */
+CR_API cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why);
+
+/* The formula of a node, down to named nodes and leaves: "(w*x - y)^2". cr_print_latex: the same as LaTeX. */
+CR_API cr_status cr_print(cr_text *out, cr_node x);
+CR_API cr_status cr_print_latex(cr_text *out, cr_node x);
+/* The node, built again in simpler form (1*x, x+0, constants folded ...). */
+CR_API cr_node cr_simplify(cr_node x);
+
+/* ---- Compile and run ---------------------------------------------------------------------------------- */
+
+typedef struct cr_target cr_target;
+CR_API cr_target *cr_target_new(cr_graph *g);
+CR_API void cr_target_free(cr_target *t);
+/* A value to compute, under a name that is bound later. */
+CR_API cr_status cr_target_output(cr_target *t, const char *name, cr_node value);
+/* After all else of a step, param takes value. */
+CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
+
+/* Options by name; an unknown name or value is CR_EINVAL.
+ *   "device"     "cpu" (default), "reference" (the oracle: double precision, node by node, slow)
+ *   "trap_nan"   "0", "1": a step fails at the first node that makes a nan of operands that have none
+ *   "fuse"       "1", "0": one pass for a chain of elementwise ops */
+typedef struct cr_options cr_options;
+CR_API cr_options *cr_options_new(cr_context *ctx);
+CR_API void cr_options_free(cr_options *o);
+CR_API cr_status cr_options_set(cr_options *o, const char *name, const char *value);
+
+typedef struct cr_program cr_program;
+/* Copies what the target needs, plans it, and gives a program that outlives graph and target. On
+ * failure the graph keeps the sentence. options may be NULL. */
+CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options);
+CR_API void cr_program_free(cr_program *p); /* not before the runs of it */
+CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */
+CR_API size_t cr_program_steps(const cr_program *p);     /* kernels launched by one cr_step */
+/* The plan as text: every step, its op, shapes and bytes. */
+CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
+
+typedef struct cr_store cr_store;
+/* Named tensors: parameters and optimiser state, shared by programs. One writer at a time. */
+CR_API cr_status cr_store_new(cr_store **out, cr_context *ctx);
+CR_API void cr_store_free(cr_store *s); /* not before the runs on it */
+/* Copies bytes in; an existing name must keep dtype and size. The shape is the parameter's. */
+CR_API cr_status cr_store_set(cr_store *s, const char *name, cr_dtype dtype, const void *data, size_t bytes);
+CR_API cr_status cr_store_get(const cr_store *s, const char *name, cr_dtype dtype, void *data, size_t bytes);
+/* The tensor itself: NULL when there is none. Name of the i-th, or NULL past the end. */
+CR_API void *cr_store_data(cr_store *s, const char *name, cr_dtype *dtype, size_t *bytes);
+CR_API const char *cr_store_name(const cr_store *s, int i);
+CR_API const char *cr_store_error(const cr_store *s);
+/* Every parameter of g that has a cr_param_init and is not yet in the store is computed, from the seed. */
+CR_API cr_status cr_store_init(cr_store *s, cr_graph *g, int64_t seed);
+
+typedef struct cr_run cr_run;
+/* A run of a program. workspace: at least cr_program_workspace bytes aligned to 64, borrowed; or NULL, 0: ours.
+ * Parameters that the store lacks are CR_EUNBOUND at the first step. */
+CR_API cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *workspace, size_t bytes);
+CR_API void cr_run_free(cr_run *r);
+/* Binds an input or output to memory, borrowed until bound anew: name, dtype and size are checked here,
+ * once. An output left unbound (or bound to NULL) is not copied out. Errors stick until the next cr_bind that succeeds. */
+CR_API cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes);
+CR_API cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view);
+/* The seed that random draws derive their keys from (0 unless set), and the number of the next step (0 at first,
+ * counted up by each step that succeeds). */
+CR_API cr_status cr_run_seed(cr_run *r, int64_t seed);
+CR_API cr_status cr_run_set_step(cr_run *r, int64_t step);
+/* Forward, backward, updates: all of the target, once. On failure (index out of range, trapped nan)
+ * no parameter has changed. Allocates nothing. */
+CR_API cr_status cr_step(cr_run *r);
+CR_API const char *cr_run_error(const cr_run *r); /* the sentence, or NULL */
+
+/* ---- Values while the graph grows ---------------------------------------------------------------------- */
+
+typedef struct cr_eval cr_eval;
+/* Answers values of nodes as they are built, so that loops of the caller may depend on them. Each value is
+ * computed once and kept; cr_graph_cut drops those of the nodes cut. */
+CR_API cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store);
+CR_API void cr_eval_free(cr_eval *e);
+/* Copies the data of an input or parameter in and forgets values computed from what it was. */
+CR_API cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes);
+CR_API cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data, size_t bytes);
+CR_API double cr_eval_number(cr_eval *e, cr_node x); /* of one element; nan on failure */
+CR_API const char *cr_eval_error(const cr_eval *e);
+
+/* ---- Explain: how each gradient came about ---------------------------------------------------------------- */
+
+/* The three steps for result (one number) and its gradients by wrt: every node's value, local gradients as formula
+ * and number, cotangent as the product the chain rule makes; the gradients; one step of descent at this rate.
+ *   format  "text", "json" (docs/explain.schema.json), "dot", "svg", "latex"
+ *   full    all numbers of a tensor; else shape and summary */
+CR_API cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node result, int n,
+                            const cr_node wrt[], double rate, bool full);
+
+/* Gradients against extrapolated differences and against the other mode, op by op and as a whole; the report in out
+ * names what is wrong. CR_EFAIL if anything is: |difference| > atol + rtol * |value|. */
+CR_API cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
+                          double atol);
+
+/* ---- Files: why takes the sentence when one cannot be read (may be NULL) ------------------------------------ */
+
+CR_API cr_status cr_npy_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why);
+CR_API cr_status cr_npy_save(const char *path, const cr_array *a, cr_text *why); /* whole or not at all */
+
+/* Columns of numbers with names. A first row that is not all numbers is a header; without one: "c1", "c2" ... */
+typedef struct cr_table cr_table;
+CR_API cr_status cr_csv_load(cr_table **out, const char *path, cr_context *ctx, cr_text *why);
+CR_API void cr_table_free(cr_table *t);
+CR_API int64_t cr_table_rows(const cr_table *t);
+CR_API int cr_table_columns(const cr_table *t);
+CR_API const char *cr_table_name(const cr_table *t, int column); /* NULL past the end */
+CR_API const double *cr_table_column(const cr_table *t, int column);
+CR_API int cr_table_find(const cr_table *t, const char *name); /* -1: none */
+
+/* Writes a file whole or not at all: into a neighbour, flushed, then renamed. */
+CR_API cr_status cr_file_write(const char *path, const void *data, size_t size, cr_context *ctx, cr_text *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

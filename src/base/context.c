@@ -1,0 +1,83 @@
+/* The host's context: allocator, and threads from the pthreadpool library or from the host itself. */
+#include "base/context.h"
+
+#ifdef CR_WITH_PTHREADPOOL
+#include <pthreadpool.h>
+#endif
+
+struct cr_context {
+    struct mem mem;
+    cr_parallel_fn *parallel;
+    void *parallel_user;
+    int threads;
+#ifdef CR_WITH_PTHREADPOOL
+    pthreadpool_t pool;
+#endif
+};
+
+struct mem context_mem(const cr_context *ctx) { return ctx ? ctx->mem : (struct mem){NULL, NULL}; }
+
+cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user) {
+    if (!out) return CR_EINVAL;
+    struct mem m = {fn, user};
+    *out = mem_zero(&m, sizeof **out);
+    if (!*out) return CR_ENOMEM;
+    (*out)->mem = m;
+    (*out)->threads = 1;
+    return CR_OK;
+}
+
+cr_status cr_context_new(cr_context **out) { return cr_context_new_with(out, NULL, NULL); }
+
+static void drop_pool(cr_context *ctx) {
+#ifdef CR_WITH_PTHREADPOOL
+    if (ctx->pool) pthreadpool_destroy(ctx->pool);
+    ctx->pool = NULL;
+#endif
+    ctx->parallel = NULL;
+    ctx->threads = 1;
+}
+
+void cr_context_free(cr_context *ctx) {
+    if (!ctx) return;
+    struct mem m = ctx->mem;
+    drop_pool(ctx);
+    mem_free(&m, ctx, sizeof *ctx);
+}
+
+cr_status cr_context_threads(cr_context *ctx, int count) {
+    if (!ctx || count < 0 || count > 1024) return CR_EINVAL;
+    drop_pool(ctx);
+#ifdef CR_WITH_PTHREADPOOL
+    if (count == 1) return CR_OK;
+    ctx->pool = pthreadpool_create((size_t)count);
+    if (!ctx->pool) return CR_ENOMEM;
+    ctx->threads = (int)pthreadpool_get_threads_count(ctx->pool);
+#endif
+    return CR_OK;
+}
+
+int cr_context_thread_count(const cr_context *ctx) { return ctx ? ctx->threads : 1; }
+
+cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, int count) {
+    if (!ctx || (fn && count < 1)) return CR_EINVAL;
+    drop_pool(ctx);
+    ctx->parallel = fn;
+    ctx->parallel_user = user;
+    if (fn) ctx->threads = count;
+    return CR_OK;
+}
+
+void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *arg, size_t count) {
+    if (ctx && ctx->parallel && count > 1) {
+        ctx->parallel(ctx->parallel_user, body, arg, count);
+        return;
+    }
+#ifdef CR_WITH_PTHREADPOOL
+    if (ctx && ctx->pool && count > 1) {
+        pthreadpool_parallelize_1d(ctx->pool, body, arg, count, 0); /* 0: denormals stay as the host has them */
+        return;
+    }
+#endif
+    for (size_t i = 0; i < count; i++) body(arg, i);
+}

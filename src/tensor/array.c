@@ -1,0 +1,46 @@
+/* cr_array: numbers in memory, owned. */
+#include "base/context.h"
+#include "tensor/shape.h"
+#include "tensor/dtype.h"
+
+#include <string.h>
+
+struct cr_array {
+    struct mem mem;
+    cr_dtype dtype;
+    struct shape shape;
+    int64_t count;
+    void *data;
+};
+
+cr_status cr_array_new(cr_array **out, cr_context *ctx, cr_dtype dtype, int rank, const int64_t dims[]) {
+    if (!out) return CR_EINVAL;
+    *out = NULL;
+    if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims)) return CR_EINVAL;
+    if (rank > CR_MAX_RANK) return CR_ELIMIT;
+    int64_t count = shape_count(rank, dims);
+    if (count < 0) return CR_ELIMIT;
+    struct mem m = context_mem(ctx);
+    cr_array *a = mem_zero(&m, sizeof *a);
+    if (!a) return CR_ENOMEM;
+    *a = (struct cr_array){m, dtype, shape_of(rank, dims), count, NULL};
+    a->data = mem_alloc_aligned(&m, cr_array_bytes(a));
+    if (!a->data) return cr_array_free(a), CR_ENOMEM;
+    memset(a->data, 0, cr_array_bytes(a));
+    *out = a;
+    return CR_OK;
+}
+
+void cr_array_free(cr_array *a) {
+    if (!a) return;
+    struct mem m = a->mem;
+    mem_free_aligned(&m, a->data, cr_array_bytes(a));
+    mem_free(&m, a, sizeof *a);
+}
+
+cr_dtype cr_array_dtype(const cr_array *a) { return a ? a->dtype : CR_F64; }
+int cr_array_rank(const cr_array *a) { return a ? a->shape.rank : 0; }
+const int64_t *cr_array_dims(const cr_array *a) { return a ? a->shape.dim : NULL; }
+int64_t cr_array_count(const cr_array *a) { return a ? a->count : 0; }
+void *cr_array_data(cr_array *a) { return a ? a->data : NULL; }
+size_t cr_array_bytes(const cr_array *a) { return a ? (size_t)a->count * cr_dtype_size(a->dtype) : 0; }
