@@ -79,7 +79,10 @@ static double read_back(const char *s) { return strtod(s, NULL); }
 void text_number(struct cr_text *t, double value) {
     char s[64];
     int digits = 15; /* a double holds 15 decimal digits for sure, and needs at most 17 */
-    if (isnan(value) || isinf(value)) return text_rounded(t, value, 1);
+    if (isnan(value) || isinf(value)) {
+        text_rounded(t, value, 1);
+        return;
+    }
     do snprintf(s, sizeof s, "%.*g", digits, value);
     while (digits++ < 17 && read_back(s) != value);
     plain_point(s);
@@ -89,7 +92,10 @@ void text_number(struct cr_text *t, double value) {
 void text_number_f32(struct cr_text *t, float value) {
     char s[64];
     int digits = 6; /* a float: 6 for sure, at most 9 */
-    if (isnan(value) || isinf(value)) return text_rounded(t, (double)value, 1);
+    if (isnan(value) || isinf(value)) {
+        text_rounded(t, (double)value, 1);
+        return;
+    }
     do snprintf(s, sizeof s, "%.*g", digits, (double)value);
     while (digits++ < 9 && (float)read_back(s) != value);
     plain_point(s);

@@ -1,0 +1,36 @@
+/* Sweeps over the graph: cotangents backwards, tangents forwards. */
+#ifndef GRAD_GRAD_H
+#define GRAD_GRAD_H
+
+#include "grad/rules.h"
+
+/* The cotangent of a node during the backward pass. Where the mask does not hold it is exactly 0, whatever the value
+ * says there: so a local gradient of inf behind a `where` that did not choose it counts for nothing. */
+struct cotangent {
+    uint32_t value; /* 0: none */
+    uint32_t mask;  /* 0: holds everywhere */
+    bool clean;     /* the value itself is 0 where the mask does not hold */
+};
+
+/* A backward pass. After sweep_backward, bar[id] is the cotangent of each node on a path from wrt to ys. */
+struct sweep {
+    cr_graph *g;
+    uint32_t first, size; /* ids below first or from size on take no part */
+    struct cotangent *bar;
+    uint8_t *needed; /* on a path from some wrt */
+};
+
+/* Appends the backward pass. CR_OK, or the graph's error. sweep_free after either. */
+cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]);
+void sweep_free(struct sweep *s);
+/* The cotangent of x as a plain node; an error node, without an error in the graph, where there is none. */
+cr_node sweep_cotangent(const struct sweep *s, cr_node x);
+/* What node y hands to its operand k, as a plain node; an error node where that is nothing. */
+cr_node sweep_contribution(const struct sweep *s, cr_node y, int k);
+
+/* 1 at ids on a path from wrt, up to the greatest id of ys: what both modes visit. */
+uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const cr_node wrt[]);
+/* Are these good nodes, and the wrt inputs, parameters or variables of a float dtype? */
+bool sweep_wrt_good(const char *what, int n, const cr_node wrt[]);
+
+#endif

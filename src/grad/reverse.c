@@ -1,0 +1,279 @@
+/* Reverse mode: cotangents from the result back, by the chain rule. */
+#include "grad/grad.h"
+
+#include <string.h>
+
+#include "tensor/dtype.h"
+
+static cr_node node_of(const struct sweep *s, uint32_t id) { return graph_handle(s->g, id); }
+
+static cr_node zero(cr_graph *g) { return cr_number(g, 0); }
+
+/* ---- Masked values ---- */
+
+static cr_node resolve(const struct sweep *s, struct cotangent c) {
+    if (!c.mask || c.clean || !c.value) return node_of(s, c.value);
+    return cr_where(node_of(s, c.mask), node_of(s, c.value), zero(s->g));
+}
+
+static bool is_zero(cr_node x) {
+    double v;
+    if (graph_get(x) && graph_get(x)->op == OP_expand) x = cr_operand(x, 0);
+    return ops_literal(x, &v) && v == 0;
+}
+
+/* where(m, v, 0) is v under the mask m. */
+static struct cotangent unpack(cr_node x) {
+    const struct node *n = graph_get(x);
+    if (n && n->op == OP_where && is_zero(cr_operand(x, 2)))
+        return (struct cotangent){cr_operand(x, 1).id, cr_operand(x, 0).id, false};
+    return (struct cotangent){x.id, 0, true};
+}
+
+static uint32_t both(const struct sweep *s, uint32_t m, uint32_t with) {
+    if (!m || !with || m == with) return m ? m : with;
+    return cr_and(node_of(s, m), node_of(s, with)).id;
+}
+
+/* Cotangents are added, never stored: a node used twice gets both. */
+static struct cotangent add(const struct sweep *s, struct cotangent a, struct cotangent b) {
+    if (!a.value || !b.value) return a.value ? a : b;
+    if (a.mask == b.mask)
+        return (struct cotangent){cr_add(node_of(s, a.value), node_of(s, b.value)).id, a.mask, a.clean && b.clean};
+    uint32_t value = cr_add(resolve(s, a), resolve(s, b)).id;
+    if (!a.mask || !b.mask) return (struct cotangent){value, 0, true};
+    return (struct cotangent){value, cr_or(node_of(s, a.mask), node_of(s, b.mask)).id, true};
+}
+
+/* ---- One operand of one node ---- */
+
+static struct cotangent times_local(const struct sweep *s, struct cotangent c, cr_node local) {
+    double d;
+    if (ops_literal(local, &d) && (d == 1 || d == 0))
+        return d == 1 ? c : (struct cotangent){0, 0, true};
+    if (ops_literal(local, &d) && d == -1) return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
+    struct cotangent l = unpack(local);
+    uint32_t mask = both(s, c.mask, l.mask);
+    cr_node value = cr_mul(node_of(s, c.value), node_of(s, l.value));
+    return (struct cotangent){value.id, mask, !mask};
+}
+
+/* Does the VJP of this op move numbers about, or add them, so that it can move a mask likewise? */
+static bool moves(int op) {
+    return op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather || op == OP_scatter_add ||
+           op == OP_cumsum;
+}
+
+static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
+
+/* The mask goes the way of the value: it holds where something that held arrived. */
+static uint32_t move_mask(const struct sweep *s, const struct rule_in *in, uint32_t mask, int op) {
+    cr_node x = cr_operand(in->y, in->k);
+    if (!mask || is_leaf(x)) return 0; /* a leaf multiplies nothing further */
+    if (op == OP_cast) return mask;
+    if (!moves(op)) return 0;
+    struct rule_in again = *in;
+    again.g = node_of(s, mask);
+    cr_node m = rule_vjp(&again);
+    return (cr_dtype_of(m) == CR_BOOL ? m : cr_ne(m, zero(s->g))).id;
+}
+
+static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, struct cotangent c, int op) {
+    in->g = resolve(s, c);
+    cr_node value = rule_vjp(in);
+    if (!cr_ok(value)) return (struct cotangent){0, 0, true};
+    if (!c.mask) return unpack(value);
+    return (struct cotangent){value.id, move_mask(s, in, c.mask, op), true};
+}
+
+static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) {
+    struct rule_in in = {.y = node_of(s, id), .k = k};
+    struct cotangent c = s->bar[id - s->first], nothing = {0, 0, true};
+    int op = graph_at(s->g, id)->op;
+    switch (rule_kind(op, k)) {
+    case RULE_NONE:
+    case RULE_ZERO: return nothing;
+    case RULE_LOCAL: return times_local(s, c, rule_local(&in));
+    case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false};
+    case RULE_LINEAR:
+    case RULE_WRITTEN: return through_rule(s, &in, c, op);
+    }
+    return nothing;
+}
+
+/* ---- The sweep ---- */
+
+static bool takes_part(const struct sweep *s, uint32_t id) { return id >= s->first && id < s->size && s->needed[id - s->first]; }
+
+static void visit(struct sweep *s, uint32_t id) {
+    const struct node n = *graph_at(s->g, id);
+    if (n.op == OP_part) { /* a result hands its cotangent to the op that has it; only floats have one: the first */
+        uint32_t op = n.arg[0];
+        s->bar[op - s->first] = add(s, s->bar[op - s->first], s->bar[id - s->first]);
+        return;
+    }
+    for (uint32_t k = 0; k < n.n; k++) {
+        uint32_t x = graph_args(s->g, &n)[k];
+        if (!takes_part(s, x)) continue;
+        struct cotangent c = contribution(s, id, (int)k);
+        if (c.value) s->bar[x - s->first] = add(s, s->bar[x - s->first], c);
+    }
+}
+
+static bool carries(const cr_graph *g, const struct node *n, int k) {
+    enum rule_kind kind = n->op == OP_part ? RULE_LINEAR : rule_kind(n->op, k);
+    return kind != RULE_ZERO && kind != RULE_NONE && dtype_is_float((cr_dtype)n->dtype) &&
+           dtype_is_float((cr_dtype)graph_at(g, graph_args(g, n)[k])->dtype);
+}
+
+uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const cr_node wrt[]) {
+    *first = size;
+    for (int i = 0; i < n; i++)
+        if (wrt[i].id < *first) *first = wrt[i].id;
+    uint8_t *needed = mem_zero(&g->mem, size - *first + 1);
+    if (!needed) return NULL;
+    for (int i = 0; i < n; i++)
+        if (wrt[i].id < size) needed[wrt[i].id - *first] = 1;
+    for (uint32_t id = *first; id < size; id++) {
+        const struct node *node = graph_at(g, id);
+        const uint32_t *args = graph_args(g, node);
+        for (uint32_t k = 0; k < node->n && !needed[id - *first]; k++)
+            if (args[k] >= *first && needed[args[k] - *first] && carries(g, node, (int)k)) needed[id - *first] = 1;
+    }
+    return needed;
+}
+
+bool sweep_wrt_good(const char *what, int n, const cr_node wrt[]) {
+    if (!ops_good(what, n, wrt)) return false;
+    for (int i = 0; i < n; i++) {
+        const struct node *node = graph_get(wrt[i]);
+        if (node->op != OP_input && node->op != OP_param && node->op != OP_variable) {
+            graph_fail(wrt[i].graph, CR_ENODERIV, what,
+                       "one differentiates by inputs, parameters and variable(x), not by the result of %s", op_name(node->op));
+            return false;
+        }
+        if (!dtype_is_float((cr_dtype)node->dtype)) {
+            const char *name = cr_name(wrt[i]);
+            graph_fail(wrt[i].graph, CR_ENODERIV, what, "%s is %s: only fractions have derivatives; cast it first",
+                       name ? name : "the variable", cr_dtype_name((cr_dtype)node->dtype));
+            return false;
+        }
+    }
+    return true;
+}
+
+void sweep_free(struct sweep *s) {
+    if (!s->g) return;
+    size_t n = s->size - s->first + 1;
+    mem_free(&s->g->mem, s->bar, n * sizeof *s->bar);
+    mem_free(&s->g->mem, s->needed, n);
+    *s = (struct sweep){0};
+}
+
+static bool prepare(struct sweep *s, int n_ys, const cr_node ys[], int n, const cr_node wrt[]) {
+    for (int i = 0; i < n_ys; i++)
+        if (ys[i].id >= s->size) s->size = ys[i].id + 1;
+    s->needed = sweep_needed(s->g, s->size, &s->first, n, wrt);
+    if (!s->needed) return false;
+    s->bar = mem_zero(&s->g->mem, mem_mul(s->size - s->first + 1, sizeof *s->bar));
+    return s->bar != NULL;
+}
+
+cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+    cr_graph *g = wrt[0].graph;
+    *s = (struct sweep){.g = g};
+    if (!prepare(s, n_ys, ys, n, wrt)) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
+    for (int i = 0; i < n_ys; i++) {
+        if (!takes_part(s, ys[i].id)) continue;
+        struct cotangent *bar = &s->bar[ys[i].id - s->first];
+        *bar = add(s, *bar, unpack(cotangents[i]));
+    }
+    for (uint32_t id = s->size; id-- > s->first && !g->status;)
+        if (s->needed[id - s->first] && s->bar[id - s->first].value) visit(s, id);
+    return g->status;
+}
+
+cr_node sweep_cotangent(const struct sweep *s, cr_node x) {
+    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value) return graph_error_node(s->g);
+    return resolve(s, s->bar[x.id - s->first]);
+}
+
+cr_node sweep_contribution(const struct sweep *s, cr_node y, int k) {
+    cr_node x = cr_operand(y, k);
+    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !s->bar[y.id - s->first].value) return graph_error_node(s->g);
+    if (graph_get(y)->op == OP_part) return sweep_cotangent(s, y);
+    return resolve(s, contribution(s, y.id, k));
+}
+
+/* ---- The public interface ---- */
+
+static cr_status fail_all(int n, cr_node out[], const cr_node wrt[]) {
+    cr_graph *g = n > 0 ? wrt[0].graph : NULL;
+    for (int i = 0; i < n; i++) out[i] = graph_error_node(g);
+    cr_status status = cr_graph_status(g);
+    return status ? status : CR_EINVAL;
+}
+
+/* A cotangent has its result's shape and dtype; a number repeats. */
+static cr_node fit(cr_node c, cr_node y) {
+    struct shape s = ops_shape(y);
+    return ops_expand(ops_to_dtype(c, cr_dtype_of(y)), &s);
+}
+
+static cr_status backward(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+    struct sweep s;
+    cr_status status = sweep_backward(&s, n_ys, ys, cotangents, n, wrt);
+    for (int i = 0; i < n && !status; i++) {
+        out[i] = sweep_cotangent(&s, wrt[i]);
+        if (out[i].id == 0) {
+            struct shape shape = ops_shape(wrt[i]);
+            out[i] = ops_zeros(wrt[i].graph, cr_dtype_of(wrt[i]), &shape);
+        }
+        out[i] = ops_to_dtype(out[i], cr_dtype_of(wrt[i]));
+        status = cr_graph_status(wrt[i].graph);
+    }
+    sweep_free(&s);
+    return status ? fail_all(n, out, wrt) : CR_OK;
+}
+
+static bool ys_good(const char *what, int n, const cr_node ys[], const cr_graph *g) {
+    if (!ops_good(what, n, ys)) return false;
+    if (ys[0].graph != g) return graph_fail(ys[0].graph, CR_EINVAL, what, "results and wrt are of different graphs"), false;
+    for (int i = 0; i < n; i++)
+        if (!dtype_is_float(cr_dtype_of(ys[i]))) {
+            graph_fail(ys[i].graph, CR_ENODERIV, what, "a result of dtype %s has no derivative", cr_dtype_name(cr_dtype_of(ys[i])));
+            return false;
+        }
+    return true;
+}
+
+enum { few = 16 };
+
+cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+    if (n < 0 || n_ys < 0 || (n && (!out || !wrt)) || (n_ys && (!ys || !cotangents))) return CR_EINVAL;
+    if (n == 0) return CR_OK;
+    cr_graph *g = wrt[0].graph;
+    if (!sweep_wrt_good("vjp", n, wrt) || (n_ys && (!ys_good("vjp", n_ys, ys, g) || !ops_good("vjp", n_ys, cotangents))))
+        return fail_all(n, out, wrt);
+    cr_node some[few], *seeds = some;
+    if (n_ys > few) seeds = mem_alloc(&g->mem, mem_mul((size_t)n_ys, sizeof *seeds));
+    if (!seeds) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), fail_all(n, out, wrt);
+    for (int i = 0; i < n_ys; i++) seeds[i] = fit(cotangents[i], ys[i]);
+    cr_status status = g->status ? fail_all(n, out, wrt) : backward(out, n_ys, ys, seeds, n, wrt);
+    if (seeds != some) mem_free(&g->mem, seeds, (size_t)n_ys * sizeof *seeds);
+    return status;
+}
+
+cr_status cr_grad(cr_node out[], cr_node loss, int n, const cr_node wrt[]) {
+    if (n < 0 || (n && (!out || !wrt))) return CR_EINVAL;
+    if (n == 0) return CR_OK;
+    if (!sweep_wrt_good("grad", n, wrt) || !ys_good("grad", 1, &loss, wrt[0].graph)) return fail_all(n, out, wrt);
+    if (cr_count(loss) != 1) {
+        struct shape s = ops_shape(loss);
+        struct shape_text t;
+        graph_fail(loss.graph, CR_ESHAPE, "grad", "a loss is one number, found %s: take its sum or mean, or use vjp", ops_show(&t, &s));
+        return fail_all(n, out, wrt);
+    }
+    cr_node one = fit(cr_number(loss.graph, 1), loss);
+    return cr_ok(one) ? backward(out, 1, &loss, &one, n, wrt) : fail_all(n, out, wrt);
+}

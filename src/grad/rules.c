@@ -1,0 +1,138 @@
+/* The derivative column of the op table, as functions: one local, one VJP, one JVP for each row, each with a case per
+ * operand; a column word that does not apply makes an error node. */
+#include "grad/rules.h"
+
+#include "grad/helpers.h"
+
+#define NUM(v)    cr_number(y.graph, v)
+#define ONE       NUM(1)
+#define MINUS_ONE NUM(-1)
+#define NOTHING   graph_error_node(y.graph)
+
+/* What a row's expressions may name. */
+struct words {
+    cr_node y, a, b, c, g, t;
+    int column; /* which of the row's derivatives */
+    int k, part;
+    int64_t n;
+};
+
+static int column(int op, int k);
+
+static struct words words_of(const struct rule_in *in) {
+    const struct node *node = graph_get(in->y);
+    struct words w = {.y = in->y, .g = in->g, .t = in->t, .k = in->k, .part = in->part, .column = column(node->op, in->k)};
+    w.a = cr_operand(in->y, 0);
+    w.b = node->n > 1 ? cr_operand(in->y, 1) : w.a;
+    w.c = node->n > 2 ? cr_operand(in->y, 2) : w.a;
+    w.n = graph_attr_count(in->y.graph, node) ? graph_attr(in->y.graph, node)[0] : 0;
+    return w;
+}
+
+#define WORDS                                                                                                \
+    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, t = w->t;                                \
+    const int k = w->k, part = w->part;                                                                      \
+    const int64_t n = w->n;                                                                                  \
+    (void)y, (void)a, (void)b, (void)c, (void)g, (void)t, (void)k, (void)part, (void)n;
+
+#define FUNCTION(column, name, da, db, dc)                                                                   \
+    static cr_node column##_##name(const struct words *w) {                                                  \
+        WORDS                                                                                                \
+        switch (w->column) {                                                                                 \
+        case 0: return da;                                                                                   \
+        case 1: return db;                                                                                   \
+        default: return dc;                                                                                  \
+        }                                                                                                    \
+    }
+
+/* Local gradients and masks. */
+#define LOCAL(d)       d
+#define PASS(mask)     mask
+#define LINEAR(vjp)    NOTHING
+#define RULE(vjp, jvp) NOTHING
+#define ZERO           NOTHING
+#define NONE           NOTHING
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) FUNCTION(local, name, da, db, dc)
+#include "ops/ops.def"
+#undef ROW
+#undef LOCAL
+#undef PASS
+#undef LINEAR
+#undef RULE
+
+/* VJPs. A variadic op's only rule stands first and serves all its operands. */
+#define LOCAL(d)       NOTHING
+#define PASS(mask)     NOTHING
+#define LINEAR(vjp)    vjp
+#define RULE(vjp, jvp) vjp
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) FUNCTION(vjp, name, da, db, dc)
+#include "ops/ops.def"
+#undef ROW
+#undef LINEAR
+#undef RULE
+
+/* JVPs: that of a linear operand is the op on the tangent, made in rule_jvp. */
+#define LINEAR(vjp)    NOTHING
+#define RULE(vjp, jvp) jvp
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) FUNCTION(jvp, name, da, db, dc)
+#include "ops/ops.def"
+#undef ROW
+#undef LOCAL
+#undef PASS
+#undef LINEAR
+#undef RULE
+#undef ZERO
+#undef NONE
+
+#define LOCAL(d)       RULE_LOCAL
+#define PASS(mask)     RULE_PASS
+#define LINEAR(vjp)    RULE_LINEAR
+#define RULE(vjp, jvp) RULE_WRITTEN
+#define ZERO           RULE_ZERO
+#define NONE           RULE_NONE
+
+static const struct {
+    enum rule_kind kind[3];
+    cr_node (*local)(const struct words *), (*vjp)(const struct words *), (*jvp)(const struct words *);
+} rules[OP_COUNT] = {
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc)                      \
+    [OP_##name] = {{da, db, dc}, local_##name, vjp_##name, jvp_##name},
+#include "ops/ops.def"
+#undef ROW
+};
+
+/* Which derivative serves operand k: of an op with more operands than derivatives, the last. */
+static int column(int op, int k) {
+    int last = 2;
+    while (last > 0 && rules[op].kind[last] == RULE_NONE) last--;
+    return k < last ? k : last;
+}
+
+enum rule_kind rule_kind(int op, int k) { return rules[op].kind[column(op, k)]; }
+
+cr_node rule_local(const struct rule_in *in) {
+    struct words w = words_of(in);
+    return rules[graph_get(in->y)->op].local(&w);
+}
+
+cr_node rule_vjp(const struct rule_in *in) {
+    struct words w = words_of(in);
+    return rules[graph_get(in->y)->op].vjp(&w);
+}
+
+/* The same op with operand k replaced by its tangent. */
+static cr_node op_on_tangent(const struct rule_in *in) {
+    const struct node *n = graph_get(in->y);
+    cr_graph *g = in->y.graph;
+    cr_node x[3];
+    if (n->n > 3) return graph_error_node(g);
+    for (uint32_t i = 0; i < n->n; i++) x[i] = (int)i == in->k ? in->t : graph_handle(g, graph_args(g, n)[i]);
+    struct shape s = graph_shape(g, n);
+    return ops_node(n->op, (cr_dtype)n->dtype, &s, (int)graph_attr_count(g, n), graph_attr(g, n), (int)n->n, x);
+}
+
+cr_node rule_jvp(const struct rule_in *in) {
+    int op = graph_get(in->y)->op;
+    struct words w = words_of(in);
+    return rule_kind(op, in->k) == RULE_LINEAR ? op_on_tangent(in) : rules[op].jvp(&w);
+}

@@ -1,0 +1,26 @@
+/* The derivative column of the op table. */
+#ifndef GRAD_RULES_H
+#define GRAD_RULES_H
+
+#include "ops/build.h"
+
+enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN };
+
+/* A node, and what a derivative of it by operand k is written in. */
+struct rule_in {
+    cr_node y;
+    int k;
+    cr_node g; /* cotangent of y; of an op with several results, of its first */
+    cr_node t; /* tangent of operand k */
+    int part;  /* which result's tangent is asked for */
+};
+
+enum rule_kind rule_kind(int op, int k);
+/* LOCAL: the local gradient; PASS: its mask. */
+cr_node rule_local(const struct rule_in *in);
+/* The cotangent of operand k, for LINEAR and written rules. */
+cr_node rule_vjp(const struct rule_in *in);
+/* The tangent of y (its result `part`) that t makes, for LINEAR and written rules. */
+cr_node rule_jvp(const struct rule_in *in);
+
+#endif

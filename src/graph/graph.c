@@ -1,0 +1,107 @@
+/* A graph's life: made, marked, cut, freed; its first error. */
+#include "graph/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+
+static bool add_error_node(cr_graph *g) {
+    struct make error = {.op = OP_error, .dtype = CR_F64};
+    graph_make(g, &error);
+    return g->count == 1;
+}
+
+cr_graph *cr_graph_new(cr_context *ctx) {
+    struct mem m = context_mem(ctx);
+    cr_graph *g = mem_zero(&m, sizeof *g);
+    if (!g) return NULL;
+    g->mem = m;
+    g->ctx = ctx;
+    g->default_float = CR_F64;
+    g->error = text_make(&m);
+    g->note_n = 1; /* note 0 is none */
+    if (intern_init(&g->text, &m) && intern_init(&g->shape, &m) && intern_init(&g->attr, &m) && add_error_node(g))
+        return g;
+    cr_graph_free(g);
+    return NULL;
+}
+
+void cr_graph_free(cr_graph *g) {
+    if (!g) return;
+    struct mem m = g->mem;
+    for (size_t i = 0; i < g->pages; i++) mem_free(&m, g->page[i], page_nodes * sizeof(struct node));
+    mem_free(&m, g->page, g->page_cap * sizeof *g->page);
+    mem_free(&m, g->bucket, g->buckets * sizeof *g->bucket);
+    mem_free(&m, g->pool, g->pool_cap * sizeof *g->pool);
+    mem_free(&m, g->note, g->note_cap * sizeof *g->note);
+    mem_free(&m, g->named, g->named_cap * sizeof *g->named);
+    intern_drop(&g->text);
+    intern_drop(&g->shape);
+    intern_drop(&g->attr);
+    text_drop(&g->error);
+    mem_free(&m, g, sizeof *g);
+}
+
+const char *cr_graph_error(const cr_graph *g) {
+    if (!g) return cr_status_text(CR_ENOMEM);
+    if (!g->status) return NULL;
+    return g->error.failed || !g->error.n ? cr_status_text(g->status) : cr_text_str(&g->error);
+}
+
+cr_status cr_graph_status(const cr_graph *g) { return g ? g->status : CR_ENOMEM; }
+
+void cr_graph_clear_error(cr_graph *g) {
+    if (!g) return;
+    g->status = CR_OK;
+    cr_text_clear(&g->error);
+}
+
+cr_status cr_graph_default_float(cr_graph *g, cr_dtype dtype) {
+    if (!g || (dtype != CR_F32 && dtype != CR_F64)) return CR_EINVAL;
+    g->default_float = dtype;
+    return CR_OK;
+}
+
+size_t cr_graph_count(const cr_graph *g) { return g ? g->count : 0; }
+
+static size_t intern_memory(const struct intern *in) {
+    return in->held + in->cap * sizeof *in->entry + in->buckets * sizeof *in->bucket;
+}
+
+size_t cr_graph_bytes(const cr_graph *g) {
+    if (!g) return 0;
+    return sizeof *g + g->pages * page_nodes * sizeof(struct node) + g->page_cap * sizeof *g->page +
+           g->buckets * sizeof *g->bucket + g->pool_cap * sizeof *g->pool + g->note_cap * sizeof *g->note +
+           g->named_cap * sizeof *g->named + g->error.cap + intern_memory(&g->text) + intern_memory(&g->shape) +
+           intern_memory(&g->attr);
+}
+
+cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...) {
+    if (!g || g->status) return graph_error_node(g);
+    g->status = status;
+    cr_text_clear(&g->error);
+    if (g->line > 0) {
+        if (g->file) text_add(&g->error, "%s:", graph_text(g, g->file));
+        text_add(&g->error, g->column > 0 ? "%d:%d: " : "%d: ", g->line, g->column);
+    }
+    if (op) text_add(&g->error, "%s: ", op);
+    char s[512];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(s, sizeof s, format, ap);
+    va_end(ap);
+    text_str(&g->error, s);
+    return graph_error_node(g);
+}
+
+size_t cr_graph_mark(const cr_graph *g) { return g ? g->count : 0; }
+
+cr_status cr_graph_cut(cr_graph *g, size_t mark) {
+    if (!g || mark < 1 || mark > g->count) return CR_EINVAL;
+    if (mark == g->count) return CR_OK;
+    while (g->count > mark) graph_drop_last(g);
+    g->epoch++;
+    return CR_OK;
+}

@@ -1,0 +1,122 @@
+/* The graph: an append-only list of nodes in topological order. Equal nodes are one node. Node 0 is the error node. */
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+
+#include "base/intern.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "graph/op.h"
+#include "tensor/shape.h"
+
+enum { node_inline = 3 }; /* operands kept in the node itself; more stand in the graph's pool */
+
+struct node {
+    uint16_t op;
+    uint8_t dtype;
+    uint8_t weak;    /* a literal, or made of literals alone: takes the float dtype of what it meets */
+    uint32_t shape;  /* interned int64_t sizes */
+    uint32_t attr;   /* interned int64_t attributes */
+    uint32_t n;      /* operands */
+    uint32_t arg[node_inline]; /* ids; if n > node_inline, arg[0] is where they start in the pool */
+    uint32_t epoch;  /* of the graph when the node was built: tells stale handles */
+    uint32_t next;   /* in the chain of its hash bucket; 0 ends it */
+    uint32_t note;   /* its newest note; 0: none */
+};
+
+enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT };
+
+struct note {
+    uint32_t node, next; /* next older note of the same node */
+    uint32_t text;       /* interned name, or file; of NOTE_INIT the id of the value */
+    int32_t line, column;
+    enum note_kind kind;
+};
+
+enum { page_bits = 10, page_nodes = 1 << page_bits };
+
+struct cr_graph {
+    struct mem mem;
+    cr_context *ctx;
+    struct node **page;
+    size_t pages, page_cap;
+    uint32_t count; /* nodes */
+    uint32_t epoch;
+    uint32_t *bucket;
+    size_t buckets;
+    uint32_t *pool; /* operands of nodes that have more than three */
+    size_t pool_n, pool_cap;
+    struct intern text, shape, attr;
+    struct note *note;
+    size_t note_n, note_cap;
+    uint32_t *named; /* by interned name: the node */
+    size_t named_cap;
+    int64_t unique; /* the number of the next variable */
+    cr_dtype default_float;
+    uint32_t file;  /* the position that new nodes are noted with */
+    int32_t line, column;
+    uint32_t scope; /* interned "outer.inner." */
+    uint32_t draws; /* random draws so far in the present scope (the formula derives keys from it) */
+    cr_status status;
+    struct cr_text error;
+};
+
+static inline struct node *graph_at(const cr_graph *g, uint32_t id) {
+    return &g->page[id >> page_bits][id & (page_nodes - 1)];
+}
+static inline const uint32_t *graph_args(const cr_graph *g, const struct node *n) {
+    return n->n <= node_inline ? n->arg : g->pool + n->arg[0];
+}
+static inline int graph_rank(const cr_graph *g, const struct node *n) {
+    return (int)(intern_size(&g->shape, n->shape) / sizeof(int64_t));
+}
+static inline const int64_t *graph_dims(const cr_graph *g, const struct node *n) {
+    return intern_bytes(&g->shape, n->shape);
+}
+static inline const int64_t *graph_attr(const cr_graph *g, const struct node *n) {
+    return intern_bytes(&g->attr, n->attr);
+}
+static inline size_t graph_attr_count(const cr_graph *g, const struct node *n) {
+    return intern_size(&g->attr, n->attr) / sizeof(int64_t);
+}
+static inline const char *graph_text(const cr_graph *g, uint32_t text) { return intern_bytes(&g->text, text); }
+int64_t graph_elements(const cr_graph *g, const struct node *n);
+struct shape graph_shape(const cr_graph *g, const struct node *n);
+
+/* The node of a handle, or NULL when it is an error node, stale, or of no graph. */
+const struct node *graph_get(cr_node x);
+static inline cr_node graph_handle(cr_graph *g, uint32_t id) {
+    return (cr_node){g, id, g && id ? graph_at(g, id)->epoch : 0};
+}
+static inline cr_node graph_error_node(cr_graph *g) { return (cr_node){g, 0, 0}; }
+
+/* Everything that makes a node. Sizes and attributes are copied and interned. */
+struct make {
+    int op;
+    cr_dtype dtype;
+    bool weak;
+    int rank;
+    const int64_t *dims;
+    size_t n_attr;
+    const int64_t *attr;
+    uint32_t n;
+    const cr_node *x;
+};
+/* The node, found or appended. Operands must be good nodes of g. An error node when out of memory or ids. */
+cr_node graph_make(cr_graph *g, const struct make *m);
+
+/* Takes the newest node away; its ids serve again under the next epoch. */
+void graph_drop_last(cr_graph *g);
+
+/* Records the first error: "file:line:col: op: sentence". Gives the error node. op may be NULL. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5)))
+#endif
+cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...);
+
+/* Notes. A leaf's or a named node's name is unique while its node lives. */
+bool graph_note(cr_graph *g, uint32_t id, enum note_kind kind, uint32_t text, int32_t line, int32_t column);
+uint32_t graph_scoped(cr_graph *g, const char *name); /* interned with the scope before it; intern_none: no memory */
+uint32_t graph_named(const cr_graph *g, uint32_t text); /* the node of an interned name; 0: none */
+const struct note *graph_find_note(const cr_graph *g, uint32_t id, enum note_kind kind); /* the oldest of its kind */
+
+#endif

@@ -1,0 +1,60 @@
+/* What builders share: dtypes found, operands broadcast, errors told. */
+#ifndef OPS_BUILD_H
+#define OPS_BUILD_H
+
+#include "graph/graph.h"
+
+enum dtype_rule { DTYPE_NUMBER, DTYPE_FLOAT, DTYPE_COMPARE, DTYPE_LOGIC, DTYPE_SELECT, DTYPE_ANY, DTYPE_INTEGER, DTYPE_OTHER };
+enum op_class { CLASS_SMOOTH, CLASS_PIECEWISE, CLASS_ZERO_DERIVATIVE, CLASS_NOT_A_FUNCTION };
+
+/* A row of the table, as far as it is not the graph's or grad's own. */
+struct op_row {
+    const char *name, *arguments, *sentence, *value; /* value: the C expression of ELEM and REDUCE rows, else "" */
+    enum dtype_rule dtype;
+    enum op_class class;
+    double low, high;
+};
+const struct op_row *ops_row(int op);
+
+/* An elementwise op on operands that may differ in dtype and shape. */
+cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);
+
+/* A node of this op whose operands are ready. */
+cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n, const cr_node x[]);
+
+/* False, with the graph's error set, if a handle is bad or of another graph. Errors already there stay silent. */
+bool ops_good(const char *op, int n, const cr_node x[]);
+/* x in this dtype: a literal becomes one of it, else cast. */
+cr_node ops_to_dtype(cr_node x, cr_dtype dtype);
+/* x as a dtype that arithmetic has: halves to f32, and for FLOAT rows integers to the default float. */
+cr_node ops_arithmetic(cr_node x, bool to_float);
+struct shape ops_shape(cr_node x);
+/* The axis counted from the end (-rank .. -1), or 0 with an error. */
+int ops_axis(const char *op, cr_node x, int axis);
+/* The numbers of a const node with one element. */
+bool ops_literal(cr_node x, double *value);
+/* A strong scalar of this dtype. */
+cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value);
+cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s);
+
+/* Shapes as text for an error, in a buffer of the caller. */
+struct shape_text { char s[CR_MAX_RANK * 22 + 3]; };
+const char *ops_show(struct shape_text *t, const struct shape *s);
+
+/* Helpers shared by builders and derivative rules. */
+cr_node ops_reshape(cr_node x, const struct shape *s);
+cr_node ops_expand(cr_node x, const struct shape *s);
+cr_node ops_move_axis(cr_node x, int from, int to); /* axes counted from the end */
+cr_node ops_slice(cr_node x, const int64_t start[], const int64_t step[], const struct shape *count);
+cr_node ops_unslice(cr_node x, const int64_t start[], const int64_t step[], const struct shape *size);
+cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step, int64_t count); /* axis from the end */
+cr_node ops_cumsum(cr_node x, int axis, bool reverse);
+cr_node ops_recur(cr_node x, cr_node y, int axis, bool reverse);
+cr_node ops_part(cr_node x, int k);
+/* Results of an op that has several; 1 for all others. And what its part k is. */
+int ops_part_count(int op);
+cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k);
+/* sum of x over the axes that expand stretched or added from shape s. */
+cr_node ops_sum_to(cr_node x, const struct shape *s);
+
+#endif

@@ -1,0 +1,80 @@
+/* Matrix products. The node has operands [b.., m, k] and [b.., k, n] with equal leading axes. */
+#include "ops/build.h"
+
+static cr_node inner_sizes(cr_node x, cr_node y) {
+    struct shape sx = ops_shape(x), sy = ops_shape(y);
+    struct shape_text a, b;
+    return graph_fail(x.graph, CR_ESHAPE, "matmul", "inner sizes differ: %s x %s", ops_show(&a, &sx), ops_show(&b, &sy));
+}
+
+/* An unbatched right operand: the batch of the left one folds into its rows, one large product for many small. */
+static cr_node fold_rows(cr_node x, cr_node y) {
+    struct shape s = ops_shape(x), rows = {.rank = 2, .dim = {1, s.dim[s.rank - 1]}};
+    for (int i = 0; i < s.rank - 1; i++) rows.dim[0] *= s.dim[i];
+    cr_node z = cr_matmul(ops_reshape(x, &rows), y);
+    s.dim[s.rank - 1] = cr_dims(y)[1];
+    return ops_reshape(z, &s);
+}
+
+/* Leading axes broadcast; the two matrix axes of each stay. */
+static bool broadcast_batch(cr_node *x, cr_node *y) {
+    struct shape sx = ops_shape(*x), sy = ops_shape(*y);
+    int rank = sx.rank > sy.rank ? sx.rank : sy.rank;
+    struct shape tx = {.rank = rank}, ty = {.rank = rank};
+    for (int k = 1; k <= rank; k++) {
+        int64_t dx = k <= sx.rank ? sx.dim[sx.rank - k] : 1, dy = k <= sy.rank ? sy.dim[sy.rank - k] : 1;
+        bool matrix = k <= 2;
+        if (!matrix && dx != dy && dx != 1 && dy != 1) return false;
+        tx.dim[rank - k] = matrix || dx != 1 ? dx : dy;
+        ty.dim[rank - k] = matrix || dy != 1 ? dy : dx;
+    }
+    *x = ops_expand(*x, &tx);
+    *y = ops_expand(*y, &ty);
+    return cr_ok(*x) && cr_ok(*y);
+}
+
+static cr_node matrix_product(cr_node x, cr_node y) {
+    if (cr_rank(y) == 2 && cr_rank(x) > 2 && cr_count(x) > 0) return fold_rows(x, y);
+    if (!broadcast_batch(&x, &y)) {
+        struct shape sx = ops_shape(x), sy = ops_shape(y);
+        struct shape_text a, b;
+        return graph_fail(x.graph, CR_ESHAPE, "matmul", "leading axes differ: %s x %s", ops_show(&a, &sx), ops_show(&b, &sy));
+    }
+    struct shape s = ops_shape(x);
+    s.dim[s.rank - 1] = cr_dims(y)[s.rank - 1];
+    return ops_node(OP_matmul, cr_dtype_of(x), &s, 0, NULL, 2, (cr_node[]){x, y});
+}
+
+cr_node cr_matmul(cr_node x, cr_node y) {
+    if (!ops_good("matmul", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
+    int rx = cr_rank(x), ry = cr_rank(y);
+    if (rx == 0 || ry == 0) return graph_fail(x.graph, CR_ESHAPE, "matmul", "a scalar operand: use * for a product by a number");
+    x = ops_arithmetic(x, false);
+    y = ops_arithmetic(y, false);
+    if (!cr_ok(x) || !cr_ok(y)) return graph_error_node(x.graph);
+    if (cr_dtype_of(x) != cr_dtype_of(y)) { /* made common as add would, over scalars of the two dtypes */
+        cr_node both = cr_add(ops_scalar(x.graph, cr_dtype_of(x), 0), ops_scalar(y.graph, cr_dtype_of(y), 0));
+        if (!cr_ok(both)) return both;
+        x = ops_to_dtype(x, cr_dtype_of(both));
+        y = ops_to_dtype(y, cr_dtype_of(both));
+    }
+    if (cr_dims(x)[rx - 1] != cr_dims(y)[ry == 1 ? 0 : ry - 2]) return inner_sizes(x, y);
+    cr_node z = matrix_product(rx == 1 ? cr_expand_dims(x, 0) : x, ry == 1 ? cr_expand_dims(y, 1) : y);
+    if (!cr_ok(z)) return z;
+    if (ry == 1) z = cr_squeeze(z, 1, (int[]){-1}, false);
+    if (rx == 1) z = cr_squeeze(z, 1, (int[]){ry == 1 ? -1 : -2}, false);
+    return z;
+}
+
+cr_node cr_outer(cr_node x, cr_node y) {
+    if (!ops_good("outer", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
+    if (cr_rank(x) != 1 || cr_rank(y) != 1)
+        return graph_fail(x.graph, CR_ESHAPE, "outer", "expected two vectors, found ranks %d and %d", cr_rank(x), cr_rank(y));
+    return cr_mul(cr_expand_dims(x, 1), cr_expand_dims(y, 0));
+}
+
+cr_node cr_dot(cr_node x, cr_node y) {
+    cr_node z = cr_mul(x, y);
+    if (cr_ok(z) && cr_rank(z) == 0) return graph_fail(z.graph, CR_ESHAPE, "dot", "two scalars: use *");
+    return cr_sum(z, 1, (int[]){-1}, false);
+}
