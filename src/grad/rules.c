@@ -35,8 +35,8 @@ static struct words words_of(const struct rule_in *in) {
     const int64_t n = w->n;                                                                                  \
     (void)y, (void)a, (void)b, (void)c, (void)g, (void)t, (void)k, (void)part, (void)n;
 
-#define FUNCTION(column, name, da, db, dc)                                                                   \
-    static cr_node column##_##name(const struct words *w) {                                                  \
+#define FUNCTION(which, name, da, db, dc)                                                                    \
+    static cr_node which##_##name(const struct words *w) {                                                   \
         WORDS                                                                                                \
         switch (w->column) {                                                                                 \
         case 0: return da;                                                                                   \
