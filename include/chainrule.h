@@ -119,13 +119,13 @@ CR_API void cr_text_clear(cr_text *text);
 /* ---- Dtypes and tensors -------------------------------------------------------------------------- */
 
 /* name, number, text, bytes. f16 and bf16 are for storage: arithmetic on them yields f32. */
-#define CR_DTYPE_LIST(X)                                                                                     \
-    X(CR_BOOL, 0, "bool", 1)                                                                                 \
-    X(CR_I32, 1, "i32", 4)                                                                                   \
-    X(CR_I64, 2, "i64", 8)                                                                                   \
-    X(CR_F16, 3, "f16", 2)                                                                                   \
-    X(CR_BF16, 4, "bf16", 2)                                                                                 \
-    X(CR_F32, 5, "f32", 4)                                                                                   \
+#define CR_DTYPE_LIST(X)     \
+    X(CR_BOOL, 0, "bool", 1) \
+    X(CR_I32, 1, "i32", 4)   \
+    X(CR_I64, 2, "i64", 8)   \
+    X(CR_F16, 3, "f16", 2)   \
+    X(CR_BF16, 4, "bf16", 2) \
+    X(CR_F32, 5, "f32", 4)   \
     X(CR_F64, 6, "f64", 8)
 
 typedef enum cr_dtype {
@@ -159,7 +159,8 @@ typedef struct cr_tensor {
 
 /* Numbers in memory, owned: what a file reader gives. Row-major without gaps. */
 typedef struct cr_array cr_array;
-CR_API cr_status cr_array_new(cr_array **out, cr_context *ctx, cr_dtype dtype, int rank, const int64_t dims[]);
+CR_API cr_status cr_array_new(cr_array **out, cr_context *ctx, cr_dtype dtype, int rank,
+                              const int64_t dims[]);
 CR_API void cr_array_free(cr_array *array);
 CR_API cr_dtype cr_array_dtype(const cr_array *array);
 CR_API int cr_array_rank(const cr_array *array);
@@ -275,13 +276,14 @@ CR_API cr_node cr_formula(cr_graph *g, const char *text);
 typedef struct cr_model cr_model;
 /* name: what messages call the text ("mlp.cr"), or NULL. A mistake gives CR_ESYNTAX and, in why (which
  * may be NULL), a sentence with line, column, a caret and what was expected. */
-CR_API cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char *name, cr_context *ctx,
-                              cr_text *why);
+CR_API cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char *name,
+                              cr_context *ctx, cr_text *why);
 CR_API cr_status cr_model_load(cr_model **out, const char *path, cr_context *ctx, cr_text *why);
 CR_API void cr_model_free(cr_model *m);
 /* Names that are used but not declared, in order of first use; NULL past the end. */
 CR_API const char *cr_model_free_name(const cr_model *m, int i);
-/* Gives such a name, or an input with open sizes, a dtype and shape; unless given it is an f64 scalar input. */
+/* Gives such a name, or an input with open sizes, a dtype and shape; unless given it is an f64 scalar input.
+ */
 CR_API cr_status cr_model_declare(cr_model *m, const char *name, bool param, cr_dtype dtype, int rank,
                                   const int64_t dims[]);
 /* Binds a named size. Sizes that a cr_model_declare of a declared input shows are bound by it. */
@@ -319,7 +321,7 @@ typedef struct cr_program cr_program;
 /* Copies what the target needs, plans it, and gives a program that outlives graph and target. On
  * failure the graph keeps the sentence. options may be NULL. */
 CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options);
-CR_API void cr_program_free(cr_program *p); /* not before the runs of it */
+CR_API void cr_program_free(cr_program *p);              /* not before the runs of it */
 CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */
 CR_API size_t cr_program_steps(const cr_program *p);     /* kernels launched by one cr_step */
 /* The plan as text: every step, its op, shapes and bytes. */
@@ -340,16 +342,18 @@ CR_API const char *cr_store_error(const cr_store *s);
 CR_API cr_status cr_store_init(cr_store *s, cr_graph *g, int64_t seed);
 
 typedef struct cr_run cr_run;
-/* A run of a program. workspace: at least cr_program_workspace bytes aligned to 64, borrowed; or NULL, 0: ours.
- * Parameters that the store lacks are CR_EUNBOUND at the first step. */
-CR_API cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *workspace, size_t bytes);
+/* A run of a program. workspace: at least cr_program_workspace bytes aligned to 64, borrowed; or NULL, 0:
+ * ours. Parameters that the store lacks are CR_EUNBOUND at the first step. */
+CR_API cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *workspace,
+                            size_t bytes);
 CR_API void cr_run_free(cr_run *r);
 /* Binds an input or output to memory, borrowed until bound anew: name, dtype and size are checked here,
- * once. An output left unbound (or bound to NULL) is not copied out. Errors stick until the next cr_bind that succeeds. */
+ * once. An output left unbound (or bound to NULL) is not copied out. Errors stick until the next cr_bind that
+ * succeeds. */
 CR_API cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes);
 CR_API cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view);
-/* The seed that random draws derive their keys from (0 unless set), and the number of the next step (0 at first,
- * counted up by each step that succeeds). */
+/* The seed that random draws derive their keys from (0 unless set), and the number of the next step (0 at
+ * first, counted up by each step that succeeds). */
 CR_API cr_status cr_run_seed(cr_run *r, int64_t seed);
 CR_API cr_status cr_run_set_step(cr_run *r, int64_t step);
 /* Forward, backward, updates: all of the target, once. On failure (index out of range, trapped nan)
@@ -370,26 +374,29 @@ CR_API cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data
 CR_API double cr_eval_number(cr_eval *e, cr_node x); /* of one element; nan on failure */
 CR_API const char *cr_eval_error(const cr_eval *e);
 
-/* ---- Explain: how each gradient came about ---------------------------------------------------------------- */
+/* ---- Explain: how each gradient came about ----------------------------------------------------------------
+ */
 
-/* The three steps for result (one number) and its gradients by wrt: every node's value, local gradients as formula
- * and number, cotangent as the product the chain rule makes; the gradients; one step of descent at this rate.
- *   format  "text", "json" (docs/explain.schema.json), "dot", "svg", "latex"
- *   full    all numbers of a tensor; else shape and summary */
+/* The three steps for result (one number) and its gradients by wrt: every node's value, local gradients as
+ * formula and number, cotangent as the product the chain rule makes; the gradients; one step of descent at
+ * this rate. format  "text", "json" (docs/explain.schema.json), "dot", "svg", "latex" full    all numbers of
+ * a tensor; else shape and summary */
 CR_API cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node result, int n,
                             const cr_node wrt[], double rate, bool full);
 
-/* Gradients against extrapolated differences and against the other mode, op by op and as a whole; the report in out
- * names what is wrong. CR_EFAIL if anything is: |difference| > atol + rtol * |value|. */
+/* Gradients against extrapolated differences and against the other mode, op by op and as a whole; the report
+ * in out names what is wrong. CR_EFAIL if anything is: |difference| > atol + rtol * |value|. */
 CR_API cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
                           double atol);
 
-/* ---- Files: why takes the sentence when one cannot be read (may be NULL) ------------------------------------ */
+/* ---- Files: why takes the sentence when one cannot be read (may be NULL)
+ * ------------------------------------ */
 
 CR_API cr_status cr_npy_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why);
 CR_API cr_status cr_npy_save(const char *path, const cr_array *a, cr_text *why); /* whole or not at all */
 
-/* Columns of numbers with names. A first row that is not all numbers is a header; without one: "c1", "c2" ... */
+/* Columns of numbers with names. A first row that is not all numbers is a header; without one: "c1", "c2" ...
+ */
 typedef struct cr_table cr_table;
 CR_API cr_status cr_csv_load(cr_table **out, const char *path, cr_context *ctx, cr_text *why);
 CR_API void cr_table_free(cr_table *t);
@@ -400,7 +407,8 @@ CR_API const double *cr_table_column(const cr_table *t, int column);
 CR_API int cr_table_find(const cr_table *t, const char *name); /* -1: none */
 
 /* Writes a file whole or not at all: into a neighbour, flushed, then renamed. */
-CR_API cr_status cr_file_write(const char *path, const void *data, size_t size, cr_context *ctx, cr_text *why);
+CR_API cr_status cr_file_write(const char *path, const void *data, size_t size, cr_context *ctx,
+                               cr_text *why);
 
 #ifdef __cplusplus
 }

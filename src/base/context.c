@@ -15,7 +15,9 @@ struct cr_context {
 #endif
 };
 
-struct mem context_mem(const cr_context *ctx) { return ctx ? ctx->mem : (struct mem){NULL, NULL}; }
+struct mem context_mem(const cr_context *ctx) {
+    return ctx ? ctx->mem : (struct mem){NULL, NULL};
+}
 
 cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user) {
     if (!out) return CR_EINVAL;
@@ -75,7 +77,8 @@ void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *
     }
 #ifdef CR_WITH_PTHREADPOOL
     if (ctx && ctx->pool && count > 1) {
-        pthreadpool_parallelize_1d(ctx->pool, body, arg, count, 0); /* 0: denormals stay as the host has them */
+        pthreadpool_parallelize_1d(ctx->pool, body, arg, count,
+                                   0); /* 0: denormals stay as the host has them */
         return;
     }
 #endif

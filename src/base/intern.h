@@ -21,12 +21,12 @@ struct intern {
     size_t held; /* bytes of memory */
 };
 
-enum { intern_none = UINT32_MAX };
+#define intern_none UINT32_MAX
 
 bool intern_init(struct intern *in, const struct mem *m);
 void intern_drop(struct intern *in);
-/* The number of these bytes, added if new; intern_none when out of memory. Bytes are kept aligned to 8, and a NUL
- * stands behind them. */
+/* The number of these bytes, added if new; intern_none when out of memory. Bytes are kept aligned to 8, and a
+ * NUL stands behind them. */
 uint32_t intern_put(struct intern *in, const void *bytes, size_t size);
 /* The same, but never adds: intern_none when absent. */
 uint32_t intern_find(const struct intern *in, const void *bytes, size_t size);

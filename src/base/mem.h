@@ -9,8 +9,8 @@ struct mem {
     void *user;
 };
 
-void *mem_alloc(const struct mem *m, size_t size);                             /* NULL: out of memory */
-void *mem_zero(const struct mem *m, size_t size);                              /* zeroed */
+void *mem_alloc(const struct mem *m, size_t size);                              /* NULL: out of memory */
+void *mem_zero(const struct mem *m, size_t size);                               /* zeroed */
 void *mem_resize(const struct mem *m, void *ptr, size_t old_size, size_t size); /* NULL: ptr still stands */
 void mem_free(const struct mem *m, void *ptr, size_t size);
 

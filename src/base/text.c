@@ -10,7 +10,9 @@
 
 #include "base/context.h"
 
-struct cr_text text_make(const struct mem *m) { return (struct cr_text){.mem = *m}; }
+struct cr_text text_make(const struct mem *m) {
+    return (struct cr_text){.mem = *m};
+}
 
 void text_drop(struct cr_text *t) {
     mem_free(&t->mem, t->s, t->cap);
@@ -110,7 +112,8 @@ void text_dims(struct cr_text *t, int rank, const int64_t dims[]) {
 
 cr_status text_status(const struct cr_text *t) { return t->failed ? CR_ENOMEM : CR_OK; }
 
-/* The longest text of a number that is worth reading: 17 digits decide but for ties; glibc reads any length. */
+/* The longest text of a number that is worth reading: 17 digits decide but for ties; glibc reads any length.
+ */
 enum { number_max = 4096 };
 
 /* The length of digits, fraction and exponent at s; 0 if no digit is there. */

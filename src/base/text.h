@@ -16,12 +16,14 @@ void text_drop(struct cr_text *t);
 void text_bytes(struct cr_text *t, const char *s, size_t n);
 void text_str(struct cr_text *t, const char *s);
 void text_char(struct cr_text *t, char c);
-/* As printf, for strings and integers (%s %d %zu %lld %*s ...): fractions go through text_number. NULL text: nothing. */
+/* As printf, for strings and integers (%s %d %zu %lld %*s ...): fractions go through text_number. NULL text:
+ * nothing. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
 void text_add(struct cr_text *t, const char *format, ...);
-/* The fewest digits that read back as the same double (f32: as the same float): "0.1", "-2", "1e+300", "nan", "inf". */
+/* The fewest digits that read back as the same double (f32: as the same float): "0.1", "-2", "1e+300", "nan",
+ * "inf". */
 void text_number(struct cr_text *t, double value);
 void text_number_f32(struct cr_text *t, float value);
 /* At most `digits` significant digits. */
@@ -30,8 +32,8 @@ void text_rounded(struct cr_text *t, double value, int digits);
 void text_dims(struct cr_text *t, int rank, const int64_t dims[]);
 cr_status text_status(const struct cr_text *t); /* CR_ENOMEM if it failed */
 
-/* Reads the longest number at s (decimal, fraction, exponent; no sign, no hex, no words) within n bytes. Gives
- * the count of bytes read, 0 if none. Correctly rounded; the decimal point is '.' in every locale. */
+/* Reads the longest number at s (decimal, fraction, exponent; no sign, no hex, no words) within n bytes.
+ * Gives the count of bytes read, 0 if none. Correctly rounded; the decimal point is '.' in every locale. */
 size_t text_parse_number(const char *s, size_t n, double *value);
 
 #endif

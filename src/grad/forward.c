@@ -47,7 +47,8 @@ static uint32_t sum_operands(const struct forward *f, cr_node y, int part) {
 
 /* where selects its tangents: what is not chosen stays out, nan or not. */
 static uint32_t select_tangent(const struct forward *f, cr_node y) {
-    cr_node t = tangent_of(f, cr_operand(y, 1).id), u = tangent_of(f, cr_operand(y, 2).id), none = cr_number(f->g, 0);
+    cr_node t = tangent_of(f, cr_operand(y, 1).id), u = tangent_of(f, cr_operand(y, 2).id),
+            none = cr_number(f->g, 0);
     if (!t.id && !u.id) return 0;
     return cr_where(cr_operand(y, 0), t.id ? t : none, u.id ? u : none).id;
 }
@@ -62,7 +63,8 @@ static uint32_t tangent(const struct forward *f, uint32_t id) {
 }
 
 /* The wanted nodes take their tangents as given. */
-static bool start(struct forward *f, int n_ys, const cr_node ys[], int n, const cr_node wrt[], const cr_node tangents[]) {
+static bool start(struct forward *f, int n_ys, const cr_node ys[], int n, const cr_node wrt[],
+                  const cr_node tangents[]) {
     for (int j = 0; j < n_ys; j++)
         if (ys[j].id >= f->size) f->size = ys[j].id + 1;
     f->needed = sweep_needed(f->g, f->size, &f->first, n, wrt);
@@ -90,13 +92,15 @@ static cr_status fail_all(int n, cr_node out[], cr_graph *g) {
 }
 
 static bool good(int n_ys, const cr_node ys[], int n, const cr_node wrt[], const cr_node tangents[]) {
-    if (!sweep_wrt_good("jvp", n, wrt) || !ops_good("jvp", n, tangents) || !ops_good("jvp", n_ys, ys)) return false;
+    if (!sweep_wrt_good("jvp", n, wrt) || !ops_good("jvp", n, tangents) || !ops_good("jvp", n_ys, ys))
+        return false;
     if (ys[0].graph == wrt[0].graph && tangents[0].graph == wrt[0].graph) return true;
     graph_fail(ys[0].graph, CR_EINVAL, "jvp", "results and wrt are of different graphs");
     return false;
 }
 
-cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node wrt[], const cr_node tangents[]) {
+cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node wrt[],
+                 const cr_node tangents[]) {
     if (n < 1 || n_ys < 0 || !wrt || !tangents || (n_ys && (!out || !ys))) return CR_EINVAL;
     if (n_ys == 0) return CR_OK;
     struct forward f = {.g = wrt[0].graph};

@@ -4,8 +4,9 @@
 
 #include "grad/rules.h"
 
-/* The cotangent of a node during the backward pass. Where the mask does not hold it is exactly 0, whatever the value
- * says there: so a local gradient of inf behind a `where` that did not choose it counts for nothing. */
+/* The cotangent of a node during the backward pass. Where the mask does not hold it is exactly 0, whatever
+ * the value says there: so a local gradient of inf behind a `where` that did not choose it counts for
+ * nothing. */
 struct cotangent {
     uint32_t value; /* 0: none */
     uint32_t mask;  /* 0: holds everywhere */
@@ -21,7 +22,8 @@ struct sweep {
 };
 
 /* Appends the backward pass. CR_OK, or the graph's error. sweep_free after either. */
-cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]);
+cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr_node cotangents[], int n,
+                         const cr_node wrt[]);
 void sweep_free(struct sweep *s);
 /* The cotangent of x as a plain node; an error node, without an error in the graph, where there is none. */
 cr_node sweep_cotangent(const struct sweep *s, cr_node x);

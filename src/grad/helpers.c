@@ -128,7 +128,9 @@ cr_node concat_place(cr_node t, cr_node y, int k) {
 /* Ties share: the mask of those that equal the result, over how many they are. */
 static cr_node winners(cr_node y, cr_node a) { return cr_eq(a, unreduce(y, y, a)); }
 
-static cr_node winner_count(cr_node y, cr_node a) { return cr_cast(reduce_sum(y, winners(y, a)), cr_dtype_of(a)); }
+static cr_node winner_count(cr_node y, cr_node a) {
+    return cr_cast(reduce_sum(y, winners(y, a)), cr_dtype_of(a));
+}
 
 cr_node tie_vjp(cr_node g, cr_node y, cr_node a) {
     return cr_where(winners(y, a), unreduce(cr_div(g, winner_count(y, a)), y, a), NUM(0));

@@ -1,5 +1,5 @@
-/* Words of the derivative column that are longer than an expression. y is the node, a b its operands, g its cotangent,
- * t a tangent. */
+/* Words of the derivative column that are longer than an expression. y is the node, a b its operands, g its
+ * cotangent, t a tangent. */
 #ifndef GRAD_HELPERS_H
 #define GRAD_HELPERS_H
 
@@ -13,14 +13,15 @@ cr_node tie_local(cr_node winner, cr_node other); /* 1 where winner > other, 1/2
 cr_node unit_local(cr_node a, cr_node y);         /* a / y, and 0 where y is 0 */
 cr_node like_shape(cr_node g, cr_node a);
 cr_node sum_to(cr_node g, cr_node a);
-cr_node unreduce(cr_node g, cr_node y, cr_node a);  /* g repeated along the axes that reduction y took from a */
-cr_node reduce_sum(cr_node y, cr_node x);           /* x summed over the axes that reduction y takes */
-cr_node prod_others(cr_node y, cr_node a);          /* for each element of a, the product of the others */
-cr_node tie_vjp(cr_node g, cr_node y, cr_node a);   /* for max and min */
+cr_node unreduce(cr_node g, cr_node y,
+                 cr_node a);                      /* g repeated along the axes that reduction y took from a */
+cr_node reduce_sum(cr_node y, cr_node x);         /* x summed over the axes that reduction y takes */
+cr_node prod_others(cr_node y, cr_node a);        /* for each element of a, the product of the others */
+cr_node tie_vjp(cr_node g, cr_node y, cr_node a); /* for max and min */
 cr_node tie_jvp(cr_node t, cr_node y, cr_node a);
 cr_node cumsum_back(cr_node g, cr_node y);
-cr_node recur_back(cr_node g, cr_node y, cr_node a);  /* cotangent of the driving term */
-cr_node recur_before(cr_node y, cr_node z);           /* z one place earlier in the direction of recurrence y */
+cr_node recur_back(cr_node g, cr_node y, cr_node a); /* cotangent of the driving term */
+cr_node recur_before(cr_node y, cr_node z); /* z one place earlier in the direction of recurrence y */
 cr_node recur_again(cr_node y, cr_node a, cr_node b); /* y's recurrence on other terms */
 cr_node permute_back(cr_node g, cr_node y);
 cr_node slice_back(cr_node g, cr_node y, cr_node a);

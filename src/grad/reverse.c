@@ -39,7 +39,8 @@ static uint32_t both(const struct sweep *s, uint32_t m, uint32_t with) {
 static struct cotangent add(const struct sweep *s, struct cotangent a, struct cotangent b) {
     if (!a.value || !b.value) return a.value ? a : b;
     if (a.mask == b.mask)
-        return (struct cotangent){cr_add(node_of(s, a.value), node_of(s, b.value)).id, a.mask, a.clean && b.clean};
+        return (struct cotangent){cr_add(node_of(s, a.value), node_of(s, b.value)).id, a.mask,
+                                  a.clean && b.clean};
     uint32_t value = cr_add(resolve(s, a), resolve(s, b)).id;
     if (!a.mask || !b.mask) return (struct cotangent){value, 0, true};
     return (struct cotangent){value, cr_or(node_of(s, a.mask), node_of(s, b.mask)).id, true};
@@ -49,9 +50,9 @@ static struct cotangent add(const struct sweep *s, struct cotangent a, struct co
 
 static struct cotangent times_local(const struct sweep *s, struct cotangent c, cr_node local) {
     double d;
-    if (ops_literal(local, &d) && (d == 1 || d == 0))
-        return d == 1 ? c : (struct cotangent){0, 0, true};
-    if (ops_literal(local, &d) && d == -1) return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
+    if (ops_literal(local, &d) && (d == 1 || d == 0)) return d == 1 ? c : (struct cotangent){0, 0, true};
+    if (ops_literal(local, &d) && d == -1)
+        return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
     struct cotangent l = unpack(local);
     uint32_t mask = both(s, c.mask, l.mask);
     cr_node value = cr_mul(node_of(s, c.value), node_of(s, l.value));
@@ -60,8 +61,8 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
 
 /* Does the VJP of this op move numbers about, or add them, so that it can move a mask likewise? */
 static bool moves(int op) {
-    return op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather || op == OP_scatter_add ||
-           op == OP_cumsum;
+    return op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather ||
+           op == OP_scatter_add || op == OP_cumsum;
 }
 
 static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
@@ -103,11 +104,14 @@ static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) 
 
 /* ---- The sweep ---- */
 
-static bool takes_part(const struct sweep *s, uint32_t id) { return id >= s->first && id < s->size && s->needed[id - s->first]; }
+static bool takes_part(const struct sweep *s, uint32_t id) {
+    return id >= s->first && id < s->size && s->needed[id - s->first];
+}
 
 static void visit(struct sweep *s, uint32_t id) {
     const struct node n = *graph_at(s->g, id);
-    if (n.op == OP_part) { /* a result hands its cotangent to the op that has it; only floats have one: the first */
+    if (n.op ==
+        OP_part) { /* a result hands its cotangent to the op that has it; only floats have one: the first */
         uint32_t op = n.arg[0];
         s->bar[op - s->first] = add(s, s->bar[op - s->first], s->bar[id - s->first]);
         return;
@@ -138,7 +142,8 @@ uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const 
         const struct node *node = graph_at(g, id);
         const uint32_t *args = graph_args(g, node);
         for (uint32_t k = 0; k < node->n && !needed[id - *first]; k++)
-            if (args[k] >= *first && needed[args[k] - *first] && carries(g, node, (int)k)) needed[id - *first] = 1;
+            if (args[k] >= *first && needed[args[k] - *first] && carries(g, node, (int)k))
+                needed[id - *first] = 1;
     }
     return needed;
 }
@@ -149,12 +154,14 @@ bool sweep_wrt_good(const char *what, int n, const cr_node wrt[]) {
         const struct node *node = graph_get(wrt[i]);
         if (node->op != OP_input && node->op != OP_param && node->op != OP_variable) {
             graph_fail(wrt[i].graph, CR_ENODERIV, what,
-                       "one differentiates by inputs, parameters and variable(x), not by the result of %s", op_name(node->op));
+                       "one differentiates by inputs, parameters and variable(x), not by the result of %s",
+                       op_name(node->op));
             return false;
         }
         if (!dtype_is_float((cr_dtype)node->dtype)) {
             const char *name = cr_name(wrt[i]);
-            graph_fail(wrt[i].graph, CR_ENODERIV, what, "%s is %s: only fractions have derivatives; cast it first",
+            graph_fail(wrt[i].graph, CR_ENODERIV, what,
+                       "%s is %s: only fractions have derivatives; cast it first",
                        name ? name : "the variable", cr_dtype_name((cr_dtype)node->dtype));
             return false;
         }
@@ -179,7 +186,8 @@ static bool prepare(struct sweep *s, int n_ys, const cr_node ys[], int n, const 
     return s->bar != NULL;
 }
 
-cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr_node cotangents[], int n,
+                         const cr_node wrt[]) {
     cr_graph *g = wrt[0].graph;
     *s = (struct sweep){.g = g};
     if (!prepare(s, n_ys, ys, n, wrt)) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
@@ -200,7 +208,8 @@ cr_node sweep_cotangent(const struct sweep *s, cr_node x) {
 
 cr_node sweep_contribution(const struct sweep *s, cr_node y, int k) {
     cr_node x = cr_operand(y, k);
-    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !s->bar[y.id - s->first].value) return graph_error_node(s->g);
+    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !s->bar[y.id - s->first].value)
+        return graph_error_node(s->g);
     if (graph_get(y)->op == OP_part) return sweep_cotangent(s, y);
     return resolve(s, contribution(s, y.id, k));
 }
@@ -220,7 +229,8 @@ static cr_node fit(cr_node c, cr_node y) {
     return ops_expand(ops_to_dtype(c, cr_dtype_of(y)), &s);
 }
 
-static cr_status backward(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+static cr_status backward(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n,
+                          const cr_node wrt[]) {
     struct sweep s;
     cr_status status = sweep_backward(&s, n_ys, ys, cotangents, n, wrt);
     for (int i = 0; i < n && !status; i++) {
@@ -238,10 +248,12 @@ static cr_status backward(cr_node out[], int n_ys, const cr_node ys[], const cr_
 
 static bool ys_good(const char *what, int n, const cr_node ys[], const cr_graph *g) {
     if (!ops_good(what, n, ys)) return false;
-    if (ys[0].graph != g) return graph_fail(ys[0].graph, CR_EINVAL, what, "results and wrt are of different graphs"), false;
+    if (ys[0].graph != g)
+        return graph_fail(ys[0].graph, CR_EINVAL, what, "results and wrt are of different graphs"), false;
     for (int i = 0; i < n; i++)
         if (!dtype_is_float(cr_dtype_of(ys[i]))) {
-            graph_fail(ys[i].graph, CR_ENODERIV, what, "a result of dtype %s has no derivative", cr_dtype_name(cr_dtype_of(ys[i])));
+            graph_fail(ys[i].graph, CR_ENODERIV, what, "a result of dtype %s has no derivative",
+                       cr_dtype_name(cr_dtype_of(ys[i])));
             return false;
         }
     return true;
@@ -249,11 +261,13 @@ static bool ys_good(const char *what, int n, const cr_node ys[], const cr_graph 
 
 enum { few = 16 };
 
-cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n,
+                 const cr_node wrt[]) {
     if (n < 0 || n_ys < 0 || (n && (!out || !wrt)) || (n_ys && (!ys || !cotangents))) return CR_EINVAL;
     if (n == 0) return CR_OK;
     cr_graph *g = wrt[0].graph;
-    if (!sweep_wrt_good("vjp", n, wrt) || (n_ys && (!ys_good("vjp", n_ys, ys, g) || !ops_good("vjp", n_ys, cotangents))))
+    if (!sweep_wrt_good("vjp", n, wrt) ||
+        (n_ys && (!ys_good("vjp", n_ys, ys, g) || !ops_good("vjp", n_ys, cotangents))))
         return fail_all(n, out, wrt);
     cr_node some[few], *seeds = some;
     if (n_ys > few) seeds = mem_alloc(&g->mem, mem_mul((size_t)n_ys, sizeof *seeds));
@@ -267,11 +281,13 @@ cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cota
 cr_status cr_grad(cr_node out[], cr_node loss, int n, const cr_node wrt[]) {
     if (n < 0 || (n && (!out || !wrt))) return CR_EINVAL;
     if (n == 0) return CR_OK;
-    if (!sweep_wrt_good("grad", n, wrt) || !ys_good("grad", 1, &loss, wrt[0].graph)) return fail_all(n, out, wrt);
+    if (!sweep_wrt_good("grad", n, wrt) || !ys_good("grad", 1, &loss, wrt[0].graph))
+        return fail_all(n, out, wrt);
     if (cr_count(loss) != 1) {
         struct shape s = ops_shape(loss);
         struct shape_text t;
-        graph_fail(loss.graph, CR_ESHAPE, "grad", "a loss is one number, found %s: take its sum or mean, or use vjp", ops_show(&t, &s));
+        graph_fail(loss.graph, CR_ESHAPE, "grad",
+                   "a loss is one number, found %s: take its sum or mean, or use vjp", ops_show(&t, &s));
         return fail_all(n, out, wrt);
     }
     cr_node one = fit(cr_number(loss.graph, 1), loss);

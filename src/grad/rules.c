@@ -1,5 +1,5 @@
-/* The derivative column of the op table, as functions: one local, one VJP, one JVP for each row, each with a case per
- * operand; a column word that does not apply makes an error node. */
+/* The derivative column of the op table, as functions: one local, one VJP, one JVP for each row, each with a
+ * case per operand; a column word that does not apply makes an error node. */
 #include "grad/rules.h"
 
 #include "grad/helpers.h"
@@ -21,7 +21,8 @@ static int column(int op, int k);
 
 static struct words words_of(const struct rule_in *in) {
     const struct node *node = graph_get(in->y);
-    struct words w = {.y = in->y, .g = in->g, .t = in->t, .k = in->k, .part = in->part, .column = column(node->op, in->k)};
+    struct words w = {
+        .y = in->y, .g = in->g, .t = in->t, .k = in->k, .part = in->part, .column = column(node->op, in->k)};
     w.a = cr_operand(in->y, 0);
     w.b = node->n > 1 ? cr_operand(in->y, 1) : w.a;
     w.c = node->n > 2 ? cr_operand(in->y, 2) : w.a;
@@ -29,20 +30,20 @@ static struct words words_of(const struct rule_in *in) {
     return w;
 }
 
-#define WORDS                                                                                                \
-    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, t = w->t;                                \
-    const int k = w->k, part = w->part;                                                                      \
-    const int64_t n = w->n;                                                                                  \
+#define WORDS                                                                 \
+    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, t = w->t; \
+    const int k = w->k, part = w->part;                                       \
+    const int64_t n = w->n;                                                   \
     (void)y, (void)a, (void)b, (void)c, (void)g, (void)t, (void)k, (void)part, (void)n;
 
-#define FUNCTION(which, name, da, db, dc)                                                                    \
-    static cr_node which##_##name(const struct words *w) {                                                   \
-        WORDS                                                                                                \
-        switch (w->column) {                                                                                 \
-        case 0: return da;                                                                                   \
-        case 1: return db;                                                                                   \
-        default: return dc;                                                                                  \
-        }                                                                                                    \
+#define FUNCTION(which, name, da, db, dc)                  \
+    static cr_node which##_##name(const struct words *w) { \
+        WORDS                                              \
+        switch (w->column) {                               \
+        case 0: return da;                                 \
+        case 1: return db;                                 \
+        default: return dc;                                \
+        }                                                  \
     }
 
 /* Local gradients and masks. */
@@ -52,7 +53,8 @@ static struct words words_of(const struct rule_in *in) {
 #define RULE(vjp, jvp) NOTHING
 #define ZERO           NOTHING
 #define NONE           NOTHING
-#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) FUNCTION(local, name, da, db, dc)
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
+    FUNCTION(local, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef LOCAL
@@ -65,7 +67,8 @@ static struct words words_of(const struct rule_in *in) {
 #define PASS(mask)     NOTHING
 #define LINEAR(vjp)    vjp
 #define RULE(vjp, jvp) vjp
-#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) FUNCTION(vjp, name, da, db, dc)
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
+    FUNCTION(vjp, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef LINEAR
@@ -74,7 +77,8 @@ static struct words words_of(const struct rule_in *in) {
 /* JVPs: that of a linear operand is the op on the tangent, made in rule_jvp. */
 #define LINEAR(vjp)    NOTHING
 #define RULE(vjp, jvp) jvp
-#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) FUNCTION(jvp, name, da, db, dc)
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
+    FUNCTION(jvp, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef LOCAL
@@ -95,7 +99,7 @@ static const struct {
     enum rule_kind kind[3];
     cr_node (*local)(const struct words *), (*vjp)(const struct words *), (*jvp)(const struct words *);
 } rules[OP_COUNT] = {
-#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc)                      \
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     [OP_##name] = {{da, db, dc}, local_##name, vjp_##name, jvp_##name},
 #include "ops/ops.def"
 #undef ROW
@@ -128,7 +132,8 @@ static cr_node op_on_tangent(const struct rule_in *in) {
     if (n->n > 3) return graph_error_node(g);
     for (uint32_t i = 0; i < n->n; i++) x[i] = (int)i == in->k ? in->t : graph_handle(g, graph_args(g, n)[i]);
     struct shape s = graph_shape(g, n);
-    return ops_node(n->op, (cr_dtype)n->dtype, &s, (int)graph_attr_count(g, n), graph_attr(g, n), (int)n->n, x);
+    return ops_node(n->op, (cr_dtype)n->dtype, &s, (int)graph_attr_count(g, n), graph_attr(g, n), (int)n->n,
+                    x);
 }
 
 cr_node rule_jvp(const struct rule_in *in) {

@@ -82,13 +82,15 @@ static uint32_t find(const cr_graph *g, const struct node *n, const uint32_t *ar
 
 static cr_node find_or_append(cr_graph *g, const struct make *m, uint32_t *args) {
     for (uint32_t i = 0; i < m->n; i++) args[i] = m->x[i].id;
-    struct node n = {.op = (uint16_t)m->op, .dtype = (uint8_t)m->dtype, .weak = m->weak, .n = m->n, .epoch = g->epoch};
+    struct node n = {
+        .op = (uint16_t)m->op, .dtype = (uint8_t)m->dtype, .weak = m->weak, .n = m->n, .epoch = g->epoch};
     n.shape = intern_put(&g->shape, m->dims, (size_t)m->rank * sizeof *m->dims);
     n.attr = intern_put(&g->attr, m->attr, m->n_attr * sizeof *m->attr);
     if (n.shape == intern_none || n.attr == intern_none) return no_memory(g);
     uint32_t id = find(g, &n, args);
     cr_node x = id ? graph_handle(g, id) : append(g, &n, args);
-    if (x.id && g->line > 0 && !graph_note(g, x.id, NOTE_POSITION, g->file, g->line, g->column)) return no_memory(g);
+    if (x.id && g->line > 0 && !graph_note(g, x.id, NOTE_POSITION, g->file, g->line, g->column))
+        return no_memory(g);
     return x;
 }
 

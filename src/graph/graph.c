@@ -22,7 +22,8 @@ cr_graph *cr_graph_new(cr_context *ctx) {
     g->default_float = CR_F64;
     g->error = text_make(&m);
     g->note_n = 1; /* note 0 is none */
-    if (intern_init(&g->text, &m) && intern_init(&g->shape, &m) && intern_init(&g->attr, &m) && add_error_node(g))
+    if (intern_init(&g->text, &m) && intern_init(&g->shape, &m) && intern_init(&g->attr, &m) &&
+        add_error_node(g))
         return g;
     cr_graph_free(g);
     return NULL;
@@ -74,8 +75,8 @@ size_t cr_graph_bytes(const cr_graph *g) {
     if (!g) return 0;
     return sizeof *g + g->pages * page_nodes * sizeof(struct node) + g->page_cap * sizeof *g->page +
            g->buckets * sizeof *g->bucket + g->pool_cap * sizeof *g->pool + g->note_cap * sizeof *g->note +
-           g->named_cap * sizeof *g->named + g->error.cap + intern_memory(&g->text) + intern_memory(&g->shape) +
-           intern_memory(&g->attr);
+           g->named_cap * sizeof *g->named + g->error.cap + intern_memory(&g->text) +
+           intern_memory(&g->shape) + intern_memory(&g->attr);
 }
 
 cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...) {

@@ -1,4 +1,5 @@
-/* The graph: an append-only list of nodes in topological order. Equal nodes are one node. Node 0 is the error node. */
+/* The graph: an append-only list of nodes in topological order. Equal nodes are one node. Node 0 is the error
+ * node. */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
@@ -13,14 +14,14 @@ enum { node_inline = 3 }; /* operands kept in the node itself; more stand in the
 struct node {
     uint16_t op;
     uint8_t dtype;
-    uint8_t weak;    /* a literal, or made of literals alone: takes the float dtype of what it meets */
-    uint32_t shape;  /* interned int64_t sizes */
-    uint32_t attr;   /* interned int64_t attributes */
-    uint32_t n;      /* operands */
+    uint8_t weak;   /* a literal, or made of literals alone: takes the float dtype of what it meets */
+    uint32_t shape; /* interned int64_t sizes */
+    uint32_t attr;  /* interned int64_t attributes */
+    uint32_t n;     /* operands */
     uint32_t arg[node_inline]; /* ids; if n > node_inline, arg[0] is where they start in the pool */
-    uint32_t epoch;  /* of the graph when the node was built: tells stale handles */
-    uint32_t next;   /* in the chain of its hash bucket; 0 ends it */
-    uint32_t note;   /* its newest note; 0: none */
+    uint32_t epoch;            /* of the graph when the node was built: tells stale handles */
+    uint32_t next;             /* in the chain of its hash bucket; 0 ends it */
+    uint32_t note;             /* its newest note; 0: none */
 };
 
 enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT };
@@ -52,7 +53,7 @@ struct cr_graph {
     size_t named_cap;
     int64_t unique; /* the number of the next variable */
     cr_dtype default_float;
-    uint32_t file;  /* the position that new nodes are noted with */
+    uint32_t file; /* the position that new nodes are noted with */
     int32_t line, column;
     uint32_t scope; /* interned "outer.inner." */
     uint32_t draws; /* random draws so far in the present scope (the formula derives keys from it) */
@@ -78,7 +79,9 @@ static inline const int64_t *graph_attr(const cr_graph *g, const struct node *n)
 static inline size_t graph_attr_count(const cr_graph *g, const struct node *n) {
     return intern_size(&g->attr, n->attr) / sizeof(int64_t);
 }
-static inline const char *graph_text(const cr_graph *g, uint32_t text) { return intern_bytes(&g->text, text); }
+static inline const char *graph_text(const cr_graph *g, uint32_t text) {
+    return intern_bytes(&g->text, text);
+}
 int64_t graph_elements(const cr_graph *g, const struct node *n);
 struct shape graph_shape(const cr_graph *g, const struct node *n);
 
@@ -111,12 +114,15 @@ void graph_drop_last(cr_graph *g);
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
 #endif
-cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...);
+cr_node
+graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...);
 
 /* Notes. A leaf's or a named node's name is unique while its node lives. */
 bool graph_note(cr_graph *g, uint32_t id, enum note_kind kind, uint32_t text, int32_t line, int32_t column);
-uint32_t graph_scoped(cr_graph *g, const char *name); /* interned with the scope before it; intern_none: no memory */
+uint32_t graph_scoped(cr_graph *g,
+                      const char *name); /* interned with the scope before it; intern_none: no memory */
 uint32_t graph_named(const cr_graph *g, uint32_t text); /* the node of an interned name; 0: none */
-const struct note *graph_find_note(const cr_graph *g, uint32_t id, enum note_kind kind); /* the oldest of its kind */
+const struct note *graph_find_note(const cr_graph *g, uint32_t id,
+                                   enum note_kind kind); /* the oldest of its kind */
 
 #endif

@@ -1,4 +1,5 @@
-/* Notes beside nodes: names, source positions, initial values. A node may have several of each; all are kept. */
+/* Notes beside nodes: names, source positions, initial values. A node may have several of each; all are kept.
+ */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -9,7 +10,8 @@ bool graph_note(cr_graph *g, uint32_t id, enum note_kind kind, uint32_t text, in
         const struct note *o = &g->note[i];
         if (o->kind == kind && o->text == text && o->line == line && o->column == column) return true;
     }
-    if (g->note_n >= UINT32_MAX || !mem_grow(&g->mem, &g->note, &g->note_cap, g->note_n, sizeof *g->note)) return false;
+    if (g->note_n >= UINT32_MAX || !mem_grow(&g->mem, &g->note, &g->note_cap, g->note_n, sizeof *g->note))
+        return false;
     if (g->note_n == 0) g->note_n = 1;
     g->note[g->note_n] = (struct note){id, n->note, text, line, column, kind};
     n->note = (uint32_t)g->note_n++;
@@ -58,7 +60,8 @@ cr_node cr_named(cr_node x, const char *name) {
     uint32_t text = graph_scoped(g, name);
     if (text == intern_none) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
     uint32_t holder = graph_named(g, text);
-    if (holder && holder != x.id) return graph_fail(g, CR_ENAME, NULL, "the name '%s' is taken", graph_text(g, text));
+    if (holder && holder != x.id)
+        return graph_fail(g, CR_ENAME, NULL, "the name '%s' is taken", graph_text(g, text));
     if (!graph_note(g, x.id, NOTE_NAME, text, 0, 0) || !set_named(g, text, x.id))
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
     return x;

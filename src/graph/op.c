@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#define ELEM(value)           KIND_ELEM
-#define REDUCE(start, value)  KIND_REDUCE
-#define VIEW                  KIND_VIEW
-#define OPAQUE(kernel)        KIND_OPAQUE
-#define ALIAS                 KIND_ALIAS
-#define LEAF                  KIND_LEAF
+#define ELEM(value)          KIND_ELEM
+#define REDUCE(start, value) KIND_REDUCE
+#define VIEW                 KIND_VIEW
+#define OPAQUE(kernel)       KIND_OPAQUE
+#define ALIAS                KIND_ALIAS
+#define LEAF                 KIND_LEAF
 #include "ops/columns.h"
 
 static const struct {

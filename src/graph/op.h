@@ -1,5 +1,5 @@
-/* The ops by number, and the columns of the table that the graph itself needs. Numbers live in memory only: what is
- * saved or shown is the name. */
+/* The ops by number, and the columns of the table that the graph itself needs. Numbers live in memory only:
+ * what is saved or shown is the name. */
 #ifndef GRAPH_OP_H
 #define GRAPH_OP_H
 

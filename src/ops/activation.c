@@ -4,7 +4,8 @@
 #define NUM(v) cr_number(x.graph, v)
 
 cr_node cr_clip(cr_node x, double low, double high) {
-    if (!(low <= high)) return graph_fail(x.graph, CR_EINVAL, "clip", "the lower bound is above the upper one");
+    if (!(low <= high))
+        return graph_fail(x.graph, CR_EINVAL, "clip", "the lower bound is above the upper one");
     return cr_minimum(cr_maximum(x, NUM(low)), NUM(high));
 }
 

@@ -37,18 +37,28 @@ bool ops_good(const char *op, int n, const cr_node x[]) {
     return g != NULL;
 }
 
-cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n, const cr_node x[]) {
+cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
+                 const cr_node x[]) {
     cr_graph *g = x[0].graph;
     if (s->rank > CR_MAX_RANK)
-        return graph_fail(g, CR_ELIMIT, op_name(op), "rank %d is above the limit of %d", s->rank, CR_MAX_RANK);
+        return graph_fail(g, CR_ELIMIT, op_name(op), "rank %d is above the limit of %d", s->rank,
+                          CR_MAX_RANK);
     if (shape_count(s->rank, s->dim) < 0) {
         struct shape_text t;
-        return graph_fail(g, CR_ELIMIT, op_name(op), "shape %s is too large (or has a negative size)", ops_show(&t, s));
+        return graph_fail(g, CR_ELIMIT, op_name(op), "shape %s is too large (or has a negative size)",
+                          ops_show(&t, s));
     }
     bool weak = op_kind(op) == KIND_ELEM && dtype_is_float(dtype);
     for (int i = 0; i < n; i++) weak = weak && graph_get(x[i])->weak;
-    struct make m = {.op = op, .dtype = dtype, .weak = weak, .rank = s->rank, .dims = s->dim,
-                     .n_attr = (size_t)n_attr, .attr = attr, .n = (uint32_t)n, .x = x};
+    struct make m = {.op = op,
+                     .dtype = dtype,
+                     .weak = weak,
+                     .rank = s->rank,
+                     .dims = s->dim,
+                     .n_attr = (size_t)n_attr,
+                     .attr = attr,
+                     .n = (uint32_t)n,
+                     .x = x};
     return graph_make(g, &m);
 }
 
@@ -59,13 +69,15 @@ bool ops_literal(cr_node x, double *value) {
     return true;
 }
 
-static cr_node constant(cr_graph *g, cr_dtype dtype, bool weak, int rank, const int64_t dims[], const void *data, size_t bytes) {
+static cr_node constant(cr_graph *g, cr_dtype dtype, bool weak, int rank, const int64_t dims[],
+                        const void *data, size_t bytes) {
     int64_t few[8] = {0}, *words = few;
     size_t n = (bytes + 7) / 8;
     if (n > 8) words = mem_zero(&g->mem, mem_mul(n, 8));
     if (!words) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
     if (bytes) memcpy(words, data, bytes);
-    struct make m = {.op = OP_const, .dtype = dtype, .weak = weak, .rank = rank, .dims = dims, .n_attr = n, .attr = words};
+    struct make m = {
+        .op = OP_const, .dtype = dtype, .weak = weak, .rank = rank, .dims = dims, .n_attr = n, .attr = words};
     cr_node x = graph_make(g, &m);
     if (words != few) mem_free(&g->mem, words, n * 8);
     return x;
@@ -82,16 +94,21 @@ cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value) {
     return constant(g, dtype, false, 0, NULL, &word, cr_dtype_size(dtype));
 }
 
-cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s) { return ops_expand(ops_scalar(g, dtype, 0), s); }
+cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s) {
+    return ops_expand(ops_scalar(g, dtype, 0), s);
+}
 
 /* The count of elements of a leaf's shape, or -1 with an error. */
 static int64_t leaf_count(cr_graph *g, const char *op, cr_dtype dtype, int rank, const int64_t dims[]) {
-    if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims)) return graph_fail(g, CR_EINVAL, op, "bad dtype, rank or sizes"), -1;
-    if (rank > CR_MAX_RANK) return graph_fail(g, CR_ELIMIT, op, "rank %d is above the limit of %d", rank, CR_MAX_RANK), -1;
+    if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims))
+        return graph_fail(g, CR_EINVAL, op, "bad dtype, rank or sizes"), -1;
+    if (rank > CR_MAX_RANK)
+        return graph_fail(g, CR_ELIMIT, op, "rank %d is above the limit of %d", rank, CR_MAX_RANK), -1;
     int64_t n = shape_count(rank, dims);
     struct shape s = shape_of(rank, dims);
     struct shape_text t;
-    if (n < 0) graph_fail(g, CR_ELIMIT, op, "shape %s is too large, or has a negative size", ops_show(&t, &s));
+    if (n < 0)
+        graph_fail(g, CR_ELIMIT, op, "shape %s is too large, or has a negative size", ops_show(&t, &s));
     return n;
 }
 
@@ -109,7 +126,8 @@ static cr_node leaf(cr_graph *g, int op, const char *name, cr_dtype dtype, int r
     if (leaf_count(g, op_name(op), dtype, rank, dims) < 0) return graph_error_node(g);
     uint32_t text = graph_scoped(g, name);
     if (text == intern_none) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
-    if (graph_named(g, text)) return graph_fail(g, CR_ENAME, op_name(op), "the name '%s' is taken", graph_text(g, text));
+    if (graph_named(g, text))
+        return graph_fail(g, CR_ENAME, op_name(op), "the name '%s' is taken", graph_text(g, text));
     int64_t id = text;
     struct make m = {.op = op, .dtype = dtype, .rank = rank, .dims = dims, .n_attr = 1, .attr = &id};
     return cr_named(graph_make(g, &m), name);
@@ -131,7 +149,8 @@ cr_status cr_param_init(cr_node param, cr_node value) {
     struct shape s = graph_shape(g, n);
     cr_node v = ops_expand(ops_to_dtype(value, (cr_dtype)n->dtype), &s);
     if (!cr_ok(v)) return cr_graph_status(g);
-    if (!graph_note(g, param.id, NOTE_INIT, v.id, 0, 0)) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
+    if (!graph_note(g, param.id, NOTE_INIT, v.id, 0, 0))
+        return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
     return CR_OK;
 }
 

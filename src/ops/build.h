@@ -4,12 +4,22 @@
 
 #include "graph/graph.h"
 
-enum dtype_rule { DTYPE_NUMBER, DTYPE_FLOAT, DTYPE_COMPARE, DTYPE_LOGIC, DTYPE_SELECT, DTYPE_ANY, DTYPE_INTEGER, DTYPE_OTHER };
+enum dtype_rule {
+    DTYPE_NUMBER,
+    DTYPE_FLOAT,
+    DTYPE_COMPARE,
+    DTYPE_LOGIC,
+    DTYPE_SELECT,
+    DTYPE_ANY,
+    DTYPE_INTEGER,
+    DTYPE_OTHER
+};
 enum op_class { CLASS_SMOOTH, CLASS_PIECEWISE, CLASS_ZERO_DERIVATIVE, CLASS_NOT_A_FUNCTION };
 
 /* A row of the table, as far as it is not the graph's or grad's own. */
 struct op_row {
-    const char *name, *arguments, *sentence, *value; /* value: the C expression of ELEM and REDUCE rows, else "" */
+    const char *name, *arguments, *sentence,
+        *value; /* value: the C expression of ELEM and REDUCE rows, else "" */
     enum dtype_rule dtype;
     enum op_class class;
     double low, high;
@@ -20,9 +30,11 @@ const struct op_row *ops_row(int op);
 cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);
 
 /* A node of this op whose operands are ready. */
-cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n, const cr_node x[]);
+cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
+                 const cr_node x[]);
 
-/* False, with the graph's error set, if a handle is bad or of another graph. Errors already there stay silent. */
+/* False, with the graph's error set, if a handle is bad or of another graph. Errors already there stay
+ * silent. */
 bool ops_good(const char *op, int n, const cr_node x[]);
 /* x in this dtype: a literal becomes one of it, else cast. */
 cr_node ops_to_dtype(cr_node x, cr_dtype dtype);
@@ -38,7 +50,9 @@ cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value);
 cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s);
 
 /* Shapes as text for an error, in a buffer of the caller. */
-struct shape_text { char s[CR_MAX_RANK * 22 + 3]; };
+struct shape_text {
+    char s[CR_MAX_RANK * 22 + 3];
+};
 const char *ops_show(struct shape_text *t, const struct shape *s);
 
 /* Helpers shared by builders and derivative rules. */
@@ -47,7 +61,8 @@ cr_node ops_expand(cr_node x, const struct shape *s);
 cr_node ops_move_axis(cr_node x, int from, int to); /* axes counted from the end */
 cr_node ops_slice(cr_node x, const int64_t start[], const int64_t step[], const struct shape *count);
 cr_node ops_unslice(cr_node x, const int64_t start[], const int64_t step[], const struct shape *size);
-cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step, int64_t count); /* axis from the end */
+cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step,
+                       int64_t count); /* axis from the end */
 cr_node ops_cumsum(cr_node x, int axis, bool reverse);
 cr_node ops_recur(cr_node x, cr_node y, int axis, bool reverse);
 cr_node ops_part(cr_node x, int k);

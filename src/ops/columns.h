@@ -1,5 +1,5 @@
-/* Empty meanings for the column words of ops.def: define the ones you need before including ops.def, include this
- * after them. */
+/* Empty meanings for the column words of ops.def: define the ones you need before including ops.def, include
+ * this after them. */
 #ifndef ELEM
 #define ELEM(value)
 #endif

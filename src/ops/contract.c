@@ -4,10 +4,12 @@
 static cr_node inner_sizes(cr_node x, cr_node y) {
     struct shape sx = ops_shape(x), sy = ops_shape(y);
     struct shape_text a, b;
-    return graph_fail(x.graph, CR_ESHAPE, "matmul", "inner sizes differ: %s x %s", ops_show(&a, &sx), ops_show(&b, &sy));
+    return graph_fail(x.graph, CR_ESHAPE, "matmul", "inner sizes differ: %s x %s", ops_show(&a, &sx),
+                      ops_show(&b, &sy));
 }
 
-/* An unbatched right operand: the batch of the left one folds into its rows, one large product for many small. */
+/* An unbatched right operand: the batch of the left one folds into its rows, one large product for many
+ * small. */
 static cr_node fold_rows(cr_node x, cr_node y) {
     struct shape s = ops_shape(x), rows = {.rank = 2, .dim = {1, s.dim[s.rank - 1]}};
     for (int i = 0; i < s.rank - 1; i++) rows.dim[0] *= s.dim[i];
@@ -38,7 +40,8 @@ static cr_node matrix_product(cr_node x, cr_node y) {
     if (!broadcast_batch(&x, &y)) {
         struct shape sx = ops_shape(x), sy = ops_shape(y);
         struct shape_text a, b;
-        return graph_fail(x.graph, CR_ESHAPE, "matmul", "leading axes differ: %s x %s", ops_show(&a, &sx), ops_show(&b, &sy));
+        return graph_fail(x.graph, CR_ESHAPE, "matmul", "leading axes differ: %s x %s", ops_show(&a, &sx),
+                          ops_show(&b, &sy));
     }
     struct shape s = ops_shape(x);
     s.dim[s.rank - 1] = cr_dims(y)[s.rank - 1];
@@ -48,7 +51,8 @@ static cr_node matrix_product(cr_node x, cr_node y) {
 cr_node cr_matmul(cr_node x, cr_node y) {
     if (!ops_good("matmul", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
     int rx = cr_rank(x), ry = cr_rank(y);
-    if (rx == 0 || ry == 0) return graph_fail(x.graph, CR_ESHAPE, "matmul", "a scalar operand: use * for a product by a number");
+    if (rx == 0 || ry == 0)
+        return graph_fail(x.graph, CR_ESHAPE, "matmul", "a scalar operand: use * for a product by a number");
     x = ops_arithmetic(x, false);
     y = ops_arithmetic(y, false);
     if (!cr_ok(x) || !cr_ok(y)) return graph_error_node(x.graph);
@@ -69,7 +73,8 @@ cr_node cr_matmul(cr_node x, cr_node y) {
 cr_node cr_outer(cr_node x, cr_node y) {
     if (!ops_good("outer", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
     if (cr_rank(x) != 1 || cr_rank(y) != 1)
-        return graph_fail(x.graph, CR_ESHAPE, "outer", "expected two vectors, found ranks %d and %d", cr_rank(x), cr_rank(y));
+        return graph_fail(x.graph, CR_ESHAPE, "outer", "expected two vectors, found ranks %d and %d",
+                          cr_rank(x), cr_rank(y));
     return cr_mul(cr_expand_dims(x, 1), cr_expand_dims(y, 0));
 }
 

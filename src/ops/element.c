@@ -44,7 +44,8 @@ static int common_dtype(int op, int n, const cr_node x[], bool to_float) {
         if (weak(x[i])) continue;
         int d = (int)arithmetic_dtype(g, cr_dtype_of(x[i]), to_float);
         if (found >= 0 && dtype_is_float((cr_dtype)d) && dtype_is_float((cr_dtype)found) && d != found) {
-            graph_fail(g, CR_EDTYPE, op_name(op), "f32 meets f64: say which is meant with cast(x, f32) or cast(x, f64)");
+            graph_fail(g, CR_EDTYPE, op_name(op),
+                       "f32 meets f64: say which is meant with cast(x, f32) or cast(x, f64)");
             return -1;
         }
         if (d > found) found = d;
@@ -55,7 +56,8 @@ static int common_dtype(int op, int n, const cr_node x[], bool to_float) {
 /* Integers that meet a literal which is no integer become the default float. */
 static int with_literals(int dtype, int n, const cr_node x[]) {
     for (int i = 0; i < n; i++)
-        if (!dtype_is_float((cr_dtype)dtype) && weak(x[i]) && !whole(x[i])) return (int)x[0].graph->default_float;
+        if (!dtype_is_float((cr_dtype)dtype) && weak(x[i]) && !whole(x[i]))
+            return (int)x[0].graph->default_float;
     return dtype;
 }
 
@@ -69,7 +71,8 @@ static bool unify(int op, int n, cr_node x[], bool to_float) {
 
 static bool need(int op, cr_node x, cr_dtype dtype) {
     if (cr_dtype_of(x) == dtype) return true;
-    graph_fail(x.graph, CR_EDTYPE, op_name(op), "expected %s, found %s", cr_dtype_name(dtype), cr_dtype_name(cr_dtype_of(x)));
+    graph_fail(x.graph, CR_EDTYPE, op_name(op), "expected %s, found %s", cr_dtype_name(dtype),
+               cr_dtype_name(cr_dtype_of(x)));
     return false;
 }
 
@@ -87,7 +90,8 @@ static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
         ok = need(op, x[0], CR_BOOL) && unify_values(op, n - 1, x + 1);
     } else if (rule == DTYPE_LOGIC || rule == DTYPE_INTEGER) {
         for (int i = 0; i < n && ok; i++) {
-            if (rule == DTYPE_INTEGER && (dtype_is_int(cr_dtype_of(x[i])) || whole(x[i]))) x[i] = ops_to_dtype(x[i], CR_I64);
+            if (rule == DTYPE_INTEGER && (dtype_is_int(cr_dtype_of(x[i])) || whole(x[i])))
+                x[i] = ops_to_dtype(x[i], CR_I64);
             ok = need(op, x[i], rule == DTYPE_LOGIC ? CR_BOOL : CR_I64);
         }
     } else {
@@ -100,16 +104,17 @@ static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
 
 /* ---- Shapes ---- */
 
-/* Broadcasting is NumPy's, but for one thing: an op may not both add an axis to one operand and stretch another, which
- * is how [n, 1] - [n] silently becomes [n, n]. */
+/* Broadcasting is NumPy's, but for one thing: an op may not both add an axis to one operand and stretch
+ * another, which is how [n, 1] - [n] silently becomes [n, n]. */
 static cr_node refuse_both(int op, int n, const cr_node x[]) {
     struct shape_text a, b;
     struct shape sa = ops_shape(x[0]), sb = ops_shape(x[n > 1 ? n - 1 : 0]);
     for (int i = 1; i < n; i++)
         if (ops_shape(x[i]).rank != sa.rank) sb = ops_shape(x[i]);
-    return graph_fail(x[0].graph, CR_ESHAPE, op_name(op),
-                      "%s with %s would add an axis to one and stretch the other: say which is meant, as in y[:, None]",
-                      ops_show(&a, &sa), ops_show(&b, &sb));
+    return graph_fail(
+        x[0].graph, CR_ESHAPE, op_name(op),
+        "%s with %s would add an axis to one and stretch the other: say which is meant, as in y[:, None]",
+        ops_show(&a, &sa), ops_show(&b, &sb));
 }
 
 static int64_t size_at(const struct shape *s, int from_end) {
@@ -130,8 +135,9 @@ static bool broadcast(int op, int n, const cr_node x[], struct shape *out) {
             if (d != 1 && size != 1 && d != size) {
                 struct shape s0 = ops_shape(x[0]), s1 = ops_shape(x[n - 1]);
                 struct shape_text a, b;
-                graph_fail(x[0].graph, CR_ESHAPE, op_name(op), "shapes differ: %s and %s (axis %d: %lld and %lld)",
-                           ops_show(&a, &s0), ops_show(&b, &s1), -k, (long long)size, (long long)d);
+                graph_fail(x[0].graph, CR_ESHAPE, op_name(op),
+                           "shapes differ: %s and %s (axis %d: %lld and %lld)", ops_show(&a, &s0),
+                           ops_show(&b, &s1), -k, (long long)size, (long long)d);
                 return false;
             }
             if (d != 1) size = d;
@@ -141,7 +147,8 @@ static bool broadcast(int op, int n, const cr_node x[], struct shape *out) {
     for (int i = 0; i < n; i++) {
         struct shape s = ops_shape(x[i]);
         added = added || (s.rank > 0 && s.rank < out->rank);
-        for (int k = 1; k <= s.rank; k++) stretched = stretched || (s.rank == out->rank && size_at(&s, k) != size_at(out, k));
+        for (int k = 1; k <= s.rank; k++)
+            stretched = stretched || (s.rank == out->rank && size_at(&s, k) != size_at(out, k));
     }
     if (!added || !stretched) return true;
     refuse_both(op, n, x);
@@ -172,22 +179,25 @@ cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, con
 #define ALIAS                OTHER_KIND
 #define LEAF                 OTHER_KIND
 
-#define JOIN(a, b)            JOIN_(a, b)
-#define JOIN_(a, b)           a##b
+#define JOIN(a, b)  JOIN_(a, b)
+#define JOIN_(a, b) a##b
 #define DEFINE_OTHER_KIND(name, form)
 #define DEFINE_ELEMENT(name, form) DEFINE_##form(name)
-#define DEFINE_X(name)                                                                                       \
+#define DEFINE_X(name) \
     cr_node cr_##name(cr_node x) { return ops_elementwise(OP_##name, 1, &x, 0, NULL); }
-#define DEFINE_XY(name)                                                                                      \
-    cr_node cr_##name(cr_node x, cr_node y) { return ops_elementwise(OP_##name, 2, (cr_node[]){x, y}, 0, NULL); }
-#define DEFINE_XYZ(name)                                                                                     \
-    cr_node cr_##name(cr_node x, cr_node y, cr_node z) {                                                     \
-        return ops_elementwise(OP_##name, 3, (cr_node[]){x, y, z}, 0, NULL);                                 \
+#define DEFINE_XY(name)                                                   \
+    cr_node cr_##name(cr_node x, cr_node y) {                             \
+        return ops_elementwise(OP_##name, 2, (cr_node[]){x, y}, 0, NULL); \
     }
-#define DEFINE_XN(name)                                                                                      \
+#define DEFINE_XYZ(name)                                                     \
+    cr_node cr_##name(cr_node x, cr_node y, cr_node z) {                     \
+        return ops_elementwise(OP_##name, 3, (cr_node[]){x, y, z}, 0, NULL); \
+    }
+#define DEFINE_XN(name) \
     cr_node cr_##name(cr_node x, int64_t n) { return elementwise_n(OP_##name, x, n); }
 
-/* The attribute n: of polygamma and stumpff an order, of powi any power (negative ones of integers are fractions). */
+/* The attribute n: of polygamma and stumpff an order, of powi any power (negative ones of integers are
+ * fractions). */
 static cr_node elementwise_n(int op, cr_node x, int64_t n) {
     if (!ops_good(op_name(op), 1, &x)) return graph_error_node(x.graph);
     if (op != OP_powi && (n < 0 || n > 100))
@@ -204,7 +214,8 @@ static cr_node elementwise_n(int op, cr_node x, int64_t n) {
 
 cr_node cr_cast(cr_node x, cr_dtype dtype) {
     if (!ops_good("cast", 1, &x)) return graph_error_node(x.graph);
-    if (!dtype_known((int)dtype)) return graph_fail(x.graph, CR_EDTYPE, "cast", "unknown dtype number %d", (int)dtype);
+    if (!dtype_known((int)dtype))
+        return graph_fail(x.graph, CR_EDTYPE, "cast", "unknown dtype number %d", (int)dtype);
     if (cr_dtype_of(x) == dtype && !weak(x)) return x;
     struct shape s = ops_shape(x);
     return ops_node(OP_cast, dtype, &s, 0, NULL, 1, &x);

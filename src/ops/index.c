@@ -1,5 +1,5 @@
-/* Movement by indices, joining, and order. gather's and scatter_add's attribute is how many axes of the index follow the
- * batch axes; sort's node works along the last axis, its attribute is whether it descends. */
+/* Movement by indices, joining, and order. gather's and scatter_add's attribute is how many axes of the index
+ * follow the batch axes; sort's node works along the last axis, its attribute is whether it descends. */
 #include "ops/build.h"
 
 #include "tensor/dtype.h"
@@ -7,15 +7,18 @@
 static cr_node bad_index(cr_node x, const char *op, cr_node index) {
     struct shape sx = ops_shape(x), si = ops_shape(index);
     struct shape_text a, b;
-    return graph_fail(x.graph, CR_ESHAPE, op, "shapes %s and index %s do not fit", ops_show(&a, &sx), ops_show(&b, &si));
+    return graph_fail(x.graph, CR_ESHAPE, op, "shapes %s and index %s do not fit", ops_show(&a, &sx),
+                      ops_show(&b, &si));
 }
 
 /* The index as i64. */
 static cr_node as_index(const char *op, cr_node index) {
     if (dtype_is_int(cr_dtype_of(index))) return ops_to_dtype(index, CR_I64);
     double v;
-    if (graph_get(index)->weak && ops_literal(index, &v) && v == (double)(int64_t)v) return ops_to_dtype(index, CR_I64);
-    return graph_fail(index.graph, CR_EDTYPE, op, "an index must be an integer, found %s", cr_dtype_name(cr_dtype_of(index)));
+    if (graph_get(index)->weak && ops_literal(index, &v) && v == (double)(int64_t)v)
+        return ops_to_dtype(index, CR_I64);
+    return graph_fail(index.graph, CR_EDTYPE, op, "an index must be an integer, found %s",
+                      cr_dtype_name(cr_dtype_of(index)));
 }
 
 static bool same_batch(const struct shape *a, const struct shape *b, int batch) {
@@ -29,11 +32,14 @@ cr_node cr_gather(cr_node x, cr_node y, int count) {
     cr_node index = as_index("gather", y);
     if (!cr_ok(index)) return index;
     struct shape sx = ops_shape(x), si = ops_shape(index), out = si;
-    if (count < 0 || sx.rank < count + 1 || si.rank < count || !same_batch(&sx, &si, count)) return bad_index(x, "gather", index);
+    if (count < 0 || sx.rank < count + 1 || si.rank < count || !same_batch(&sx, &si, count))
+        return bad_index(x, "gather", index);
     int rest = sx.rank - count - 1;
-    if (out.rank + rest > CR_MAX_RANK) return graph_fail(x.graph, CR_ELIMIT, "gather", "the result's rank is above %d", CR_MAX_RANK);
+    if (out.rank + rest > CR_MAX_RANK)
+        return graph_fail(x.graph, CR_ELIMIT, "gather", "the result's rank is above %d", CR_MAX_RANK);
     for (int i = 0; i < rest; i++) out.dim[out.rank++] = sx.dim[count + 1 + i];
-    return ops_node(OP_gather, cr_dtype_of(x), &out, 1, (int64_t[]){si.rank - count}, 2, (cr_node[]){x, index});
+    return ops_node(OP_gather, cr_dtype_of(x), &out, 1, (int64_t[]){si.rank - count}, 2,
+                    (cr_node[]){x, index});
 }
 
 cr_node cr_scatter_add(cr_node x, cr_node y, int64_t size, int count) {
@@ -42,12 +48,15 @@ cr_node cr_scatter_add(cr_node x, cr_node y, int64_t size, int count) {
     x = ops_arithmetic(x, false);
     if (!cr_ok(index) || !cr_ok(x)) return graph_error_node(x.graph);
     struct shape sx = ops_shape(x), si = ops_shape(index), out = {0};
-    if (count < 0 || si.rank < count || sx.rank < si.rank || !same_batch(&sx, &si, si.rank) || size < 0) return bad_index(x, "scatter_add", index);
-    if (count + 1 + sx.rank - si.rank > CR_MAX_RANK) return graph_fail(x.graph, CR_ELIMIT, "scatter_add", "the result's rank is above %d", CR_MAX_RANK);
+    if (count < 0 || si.rank < count || sx.rank < si.rank || !same_batch(&sx, &si, si.rank) || size < 0)
+        return bad_index(x, "scatter_add", index);
+    if (count + 1 + sx.rank - si.rank > CR_MAX_RANK)
+        return graph_fail(x.graph, CR_ELIMIT, "scatter_add", "the result's rank is above %d", CR_MAX_RANK);
     for (int i = 0; i < count; i++) out.dim[out.rank++] = sx.dim[i];
     out.dim[out.rank++] = size;
     for (int i = si.rank; i < sx.rank; i++) out.dim[out.rank++] = sx.dim[i];
-    return ops_node(OP_scatter_add, cr_dtype_of(x), &out, 1, (int64_t[]){si.rank - count}, 2, (cr_node[]){x, index});
+    return ops_node(OP_scatter_add, cr_dtype_of(x), &out, 1, (int64_t[]){si.rank - count}, 2,
+                    (cr_node[]){x, index});
 }
 
 cr_node cr_embedding(cr_node x, cr_node y) { return cr_gather(x, y, 0); }
@@ -84,8 +93,12 @@ static bool join_fits(cr_node *x, cr_node first, const struct shape *s, int at) 
     for (int i = 0; ok && i < t.rank; i++) ok = i == t.rank + at || t.dim[i] == s->dim[i];
     if (ok && cr_dtype_of(*x) == cr_dtype_of(first)) return true;
     struct shape_text a, b;
-    if (ok) graph_fail(x->graph, CR_EDTYPE, "concat", "%s meets %s: say which is meant with cast", cr_dtype_name(cr_dtype_of(first)), cr_dtype_name(cr_dtype_of(*x)));
-    else graph_fail(x->graph, CR_ESHAPE, "concat", "shapes differ beside the axis: %s and %s", ops_show(&a, s), ops_show(&b, &t));
+    if (ok)
+        graph_fail(x->graph, CR_EDTYPE, "concat", "%s meets %s: say which is meant with cast",
+                   cr_dtype_name(cr_dtype_of(first)), cr_dtype_name(cr_dtype_of(*x)));
+    else
+        graph_fail(x->graph, CR_ESHAPE, "concat", "shapes differ beside the axis: %s and %s", ops_show(&a, s),
+                   ops_show(&b, &t));
     return false;
 }
 
@@ -95,11 +108,15 @@ static cr_node concat_ready(int n, cr_node x[], int axis) {
     if (!at) return graph_error_node(g);
     cr_node first = x[0];
     for (int i = 0; i < n; i++)
-        if (!graph_get(x[i])->weak) { first = x[i]; break; }
+        if (!graph_get(x[i])->weak) {
+            first = x[i];
+            break;
+        }
     struct shape s = ops_shape(x[0]);
     int64_t size = 0;
     for (int i = 0; i < n; i++) {
-        if (graph_get(x[i])->weak) x[i] = ops_to_dtype(x[i], graph_get(first)->weak ? g->default_float : cr_dtype_of(first));
+        if (graph_get(x[i])->weak)
+            x[i] = ops_to_dtype(x[i], graph_get(first)->weak ? g->default_float : cr_dtype_of(first));
         if (!cr_ok(x[i])) return x[i];
         if (i == 0 && graph_get(first)->weak) first = x[0];
         if (!join_fits(&x[i], first, &s, at)) return graph_error_node(g);
@@ -112,7 +129,8 @@ static cr_node concat_ready(int n, cr_node x[], int axis) {
 }
 
 /* Runs f on a copy of the operands that it may change. */
-static cr_node with_copy(const char *op, int n, const cr_node x[], int axis, cr_node (*f)(int n, cr_node x[], int axis)) {
+static cr_node with_copy(const char *op, int n, const cr_node x[], int axis,
+                         cr_node (*f)(int n, cr_node x[], int axis)) {
     cr_graph *g = n > 0 && x ? x[0].graph : NULL;
     if (!g) return graph_error_node(NULL);
     if (!ops_good(op, n, x)) return graph_error_node(g);
@@ -124,7 +142,9 @@ static cr_node with_copy(const char *op, int n, const cr_node x[], int axis, cr_
     return y;
 }
 
-cr_node cr_concat(int n, const cr_node x[], int axis) { return with_copy("concat", n, x, axis, concat_ready); }
+cr_node cr_concat(int n, const cr_node x[], int axis) {
+    return with_copy("concat", n, x, axis, concat_ready);
+}
 
 static cr_node stack_ready(int n, cr_node x[], int axis) {
     for (int i = 0; i < n; i++) {
@@ -166,7 +186,9 @@ cr_node cr_topk(cr_node x, int64_t n, int axis) {
     if (!cr_ok(y)) return y;
     int at = ops_axis("topk", y, axis);
     int64_t size = cr_dims(y)[cr_rank(y) + at];
-    if (n < 0 || n > size) return graph_fail(x.graph, CR_EINDEX, "topk", "%lld of an axis of size %lld", (long long)n, (long long)size);
+    if (n < 0 || n > size)
+        return graph_fail(x.graph, CR_EINDEX, "topk", "%lld of an axis of size %lld", (long long)n,
+                          (long long)size);
     return ops_slice_axis(y, at, 0, 1, n);
 }
 
@@ -181,7 +203,8 @@ static cr_node place(cr_graph *g, int64_t n, int k) {
 cr_node cr_one_hot(cr_node x, int64_t n) {
     if (!ops_good("one_hot", 1, &x)) return graph_error_node(x.graph);
     cr_node index = as_index("one_hot", x);
-    if (n < 0 || !cr_ok(index)) return n < 0 ? graph_fail(x.graph, CR_EINVAL, "one_hot", "%lld classes", (long long)n) : index;
+    if (n < 0 || !cr_ok(index))
+        return n < 0 ? graph_fail(x.graph, CR_EINVAL, "one_hot", "%lld classes", (long long)n) : index;
     return cr_cast(cr_eq(cr_expand_dims(index, -1), cr_iota(x.graph, n)), x.graph->default_float);
 }
 
@@ -192,7 +215,8 @@ static cr_node triangle(const char *op, cr_node x, int64_t k, bool lower) {
     if (s.rank < 2) return graph_fail(x.graph, CR_EAXIS, op, "expected a matrix, found rank %d", s.rank);
     cr_node row = place(x.graph, s.dim[s.rank - 2], 2), column = place(x.graph, s.dim[s.rank - 1], 1);
     struct shape matrix = {.rank = 2, .dim = {s.dim[s.rank - 2], s.dim[s.rank - 1]}};
-    cr_node offset = cr_sub(ops_expand(column, &matrix), ops_expand(row, &matrix)), limit = cr_number(x.graph, (double)k);
+    cr_node offset = cr_sub(ops_expand(column, &matrix), ops_expand(row, &matrix)),
+            limit = cr_number(x.graph, (double)k);
     cr_node keep = lower ? cr_le(offset, limit) : cr_le(limit, offset);
     return cr_where(ops_expand(keep, &s), x, ops_zeros(x.graph, cr_dtype_of(x), &s));
 }
@@ -205,9 +229,12 @@ cr_node cr_triu(cr_node x, int64_t n) { return triangle("triu", x, n, false); }
 cr_node cr_diag(cr_node x) {
     if (!ops_good("diag", 1, &x)) return graph_error_node(x.graph);
     struct shape s = ops_shape(x), flat = s;
-    if (s.rank < 1 || s.rank >= CR_MAX_RANK) return graph_fail(x.graph, CR_EAXIS, "diag", "rank %d is outside of 1 .. %d", s.rank, CR_MAX_RANK - 1);
+    if (s.rank < 1 || s.rank >= CR_MAX_RANK)
+        return graph_fail(x.graph, CR_EAXIS, "diag", "rank %d is outside of 1 .. %d", s.rank,
+                          CR_MAX_RANK - 1);
     int64_t n = s.dim[s.rank - 1], start[CR_MAX_RANK] = {0}, step[CR_MAX_RANK];
-    if (n > INT32_MAX) return graph_fail(x.graph, CR_ELIMIT, "diag", "a matrix of %lld rows is too large", (long long)n);
+    if (n > INT32_MAX)
+        return graph_fail(x.graph, CR_ELIMIT, "diag", "a matrix of %lld rows is too large", (long long)n);
     for (int i = 0; i < s.rank; i++) step[i] = 1;
     step[s.rank - 1] = n + 1;
     flat.dim[s.rank - 1] = n * n;
@@ -219,7 +246,8 @@ cr_node cr_diag(cr_node x) {
 cr_node cr_diagonal(cr_node x) {
     if (!ops_good("diagonal", 1, &x)) return graph_error_node(x.graph);
     struct shape s = ops_shape(x);
-    if (s.rank < 2) return graph_fail(x.graph, CR_EAXIS, "diagonal", "expected a matrix, found rank %d", s.rank);
+    if (s.rank < 2)
+        return graph_fail(x.graph, CR_EAXIS, "diagonal", "expected a matrix, found rank %d", s.rank);
     int64_t rows = s.dim[s.rank - 2], columns = s.dim[s.rank - 1];
     struct shape flat = s;
     flat.rank--;

@@ -33,13 +33,16 @@ static const int last_axis[1] = {-1};
 
 cr_node cr_cross_entropy(cr_node x, cr_node y) {
     if (!ops_good("cross_entropy", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
-    if (cr_rank(x) < 1) return graph_fail(x.graph, CR_ESHAPE, "cross_entropy", "logits need an axis of classes");
+    if (cr_rank(x) < 1)
+        return graph_fail(x.graph, CR_ESHAPE, "cross_entropy", "logits need an axis of classes");
     if (dtype_is_float(cr_dtype_of(y)))
         return cr_neg(cr_sum(cr_mul(y, cr_log_softmax(x, -1)), 1, last_axis, false));
     if (cr_rank(y) != cr_rank(x) - 1) {
         struct shape sx = ops_shape(x), sy = ops_shape(y);
         struct shape_text a, b;
-        return graph_fail(x.graph, CR_ESHAPE, "cross_entropy", "logits %s need one class for each row, found %s", ops_show(&a, &sx), ops_show(&b, &sy));
+        return graph_fail(x.graph, CR_ESHAPE, "cross_entropy",
+                          "logits %s need one class for each row, found %s", ops_show(&a, &sx),
+                          ops_show(&b, &sy));
     }
     return cr_neg(cr_gather(cr_log_softmax(x, -1), y, cr_rank(y)));
 }

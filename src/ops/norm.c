@@ -40,7 +40,8 @@ cr_node cr_norm(cr_node x, int n, const int axes[], bool keep) {
 
 cr_node cr_norm1(cr_node x, int n, const int axes[], bool keep) { return cr_sum(cr_abs(x), n, axes, keep); }
 
-/* The maximum over the axes, held constant, and 0 where that is not finite: exp(x - shift) overflows nowhere. */
+/* The maximum over the axes, held constant, and 0 where that is not finite: exp(x - shift) overflows nowhere.
+ */
 static cr_node shift_of(cr_node x, int n, const int axes[]) {
     cr_node top = cr_stop_gradient(cr_max(x, n, axes, true));
     return cr_where(cr_lt(cr_abs(top), NUM(INFINITY)), top, NUM(0));

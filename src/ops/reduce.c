@@ -10,7 +10,8 @@ static bool mark_axes(const char *op, cr_node x, int n, const int axes[], bool r
     for (int i = 0; axes && i < n; i++) {
         int axis = ops_axis(op, x, axes[i]);
         if (!axis) return false;
-        if (reduced[axis + rank]) return graph_fail(x.graph, CR_EAXIS, op, "axis %d is given twice", axes[i]), false;
+        if (reduced[axis + rank])
+            return graph_fail(x.graph, CR_EAXIS, op, "axis %d is given twice", axes[i]), false;
         reduced[axis + rank] = true;
     }
     return true;
@@ -20,7 +21,8 @@ static cr_node reduce(int op, cr_node x, int n, const int axes[], bool keep) {
     bool reduced[CR_MAX_RANK];
     int64_t attr[CR_MAX_RANK];
     int n_attr = 0;
-    if (!ops_good(op_name(op), 1, &x) || !mark_axes(op_name(op), x, n, axes, reduced)) return graph_error_node(x.graph);
+    if (!ops_good(op_name(op), 1, &x) || !mark_axes(op_name(op), x, n, axes, reduced))
+        return graph_error_node(x.graph);
     struct shape s = ops_shape(x), kept = s, left = {0};
     for (int i = 0; i < s.rank; i++) {
         if (reduced[i]) attr[n_attr++] = i - s.rank, kept.dim[i] = 1;
@@ -32,8 +34,10 @@ static cr_node reduce(int op, cr_node x, int n, const int axes[], bool keep) {
     return keep ? ops_reshape(y, &kept) : y;
 }
 
-#define REDUCTION(name)                                                                                      \
-    cr_node cr_##name(cr_node x, int n, const int axes[], bool keep) { return reduce(OP_##name, x, n, axes, keep); }
+#define REDUCTION(name)                                                \
+    cr_node cr_##name(cr_node x, int n, const int axes[], bool keep) { \
+        return reduce(OP_##name, x, n, axes, keep);                    \
+    }
 REDUCTION(sum)
 REDUCTION(prod)
 REDUCTION(max)
@@ -57,7 +61,8 @@ static cr_node arg_extreme(int op, cr_node x, int axis) {
     cr_node last = ops_move_axis(ops_arithmetic(x, false), at, -1);
     struct shape s = ops_shape(last);
     if (!cr_ok(last)) return last;
-    if (s.dim[s.rank - 1] == 0) return graph_fail(x.graph, CR_ESHAPE, op_name(op), "axis %d has size 0", axis);
+    if (s.dim[s.rank - 1] == 0)
+        return graph_fail(x.graph, CR_ESHAPE, op_name(op), "axis %d has size 0", axis);
     s.rank--;
     return ops_node(op, CR_I64, &s, 0, NULL, 1, &last);
 }
@@ -88,7 +93,8 @@ cr_node cr_cumsum(cr_node x, int axis, bool flag) {
 }
 
 cr_node cr_recur(cr_node x, cr_node y, int axis, bool flag) {
-    cr_node sum = cr_add(ops_arithmetic(x, true), ops_arithmetic(y, true)); /* makes dtypes and shapes common */
+    cr_node sum =
+        cr_add(ops_arithmetic(x, true), ops_arithmetic(y, true)); /* makes dtypes and shapes common */
     if (!cr_ok(sum)) return sum;
     int at = ops_axis("recur", sum, axis);
     if (!at) return graph_error_node(x.graph);

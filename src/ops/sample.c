@@ -7,10 +7,18 @@
 
 cr_node cr_uniform(cr_node key, int rank, const int64_t dims[], cr_dtype dtype) {
     if (!ops_good("uniform", 1, &key)) return graph_error_node(key.graph);
-    if (rank < 0 || rank > CR_MAX_RANK || (rank && !dims)) return graph_fail(key.graph, CR_ELIMIT, "uniform", "rank %d is outside of 0 .. %d", rank, CR_MAX_RANK);
-    if (dtype != CR_F32 && dtype != CR_F64) return graph_fail(key.graph, CR_EDTYPE, "uniform", "expected f32 or f64, found %s", cr_dtype_name(dtype));
-    if (!dtype_is_int(cr_dtype_of(key)) && !graph_get(key)->weak) return graph_fail(key.graph, CR_EDTYPE, "uniform", "a key must be an integer, found %s", cr_dtype_name(cr_dtype_of(key)));
-    if (cr_rank(key) != 0) return graph_fail(key.graph, CR_ESHAPE, "uniform", "a key must be one number, found rank %d", cr_rank(key));
+    if (rank < 0 || rank > CR_MAX_RANK || (rank && !dims))
+        return graph_fail(key.graph, CR_ELIMIT, "uniform", "rank %d is outside of 0 .. %d", rank,
+                          CR_MAX_RANK);
+    if (dtype != CR_F32 && dtype != CR_F64)
+        return graph_fail(key.graph, CR_EDTYPE, "uniform", "expected f32 or f64, found %s",
+                          cr_dtype_name(dtype));
+    if (!dtype_is_int(cr_dtype_of(key)) && !graph_get(key)->weak)
+        return graph_fail(key.graph, CR_EDTYPE, "uniform", "a key must be an integer, found %s",
+                          cr_dtype_name(cr_dtype_of(key)));
+    if (cr_rank(key) != 0)
+        return graph_fail(key.graph, CR_ESHAPE, "uniform", "a key must be one number, found rank %d",
+                          cr_rank(key));
     cr_node k = ops_to_dtype(key, CR_I64);
     struct shape s = shape_of(rank, dims);
     return cr_ok(k) ? ops_node(OP_uniform, dtype, &s, 0, NULL, 1, &k) : k;
@@ -27,7 +35,8 @@ cr_node cr_normal(cr_node key, int rank, const int64_t dims[], cr_dtype dtype) {
     return cr_mul(radius, cr_cos(cr_mul(cr_number(key.graph, 6.283185307179586477), v)));
 }
 
-/* Of a weight [.., in, out]; of a vector both are its size. Axes before the last two are a convolution's window. */
+/* Of a weight [.., in, out]; of a vector both are its size. Axes before the last two are a convolution's
+ * window. */
 static void fans(int rank, const int64_t dims[], double *in, double *out) {
     double window = 1;
     for (int i = 0; i < rank - 2; i++) window *= (double)dims[i];
@@ -79,7 +88,8 @@ cr_node cr_permutation(cr_node x, int64_t n) { return cr_argsort(cr_uniform(x, 1
 
 cr_node cr_dropout(cr_node x, cr_node key, double r) {
     if (!ops_good("dropout", 2, (cr_node[]){x, key})) return graph_error_node(x.graph);
-    if (!(r >= 0 && r < 1)) return graph_fail(x.graph, CR_EINVAL, "dropout", "the rate must be at least 0 and below 1");
+    if (!(r >= 0 && r < 1))
+        return graph_fail(x.graph, CR_EINVAL, "dropout", "the rate must be at least 0 and below 1");
     x = ops_arithmetic(x, true);
     struct shape s = ops_shape(x);
     cr_dtype dtype = cr_dtype_of(x);

@@ -22,7 +22,7 @@
 
 static const struct op_row rows[OP_COUNT] = {
     [OP_error] = {"error", "", "what a failed call gives", "", DTYPE_OTHER, CLASS_NOT_A_FUNCTION, 0, 0},
-#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, ...)                             \
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, ...) \
     [OP_##name] = {#name, arguments, sentence, kind, dtype, class, low, high},
 #include "ops/ops.def"
 #undef ROW

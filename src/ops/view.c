@@ -1,5 +1,6 @@
-/* Views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading axis changes
- * none: permute has for each axis, last first, where it comes from; slice and unslice have start and step, last first. */
+/* Views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
+ * axis changes none: permute has for each axis, last first, where it comes from; slice and unslice have start
+ * and step, last first. */
 #include "ops/build.h"
 
 #include "tensor/dtype.h"
@@ -10,7 +11,8 @@ cr_node ops_reshape(cr_node x, const struct shape *s) {
     if (shape_equal(&from, s)) return x;
     if (shape_count(s->rank, s->dim) != shape_count(from.rank, from.dim)) {
         struct shape_text a, b;
-        return graph_fail(x.graph, CR_ESHAPE, "reshape", "%s does not have as many elements as %s", ops_show(&a, s), ops_show(&b, &from));
+        return graph_fail(x.graph, CR_ESHAPE, "reshape", "%s does not have as many elements as %s",
+                          ops_show(&a, s), ops_show(&b, &from));
     }
     return ops_node(OP_reshape, cr_dtype_of(x), s, 0, NULL, 1, &x);
 }
@@ -20,14 +22,17 @@ static bool infer_size(cr_node x, struct shape *s) {
     int open = -1;
     int64_t known = 1, count = cr_count(x);
     for (int i = 0; i < s->rank; i++) {
-        if (s->dim[i] != -1) known = s->dim[i] < 0 || (s->dim[i] && known > count / s->dim[i] + 1) ? -1 : known * s->dim[i];
-        else if (open >= 0) return graph_fail(x.graph, CR_ESHAPE, "reshape", "only one size may be -1"), false;
+        if (s->dim[i] != -1)
+            known = s->dim[i] < 0 || (s->dim[i] && known > count / s->dim[i] + 1) ? -1 : known * s->dim[i];
+        else if (open >= 0)
+            return graph_fail(x.graph, CR_ESHAPE, "reshape", "only one size may be -1"), false;
         else open = i;
         if (known < 0) break;
     }
     if (open < 0) return true;
     if (known <= 0 || count % known) {
-        graph_fail(x.graph, CR_ESHAPE, "reshape", "%lld elements do not divide into the sizes given", (long long)count);
+        graph_fail(x.graph, CR_ESHAPE, "reshape", "%lld elements do not divide into the sizes given",
+                   (long long)count);
         return false;
     }
     s->dim[open] = count / known;
@@ -57,7 +62,8 @@ cr_node ops_expand(cr_node x, const struct shape *s) {
     }
     if (fits) return ops_node(OP_expand, cr_dtype_of(x), s, 0, NULL, 1, &x);
     struct shape_text a, b;
-    return graph_fail(x.graph, CR_ESHAPE, "expand", "%s does not repeat to %s", ops_show(&a, &from), ops_show(&b, s));
+    return graph_fail(x.graph, CR_ESHAPE, "expand", "%s does not repeat to %s", ops_show(&a, &from),
+                      ops_show(&b, s));
 }
 
 cr_node cr_expand(cr_node x, int rank, const int64_t dims[]) {
@@ -83,7 +89,8 @@ cr_node cr_permute(cr_node x, int n, const int axes[]) {
     if (!ops_good("permute", 1, &x)) return graph_error_node(x.graph);
     int rank = cr_rank(x), from[CR_MAX_RANK];
     bool seen[CR_MAX_RANK] = {false};
-    if (n != rank || (n && !axes)) return graph_fail(x.graph, CR_EAXIS, "permute", "expected %d axes, found %d", rank, n);
+    if (n != rank || (n && !axes))
+        return graph_fail(x.graph, CR_EAXIS, "permute", "expected %d axes, found %d", rank, n);
     for (int i = 0; i < n; i++) {
         int axis = ops_axis("permute", x, axes[i]);
         if (!axis) return graph_error_node(x.graph);
@@ -109,30 +116,36 @@ cr_node ops_move_axis(cr_node x, int from, int to) {
 
 cr_node cr_t(cr_node x) {
     if (!ops_good("t", 1, &x)) return graph_error_node(x.graph);
-    if (cr_rank(x) < 2) return graph_fail(x.graph, CR_EAXIS, "t", "a transpose needs rank 2 or more, found rank %d", cr_rank(x));
+    if (cr_rank(x) < 2)
+        return graph_fail(x.graph, CR_EAXIS, "t", "a transpose needs rank 2 or more, found rank %d",
+                          cr_rank(x));
     return ops_move_axis(x, -2, -1);
 }
 
 /* Are start, start + step ... all inside of size? */
-static bool inside(cr_node x, const char *op, int axis, int64_t start, int64_t step, int64_t count, int64_t size) {
+static bool inside(cr_node x, const char *op, int axis, int64_t start, int64_t step, int64_t count,
+                   int64_t size) {
     if (count == 0) return true;
     int64_t span = count - 1;
-    bool ok = count > 0 && start >= 0 && start < size && (span == 0 || step != 0) && step > -INT32_MAX * INT64_C(1024) &&
-              step < INT32_MAX * INT64_C(1024);
+    bool ok = count > 0 && start >= 0 && start < size && (span == 0 || step != 0) &&
+              step > -INT32_MAX * INT64_C(1024) && step < INT32_MAX * INT64_C(1024);
     if (ok && span && step > 0) ok = span <= (size - 1 - start) / step;
     if (ok && span && step < 0) ok = span <= start / -step;
     if (!ok)
-        graph_fail(x.graph, CR_EINDEX, op, "axis %d of size %lld: start %lld, step %lld, count %lld reach outside", axis,
+        graph_fail(x.graph, CR_EINDEX, op,
+                   "axis %d of size %lld: start %lld, step %lld, count %lld reach outside", axis,
                    (long long)size, (long long)start, (long long)step, (long long)count);
     return ok;
 }
 
-static cr_node strided(int op, cr_node x, const int64_t start[], const int64_t step[], const struct shape *out) {
+static cr_node strided(int op, cr_node x, const int64_t start[], const int64_t step[],
+                       const struct shape *out) {
     int64_t attr[2 * CR_MAX_RANK];
     struct shape s = ops_shape(x);
     bool whole = shape_equal(&s, out);
     for (int i = 0; i < s.rank; i++) {
-        int64_t count = op == OP_slice ? out->dim[i] : s.dim[i], size = op == OP_slice ? s.dim[i] : out->dim[i];
+        int64_t count = op == OP_slice ? out->dim[i] : s.dim[i],
+                size = op == OP_slice ? s.dim[i] : out->dim[i];
         if (!inside(x, op_name(op), i, start[i], step[i], count, size)) return graph_error_node(x.graph);
         int64_t *at = &attr[2 * (s.rank - 1 - i)];
         at[0] = count ? start[i] : 0; /* one way to say one thing, so that equal slices merge */
@@ -150,10 +163,12 @@ cr_node ops_unslice(cr_node x, const int64_t start[], const int64_t step[], cons
     return ops_good("unslice", 1, &x) ? strided(OP_unslice, x, start, step, size) : graph_error_node(x.graph);
 }
 
-static cr_node slice_of(int op, cr_node x, int n, const int64_t start[], const int64_t step[], const int64_t size[]) {
+static cr_node slice_of(int op, cr_node x, int n, const int64_t start[], const int64_t step[],
+                        const int64_t size[]) {
     if (!ops_good(op_name(op), 1, &x)) return graph_error_node(x.graph);
     if (n != cr_rank(x) || (n && (!start || !step || !size)))
-        return graph_fail(x.graph, CR_EAXIS, op_name(op), "expected start, step and size for each of %d axes, found %d", cr_rank(x), n);
+        return graph_fail(x.graph, CR_EAXIS, op_name(op),
+                          "expected start, step and size for each of %d axes, found %d", cr_rank(x), n);
     struct shape s = shape_of(n, size);
     return strided(op, x, start, step, &s);
 }
@@ -180,7 +195,8 @@ cr_node cr_pad(cr_node x, int n, const int64_t before[], const int64_t after[]) 
     if (!ops_good("pad", 1, &x)) return graph_error_node(x.graph);
     struct shape s = ops_shape(x);
     if (n != s.rank || (n && (!before || !after)))
-        return graph_fail(x.graph, CR_EAXIS, "pad", "expected before and after for each of %d axes, found %d", s.rank, n);
+        return graph_fail(x.graph, CR_EAXIS, "pad", "expected before and after for each of %d axes, found %d",
+                          s.rank, n);
     int64_t step[CR_MAX_RANK];
     for (int i = 0; i < n; i++) {
         const int64_t limit = INT64_C(1) << 56;
@@ -210,7 +226,8 @@ cr_node cr_expand_dims(cr_node x, int axis) {
     struct shape s = ops_shape(x);
     int at = axis < 0 ? axis + s.rank + 1 : axis;
     if (at < 0 || at > s.rank || s.rank >= CR_MAX_RANK)
-        return graph_fail(x.graph, CR_EAXIS, "expand_dims", "axis %d is outside of rank %d", axis, s.rank + 1);
+        return graph_fail(x.graph, CR_EAXIS, "expand_dims", "axis %d is outside of rank %d", axis,
+                          s.rank + 1);
     for (int i = s.rank++; i > at; i--) s.dim[i] = s.dim[i - 1];
     s.dim[at] = 1;
     return ops_reshape(x, &s);
@@ -226,7 +243,8 @@ cr_node cr_squeeze(cr_node x, int n, const int axes[], bool keep) {
         if (!axis) return graph_error_node(x.graph);
         gone[s.rank + axis] = s.dim[s.rank + axis] == 1;
         if (axes && s.dim[s.rank + axis] != 1)
-            return graph_fail(x.graph, CR_ESHAPE, "squeeze", "axis %d has size %lld, not 1", axes[i], (long long)s.dim[s.rank + axis]);
+            return graph_fail(x.graph, CR_ESHAPE, "squeeze", "axis %d has size %lld, not 1", axes[i],
+                              (long long)s.dim[s.rank + axis]);
     }
     for (int i = 0; i < s.rank; i++)
         if (!gone[i]) out.dim[out.rank++] = s.dim[i];

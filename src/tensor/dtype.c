@@ -6,7 +6,7 @@
 
 const char *cr_dtype_name(cr_dtype dtype) {
     switch (dtype) {
-#define CASE(name, number, text, bytes)                                                                      \
+#define CASE(name, number, text, bytes) \
     case name: return text;
         CR_DTYPE_LIST(CASE)
 #undef CASE
@@ -16,7 +16,7 @@ const char *cr_dtype_name(cr_dtype dtype) {
 
 size_t cr_dtype_size(cr_dtype dtype) {
     switch (dtype) {
-#define CASE(name, number, text, bytes)                                                                      \
+#define CASE(name, number, text, bytes) \
     case name: return bytes;
         CR_DTYPE_LIST(CASE)
 #undef CASE
@@ -25,7 +25,7 @@ size_t cr_dtype_size(cr_dtype dtype) {
 }
 
 int dtype_parse(const char *name, size_t n) {
-#define TRY(id, number, text, bytes)                                                                         \
+#define TRY(id, number, text, bytes) \
     if (n == sizeof text - 1 && memcmp(name, text, n) == 0) return id;
     CR_DTYPE_LIST(TRY)
 #undef TRY
@@ -112,13 +112,18 @@ static int64_t get_int(cr_dtype d, const void *data, int64_t i) {
 
 static void put_int(cr_dtype d, void *data, int64_t i, int64_t value) {
     if (d == CR_I64) ((int64_t *)data)[i] = value;
-    else if (d == CR_I32) ((int32_t *)data)[i] = (int32_t)(value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : value);
+    else if (d == CR_I32)
+        ((int32_t *)data)[i] = (int32_t)(value < INT32_MIN   ? INT32_MIN
+                                         : value > INT32_MAX ? INT32_MAX
+                                                             : value);
     else ((uint8_t *)data)[i] = value != 0;
 }
 
-void dtype_convert(cr_dtype to, void *out, int64_t out_stride, cr_dtype from, const void *in, int64_t in_stride, int64_t n) {
+void dtype_convert(cr_dtype to, void *out, int64_t out_stride, cr_dtype from, const void *in,
+                   int64_t in_stride, int64_t n) {
     if (!dtype_is_float(to) && !dtype_is_float(from))
         for (int64_t i = 0; i < n; i++) put_int(to, out, i * out_stride, get_int(from, in, i * in_stride));
     else
-        for (int64_t i = 0; i < n; i++) dtype_put(to, out, i * out_stride, dtype_get(from, in, i * in_stride));
+        for (int64_t i = 0; i < n; i++)
+            dtype_put(to, out, i * out_stride, dtype_get(from, in, i * in_stride));
 }

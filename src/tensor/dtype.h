@@ -23,6 +23,7 @@ uint16_t bf16_from_f32(float x);
 double dtype_get(cr_dtype d, const void *data, int64_t i);
 void dtype_put(cr_dtype d, void *data, int64_t i, double value);
 /* n numbers, strides in elements; i64 to i64 keeps all bits. */
-void dtype_convert(cr_dtype to, void *out, int64_t out_stride, cr_dtype from, const void *in, int64_t in_stride, int64_t n);
+void dtype_convert(cr_dtype to, void *out, int64_t out_stride, cr_dtype from, const void *in,
+                   int64_t in_stride, int64_t n);
 
 #endif
