@@ -1,0 +1,200 @@
+/* Lifetimes of slots, updates in place, and the place of each slot in the workspace. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+enum { grain = 16, line = 64, small_most = 4096 }; /* bytes: malloc's alignment, a cache line, a page */
+
+/* ---- Lifetimes ---- */
+
+static void touches(struct plan *p, uint32_t node, uint32_t step) {
+    uint32_t slot = p->view[node].slot;
+    if (slot == no_slot) return;
+    if (p->slot[slot].first == no_slot) p->slot[slot].first = step;
+    p->slot[slot].last = step;
+}
+
+static void lifetimes(struct plan *p, const struct plan_wish *wish) {
+    for (uint32_t s = 0; s < p->steps; s++)
+        for (uint32_t i = 0; i < p->step[s].n; i++) {
+            uint32_t id = p->node[p->step[s].first + i];
+            const struct node *n = graph_at(p->g, id);
+            for (uint32_t k = 0; k < n->n; k++) touches(p, graph_args(p->g, n)[k], s);
+            touches(p, id, s);
+        }
+    for (size_t i = 0; i < wish->outputs; i++) touches(p, wish->output[i], (uint32_t)p->steps);
+    for (size_t i = 0; i < p->updates; i++)
+        if (!p->update[i].in_place) touches(p, p->update[i].value, (uint32_t)p->steps);
+    for (size_t i = 0; wish->keep && i < p->slots; i++) p->slot[i].last = (uint32_t)p->steps;
+}
+
+/* ---- Updates in place ---- */
+
+/* In step s from node number i on, does anything read this slot? A reader before that, in the same loop, reads each element
+ * before it is written, if it reads it where it stands. */
+static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i) {
+    for (; s < p->steps; s++, i = 0)
+        for (; i < p->step[s].n; i++) {
+            const struct node *n = graph_at(p->g, p->node[p->step[s].first + i]);
+            for (uint32_t k = 0; k < n->n; k++)
+                if (p->view[graph_args(p->g, n)[k]].slot == slot) return true;
+        }
+    return false;
+}
+
+static bool read_elsewhere(const struct plan *p, uint32_t slot, uint32_t s) {
+    for (uint32_t i = 0; i < p->step[s].n; i++) {
+        const struct node *n = graph_at(p->g, p->node[p->step[s].first + i]);
+        for (uint32_t k = 0; k < n->n; k++) {
+            const struct view *v = &p->view[n->arg[k]];
+            if (v->slot == slot && (v->offset || !plan_contiguous(p, n->arg[k]))) return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t place_in_step(const struct plan *p, uint32_t step, uint32_t node) {
+    uint32_t i = 0;
+    while (i < p->step[step].n && p->node[p->step[step].first + i] != node) i++;
+    return i;
+}
+
+static bool read_at_end(const struct plan *p, const struct plan_wish *wish, uint32_t slot) {
+    for (size_t i = 0; i < wish->outputs; i++)
+        if (p->view[wish->output[i]].slot == slot) return true;
+    for (size_t i = 0; i < p->updates; i++)
+        if (p->view[p->update[i].value].slot == slot) return true;
+    return false;
+}
+
+static void in_place(struct plan *p, const struct plan_wish *wish, struct update *u) {
+    uint32_t value = plan_real(p->g, u->value), step = p->step_of[value], slot = p->view[u->param].slot;
+    const struct node *n = graph_at(p->g, value), *param = graph_at(p->g, u->param);
+    if (step == no_slot || !p->step[step].tail || n->shape != param->shape || n->dtype != param->dtype) return;
+    if (p->slot[p->view[value].slot].kind != SLOT_WORK || read_at_end(p, wish, slot)) return;
+    if (read_elsewhere(p, slot, step) || read_later(p, slot, step, place_in_step(p, step, value) + 1)) return;
+    p->view[value] = p->view[u->param];
+    p->view[u->value] = p->view[u->param];
+    u->in_place = true;
+}
+
+/* ---- The workspace ---- */
+
+struct block {
+    size_t offset, size;
+};
+
+struct heap {
+    struct plan *p;
+    size_t end;
+    struct block *free; /* large ones, by offset, never two that touch */
+    size_t n, cap;
+    uint32_t bin[small_most / grain + 1]; /* small ones by size: a slot that held it, chained through chain */
+    uint32_t *chain;
+};
+
+static size_t rounded(size_t bytes) {
+    size_t to = bytes < line ? grain : line;
+    return bytes ? (bytes + to - 1) / to * to : grain;
+}
+
+static size_t extend(struct heap *h, size_t size) {
+    size_t at = size < line ? h->end : (h->end + line - 1) / line * line;
+    h->end = mem_add(at, size);
+    return at;
+}
+
+static size_t take_large(struct heap *h, size_t size) {
+    size_t best = h->n;
+    for (size_t i = 0; i < h->n; i++)
+        if (h->free[i].size >= size && (best == h->n || h->free[i].size < h->free[best].size)) best = i;
+    if (best == h->n) return extend(h, size);
+    size_t at = h->free[best].offset;
+    h->free[best].offset += size;
+    h->free[best].size -= size;
+    if (h->free[best].size == 0) memmove(&h->free[best], &h->free[best + 1], (--h->n - best) * sizeof *h->free);
+    return at;
+}
+
+static bool give_large(struct heap *h, size_t offset, size_t size) {
+    size_t i = 0;
+    while (i < h->n && h->free[i].offset < offset) i++;
+    bool left = i > 0 && h->free[i - 1].offset + h->free[i - 1].size == offset;
+    bool right = i < h->n && offset + size == h->free[i].offset;
+    if (left) h->free[i - 1].size += size;
+    if (left && right) {
+        h->free[i - 1].size += h->free[i].size;
+        memmove(&h->free[i], &h->free[i + 1], (--h->n - i) * sizeof *h->free);
+    } else if (right) {
+        h->free[i] = (struct block){offset, size + h->free[i].size};
+    } else if (!left) {
+        if (!mem_grow(&h->p->mem, &h->free, &h->cap, h->n, sizeof *h->free)) return false;
+        memmove(&h->free[i + 1], &h->free[i], (h->n++ - i) * sizeof *h->free);
+        h->free[i] = (struct block){offset, size};
+    }
+    return true;
+}
+
+static void take(struct heap *h, uint32_t slot) {
+    struct slot *s = &h->p->slot[slot];
+    size_t size = rounded(s->bytes);
+    if (size > small_most) {
+        s->offset = take_large(h, size);
+        return;
+    }
+    uint32_t held = h->bin[size / grain];
+    s->offset = held != no_slot ? h->p->slot[held].offset : extend(h, size);
+    if (held != no_slot) h->bin[size / grain] = h->chain[held];
+}
+
+static bool give(struct heap *h, uint32_t slot) {
+    struct slot *s = &h->p->slot[slot];
+    size_t size = rounded(s->bytes);
+    if (size > small_most) return give_large(h, s->offset, size);
+    h->chain[slot] = h->bin[size / grain];
+    h->bin[size / grain] = slot;
+    return true;
+}
+
+/* Slots chained by the step at which they come or go. */
+static void chain_by(const struct plan *p, bool by_last, uint32_t *head, uint32_t *next) {
+    for (size_t s = 0; s <= p->steps; s++) head[s] = no_slot;
+    for (uint32_t i = 0; i < p->slots; i++) {
+        if (p->slot[i].kind != SLOT_WORK || p->slot[i].first == no_slot) continue;
+        uint32_t *at = &head[by_last ? p->slot[i].last : p->slot[i].first];
+        next[i] = *at;
+        *at = i;
+    }
+}
+
+static bool place_all(struct heap *h, uint32_t *come, uint32_t *go, uint32_t *come_next, uint32_t *go_next) {
+    chain_by(h->p, false, come, come_next);
+    chain_by(h->p, true, go, go_next);
+    for (size_t s = 0; s < h->p->steps; s++) {
+        for (uint32_t i = come[s]; i != no_slot; i = come_next[i]) take(h, i);
+        for (uint32_t i = go[s]; i != no_slot; i = go_next[i])
+            if (!give(h, i)) return false;
+    }
+    return true;
+}
+
+cr_status plan_place(struct plan *p, const struct plan_wish *wish) {
+    for (size_t i = 0; i < p->updates; i++) in_place(p, wish, &p->update[i]);
+    lifetimes(p, wish);
+    struct heap h = {.p = p};
+    size_t steps = mem_mul(p->steps + 1, 4), slots = mem_mul(p->slots, 4);
+    uint32_t *come = mem_alloc(&p->mem, steps), *go = mem_alloc(&p->mem, steps);
+    uint32_t *come_next = mem_alloc(&p->mem, slots), *go_next = mem_alloc(&p->mem, slots);
+    h.chain = mem_alloc(&p->mem, slots);
+    memset(h.bin, 0xff, sizeof h.bin);
+    bool ok = come && go && come_next && go_next && h.chain && place_all(&h, come, go, come_next, go_next);
+    p->workspace = (h.end + line - 1) / line * line;
+    mem_free(&p->mem, come, steps);
+    mem_free(&p->mem, go, steps);
+    mem_free(&p->mem, come_next, slots);
+    mem_free(&p->mem, go_next, slots);
+    mem_free(&p->mem, h.chain, slots);
+    mem_free(&p->mem, h.free, h.cap * sizeof *h.free);
+    if (!ok) return CR_ENOMEM;
+    return h.end > PTRDIFF_MAX ? CR_ELIMIT : CR_OK;
+}

@@ -1,0 +1,60 @@
+/* Planning, stage by stage. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "tensor/dtype.h"
+
+bool plan_elementwise(int op) { return op_kind(op) == KIND_ELEM || op == OP_cast; }
+
+uint32_t plan_real(const cr_graph *g, uint32_t id) {
+    while (graph_at(g, id)->op == OP_variable || graph_at(g, id)->op == OP_stop_gradient) id = graph_at(g, id)->arg[0];
+    return id;
+}
+
+size_t plan_node_bytes(const cr_graph *g, uint32_t node) {
+    const struct node *n = graph_at(g, node);
+    size_t bytes = 0;
+    for (int k = 0; k < ops_part_count(n->op); k++) /* parts of a result stand behind one another, at multiples of 64 */
+        bytes = ((bytes + 63) & ~(size_t)63) + (size_t)graph_elements(g, n) * cr_dtype_size(k ? ops_part_dtype(g, n, k) : (cr_dtype)n->dtype);
+    return bytes;
+}
+
+const int64_t *plan_strides(const struct plan *p, uint32_t node) { return intern_bytes(&p->g->shape, p->view[node].stride); }
+
+bool plan_contiguous(const struct plan *p, uint32_t node) {
+    struct shape s = graph_shape(p->g, graph_at(p->g, node));
+    int64_t stride[CR_MAX_RANK];
+    const int64_t *have = plan_strides(p, node);
+    shape_strides(&s, stride);
+    for (int i = 0; i < s.rank; i++)
+        if (s.dim[i] != 1 && have[i] != stride[i]) return shape_count(s.rank, s.dim) == 0;
+    return true;
+}
+
+cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
+    *p = (struct plan){.mem = g->mem, .g = g};
+    p->view = mem_alloc(&p->mem, mem_mul(g->count, sizeof *p->view));
+    p->step_of = mem_alloc(&p->mem, mem_mul(g->count, sizeof *p->step_of));
+    p->update = mem_alloc(&p->mem, mem_mul(wish->updates, sizeof *p->update));
+    if (!p->view || !p->step_of || !p->update) return CR_ENOMEM;
+    for (uint32_t i = 0; i < g->count; i++) {
+        p->view[i] = (struct view){.slot = no_slot};
+        p->step_of[i] = no_slot;
+    }
+    if (wish->updates) memcpy(p->update, wish->update, wish->updates * sizeof *p->update);
+    p->updates = wish->updates;
+    cr_status status = plan_steps(p, wish);
+    return status ? status : plan_place(p, wish);
+}
+
+void plan_drop(struct plan *p) {
+    if (!p->g) return;
+    mem_free(&p->mem, p->view, p->g->count * sizeof *p->view);
+    mem_free(&p->mem, p->step_of, p->g->count * sizeof *p->step_of);
+    mem_free(&p->mem, p->update, p->updates * sizeof *p->update);
+    mem_free(&p->mem, p->slot, p->slot_cap * sizeof *p->slot);
+    mem_free(&p->mem, p->step, p->step_cap * sizeof *p->step);
+    mem_free(&p->mem, p->node, p->node_cap * sizeof *p->node);
+    *p = (struct plan){.mem = p->mem};
+}

@@ -1,0 +1,92 @@
+/* A plan: which steps, in which order, on which bytes. Made from a graph that holds just what is wanted (a private copy),
+ * and independent of any device. */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include "ops/build.h"
+
+#define no_slot UINT32_MAX
+
+enum slot_kind {
+    SLOT_WORK,   /* in the workspace */
+    SLOT_CONST,  /* numbers of a const node, or of the plan */
+    SLOT_INPUT,  /* bound by the caller */
+    SLOT_PARAM,  /* in the store */
+    SLOT_SOURCE, /* seed or step number of the run */
+};
+
+/* Memory of one value. */
+struct slot {
+    enum slot_kind kind;
+    uint32_t node;
+    size_t bytes;
+    size_t offset;        /* in the workspace, once placed */
+    uint32_t first, last; /* the steps that write it first and read it last */
+    const void *data;     /* SLOT_CONST */
+};
+
+/* What a node's numbers are: elements of a slot, strided. Shapes and strides are interned in the graph. */
+struct view {
+    uint32_t slot; /* no_slot: in a register of its step only, or never needed */
+    uint32_t shape, stride;
+    int64_t offset; /* in elements */
+};
+
+enum step_kind { STEP_LOOP, STEP_REDUCE, STEP_KERNEL, STEP_COPY };
+
+/* LOOP: elementwise nodes of one shape, in order. The others: one node; COPY gathers a view into a slot of its own. */
+struct step {
+    enum step_kind kind;
+    uint32_t first, n; /* nodes: plan->node[first .. first + n - 1] */
+    bool tail;         /* nothing but updates needs it: runs when nothing can fail any more */
+};
+
+/* After the steps: param = value; or nothing to do, since a step of the tail writes it in place. */
+struct update {
+    uint32_t param, value;
+    bool in_place;
+};
+
+struct plan {
+    struct mem mem;
+    cr_graph *g;
+    struct view *view;      /* by node */
+    uint32_t *step_of;      /* by node: the step that computes it; no_slot for leaves and views of them */
+    struct slot *slot;
+    size_t slots, slot_cap;
+    struct step *step;
+    size_t steps, step_cap;
+    uint32_t *node; /* of the steps, together */
+    size_t nodes, node_cap;
+    struct update *update;
+    size_t updates;
+    size_t workspace; /* bytes */
+};
+
+struct plan_wish {
+    const uint32_t *output; /* ids of values to keep to the end */
+    size_t outputs;
+    const struct update *update;
+    size_t updates;
+    bool fuse;
+    bool keep; /* every value keeps a slot of its own to the end */
+};
+
+/* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
+cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish);
+void plan_drop(struct plan *p);
+
+/* Is this op run as one of the instructions of a loop? */
+bool plan_elementwise(int op);
+/* The node behind aliases that cost nothing (variable, stop_gradient). */
+uint32_t plan_real(const cr_graph *g, uint32_t id);
+/* Does the view stand in row-major order without gaps? */
+bool plan_contiguous(const struct plan *p, uint32_t node);
+const int64_t *plan_strides(const struct plan *p, uint32_t node);
+size_t plan_node_bytes(const cr_graph *g, uint32_t node);
+
+/* The stages, in order: views and slots with steps; lifetimes and places. */
+cr_status plan_steps(struct plan *p, const struct plan_wish *wish);
+cr_status plan_place(struct plan *p, const struct plan_wish *wish);
+
+#endif

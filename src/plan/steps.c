@@ -1,0 +1,260 @@
+/* Steps: every node becomes a leaf, a view of another's numbers, an instruction of a loop, or a step of its own. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "tensor/dtype.h"
+
+/* An open loop takes nodes until it has this many: more instructions would not fit the first-level cache along with
+ * their registers. */
+enum { loop_most = 96, open_loops = 8 };
+
+struct builder {
+    struct plan *p;
+    const struct plan_wish *wish;
+    uint8_t *tail;                /* by node: only updates need it */
+    uint32_t open[open_loops];    /* newest loops, for nodes to join */
+    size_t opened;
+    uint32_t *next;               /* by node: the next node of its loop, until the loops are laid out */
+    uint32_t *head, *end;         /* by step: first and last node */
+    size_t head_cap, end_cap;
+};
+
+/* ---- Slots and views ---- */
+
+static uint32_t new_slot(struct plan *p, enum slot_kind kind, uint32_t node) {
+    if (!mem_grow(&p->mem, &p->slot, &p->slot_cap, p->slots, sizeof *p->slot)) return no_slot;
+    p->slot[p->slots] = (struct slot){.kind = kind, .node = node, .bytes = plan_node_bytes(p->g, node), .first = no_slot};
+    return (uint32_t)p->slots++;
+}
+
+static bool set_view(struct plan *p, uint32_t node, uint32_t slot, int64_t offset, const int64_t stride[]) {
+    const struct node *n = graph_at(p->g, node);
+    struct shape s = graph_shape(p->g, n);
+    int64_t row_major[CR_MAX_RANK];
+    shape_strides(&s, row_major);
+    uint32_t strides = intern_put(&p->g->shape, stride ? stride : row_major, (size_t)s.rank * sizeof *row_major);
+    p->view[node] = (struct view){slot, n->shape, strides, offset};
+    return slot != no_slot && strides != intern_none;
+}
+
+static bool own_slot(struct plan *p, enum slot_kind kind, uint32_t node) {
+    return set_view(p, node, new_slot(p, kind, node), 0, NULL);
+}
+
+static bool plan_leaf(struct plan *p, uint32_t id) {
+    const struct node *n = graph_at(p->g, id);
+    enum slot_kind kind = n->op == OP_input ? SLOT_INPUT : n->op == OP_param ? SLOT_PARAM : n->op == OP_const || n->op == OP_iota ? SLOT_CONST : SLOT_SOURCE;
+    if (!own_slot(p, kind, id)) return false;
+    if (n->op == OP_const) p->slot[p->view[id].slot].data = graph_attr(p->g, n);
+    return true;
+}
+
+/* Axis i from the end of permute's result is axis attr[i] of its operand; slice has start and step, last axis first. */
+static void view_strides(const struct plan *p, uint32_t id, int64_t stride[], int64_t *offset) {
+    const struct node *n = graph_at(p->g, id);
+    uint32_t x = n->arg[0];
+    struct shape s = graph_shape(p->g, n), from = graph_shape(p->g, graph_at(p->g, x));
+    const int64_t *have = plan_strides(p, x), *attr = graph_attr(p->g, n);
+    *offset = p->view[x].offset;
+    for (int i = 0; i < s.rank; i++) {
+        int k = s.rank - i, j = from.rank - k; /* k from the end; the same axis of the operand */
+        if (n->op == OP_permute) stride[i] = have[from.rank + attr[k - 1]];
+        else if (n->op == OP_expand) stride[i] = j < 0 || (from.dim[j] == 1 && s.dim[i] != 1) ? 0 : have[j];
+        else {
+            stride[i] = have[i] * attr[2 * (k - 1) + 1];
+            *offset += have[i] * attr[2 * (k - 1)];
+        }
+    }
+}
+
+/* ---- Which nodes only updates need ---- */
+
+static bool mark_tail(struct builder *b) {
+    cr_graph *g = b->p->g;
+    b->tail = mem_zero(&b->p->mem, g->count);
+    uint8_t *used = mem_zero(&b->p->mem, g->count); /* by something outside of the tail */
+    if (!b->tail || !used) return mem_free(&b->p->mem, used, g->count), false;
+    for (size_t i = 0; i < b->wish->outputs; i++) used[b->wish->output[i]] = 1;
+    for (size_t i = 0; i < b->wish->updates; i++) b->tail[b->wish->update[i].value] = 1;
+    for (uint32_t id = g->count; id-- > 1;) {
+        const struct node *n = graph_at(g, id);
+        const uint32_t *args = graph_args(g, n);
+        bool through = plan_elementwise(n->op) || n->op == OP_variable || n->op == OP_stop_gradient;
+        b->tail[id] = b->tail[id] && !used[id] && through && b->wish->fuse;
+        for (uint32_t k = 0; k < n->n; k++) (b->tail[id] ? b->tail : used)[args[k]] = 1;
+    }
+    mem_free(&b->p->mem, used, g->count);
+    return true;
+}
+
+/* ---- Steps ---- */
+
+static uint32_t new_step(struct builder *b, enum step_kind kind, bool tail) {
+    struct plan *p = b->p;
+    if (!mem_grow(&p->mem, &p->step, &p->step_cap, p->steps, sizeof *p->step)) return no_slot;
+    if (!mem_grow(&p->mem, &b->head, &b->head_cap, p->steps, sizeof *b->head)) return no_slot;
+    if (!mem_grow(&p->mem, &b->end, &b->end_cap, p->steps, sizeof *b->end)) return no_slot;
+    p->step[p->steps] = (struct step){.kind = kind, .tail = tail};
+    b->head[p->steps] = b->end[p->steps] = 0;
+    return (uint32_t)p->steps++;
+}
+
+static void step_takes(struct builder *b, uint32_t step, uint32_t node) {
+    b->next[node] = 0;
+    if (b->p->step[step].n++) b->next[b->end[step]] = node;
+    else b->head[step] = node;
+    b->end[step] = node;
+    b->p->step_of[node] = step;
+}
+
+static bool step_alone(struct builder *b, enum step_kind kind, uint32_t node) {
+    uint32_t step = new_step(b, kind, false);
+    if (step == no_slot || !own_slot(b->p, SLOT_WORK, node)) return false;
+    step_takes(b, step, node);
+    return true;
+}
+
+/* The step that must be over before this operand can be read as numbers in memory; and, for an instruction of an open
+ * loop, the loop itself. -1: there from the start. */
+static int64_t ready_after(const struct builder *b, uint32_t arg) {
+    uint32_t step = b->p->step_of[plan_real(b->p->g, arg)];
+    return step == no_slot ? -1 : (int64_t)step;
+}
+
+static bool in_loop(const struct builder *b, uint32_t arg, uint32_t loop) {
+    uint32_t x = plan_real(b->p->g, arg);
+    return b->p->step_of[x] == loop && plan_elementwise(graph_at(b->p->g, x)->op);
+}
+
+static bool may_join(const struct builder *b, const struct node *n, uint32_t loop, bool tail) {
+    const struct plan *p = b->p;
+    const struct step *s = &p->step[loop];
+    if (s->n >= loop_most || s->tail != tail || graph_at(p->g, b->head[loop])->shape != n->shape) return false;
+    for (uint32_t k = 0; k < n->n; k++)
+        if (!in_loop(b, n->arg[k], loop) && ready_after(b, n->arg[k]) >= (int64_t)loop) return false;
+    return true;
+}
+
+/* Does the node share something with the loop, or is it so small that company costs nothing? */
+static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
+    const struct node *n = graph_at(b->p->g, id);
+    if (graph_elements(b->p->g, n) <= 64 || b->tail[id]) return true;
+    for (uint32_t k = 0; k < n->n; k++)
+        if (in_loop(b, n->arg[k], loop)) return true;
+    for (uint32_t m = b->head[loop]; m; m = b->next[m])
+        for (uint32_t k = 0; k < graph_at(b->p->g, m)->n; k++)
+            for (uint32_t j = 0; j < n->n; j++)
+                if (graph_at(b->p->g, m)->arg[k] == n->arg[j]) return true;
+    return false;
+}
+
+static bool plan_element(struct builder *b, uint32_t id) {
+    const struct node *n = graph_at(b->p->g, id);
+    uint32_t loop = no_slot;
+    for (size_t i = b->opened; i-- > 0 && b->opened - i <= open_loops && loop == no_slot && b->wish->fuse;) {
+        uint32_t open = b->open[i % open_loops];
+        if (may_join(b, n, open, b->tail[id]) && worth_joining(b, id, open)) loop = open;
+    }
+    if (loop == no_slot) {
+        loop = new_step(b, STEP_LOOP, b->tail[id]);
+        if (loop == no_slot) return false;
+        b->open[b->opened++ % open_loops] = loop;
+    }
+    step_takes(b, loop, id);
+    return true;
+}
+
+/* An elementwise value that someone reads as numbers in memory gets a slot. */
+static bool need_memory(struct plan *p, uint32_t arg) {
+    uint32_t x = plan_real(p->g, arg);
+    if (p->view[x].slot == no_slot && !own_slot(p, SLOT_WORK, x)) return false;
+    p->view[arg] = p->view[x];
+    return true;
+}
+
+static bool plan_view(struct builder *b, uint32_t id) {
+    struct plan *p = b->p;
+    const struct node *n = graph_at(p->g, id);
+    uint32_t x = n->arg[0];
+    int64_t stride[CR_MAX_RANK], offset;
+    if (!need_memory(p, x)) return false;
+    if (n->op == OP_unslice) return step_alone(b, STEP_KERNEL, id);
+    if (n->op == OP_reshape && !plan_contiguous(p, x)) return step_alone(b, STEP_COPY, id);
+    p->step_of[id] = p->step_of[plan_real(p->g, x)];
+    if (n->op == OP_reshape) return set_view(p, id, p->view[x].slot, p->view[x].offset, NULL);
+    view_strides(p, id, stride, &offset);
+    return set_view(p, id, p->view[x].slot, offset, stride);
+}
+
+static bool plan_alias(struct builder *b, uint32_t id) {
+    struct plan *p = b->p;
+    const struct node *n = graph_at(p->g, id);
+    uint32_t x = n->arg[0];
+    p->step_of[id] = p->step_of[x];
+    if (n->op != OP_part) return p->view[id] = p->view[x], true;
+    size_t before = 0; /* part 1 stands behind part 0, at a multiple of 64 bytes */
+    if (graph_attr(p->g, n)[0]) before = ((size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)graph_at(p->g, x)->dtype) + 63) & ~(size_t)63;
+    return set_view(p, id, p->view[x].slot, (int64_t)(before / cr_dtype_size((cr_dtype)n->dtype)), NULL);
+}
+
+static bool plan_node(struct builder *b, uint32_t id) {
+    const struct node *n = graph_at(b->p->g, id);
+    if (plan_elementwise(n->op)) return plan_element(b, id);
+    switch (op_kind(n->op)) {
+    case KIND_LEAF: return plan_leaf(b->p, id);
+    case KIND_ALIAS: return plan_alias(b, id);
+    case KIND_VIEW: return plan_view(b, id);
+    default: break;
+    }
+    for (uint32_t k = 0; k < n->n; k++)
+        if (!need_memory(b->p, graph_args(b->p->g, n)[k])) return false;
+    return step_alone(b, op_kind(n->op) == KIND_REDUCE ? STEP_REDUCE : STEP_KERNEL, id);
+}
+
+/* Operands of loops that come from elsewhere, and all that is wanted, must stand in memory. */
+static bool loops_need_memory(struct builder *b) {
+    struct plan *p = b->p;
+    for (uint32_t id = 1; id < p->g->count; id++) {
+        const struct node *n = graph_at(p->g, id);
+        if (b->wish->keep && plan_elementwise(n->op) && !need_memory(p, id)) return false;
+        for (uint32_t k = 0; plan_elementwise(n->op) && k < n->n; k++)
+            if (!in_loop(b, n->arg[k], p->step_of[id]) && !need_memory(p, n->arg[k])) return false;
+    }
+    for (size_t i = 0; i < b->wish->outputs; i++)
+        if (!need_memory(p, b->wish->output[i])) return false;
+    for (size_t i = 0; i < b->wish->updates; i++)
+        if (!need_memory(p, b->wish->update[i].value)) return false;
+    for (uint32_t id = 1; id < p->g->count; id++) /* aliases follow what they stand for */
+        if (graph_at(p->g, id)->op == OP_variable || graph_at(p->g, id)->op == OP_stop_gradient) p->view[id] = p->view[plan_real(p->g, id)];
+    return true;
+}
+
+static bool lay_out(struct builder *b) {
+    struct plan *p = b->p;
+    for (size_t s = 0; s < p->steps; s++) {
+        p->step[s].first = (uint32_t)p->nodes;
+        for (uint32_t id = b->head[s]; id; id = b->next[id]) {
+            if (!mem_grow(&p->mem, &p->node, &p->node_cap, p->nodes, sizeof *p->node)) return false;
+            p->node[p->nodes++] = id;
+        }
+    }
+    return true;
+}
+
+cr_status plan_steps(struct plan *p, const struct plan_wish *wish) {
+    struct builder b = {.p = p, .wish = wish};
+    uint32_t count = p->g->count;
+    b.next = mem_zero(&p->mem, mem_mul(count, sizeof *b.next));
+    bool ok = b.next && mark_tail(&b);
+    for (uint32_t id = 1; id < count && ok; id++) /* the tail waits: it is what may not start before all else is done */
+        if (!b.tail[id]) ok = plan_node(&b, id);
+    for (uint32_t id = 1; id < count && ok; id++)
+        if (b.tail[id]) ok = plan_node(&b, id);
+    ok = ok && loops_need_memory(&b) && lay_out(&b);
+    mem_free(&p->mem, b.tail, count);
+    mem_free(&p->mem, b.next, count * sizeof *b.next);
+    mem_free(&p->mem, b.head, b.head_cap * sizeof *b.head);
+    mem_free(&p->mem, b.end, b.end_cap * sizeof *b.end);
+    return ok ? CR_OK : CR_ENOMEM;
+}
