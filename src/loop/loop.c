@@ -27,54 +27,73 @@ struct maker {
     uint32_t *last;       /* by instruction: the last one that reads its result */
     uint32_t *spare;      /* buffers free again */
     uint32_t spares;
+    uint32_t made; /* instructions so far */
+    bool failed;   /* out of memory */
 };
 
 static uint32_t member(const struct maker *m, uint32_t node) {
     uint32_t x = plan_real(m->p->g, node), step = (uint32_t)(m->s - m->p->step);
     if (m->p->step_of[x] != step || !plan_elementwise(graph_at(m->p->g, x)->op)) return no_slot;
-    for (uint32_t i = 0; i < m->l->instructions; i++) /* at most some ninety */
+    for (uint32_t i = 0; i < m->made; i++) /* at most some ninety */
         if (m->l->instruction[i].node == x) return i;
     return no_slot;
 }
 
 static uint32_t new_buffer(struct maker *m) { return m->spares ? m->spare[--m->spares] : m->l->buffers++; }
 
+static uint32_t add_access(struct maker *m, struct access a) {
+    struct loop *l = m->l;
+    if (!mem_grow(&l->mem, &l->access, &l->access_cap, l->accesses, sizeof *l->access)) return m->failed = true, 0;
+    l->access[l->accesses] = a;
+    return (uint32_t)l->accesses++;
+}
+
+static uint32_t add_numbers(struct maker *m, int n, const int64_t x[]) {
+    struct loop *l = m->l;
+    uint32_t first = (uint32_t)l->number_count;
+    for (int i = 0; i < n; i++) {
+        if (!mem_grow(&l->mem, &l->numbers, &l->number_cap, l->number_count, sizeof *x)) return m->failed = true, 0;
+        l->numbers[l->number_count++] = x[i];
+    }
+    return first;
+}
+
+static bool same_access(const struct loop *l, const struct access *a, const struct access *b, const int64_t numbers[]) {
+    return a->slot == b->slot && a->offset == b->offset && a->dtype == b->dtype && a->kind == b->kind && a->rank == b->rank &&
+           (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
+}
+
 /* An access for reading this node's numbers, found or added. */
 static uint32_t read_access(struct maker *m, uint32_t node) {
     const struct node *n = graph_at(m->p->g, node);
     const struct view *v = &m->p->view[node];
     struct access a = {.dtype = n->dtype, .slot = v->slot, .offset = v->offset};
-    int64_t *dim = m->l->numbers + m->l->number_count, *stride = dim + CR_MAX_RANK;
-    a.rank = loop_merge(graph_rank(m->p->g, n), graph_dims(m->p->g, n), plan_strides(m->p, node), dim, stride);
-    a.kind = a.rank == 0 || (a.rank == 1 && stride[0] == 1) ? ACCESS_DIRECT : a.rank == 1 && stride[0] == 0 ? ACCESS_REPEAT : ACCESS_STRIDED;
-    if (m->l->count == 0) a.kind = ACCESS_DIRECT;
-    for (uint32_t i = 0; i < m->l->accesses; i++) {
-        const struct access *b = &m->l->access[i];
-        if (b->slot == a.slot && b->offset == a.offset && b->dtype == a.dtype && b->kind == a.kind && b->rank == a.rank &&
-            memcmp(b->dim, dim, (size_t)a.rank * 8) == 0 && memcmp(b->stride, stride, (size_t)a.rank * 8) == 0)
-            return i;
-    }
-    a.dim = dim;
-    a.stride = stride;
-    a.buffer = a.kind == ACCESS_DIRECT ? 0 : m->l->buffers++; /* stays for the whole loop */
-    m->l->number_count += 2 * CR_MAX_RANK;
-    m->l->access[m->l->accesses] = a;
-    return m->l->accesses++;
+    int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK], numbers[2 * CR_MAX_RANK];
+    int rank = loop_merge(graph_rank(m->p->g, n), graph_dims(m->p->g, n), plan_strides(m->p, node), dim, stride);
+    bool direct = m->l->count <= 1 || (rank == 1 && stride[0] == 1), repeat = rank == 1 && stride[0] == 0;
+    a.kind = direct ? ACCESS_DIRECT : repeat ? ACCESS_REPEAT : ACCESS_STRIDED;
+    a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
+    memcpy(numbers, dim, a.rank * sizeof *dim);
+    memcpy(numbers + a.rank, stride, a.rank * sizeof *stride);
+    for (uint32_t i = 0; i < m->l->accesses; i++)
+        if (same_access(m->l, &m->l->access[i], &a, numbers)) return i;
+    a.numbers = add_numbers(m, 2 * a.rank, numbers);
+    a.buffer = direct ? 0 : m->l->buffers++; /* stays for the whole loop */
+    return add_access(m, a);
 }
 
 static uint32_t write_access(struct maker *m, uint32_t node) {
-    static const int64_t none[1];
     const struct view *v = &m->p->view[node];
-    m->l->access[m->l->accesses] = (struct access){.kind = ACCESS_DIRECT, .dtype = graph_at(m->p->g, node)->dtype, .slot = v->slot, .offset = v->offset, .dim = none, .stride = none};
-    return m->l->accesses++;
+    return add_access(m, (struct access){.kind = ACCESS_DIRECT, .dtype = graph_at(m->p->g, node)->dtype, .slot = v->slot, .offset = v->offset});
 }
 
 static struct place operand_place(struct maker *m, uint32_t node) {
     uint32_t i = member(m, node);
     if (i != no_slot) return m->l->instruction[i].result;
     uint32_t a = read_access(m, node);
-    bool direct = m->l->access[a].kind == ACCESS_DIRECT;
-    return (struct place){!direct, direct ? a : m->l->access[a].buffer};
+    if (m->failed) return (struct place){0};
+    bool buffered = m->l->access[a].kind != ACCESS_DIRECT;
+    return (struct place){.in_buffer = buffered, .index = 0x7fffffff & (buffered ? m->l->access[a].buffer : a)};
 }
 
 /* Buffers of results that this instruction reads for the last time serve again, from the next instruction on. */
@@ -115,9 +134,9 @@ static void make_instruction(struct maker *m, uint32_t i) {
     for (uint32_t k = 0; k < n->n; k++) in.operand[k] = operand_place(m, n->arg[k]);
     bool stored = m->p->view[id].slot != no_slot;
     in.result.in_buffer = !stored;
-    in.result.index = stored ? write_access(m, id) : new_buffer(m);
+    in.result.index = 0x7fffffff & (stored ? write_access(m, id) : new_buffer(m));
     m->l->instruction[i] = in;
-    m->l->instructions = i + 1;
+    m->made = i + 1;
     release(m, i);
 }
 
@@ -128,24 +147,20 @@ cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s) 
     l->count = graph_elements(p->g, graph_at(p->g, p->node[s->first]));
     l->tile = (int64_t)((size_t)tile_bytes / widest(&m));
     l->instruction = mem_zero(&l->mem, n * sizeof *l->instruction);
-    l->access = mem_zero(&l->mem, 4 * n * sizeof *l->access);
-    l->numbers = mem_zero(&l->mem, 6 * n * CR_MAX_RANK * sizeof *l->numbers);
     m.last = mem_alloc(&l->mem, n * sizeof *m.last);
     m.spare = mem_alloc(&l->mem, n * sizeof *m.spare);
-    l->number_count = 0;
-    bool ok = l->instruction && l->access && l->numbers && m.last && m.spare;
+    bool ok = l->instruction && m.last && m.spare;
+    l->instructions = n;
     if (ok) last_reads(&m);
-    for (uint32_t i = 0; ok && i < n; i++) make_instruction(&m, i);
+    for (uint32_t i = 0; ok && i < n && !m.failed; i++) make_instruction(&m, i);
     mem_free(&l->mem, m.last, n * sizeof *m.last);
     mem_free(&l->mem, m.spare, n * sizeof *m.spare);
-    l->number_count = 6 * n * CR_MAX_RANK;
-    return ok ? CR_OK : CR_ENOMEM;
+    return ok && !m.failed ? CR_OK : CR_ENOMEM;
 }
 
 void loop_drop(struct loop *l) {
-    size_t n = l->number_count / (6 * CR_MAX_RANK);
-    mem_free(&l->mem, l->instruction, n * sizeof *l->instruction);
-    mem_free(&l->mem, l->access, 4 * n * sizeof *l->access);
-    mem_free(&l->mem, l->numbers, l->number_count * sizeof *l->numbers);
+    mem_free(&l->mem, l->instruction, l->instructions * sizeof *l->instruction);
+    mem_free(&l->mem, l->access, l->access_cap * sizeof *l->access);
+    mem_free(&l->mem, l->numbers, l->number_cap * sizeof *l->numbers);
     *l = (struct loop){.mem = l->mem};
 }

@@ -17,25 +17,22 @@ enum access_kind {
 
 /* Numbers read from a slot, or (DIRECT alone) written to it. */
 struct access {
-    enum access_kind kind;
-    uint8_t dtype;
+    uint8_t kind, dtype, rank; /* rank, sizes and strides: of STRIDED, neighbours that run on merged */
     uint32_t slot;
-    int64_t offset;          /* in elements */
-    int rank;                /* STRIDED: sizes and strides, neighbours that run on merged */
-    const int64_t *dim;
-    const int64_t *stride;
-    uint32_t buffer;         /* REPEAT and STRIDED: which tile buffer holds them */
+    uint32_t numbers; /* STRIDED: where its sizes stand in the loop's numbers; its strides follow */
+    uint32_t buffer;  /* REPEAT and STRIDED: which tile buffer holds them */
+    int64_t offset;   /* in elements */
 };
 
-/* Where an instruction's tile stands. */
+/* Where an instruction's tile stands: in a tile buffer, or in an access that is DIRECT. */
 struct place {
-    bool in_buffer;
-    uint32_t index; /* of a tile buffer, or of an access that is DIRECT */
+    unsigned in_buffer : 1;
+    unsigned index : 31;
 };
 
 struct instruction {
     uint16_t op;
-    uint8_t from, to; /* dtypes of its operands (of `where`: of its values) and of its result */
+    uint8_t from, to; /* dtypes of its (last) operand and of its result */
     uint32_t node;
     struct place result, operand[3];
     int64_t n; /* the row's attribute n */
@@ -43,14 +40,14 @@ struct instruction {
 
 struct loop {
     struct mem mem;
-    int64_t count;  /* elements */
-    int64_t tile;   /* elements in a tile */
+    int64_t count; /* elements */
+    int64_t tile;  /* elements in a tile */
     uint32_t buffers;
-    uint32_t accesses, instructions;
-    struct access *access;
+    uint32_t instructions;
     struct instruction *instruction;
-    int64_t *numbers; /* sizes and strides of the accesses */
-    size_t number_count;
+    struct access *access;
+    int64_t *numbers;
+    size_t accesses, access_cap, number_count, number_cap;
 };
 
 /* The loop of a STEP_LOOP. CR_OK or CR_ENOMEM; loop_drop after either. */

@@ -1,0 +1,88 @@
+/* Strided copies, by the size of an element. */
+#include <string.h>
+
+#include "device/kernels.h"
+
+#define ROW_COPY(type)                                                                                       \
+    do {                                                                                                     \
+        type *y = out;                                                                                       \
+        const type *x = in;                                                                                  \
+        if (in_stride == 1 && out_stride == 1) memcpy(y, x, (size_t)n * sizeof *y);                          \
+        else                                                                                                 \
+            for (int64_t i = 0; i < n; i++) y[i * out_stride] = x[i * in_stride];                            \
+    } while (0)
+
+void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size, int64_t n) {
+    switch (size) {
+    case 1: ROW_COPY(uint8_t); break;
+    case 2: ROW_COPY(uint16_t); break;
+    case 4: ROW_COPY(uint32_t); break;
+    default: ROW_COPY(uint64_t); break;
+    }
+}
+
+/* Sizes and strides with neighbours merged; never of rank 0. */
+struct walk {
+    int rank;
+    int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK], at[CR_MAX_RANK];
+    int64_t offset;
+};
+
+static void walk_start(struct walk *w, int rank, const int64_t dim[], const int64_t stride[], int64_t first) {
+    w->rank = loop_merge(rank, dim, stride, w->dim, w->stride);
+    if (w->rank == 0) w->dim[0] = 1, w->stride[0] = 0, w->rank = 1;
+    w->offset = 0;
+    for (int i = w->rank - 1; i >= 0; i--) {
+        w->at[i] = first % w->dim[i];
+        first /= w->dim[i];
+        w->offset += w->at[i] * w->stride[i];
+    }
+}
+
+/* n elements further along the innermost axis, which n does not leave. */
+static void walk_on(struct walk *w, int64_t n) {
+    int i = w->rank - 1;
+    w->at[i] += n;
+    w->offset += n * w->stride[i];
+    while (i > 0 && w->at[i] == w->dim[i]) {
+        w->offset -= w->dim[i] * w->stride[i];
+        w->at[i] = 0;
+        i--;
+        w->at[i]++;
+        w->offset += w->stride[i];
+    }
+}
+
+static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n, bool spread) {
+    char *y = out;
+    const char *x = in;
+    int last = w->rank - 1;
+    for (int64_t done = 0; done < n;) {
+        int64_t run = w->dim[last] - w->at[last];
+        if (run > n - done) run = n - done;
+        int64_t here = done * (int64_t)size, there = w->offset * (int64_t)size;
+        if (spread) kernel_copy_row(y + there, w->stride[last], x + here, 1, size, run);
+        else kernel_copy_row(y + here, 1, x + there, w->stride[last], size, run);
+        walk_on(w, run);
+        done += run;
+    }
+}
+
+void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[], int64_t first, int64_t n) {
+    struct walk w;
+    if (n <= 0) return;
+    walk_start(&w, rank, dim, stride, first);
+    transfer(out, in, size, &w, n, false);
+}
+
+void copy_strided(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[]) {
+    copy_range(out, in, size, rank, dim, stride, 0, shape_count(rank, dim));
+}
+
+void copy_spread(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[]) {
+    struct walk w;
+    int64_t n = shape_count(rank, dim);
+    if (n <= 0) return;
+    walk_start(&w, rank, dim, stride, 0);
+    transfer(out, in, size, &w, n, true);
+}

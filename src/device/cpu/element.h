@@ -1,0 +1,14 @@
+/* The elementwise kernels of each instruction set. */
+#ifndef DEVICE_CPU_ELEMENT_H
+#define DEVICE_CPU_ELEMENT_H
+
+#include "device/device.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define ELEMENT_X86
+element_fn *element_avx2(int op, cr_dtype dtype);
+element_fn *element_avx512(int op, cr_dtype dtype);
+#endif
+element_fn *element_base(int op, cr_dtype dtype);
+
+#endif

@@ -1,0 +1,14 @@
+/* The elementwise kernels for AVX2. */
+#include "device/cpu/element.h"
+#ifdef ELEMENT_X86
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
+#pragma GCC target("avx2")
+#endif
+#define FIND element_avx2
+#include "device/cpu/element.inc"
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

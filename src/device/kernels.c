@@ -1,0 +1,252 @@
+/* Kernels of opaque ops that move or scan numbers; the device gives the heavy ones. */
+#include <string.h>
+
+#include "device/device.h"
+#include "device/kernels.h"
+#include "device/special.h"
+#include "tensor/dtype.h"
+
+static size_t size_of(const struct tensor *x) { return cr_dtype_size(x->dtype); }
+
+static int64_t count_of(int rank, const int64_t dim[]) {
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++) n *= dim[i];
+    return n;
+}
+
+static char *element(const struct tensor *x, int64_t offset) { return (char *)x->data + offset * (int64_t)size_of(x); }
+
+/* Where the i-th element, in row-major order over the first `rank` axes, stands. */
+static int64_t offset_of(const struct tensor *x, int rank, int64_t i) {
+    int64_t offset = 0;
+    for (int k = rank - 1; k >= 0; k--) {
+        offset += i % x->dim[k] * x->stride[k];
+        i /= x->dim[k];
+    }
+    return offset;
+}
+
+/* ---- unslice and concat ---- */
+
+cr_status kernel_unslice(struct kernel_call *c) {
+    int rank = c->out.rank;
+    int64_t stride[CR_MAX_RANK], offset = 0;
+    for (int i = 0; i < rank; i++) {
+        const int64_t *attr = &c->attr[2 * (rank - 1 - i)];
+        offset += attr[0] * c->out.stride[i];
+        stride[i] = attr[1] * c->out.stride[i];
+    }
+    memset(c->out.data, 0, (size_t)count_of(rank, c->out.dim) * size_of(&c->out));
+    if (count_of(rank, c->in->dim) == 0) return CR_OK;
+    const struct tensor *x = c->in;
+    for (int64_t i = 0, n = rank ? x->dim[rank - 1] : 1, rows = count_of(rank, x->dim) / n; i < rows; i++) {
+        int64_t from = 0, to = offset, rest = i;
+        for (int k = rank - 2; k >= 0; k--) {
+            from += rest % x->dim[k] * x->stride[k];
+            to += rest % x->dim[k] * stride[k];
+            rest /= x->dim[k];
+        }
+        kernel_copy_row(element(&c->out, to), rank ? stride[rank - 1] : 1, element(x, from), rank ? x->stride[rank - 1] : 1, size_of(x), n);
+    }
+    return CR_OK;
+}
+
+cr_status kernel_concat(struct kernel_call *c) {
+    int axis = c->out.rank + (int)c->attr[0];
+    int64_t at = 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct tensor *x = &c->in[i];
+        if (count_of(x->rank, x->dim)) {
+            int64_t before = count_of(axis, x->dim);
+            for (int64_t b = 0; b < before; b++)
+                copy_strided(element(&c->out, b * (axis ? c->out.stride[axis - 1] : 0) + at * c->out.stride[axis]),
+                             element(x, offset_of(x, axis, b)), size_of(x), x->rank - axis, x->dim + axis, x->stride + axis);
+        }
+        at += x->dim[axis];
+    }
+    return CR_OK;
+}
+
+/* ---- gather and scatter_add: x[b.., n, r..] by index[b.., i..] ---- */
+
+struct indexing {
+    int batch, rest;       /* axes */
+    int64_t batches, picks, limit, run;
+};
+
+static struct indexing indexing_of(const struct tensor *whole, const struct tensor *index, int64_t index_axes) {
+    struct indexing x;
+    x.batch = index->rank - (int)index_axes;
+    x.rest = whole->rank - x.batch - 1;
+    x.batches = count_of(x.batch, index->dim);
+    x.picks = count_of(index->rank - x.batch, index->dim + x.batch);
+    x.limit = whole->dim[x.batch];
+    x.run = count_of(x.rest, whole->dim + x.batch + 1);
+    return x;
+}
+
+/* Index i of all; negative ones count from the end. False: outside. */
+static bool index_at(struct kernel_call *c, const struct tensor *index, int64_t limit, int64_t i, int64_t *at) {
+    int64_t v;
+    memcpy(&v, element(index, offset_of(index, index->rank, i)), sizeof v);
+    *at = v < 0 ? v + limit : v;
+    if (*at >= 0 && *at < limit) return true;
+    c->bad = v;
+    c->limit = limit;
+    return false;
+}
+
+cr_status kernel_gather(struct kernel_call *c) {
+    const struct tensor *x = &c->in[0], *index = &c->in[1];
+    struct indexing s = indexing_of(x, index, c->attr[0]);
+    for (int64_t b = 0, at; b < s.batches; b++)
+        for (int64_t i = 0, base = offset_of(x, s.batch, b); i < s.picks; i++) {
+            if (!index_at(c, index, s.limit, b * s.picks + i, &at)) return CR_EINDEX;
+            if (s.run == 0) continue;
+            copy_strided(element(&c->out, (b * s.picks + i) * s.run), element(x, base + at * x->stride[s.batch]), size_of(x), s.rest,
+                         x->dim + s.batch + 1, x->stride + s.batch + 1);
+        }
+    return CR_OK;
+}
+
+#define ADD_RUN(T)                                                                                           \
+    do {                                                                                                     \
+        T *y = out;                                                                                          \
+        const T *x = in;                                                                                     \
+        for (int64_t i = 0; i < n; i++) y[i] = (T)(y[i] + x[i]);                                             \
+    } while (0)
+
+static void add_run(cr_dtype dtype, void *out, const void *in, int64_t n) {
+    switch (dtype) {
+    case CR_F64: ADD_RUN(double); break;
+    case CR_F32: ADD_RUN(float); break;
+    case CR_I64: ADD_RUN(int64_t); break;
+    default: ADD_RUN(int32_t); break;
+    }
+}
+
+enum { some = 512 }; /* elements of a run copied at a time */
+
+/* In the order of the indices: colliding sums have one order. */
+cr_status kernel_scatter_add(struct kernel_call *c) {
+    const struct tensor *x = &c->in[0], *index = &c->in[1];
+    struct indexing s = indexing_of(&c->out, index, c->attr[0]);
+    double buffer[some];
+    memset(c->out.data, 0, (size_t)count_of(c->out.rank, c->out.dim) * size_of(&c->out));
+    for (int64_t i = 0, at; i < s.batches * s.picks; i++) {
+        if (!index_at(c, index, s.limit, i, &at)) return CR_EINDEX;
+        char *out = element(&c->out, (i / s.picks * s.limit + at) * s.run);
+        const char *in = element(x, offset_of(x, index->rank, i));
+        for (int64_t first = 0; first < s.run; first += some) {
+            int64_t n = s.run - first < some ? s.run - first : some;
+            copy_range(buffer, in, size_of(x), s.rest, x->dim + index->rank, x->stride + index->rank, first, n);
+            add_run(x->dtype, out + first * (int64_t)size_of(x), buffer, n);
+        }
+    }
+    return CR_OK;
+}
+
+/* ---- Along an axis ---- */
+
+/* Visits every line along an axis of the result: where it starts in the result and in each operand. */
+struct lines {
+    int axis;
+    int64_t n, count;
+};
+
+static struct lines lines_of(const struct kernel_call *c) {
+    int axis = c->out.rank + (int)c->attr[0];
+    return (struct lines){axis, c->out.dim[axis], c->out.dim[axis] ? count_of(c->out.rank, c->out.dim) / c->out.dim[axis] : 0};
+}
+
+static int64_t line_start(const struct tensor *x, int axis, int64_t i) {
+    int64_t offset = 0;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        if (k == axis) continue;
+        offset += i % x->dim[k] * x->stride[k];
+        i /= x->dim[k];
+    }
+    return offset;
+}
+
+#define SCAN_LINE(T, expression)                                                                             \
+    do {                                                                                                     \
+        T acc = 0, *y = (T *)c->out.data + line_start(&c->out, l.axis, i);                                   \
+        const T *a = (const T *)c->in[0].data + line_start(&c->in[0], l.axis, i);                            \
+        const T *b = (const T *)c->in[c->n - 1].data + line_start(&c->in[c->n - 1], l.axis, i);              \
+        for (int64_t k = 0; k < l.n; k++) {                                                                  \
+            int64_t at = c->attr[1] ? l.n - 1 - k : k;                                                       \
+            T av = a[at * c->in[0].stride[l.axis]], bv = b[at * c->in[c->n - 1].stride[l.axis]];             \
+            (void)av;                                                                                        \
+            acc = (T)(expression);                                                                           \
+            y[at * c->out.stride[l.axis]] = acc;                                                             \
+        }                                                                                                    \
+    } while (0)
+
+cr_status kernel_cumsum(struct kernel_call *c) {
+    struct lines l = lines_of(c);
+    for (int64_t i = 0; i < l.count; i++) switch (c->out.dtype) {
+        case CR_F64: SCAN_LINE(double, acc + bv); break;
+        case CR_F32: SCAN_LINE(float, acc + bv); break;
+        case CR_I64: SCAN_LINE(int64_t, acc + bv); break;
+        default: SCAN_LINE(int32_t, acc + bv); break;
+        }
+    return CR_OK;
+}
+
+/* The first step takes b alone: what x is there does not matter, be it nan. */
+cr_status kernel_recur(struct kernel_call *c) {
+    struct lines l = lines_of(c);
+    for (int64_t i = 0; i < l.count; i++) {
+        if (c->out.dtype == CR_F64) SCAN_LINE(double, k ? av * acc + bv : bv);
+        else SCAN_LINE(float, k ? av * acc + bv : bv);
+    }
+    return CR_OK;
+}
+
+#define EXTREME(T, better)                                                                                   \
+    do {                                                                                                     \
+        T best = x[0];                                                                                       \
+        for (int64_t k = 1; k < n && best == best; k++) {                                                    \
+            T v = x[k * step];                                                                               \
+            if (v better best || v != v) best = v, at = k;                                                   \
+        }                                                                                                    \
+    } while (0)
+
+#define EXTREME_LINE(T)                                                                                      \
+    do {                                                                                                     \
+        const T *x = (const T *)in->data + offset_of(in, in->rank - 1, i);                                   \
+        if (c->op == OP_argmax) EXTREME(T, >);                                                               \
+        else EXTREME(T, <);                                                                                  \
+    } while (0)
+
+/* The first of equals; a nan wins, as in NumPy. */
+cr_status kernel_extreme(struct kernel_call *c) {
+    const struct tensor *in = c->in;
+    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1], rows = count_of(in->rank - 1, in->dim);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = 0;
+        switch (in->dtype) {
+        case CR_F64: EXTREME_LINE(double); break;
+        case CR_F32: EXTREME_LINE(float); break;
+        case CR_I64: EXTREME_LINE(int64_t); break;
+        default: EXTREME_LINE(int32_t); break;
+        }
+        ((int64_t *)c->out.data)[i] = at;
+    }
+    return CR_OK;
+}
+
+/* ---- Random ---- */
+
+/* The middle of one of 2^52 (f32: 2^23) equal parts of (0, 1): never 0 or 1, and exact in either dtype. */
+cr_status kernel_uniform(struct kernel_call *c) {
+    int64_t key, n = count_of(c->out.rank, c->out.dim);
+    memcpy(&key, c->in->data, sizeof key);
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t bits = philox_bits(key, i);
+        if (c->out.dtype == CR_F64) ((double *)c->out.data)[i] = ((double)(bits >> 12) + 0.5) * 0x1p-52;
+        else ((float *)c->out.data)[i] = ((float)(bits >> 41) + 0.5f) * 0x1p-23f;
+    }
+    return CR_OK;
+}

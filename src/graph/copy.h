@@ -1,0 +1,20 @@
+/* A private copy of what some nodes need. */
+#ifndef GRAPH_COPY_H
+#define GRAPH_COPY_H
+
+#include "graph/graph.h"
+
+struct copy_wish {
+    size_t n;
+    const uint32_t *root;
+    /* Nodes whose value is there already: they become inputs named by their number, and what they need is left out. May be
+     * NULL. */
+    bool (*known)(void *user, uint32_t id);
+    void *user;
+};
+
+/* The copy, and in map (of from->count entries, the caller's) the new id of each node copied, 0 for the others. NULL: out of
+ * memory. Names of nodes and first positions go along. */
+cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map);
+
+#endif

@@ -1,0 +1,275 @@
+/* The pipeline, one call under the other: target -> private graph -> plan -> loops -> program. */
+#include <string.h>
+
+#include "base/context.h"
+#include "graph/copy.h"
+#include "run/program.h"
+#include "tensor/dtype.h"
+
+/* ---- Targets and options ---- */
+
+struct cr_target {
+    struct mem mem;
+    cr_graph *g;
+    struct port *output;
+    size_t outputs, output_cap;
+    cr_node *param, *value;
+    size_t updates, param_cap, value_cap;
+};
+
+cr_target *cr_target_new(cr_graph *g) {
+    if (!g) return NULL;
+    cr_target *t = mem_zero(&g->mem, sizeof *t);
+    if (t) t->mem = g->mem, t->g = g;
+    else graph_fail(g, CR_ENOMEM, NULL, "out of memory");
+    return t;
+}
+
+void cr_target_free(cr_target *t) {
+    if (!t) return;
+    struct mem m = t->mem;
+    mem_free(&m, t->output, t->output_cap * sizeof *t->output);
+    mem_free(&m, t->param, t->param_cap * sizeof *t->param);
+    mem_free(&m, t->value, t->value_cap * sizeof *t->value);
+    mem_free(&m, t, sizeof *t);
+}
+
+static cr_status no_memory(cr_graph *g) {
+    graph_fail(g, CR_ENOMEM, NULL, "out of memory");
+    return CR_ENOMEM;
+}
+
+static cr_status sticky(cr_graph *g) { return cr_graph_status(g) ? cr_graph_status(g) : CR_EINVAL; }
+
+cr_status cr_target_output(cr_target *t, const char *name, cr_node value) {
+    if (!t || !name || !*name) return CR_EINVAL;
+    if (!ops_good("target_output", 1, &value)) return sticky(t->g);
+    if (value.graph != t->g) return graph_fail(t->g, CR_EINVAL, "target_output", "'%s' is a node of another graph", name), CR_EINVAL;
+    uint32_t text = intern_put(&t->g->text, name, strlen(name));
+    if (text == intern_none) return no_memory(t->g);
+    for (size_t i = 0; i < t->outputs; i++)
+        if (t->output[i].text == text) return graph_fail(t->g, CR_ENAME, "target_output", "two outputs are called '%s'", name), CR_ENAME;
+    if (!mem_grow(&t->mem, &t->output, &t->output_cap, t->outputs, sizeof *t->output)) return no_memory(t->g);
+    t->output[t->outputs++] = (struct port){text, value.id};
+    return CR_OK;
+}
+
+/* A value that is no result of its own step (a leaf or a view of one) is copied, so that all updates read first. */
+static cr_node update_value(cr_node param, cr_node value) {
+    struct shape s = ops_shape(param);
+    cr_node v = ops_expand(ops_to_dtype(value, cr_dtype_of(param)), &s);
+    if (!cr_ok(v)) return v;
+    enum op_kind kind = op_kind(graph_get(v)->op);
+    if (kind == KIND_LEAF || kind == KIND_VIEW || kind == KIND_ALIAS) return ops_node(OP_cast, cr_dtype_of(param), &s, 0, NULL, 1, &v);
+    return v;
+}
+
+cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
+    if (!t) return CR_EINVAL;
+    if (!ops_good("target_update", 2, (cr_node[]){param, value})) return sticky(t->g);
+    if (param.graph != t->g) return graph_fail(t->g, CR_EINVAL, "target_update", "a node of another graph"), CR_EINVAL;
+    if (graph_get(param)->op != OP_param) return graph_fail(t->g, CR_EINVAL, "target_update", "only a parameter can be updated, found %s", cr_op_of(param)), CR_EINVAL;
+    for (size_t i = 0; i < t->updates; i++)
+        if (cr_same(t->param[i], param)) return graph_fail(t->g, CR_ENAME, "target_update", "'%s' is updated twice", cr_name(param)), CR_ENAME;
+    cr_node v = update_value(param, value);
+    if (!cr_ok(v)) return sticky(t->g);
+    if (!mem_grow(&t->mem, &t->param, &t->param_cap, t->updates, sizeof *t->param)) return no_memory(t->g);
+    if (!mem_grow(&t->mem, &t->value, &t->value_cap, t->updates, sizeof *t->value)) return no_memory(t->g);
+    t->param[t->updates] = param;
+    t->value[t->updates++] = v;
+    return CR_OK;
+}
+
+cr_options *cr_options_new(cr_context *ctx) {
+    struct mem m = context_mem(ctx);
+    cr_options *o = mem_zero(&m, sizeof *o);
+    if (o) o->mem = m;
+    return o;
+}
+
+void cr_options_free(cr_options *o) {
+    if (!o) return;
+    struct mem m = o->mem;
+    mem_free(&m, o, sizeof *o);
+}
+
+static cr_status set_flag(bool *flag, const char *value, const char *yes, const char *no) {
+    if (strcmp(value, yes) != 0 && strcmp(value, no) != 0) return CR_EINVAL;
+    *flag = strcmp(value, yes) == 0;
+    return CR_OK;
+}
+
+cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
+    if (!o || !name || !value) return CR_EINVAL;
+    if (strcmp(name, "device") == 0) return set_flag(&o->reference, value, "reference", "cpu");
+    if (strcmp(name, "trap_nan") == 0) return set_flag(&o->trap_nan, value, "1", "0");
+    if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
+    return CR_EINVAL;
+}
+
+/* ---- The program ---- */
+
+void cr_program_free(cr_program *p) {
+    if (!p) return;
+    struct mem m = p->mem;
+    for (size_t i = 0; p->loop && i < p->plan.steps; i++) loop_drop(&p->loop[i]);
+    for (size_t i = 0; p->made && i < p->plan.slots; i++) mem_free(&m, p->made[i], p->plan.slot[i].bytes);
+    mem_free(&m, p->loop, p->plan.steps * sizeof *p->loop);
+    mem_free(&m, p->fn, p->plan.nodes * sizeof *p->fn);
+    mem_free(&m, p->made, p->plan.slots * sizeof *p->made);
+    mem_free(&m, p->output, p->outputs * sizeof *p->output);
+    mem_free(&m, p->leaf, p->leaf_cap * sizeof *p->leaf);
+    plan_drop(&p->plan);
+    cr_graph_free(p->g);
+    mem_free(&m, p, sizeof *p);
+}
+
+static bool find_leaves(cr_program *p) {
+    for (uint32_t id = 1; id < p->g->count; id++) {
+        const struct node *n = graph_at(p->g, id);
+        if (n->op != OP_input && n->op != OP_param) continue;
+        if (!mem_grow(&p->mem, &p->leaf, &p->leaf_cap, p->leaves, sizeof *p->leaf)) return false;
+        p->leaf[p->leaves++] = (struct port){(uint32_t)graph_attr(p->g, n)[0], id};
+    }
+    return true;
+}
+
+static bool make_constants(cr_program *p) {
+    p->made = mem_zero(&p->mem, mem_mul(p->plan.slots, sizeof *p->made));
+    for (size_t i = 0; p->made && i < p->plan.slots; i++) {
+        struct slot *s = &p->plan.slot[i];
+        if (s->kind != SLOT_CONST || s->data) continue;
+        int64_t *data = mem_alloc(&p->mem, s->bytes), n = (int64_t)(s->bytes / sizeof *data);
+        if (!data) return false;
+        for (int64_t k = 0; k < n; k++) data[k] = k;
+        s->data = p->made[i] = data;
+    }
+    return p->made != NULL;
+}
+
+static void widen(size_t *most, size_t bytes) {
+    if (bytes > *most) *most = bytes;
+}
+
+/* What step s needs: its loop with a function for each instruction, and scratch. */
+static cr_status make_step(cr_program *p, size_t s) {
+    const struct step *step = &p->plan.step[s];
+    const struct node *n = graph_at(p->g, p->plan.node[step->first]);
+    if (n->n > p->most_operands) p->most_operands = n->n;
+    if (step->kind == STEP_LOOP) {
+        cr_status status = loop_make(&p->loop[s], &p->plan, step);
+        if (status) return status;
+        for (uint32_t i = 0; i < step->n; i++) {
+            const struct instruction *in = &p->loop[s].instruction[i];
+            p->fn[step->first + i] = cpu_element(in->op, (cr_dtype)in->from, (cr_dtype)in->to);
+        }
+        widen(&p->scratch, cpu_loop_scratch(&p->loop[s]));
+    } else if (step->kind == STEP_REDUCE) {
+        widen(&p->scratch, cpu_reduce_scratch(NULL));
+    } else if (step->kind == STEP_KERNEL) {
+        struct tensor few[3];
+        struct kernel_call call = {.op = n->op, .n = n->n < 3 ? n->n : 3, .in = few, .out = program_tensor(p, p->plan.node[step->first], NULL)};
+        for (uint32_t k = 0; k < call.n; k++) few[k] = program_tensor(p, graph_args(p->g, n)[k], NULL);
+        widen(&p->scratch, kernel_scratch(&call));
+    }
+    return CR_OK;
+}
+
+static cr_status make_steps(cr_program *p) {
+    p->loop = mem_zero(&p->mem, mem_mul(p->plan.steps, sizeof *p->loop));
+    p->fn = mem_zero(&p->mem, mem_mul(p->plan.nodes, sizeof *p->fn));
+    if (!p->loop || !p->fn) return CR_ENOMEM;
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        cr_status status = make_step(p, s);
+        if (status) return status;
+    }
+    p->scratch = (p->scratch + 63) & ~(size_t)63;
+    return CR_OK;
+}
+
+static cr_status fill(cr_program *p, const struct program_wish *wish) {
+    const struct cr_options *o = wish->options;
+    p->reference = o && o->reference;
+    p->trap_nan = o && o->trap_nan;
+    p->tasks = (size_t)cr_context_thread_count(p->ctx);
+    uint32_t *kept = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *kept));
+    p->output = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *p->output));
+    p->outputs = wish->outputs;
+    if (!kept || !p->output) return mem_free(&p->mem, kept, wish->outputs * sizeof *kept), CR_ENOMEM;
+    for (size_t i = 0; i < wish->outputs; i++) {
+        p->output[i] = wish->output[i];
+        kept[i] = wish->output[i].node;
+    }
+    struct plan_wish plan = {kept, wish->outputs, wish->update, wish->updates, !(o && o->no_fuse) && !p->trap_nan, wish->keep};
+    cr_status status = plan_make(&p->plan, p->g, &plan);
+    mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
+    if (!status && !(find_leaves(p) && make_constants(p))) status = CR_ENOMEM;
+    return status ? status : make_steps(p);
+}
+
+cr_status program_make(cr_program **out, const struct program_wish *wish) {
+    struct mem m = wish->g->mem;
+    cr_program *p = mem_zero(&m, sizeof *p);
+    *out = NULL;
+    if (!p) return cr_graph_free(wish->g), CR_ENOMEM;
+    p->mem = m;
+    p->g = wish->g;
+    p->ctx = wish->g->ctx;
+    cr_status status = fill(p, wish);
+    if (status) cr_program_free(p);
+    else *out = p;
+    return status;
+}
+
+/* The roots: outputs, then values and parameters of updates, which keep their places in the copy. */
+static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options, uint32_t *root, uint32_t *map,
+                              struct port *output, struct update *update) {
+    for (size_t i = 0; i < t->outputs; i++) root[i] = t->output[i].node;
+    for (size_t i = 0; i < t->updates; i++) {
+        root[t->outputs + i] = t->value[i].id;
+        root[t->outputs + t->updates + i] = t->param[i].id;
+    }
+    struct copy_wish copy = {.n = t->outputs + 2 * t->updates, .root = root};
+    cr_graph *g = graph_copy(t->g, &copy, map);
+    if (!g) return CR_ENOMEM;
+    for (size_t i = 0; i < t->outputs; i++) {
+        const char *name = graph_text(t->g, t->output[i].text);
+        output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].node]};
+        if (output[i].text == intern_none) return cr_graph_free(g), CR_ENOMEM;
+    }
+    for (size_t i = 0; i < t->updates; i++) update[i] = (struct update){map[t->param[i].id], map[t->value[i].id], false};
+    struct program_wish wish = {g, t->outputs, output, t->updates, update, false, options};
+    return program_make(out, &wish);
+}
+
+static bool target_good(const cr_target *t) {
+    for (size_t i = 0; i < t->outputs; i++)
+        if (t->output[i].node >= t->g->count) return graph_fail(t->g, CR_EINVAL, "compile", "an output was cut from its graph"), false;
+    for (size_t i = 0; i < t->updates; i++)
+        if (!ops_good("compile", 2, (cr_node[]){t->param[i], t->value[i]})) return false;
+    return true;
+}
+
+cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options) {
+    if (out) *out = NULL;
+    if (!out || !t) return CR_EINVAL;
+    if (t->g->status) return t->g->status;
+    if (!target_good(t)) return sticky(t->g);
+    const struct mem *m = &t->g->mem;
+    size_t roots = t->outputs + 2 * t->updates, count = t->g->count;
+    uint32_t *root = mem_alloc(m, mem_mul(roots, sizeof *root)), *map = mem_alloc(m, mem_mul(count, sizeof *map));
+    struct port *output = mem_alloc(m, mem_mul(t->outputs, sizeof *output));
+    struct update *update = mem_alloc(m, mem_mul(t->updates, sizeof *update));
+    cr_status status = CR_ENOMEM;
+    if (root && map && output && update) status = compile_copy(out, t, options, root, map, output, update);
+    mem_free(m, root, roots * sizeof *root);
+    mem_free(m, map, count * sizeof *map);
+    mem_free(m, output, t->outputs * sizeof *output);
+    mem_free(m, update, t->updates * sizeof *update);
+    if (status) graph_fail(t->g, status, "compile", "%s", cr_status_text(status));
+    return status;
+}
+
+size_t cr_program_workspace(const cr_program *p) { return p ? mem_add(p->plan.workspace, p->tasks * p->scratch) : 0; }
+
+size_t cr_program_steps(const cr_program *p) { return p ? p->plan.steps : 0; }

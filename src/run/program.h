@@ -1,0 +1,64 @@
+/* A compiled graph: its private copy, its plan, and the loops and kernels of its steps. Immutable once made. */
+#ifndef RUN_PROGRAM_H
+#define RUN_PROGRAM_H
+
+#include "device/device.h"
+#include "plan/plan.h"
+
+struct port {
+    uint32_t text; /* name, interned in the program's graph */
+    uint32_t node;
+};
+
+struct cr_options {
+    struct mem mem;
+    bool reference, trap_nan, no_fuse;
+};
+
+struct cr_program {
+    struct mem mem;
+    cr_context *ctx;
+    cr_graph *g;
+    struct plan plan;
+    struct loop *loop;       /* by step */
+    element_fn **fn;         /* by node of the plan's steps */
+    void **made;             /* by slot: constants that the program made (iota) */
+    struct port *output;
+    size_t outputs;
+    struct port *leaf; /* inputs and parameters */
+    size_t leaves, leaf_cap;
+    size_t tasks, scratch;   /* bytes a task */
+    uint32_t most_operands;
+    bool reference, trap_nan;
+};
+
+struct program_wish {
+    cr_graph *g;             /* taken over, also on failure */
+    size_t outputs;
+    const struct port *output; /* copied */
+    size_t updates;
+    const struct update *update;
+    bool keep;
+    const struct cr_options *options; /* may be NULL */
+};
+cr_status program_make(cr_program **out, const struct program_wish *wish);
+
+/* The tensor that a node's view is, with slots standing where `slot` says. */
+struct tensor program_tensor(const cr_program *p, uint32_t node, char *const slot[]);
+
+struct place_of_run {
+    char **slot;
+    struct team team;
+    struct tensor *operand; /* room for most_operands */
+    int64_t seed, step;
+    uint32_t bad_node;      /* where a step failed */
+    int64_t bad, limit;
+    const uint8_t *active;  /* by step: NULL: all */
+};
+/* The steps, without the copies at the end. */
+cr_status program_run(const cr_program *p, struct place_of_run *r);
+
+/* Does it hold a nan? */
+bool program_has_nan(const struct tensor *x);
+
+#endif
