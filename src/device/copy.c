@@ -3,16 +3,17 @@
 
 #include "device/kernels.h"
 
-#define ROW_COPY(type)                                                                                       \
-    do {                                                                                                     \
-        type *y = out;                                                                                       \
-        const type *x = in;                                                                                  \
-        if (in_stride == 1 && out_stride == 1) memcpy(y, x, (size_t)n * sizeof *y);                          \
-        else                                                                                                 \
-            for (int64_t i = 0; i < n; i++) y[i * out_stride] = x[i * in_stride];                            \
+#define ROW_COPY(type)                                                              \
+    do {                                                                            \
+        type *y = out;                                                              \
+        const type *x = in;                                                         \
+        if (in_stride == 1 && out_stride == 1) memcpy(y, x, (size_t)n * sizeof *y); \
+        else                                                                        \
+            for (int64_t i = 0; i < n; i++) y[i * out_stride] = x[i * in_stride];   \
     } while (0)
 
-void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size, int64_t n) {
+void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size,
+                     int64_t n) {
     switch (size) {
     case 1: ROW_COPY(uint8_t); break;
     case 2: ROW_COPY(uint16_t); break;
@@ -53,7 +54,7 @@ static void walk_on(struct walk *w, int64_t n) {
     }
 }
 
-static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n, bool spread) {
+static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n) {
     char *y = out;
     const char *x = in;
     int last = w->rank - 1;
@@ -61,28 +62,37 @@ static void transfer(void *out, const void *in, size_t size, struct walk *w, int
         int64_t run = w->dim[last] - w->at[last];
         if (run > n - done) run = n - done;
         int64_t here = done * (int64_t)size, there = w->offset * (int64_t)size;
-        if (spread) kernel_copy_row(y + there, w->stride[last], x + here, 1, size, run);
-        else kernel_copy_row(y + here, 1, x + there, w->stride[last], size, run);
+        kernel_copy_row(y + here, 1, x + there, w->stride[last], size, run);
         walk_on(w, run);
         done += run;
     }
 }
 
-void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[], int64_t first, int64_t n) {
+void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[],
+                int64_t first, int64_t n) {
     struct walk w;
     if (n <= 0) return;
     walk_start(&w, rank, dim, stride, first);
-    transfer(out, in, size, &w, n, false);
+    transfer(out, in, size, &w, n);
 }
 
-void copy_strided(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[]) {
+void copy_strided(void *out, const void *in, size_t size, int rank, const int64_t dim[],
+                  const int64_t stride[]) {
     copy_range(out, in, size, rank, dim, stride, 0, shape_count(rank, dim));
 }
 
-void copy_spread(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[]) {
-    struct walk w;
-    int64_t n = shape_count(rank, dim);
-    if (n <= 0) return;
-    walk_start(&w, rank, dim, stride, 0);
-    transfer(out, in, size, &w, n, true);
+void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
+               int rank, const int64_t dim[]) {
+    int last = rank - 1;
+    int64_t n = rank ? dim[last] : 1, count = shape_count(rank, dim);
+    for (int64_t i = 0; n && i < count / n; i++) {
+        int64_t to = 0, from = 0, rest = i;
+        for (int k = last - 1; k >= 0; k--) {
+            to += rest % dim[k] * out_stride[k];
+            from += rest % dim[k] * in_stride[k];
+            rest /= dim[k];
+        }
+        kernel_copy_row((char *)out + to * (int64_t)size, rank ? out_stride[last] : 1,
+                        (const char *)in + from * (int64_t)size, rank ? in_stride[last] : 1, size, n);
+    }
 }

@@ -12,8 +12,8 @@ struct tensor {
     const int64_t *dim, *stride; /* in elements */
 };
 
-/* How a kernel may spread its work: body(arg, i) for i in 0 .. count-1, count at most `tasks`, each with a scratch of its
- * own. What a task does must not change with their number. */
+/* How a kernel may spread its work: body(arg, i) for i in 0 .. count-1, count at most `tasks`, each with a
+ * scratch of its own. What a task does must not change with their number. */
 struct team {
     cr_context *ctx;
     size_t tasks;
@@ -21,7 +21,9 @@ struct team {
     size_t scratch_bytes; /* of each task, at multiples of 64 */
 };
 void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t i), void *arg);
-static inline void *team_scratch(const struct team *t, size_t task) { return t->scratch + task * t->scratch_bytes; }
+static inline void *team_scratch(const struct team *t, size_t task) {
+    return t->scratch + task * t->scratch_bytes;
+}
 /* Part i of n things cut into `parts`: from *first up to, not including, *end. */
 void team_part(int64_t n, size_t parts, size_t i, int64_t *first, int64_t *end);
 
@@ -43,11 +45,14 @@ kernel_fn *kernel_find(int op);
 size_t kernel_scratch(const struct kernel_call *call);
 
 /* out[..] = in[..], gathered from any strides; of elements of 1, 2, 4 or 8 bytes. */
-void copy_strided(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[]);
+void copy_strided(void *out, const void *in, size_t size, int rank, const int64_t dim[],
+                  const int64_t stride[]);
 /* The elements first .. first+n-1, in row-major order, of such a view. */
-void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[], int64_t first, int64_t n);
-/* out[strided] = in[row-major]. */
-void copy_spread(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[]);
+void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[],
+                int64_t first, int64_t n);
+/* out[strided] = in[strided]. */
+void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
+               int rank, const int64_t dim[]);
 
 /* One reduction over the marked axes: op is OP_sum, OP_prod, OP_max or OP_min. */
 struct reduce_call {

@@ -14,7 +14,9 @@ static int64_t count_of(int rank, const int64_t dim[]) {
     return n;
 }
 
-static char *element(const struct tensor *x, int64_t offset) { return (char *)x->data + offset * (int64_t)size_of(x); }
+static char *element(const struct tensor *x, int64_t offset) {
+    return (char *)x->data + offset * (int64_t)size_of(x);
+}
 
 /* Where the i-th element, in row-major order over the first `rank` axes, stands. */
 static int64_t offset_of(const struct tensor *x, int rank, int64_t i) {
@@ -37,17 +39,7 @@ cr_status kernel_unslice(struct kernel_call *c) {
         stride[i] = attr[1] * c->out.stride[i];
     }
     memset(c->out.data, 0, (size_t)count_of(rank, c->out.dim) * size_of(&c->out));
-    if (count_of(rank, c->in->dim) == 0) return CR_OK;
-    const struct tensor *x = c->in;
-    for (int64_t i = 0, n = rank ? x->dim[rank - 1] : 1, rows = count_of(rank, x->dim) / n; i < rows; i++) {
-        int64_t from = 0, to = offset, rest = i;
-        for (int k = rank - 2; k >= 0; k--) {
-            from += rest % x->dim[k] * x->stride[k];
-            to += rest % x->dim[k] * stride[k];
-            rest /= x->dim[k];
-        }
-        kernel_copy_row(element(&c->out, to), rank ? stride[rank - 1] : 1, element(x, from), rank ? x->stride[rank - 1] : 1, size_of(x), n);
-    }
+    copy_both(element(&c->out, offset), stride, c->in->data, c->in->stride, size_of(c->in), rank, c->in->dim);
     return CR_OK;
 }
 
@@ -59,8 +51,10 @@ cr_status kernel_concat(struct kernel_call *c) {
         if (count_of(x->rank, x->dim)) {
             int64_t before = count_of(axis, x->dim);
             for (int64_t b = 0; b < before; b++)
-                copy_strided(element(&c->out, b * (axis ? c->out.stride[axis - 1] : 0) + at * c->out.stride[axis]),
-                             element(x, offset_of(x, axis, b)), size_of(x), x->rank - axis, x->dim + axis, x->stride + axis);
+                copy_strided(
+                    element(&c->out, b * (axis ? c->out.stride[axis - 1] : 0) + at * c->out.stride[axis]),
+                    element(x, offset_of(x, axis, b)), size_of(x), x->rank - axis, x->dim + axis,
+                    x->stride + axis);
         }
         at += x->dim[axis];
     }
@@ -70,11 +64,12 @@ cr_status kernel_concat(struct kernel_call *c) {
 /* ---- gather and scatter_add: x[b.., n, r..] by index[b.., i..] ---- */
 
 struct indexing {
-    int batch, rest;       /* axes */
+    int batch, rest; /* axes */
     int64_t batches, picks, limit, run;
 };
 
-static struct indexing indexing_of(const struct tensor *whole, const struct tensor *index, int64_t index_axes) {
+static struct indexing indexing_of(const struct tensor *whole, const struct tensor *index,
+                                   int64_t index_axes) {
     struct indexing x;
     x.batch = index->rank - (int)index_axes;
     x.rest = whole->rank - x.batch - 1;
@@ -86,7 +81,8 @@ static struct indexing indexing_of(const struct tensor *whole, const struct tens
 }
 
 /* Index i of all; negative ones count from the end. False: outside. */
-static bool index_at(struct kernel_call *c, const struct tensor *index, int64_t limit, int64_t i, int64_t *at) {
+static bool index_at(struct kernel_call *c, const struct tensor *index, int64_t limit, int64_t i,
+                     int64_t *at) {
     int64_t v;
     memcpy(&v, element(index, offset_of(index, index->rank, i)), sizeof v);
     *at = v < 0 ? v + limit : v;
@@ -103,17 +99,18 @@ cr_status kernel_gather(struct kernel_call *c) {
         for (int64_t i = 0, base = offset_of(x, s.batch, b); i < s.picks; i++) {
             if (!index_at(c, index, s.limit, b * s.picks + i, &at)) return CR_EINDEX;
             if (s.run == 0) continue;
-            copy_strided(element(&c->out, (b * s.picks + i) * s.run), element(x, base + at * x->stride[s.batch]), size_of(x), s.rest,
-                         x->dim + s.batch + 1, x->stride + s.batch + 1);
+            copy_strided(element(&c->out, (b * s.picks + i) * s.run),
+                         element(x, base + at * x->stride[s.batch]), size_of(x), s.rest, x->dim + s.batch + 1,
+                         x->stride + s.batch + 1);
         }
     return CR_OK;
 }
 
-#define ADD_RUN(T)                                                                                           \
-    do {                                                                                                     \
-        T *y = out;                                                                                          \
-        const T *x = in;                                                                                     \
-        for (int64_t i = 0; i < n; i++) y[i] = (T)(y[i] + x[i]);                                             \
+#define ADD_RUN(T)                                               \
+    do {                                                         \
+        T *y = out;                                              \
+        const T *x = in;                                         \
+        for (int64_t i = 0; i < n; i++) y[i] = (T)(y[i] + x[i]); \
     } while (0)
 
 static void add_run(cr_dtype dtype, void *out, const void *in, int64_t n) {
@@ -139,7 +136,8 @@ cr_status kernel_scatter_add(struct kernel_call *c) {
         const char *in = element(x, offset_of(x, index->rank, i));
         for (int64_t first = 0; first < s.run; first += some) {
             int64_t n = s.run - first < some ? s.run - first : some;
-            copy_range(buffer, in, size_of(x), s.rest, x->dim + index->rank, x->stride + index->rank, first, n);
+            copy_range(buffer, in, size_of(x), s.rest, x->dim + index->rank, x->stride + index->rank, first,
+                       n);
             add_run(x->dtype, out + first * (int64_t)size_of(x), buffer, n);
         }
     }
@@ -156,7 +154,8 @@ struct lines {
 
 static struct lines lines_of(const struct kernel_call *c) {
     int axis = c->out.rank + (int)c->attr[0];
-    return (struct lines){axis, c->out.dim[axis], c->out.dim[axis] ? count_of(c->out.rank, c->out.dim) / c->out.dim[axis] : 0};
+    return (struct lines){axis, c->out.dim[axis],
+                          c->out.dim[axis] ? count_of(c->out.rank, c->out.dim) / c->out.dim[axis] : 0};
 }
 
 static int64_t line_start(const struct tensor *x, int axis, int64_t i) {
@@ -169,18 +168,18 @@ static int64_t line_start(const struct tensor *x, int axis, int64_t i) {
     return offset;
 }
 
-#define SCAN_LINE(T, expression)                                                                             \
-    do {                                                                                                     \
-        T acc = 0, *y = (T *)c->out.data + line_start(&c->out, l.axis, i);                                   \
-        const T *a = (const T *)c->in[0].data + line_start(&c->in[0], l.axis, i);                            \
-        const T *b = (const T *)c->in[c->n - 1].data + line_start(&c->in[c->n - 1], l.axis, i);              \
-        for (int64_t k = 0; k < l.n; k++) {                                                                  \
-            int64_t at = c->attr[1] ? l.n - 1 - k : k;                                                       \
-            T av = a[at * c->in[0].stride[l.axis]], bv = b[at * c->in[c->n - 1].stride[l.axis]];             \
-            (void)av;                                                                                        \
-            acc = (T)(expression);                                                                           \
-            y[at * c->out.stride[l.axis]] = acc;                                                             \
-        }                                                                                                    \
+#define SCAN_LINE(T, expression)                                                                 \
+    do {                                                                                         \
+        T acc = 0, *y = (T *)c->out.data + line_start(&c->out, l.axis, i);                       \
+        const T *a = (const T *)c->in[0].data + line_start(&c->in[0], l.axis, i);                \
+        const T *b = (const T *)c->in[c->n - 1].data + line_start(&c->in[c->n - 1], l.axis, i);  \
+        for (int64_t k = 0; k < l.n; k++) {                                                      \
+            int64_t at = c->attr[1] ? l.n - 1 - k : k;                                           \
+            T av = a[at * c->in[0].stride[l.axis]], bv = b[at * c->in[c->n - 1].stride[l.axis]]; \
+            (void)av;                                                                            \
+            acc = (T)(expression);                                                               \
+            y[at * c->out.stride[l.axis]] = acc;                                                 \
+        }                                                                                        \
     } while (0)
 
 cr_status kernel_cumsum(struct kernel_call *c) {
@@ -198,32 +197,33 @@ cr_status kernel_cumsum(struct kernel_call *c) {
 cr_status kernel_recur(struct kernel_call *c) {
     struct lines l = lines_of(c);
     for (int64_t i = 0; i < l.count; i++) {
-        if (c->out.dtype == CR_F64) SCAN_LINE(double, k ? av * acc + bv : bv);
-        else SCAN_LINE(float, k ? av * acc + bv : bv);
+        if (c->out.dtype == CR_F64) SCAN_LINE(double, k ? av *acc + bv : bv);
+        else SCAN_LINE(float, k ? av *acc + bv : bv);
     }
     return CR_OK;
 }
 
-#define EXTREME(T, better)                                                                                   \
-    do {                                                                                                     \
-        T best = x[0];                                                                                       \
-        for (int64_t k = 1; k < n && best == best; k++) {                                                    \
-            T v = x[k * step];                                                                               \
-            if (v better best || v != v) best = v, at = k;                                                   \
-        }                                                                                                    \
+#define EXTREME(T, better)                                 \
+    do {                                                   \
+        T best = x[0];                                     \
+        for (int64_t k = 1; k < n && best == best; k++) {  \
+            T v = x[k * step];                             \
+            if (v better best || v != v) best = v, at = k; \
+        }                                                  \
     } while (0)
 
-#define EXTREME_LINE(T)                                                                                      \
-    do {                                                                                                     \
-        const T *x = (const T *)in->data + offset_of(in, in->rank - 1, i);                                   \
-        if (c->op == OP_argmax) EXTREME(T, >);                                                               \
-        else EXTREME(T, <);                                                                                  \
+#define EXTREME_LINE(T)                                                    \
+    do {                                                                   \
+        const T *x = (const T *)in->data + offset_of(in, in->rank - 1, i); \
+        if (c->op == OP_argmax) EXTREME(T, >);                             \
+        else EXTREME(T, <);                                                \
     } while (0)
 
 /* The first of equals; a nan wins, as in NumPy. */
 cr_status kernel_extreme(struct kernel_call *c) {
     const struct tensor *in = c->in;
-    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1], rows = count_of(in->rank - 1, in->dim);
+    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1],
+            rows = count_of(in->rank - 1, in->dim);
     for (int64_t i = 0; i < rows; i++) {
         int64_t at = 0;
         switch (in->dtype) {

@@ -1,0 +1,201 @@
+/* The oracle. */
+#include "device/reference/reference.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "device/cpu/element.h"
+#include "device/kernels.h"
+#include "tensor/dtype.h"
+
+/* Floats are widened; integers and bools stay exact as they are. */
+static cr_dtype wide(int dtype) { return dtype_is_float((cr_dtype)dtype) ? CR_F64 : (cr_dtype)dtype; }
+
+static bool take_memory(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    struct tensor *t = &r->value[id];
+    struct shape s = graph_shape(r->g, n);
+    int64_t *stride = r->stride + (size_t)id * CR_MAX_RANK;
+    shape_strides(&s, stride);
+    *t = (struct tensor){
+        .dtype = wide(n->dtype), .rank = s.rank, .dim = graph_dims(r->g, n), .stride = stride};
+    size_t bytes = (size_t)graph_elements(r->g, n) * 8;
+    for (int k = 1; k < ops_part_count(n->op); k++) bytes += (size_t)graph_elements(r->g, n) * 8;
+    t->data = mem_zero(&r->g->mem, bytes);
+    r->owned[id] = 1;
+    return t->data != NULL;
+}
+
+static size_t bytes_of(const struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    return (size_t)graph_elements(r->g, n) * 8 * (size_t)ops_part_count(n->op);
+}
+
+static void run_leaf(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    struct tensor *y = &r->value[id];
+    int64_t count = graph_elements(r->g, n);
+    if (n->op == OP_iota)
+        for (int64_t i = 0; i < count; i++) ((int64_t *)y->data)[i] = i;
+    else if (n->op == OP_seed || n->op == OP_step_number)
+        *(int64_t *)y->data = n->op == OP_seed ? r->seed : r->step;
+    else
+        dtype_convert(y->dtype, y->data, 1, (cr_dtype)n->dtype,
+                      n->op == OP_const ? graph_attr(r->g, n) : r->leaf[id], 1, count);
+}
+
+static void run_element(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    struct tensor *y = &r->value[id];
+    const struct tensor *x[3];
+    for (int k = 0; k < 3; k++) x[k] = &r->value[n->arg[k < (int)n->n ? k : 0]];
+    int64_t count = graph_elements(r->g, n), attr = graph_attr_count(r->g, n) ? graph_attr(r->g, n)[0] : 0;
+    if (n->op == OP_cast) dtype_convert(y->dtype, y->data, 1, x[0]->dtype, x[0]->data, 1, count);
+    else element_base(n->op, x[n->n - 1]->dtype)(count, y->data, x[0]->data, x[1]->data, x[2]->data, attr);
+}
+
+/* One after the other, in row-major order of the operand. */
+static void run_reduce(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    const struct tensor *x = &r->value[n->arg[0]];
+    struct tensor *y = &r->value[id];
+    int op = n->op == OP_sum ? OP_add : n->op == OP_prod ? OP_mul : n->op == OP_max ? OP_maximum : OP_minimum;
+    bool gone[CR_MAX_RANK] = {false}, flag = x->dtype == CR_BOOL;
+    for (size_t i = 0; i < graph_attr_count(r->g, n); i++) gone[x->rank + graph_attr(r->g, n)[i]] = true;
+    double start = n->op == OP_sum ? 0 : n->op == OP_prod ? 1 : (n->op == OP_max) ? -INFINITY : INFINITY;
+    if (flag) start = n->op == OP_min; /* dtype_put saturates infinities of integers, but inf is true */
+    for (int64_t i = 0, count = graph_elements(r->g, n); i < count; i++)
+        dtype_put(y->dtype, y->data, i, start);
+    for (int64_t i = 0, count = shape_count(x->rank, x->dim); i < count; i++) {
+        int64_t at = 0, step = 1, rest = i;
+        for (int k = x->rank - 1; k >= 0; k--) {
+            if (!gone[k]) at += rest % x->dim[k] * step, step *= x->dim[k];
+            rest /= x->dim[k];
+        }
+        char *acc = (char *)y->data + (size_t)at * cr_dtype_size(y->dtype),
+             *v = (char *)x->data + (size_t)i * cr_dtype_size(x->dtype);
+        if (flag) *acc = (char)(n->op == OP_max ? *acc | *v : *acc & *v);
+        else element_base(op, y->dtype)(1, acc, acc, v, v, 0);
+    }
+}
+
+static void run_view(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    const struct tensor *x = &r->value[n->arg[0]];
+    struct tensor *y = &r->value[id];
+    const int64_t *attr = graph_attr(r->g, n);
+    int64_t stride[CR_MAX_RANK], offset = 0;
+    for (int i = 0; i < y->rank; i++) {
+        int k = y->rank - i, j = x->rank - k;
+        if (n->op == OP_reshape) stride[i] = y->stride[i];
+        else if (n->op == OP_permute) stride[i] = x->stride[x->rank + attr[k - 1]];
+        else if (n->op == OP_expand) stride[i] = j < 0 || x->dim[j] != y->dim[i] ? 0 : x->stride[j];
+        else stride[i] = x->stride[i] * attr[2 * k - 1], offset += x->stride[i] * attr[2 * k - 2];
+    }
+    copy_strided(y->data, (char *)x->data + offset * (int64_t)cr_dtype_size(x->dtype),
+                 cr_dtype_size(x->dtype), y->rank, y->dim, stride);
+}
+
+/* f32 draws are f32 numbers: drawn as such, then widened from the last to the first, in place. */
+static void widen_draws(struct tensor *y) {
+    for (int64_t i = shape_count(y->rank, y->dim); i-- > 0;)
+        ((double *)y->data)[i] = (double)((float *)y->data)[i];
+}
+
+static cr_status run_kernel(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    struct tensor *in = mem_alloc(&r->g->mem, mem_mul(n->n, sizeof *in));
+    struct kernel_call c = {
+        .op = n->op, .attr = graph_attr(r->g, n), .n = n->n, .in = in, .out = r->value[id]};
+    if (!in) return CR_ENOMEM;
+    for (uint32_t k = 0; k < n->n; k++) in[k] = r->value[graph_args(r->g, n)[k]];
+    size_t scratch = n->op == OP_sort ? (size_t)in->dim[in->rank - 1] * 8 : 0;
+    struct team alone = {.tasks = 1, .scratch = mem_alloc(&r->g->mem, scratch), .scratch_bytes = scratch};
+    c.team = &alone;
+    c.out_part[0] = c.out.data;
+    c.out_part[1] = (char *)c.out.data + (size_t)graph_elements(r->g, n) * 8;
+    if (n->op == OP_uniform) c.out.dtype = (cr_dtype)n->dtype;
+    cr_status status = !alone.scratch       ? CR_ENOMEM
+                       : n->op == OP_matmul ? kernel_matmul_plain(&c)
+                                            : kernel_find(n->op)(&c);
+    if (n->op == OP_uniform && n->dtype == CR_F32) widen_draws(&r->value[id]);
+    mem_free(&r->g->mem, alone.scratch, scratch);
+    mem_free(&r->g->mem, in, n->n * sizeof *in);
+    r->bad = c.bad;
+    r->limit = c.limit;
+    return status;
+}
+
+static void run_alias(struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id), *x = graph_at(r->g, n->arg[0]);
+    r->value[id] = r->value[n->arg[0]];
+    r->value[id].dtype = wide(n->dtype);
+    if (n->op == OP_part)
+        r->value[id].data =
+            (char *)r->value[n->arg[0]].data + (size_t)(graph_attr(r->g, n)[0] * graph_elements(r->g, x)) * 8;
+}
+
+static cr_status run_node(struct reference *r, uint32_t id) {
+    int op = graph_at(r->g, id)->op;
+    if (op_kind(op) == KIND_ALIAS) return run_alias(r, id), CR_OK;
+    if (!take_memory(r, id)) return CR_ENOMEM;
+    if (op_kind(op) == KIND_LEAF) run_leaf(r, id);
+    else if (op_kind(op) == KIND_ELEM || op == OP_cast) run_element(r, id);
+    else if (op_kind(op) == KIND_REDUCE) run_reduce(r, id);
+    else if (op_kind(op) == KIND_VIEW && op != OP_unslice) run_view(r, id);
+    else return run_kernel(r, id);
+    return CR_OK;
+}
+
+static bool has_nan(const struct tensor *x) {
+    if (x->dtype != CR_F64) return false;
+    for (int64_t i = 0, n = shape_count(x->rank, x->dim); i < n; i++)
+        if (isnan(((double *)x->data)[i])) return true;
+    return false;
+}
+
+static bool makes_nan(const struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    if (n->n == 0 || !has_nan(&r->value[id])) return false;
+    for (uint32_t k = 0; k < n->n; k++)
+        if (has_nan(&r->value[graph_args(r->g, n)[k]])) return false;
+    return true;
+}
+
+cr_status reference_run(struct reference *r) {
+    uint32_t count = r->g->count;
+    r->value = mem_zero(&r->g->mem, mem_mul(count, sizeof *r->value));
+    r->stride = mem_zero(&r->g->mem, mem_mul(count, CR_MAX_RANK * sizeof *r->stride));
+    r->owned = mem_zero(&r->g->mem, count);
+    if (!r->value || !r->stride || !r->owned) return CR_ENOMEM;
+    for (uint32_t id = 1; id < count; id++) {
+        cr_status status = run_node(r, id);
+        r->bad_node = id;
+        if (!status && r->trap_nan && makes_nan(r, id)) status = CR_ENAN;
+        if (status) return status;
+    }
+    return CR_OK;
+}
+
+/* A number in a narrower dtype never overtakes those still to be converted. */
+struct tensor reference_result(struct reference *r, uint32_t node) {
+    struct tensor *t = &r->value[node];
+    cr_dtype dtype = (cr_dtype)graph_at(r->g, node)->dtype;
+    if (t->dtype != dtype)
+        dtype_convert(dtype, t->data, 1, t->dtype, t->data, 1, shape_count(t->rank, t->dim));
+    t->dtype = dtype;
+    return *t;
+}
+
+void reference_free(struct reference *r) {
+    const struct mem *m = &r->g->mem;
+    uint32_t count = r->g->count;
+    for (uint32_t id = 1; r->value && r->owned && id < count; id++)
+        if (r->owned[id]) mem_free(m, r->value[id].data, bytes_of(r, id));
+    mem_free(m, r->value, count * sizeof *r->value);
+    mem_free(m, r->stride, count * CR_MAX_RANK * sizeof *r->stride);
+    mem_free(m, r->owned, count);
+    r->value = NULL;
+    r->stride = NULL;
+    r->owned = NULL;
+}

@@ -1,0 +1,271 @@
+/* Values of nodes while the graph grows: what is asked for and not yet known is copied out, planned without
+ * fusion and run; all that comes of it is kept. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/copy.h"
+#include "run/eval.h"
+#include "run/program.h"
+#include "run/store.h"
+#include "tensor/dtype.h"
+
+struct known {
+    void *data; /* row-major, or NULL */
+    size_t bytes;
+    uint32_t epoch; /* of the node it was computed for */
+    bool given;     /* by cr_eval_set */
+};
+
+struct cr_eval {
+    struct mem mem;
+    cr_graph *g;
+    cr_store *store;
+    struct known *known; /* by node */
+    size_t cap;
+    char error[512];
+};
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+static cr_status
+fail(cr_eval *e, cr_status status, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(e->error, sizeof e->error, format, ap);
+    va_end(ap);
+    return status;
+}
+
+const char *cr_eval_error(const cr_eval *e) { return e && e->error[0] ? e->error : NULL; }
+
+cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store) {
+    if (out) *out = NULL;
+    if (!out || !g) return CR_EINVAL;
+    cr_eval *e = mem_zero(&g->mem, sizeof *e);
+    if (!e) return CR_ENOMEM;
+    e->mem = g->mem;
+    e->g = g;
+    e->store = store;
+    *out = e;
+    return CR_OK;
+}
+
+static void forget(cr_eval *e, struct known *k) {
+    mem_free_aligned(&e->mem, k->data, k->bytes);
+    *k = (struct known){0};
+}
+
+void cr_eval_free(cr_eval *e) {
+    if (!e) return;
+    struct mem m = e->mem;
+    for (size_t i = 0; i < e->cap; i++) forget(e, &e->known[i]);
+    mem_free(&m, e->known, e->cap * sizeof *e->known);
+    mem_free(&m, e, sizeof *e);
+}
+
+static bool reserve(cr_eval *e) {
+    while (e->cap < e->g->count) {
+        size_t old = e->cap;
+        if (!mem_grow(&e->mem, &e->known, &e->cap, e->cap, sizeof *e->known)) return false;
+        memset(e->known + old, 0, (e->cap - old) * sizeof *e->known);
+    }
+    for (size_t i = e->g->count; i < e->cap; i++) /* what was cut */
+        if (e->known[i].data) forget(e, &e->known[i]);
+    return true;
+}
+
+static bool keep(cr_eval *e, uint32_t id, const void *data, size_t bytes, bool given) {
+    struct known *k = &e->known[id];
+    void *copy = mem_alloc_aligned(&e->mem, bytes);
+    if (!copy) return false;
+    if (data && bytes) memcpy(copy, data, bytes);
+    forget(e, k);
+    *k = (struct known){copy, bytes, graph_at(e->g, id)->epoch, given};
+    return true;
+}
+
+static size_t value_bytes(const cr_graph *g, uint32_t id) {
+    const struct node *n = graph_at(g, id);
+    return (size_t)graph_elements(g, n) * cr_dtype_size((cr_dtype)n->dtype);
+}
+
+cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes) {
+    const struct node *n = graph_get(leaf);
+    if (!e || !n || leaf.graph != e->g || (bytes && !data)) return CR_EINVAL;
+    const char *name = cr_name(leaf);
+    if (n->op != OP_input && n->op != OP_param)
+        return fail(e, CR_EINVAL, "only inputs and parameters are set, found %s", op_name(n->op));
+    if (n->dtype != dtype)
+        return fail(e, CR_EDTYPE, "'%s': expected %s, found %s", name, cr_dtype_name((cr_dtype)n->dtype),
+                    cr_dtype_name(dtype));
+    if (bytes != value_bytes(e->g, leaf.id))
+        return fail(e, CR_ESHAPE, "'%s': expected %zu bytes, found %zu", name, value_bytes(e->g, leaf.id),
+                    bytes);
+    if (!reserve(e)) return fail(e, CR_ENOMEM, "out of memory");
+    for (size_t i = 0; i < e->cap; i++)
+        if (e->known[i].data && !e->known[i].given) forget(e, &e->known[i]);
+    return keep(e, leaf.id, data, bytes, true) ? CR_OK : fail(e, CR_ENOMEM, "out of memory");
+}
+
+static bool is_known(void *user, uint32_t id) {
+    const cr_eval *e = user;
+    return e->known[id].data && e->known[id].epoch == graph_at(e->g, id)->epoch;
+}
+
+/* ---- Computing what is not known ---- */
+
+struct job {
+    cr_eval *e;
+    uint32_t *map; /* from the user's graph to the copy */
+    cr_program *program;
+    struct place_of_run place;
+    char *work;
+};
+
+static cr_status place_leaf(struct job *j, uint32_t id, uint32_t slot) {
+    const struct node *n = graph_at(j->e->g, id);
+    cr_dtype dtype;
+    size_t bytes;
+    if (is_known(j->e, id)) {
+        j->place.slot[slot] = j->e->known[id].data;
+        return CR_OK;
+    }
+    const char *name = graph_text(j->e->g, (uint32_t)graph_attr(j->e->g, n)[0]);
+    void *data = n->op == OP_param ? cr_store_data(j->e->store, name, &dtype, &bytes) : NULL;
+    if (!data) return fail(j->e, CR_EUNBOUND, "%s '%s' has no value", op_name(n->op), name);
+    if (dtype != (cr_dtype)n->dtype || bytes != value_bytes(j->e->g, id))
+        return fail(j->e, CR_ESHAPE, "'%s': the store has another dtype or size", name);
+    j->place.slot[slot] = data;
+    return CR_OK;
+}
+
+static cr_status place_slots(struct job *j) {
+    const struct plan *p = &j->program->plan;
+    for (size_t i = 0; i < p->slots; i++) {
+        union {
+            const void *from;
+            char *to;
+        } constant = {p->slot[i].data}; /* never written */
+        if (p->slot[i].kind == SLOT_WORK) j->place.slot[i] = j->work + p->slot[i].offset;
+        if (p->slot[i].kind == SLOT_CONST) j->place.slot[i] = constant.to;
+        if (p->slot[i].kind == SLOT_SOURCE) j->place.slot[i] = (char *)&j->place.seed;
+    }
+    for (uint32_t id = 1; id < j->e->g->count; id++) {
+        const struct node *n = graph_at(j->e->g, id);
+        if (!j->map[id] || !(is_known(j->e, id) || n->op == OP_input || n->op == OP_param)) continue;
+        cr_status status = place_leaf(j, id, p->view[j->map[id]].slot);
+        if (status) return status;
+    }
+    return CR_OK;
+}
+
+static cr_status keep_values(struct job *j) {
+    for (uint32_t id = 1; id < j->e->g->count; id++) {
+        const struct node *n = graph_at(j->e->g, id);
+        if (!j->map[id] || is_known(j->e, id) || n->op == OP_input || n->op == OP_param ||
+            ops_part_count(n->op) > 1)
+            continue;
+        struct tensor y = program_tensor(j->program, j->map[id], j->place.slot);
+        if (!keep(j->e, id, NULL, value_bytes(j->e->g, id), false))
+            return fail(j->e, CR_ENOMEM, "out of memory");
+        copy_strided(j->e->known[id].data, y.data, cr_dtype_size(y.dtype), y.rank, y.dim, y.stride);
+    }
+    return CR_OK;
+}
+
+static cr_status told(cr_eval *e, const struct job *j, cr_status status) {
+    const cr_graph *g = j->program->g;
+    const struct note *name = graph_find_note(g, j->place.bad_node, NOTE_NAME);
+    const char *op = op_name(graph_at(g, j->place.bad_node)->op),
+               *what = name ? graph_text(g, name->text) : "";
+    if (status == CR_EINDEX)
+        return fail(e, status, "%s %s: index %lld is out of range for a size of %lld", op, what,
+                    (long long)j->place.bad, (long long)j->place.limit);
+    return fail(e, status, "%s %s: %s", op, what, cr_status_text(status));
+}
+
+static cr_status run_job(struct job *j) {
+    const cr_program *p = j->program;
+    size_t bytes = cr_program_workspace(p);
+    j->work = mem_alloc_aligned(&j->e->mem, bytes);
+    j->place.slot = mem_zero(&j->e->mem, mem_mul(p->plan.slots, sizeof *j->place.slot));
+    j->place.operand = mem_zero(&j->e->mem, mem_mul(p->most_operands, sizeof *j->place.operand));
+    cr_status status = CR_ENOMEM;
+    if (j->work && j->place.slot && j->place.operand) {
+        j->place.team = (struct team){p->ctx, p->tasks, j->work + p->plan.workspace, p->scratch};
+        status = place_slots(j);
+        if (!status && (status = program_run(p, &j->place))) status = told(j->e, j, status);
+        if (!status) status = keep_values(j);
+    }
+    mem_free_aligned(&j->e->mem, j->work, bytes);
+    mem_free(&j->e->mem, j->place.slot, p->plan.slots * sizeof *j->place.slot);
+    mem_free(&j->e->mem, j->place.operand, p->most_operands * sizeof *j->place.operand);
+    return status;
+}
+
+static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
+    struct job j = {.e = e};
+    size_t count = e->g->count;
+    j.map = mem_alloc(&e->mem, mem_mul(count, sizeof *j.map));
+    struct copy_wish copy = {n, ids, is_known, e};
+    cr_graph *g = j.map ? graph_copy(e->g, &copy, j.map) : NULL;
+    cr_status status = CR_ENOMEM;
+    static const struct cr_options plain = {.no_fuse = true};
+    if (g) {
+        struct port *out = mem_alloc(&e->mem, mem_mul(n, sizeof *out));
+        for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
+        struct program_wish wish = {g, out ? n : 0, out, 0, NULL, true, &plain};
+        status = program_make(&j.program, &wish);
+        mem_free(&e->mem, out, n * sizeof *out);
+    }
+    if (!status) status = run_job(&j);
+    else fail(e, status, "%s", cr_status_text(status));
+    cr_program_free(j.program);
+    mem_free(&e->mem, j.map, count * sizeof *j.map);
+    return status;
+}
+
+cr_status eval_compute(cr_eval *e, size_t n, const cr_node x[]) {
+    cr_status status = CR_OK;
+    if (!reserve(e)) return fail(e, CR_ENOMEM, "out of memory");
+    uint32_t *ids = mem_alloc(&e->mem, mem_mul(n, sizeof *ids));
+    size_t wanted = 0;
+    if (!ids) return fail(e, CR_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n && !status; i++) {
+        if (!graph_get(x[i]) || x[i].graph != e->g)
+            status = fail(e, CR_EINVAL, "an error node, or a node of another graph");
+        else if (!is_known(e, x[i].id)) ids[wanted++] = x[i].id;
+    }
+    if (!status && wanted) status = compute(e, wanted, ids);
+    mem_free(&e->mem, ids, n * sizeof *ids);
+    if (!status) e->error[0] = 0;
+    return status;
+}
+
+const void *eval_data(const cr_eval *e, cr_node x) {
+    const struct node *n = graph_get(x);
+    if (x.id < e->cap && e->known[x.id].data) return e->known[x.id].data;
+    if (!n || n->op != OP_param) return NULL;
+    return cr_store_data(e->store, graph_text(e->g, (uint32_t)graph_attr(e->g, n)[0]), NULL, NULL);
+}
+
+cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data, size_t bytes) {
+    if (!e || (bytes && !data)) return CR_EINVAL;
+    cr_status status = eval_compute(e, 1, &x);
+    if (status) return status;
+    if (cr_dtype_of(x) != dtype)
+        return fail(e, CR_EDTYPE, "expected %s, found %s", cr_dtype_name(cr_dtype_of(x)),
+                    cr_dtype_name(dtype));
+    if (bytes != value_bytes(e->g, x.id))
+        return fail(e, CR_ESHAPE, "expected %zu bytes, found %zu", value_bytes(e->g, x.id), bytes);
+    if (bytes) memcpy(data, eval_data(e, x), bytes);
+    return CR_OK;
+}
+
+double cr_eval_number(cr_eval *e, cr_node x) {
+    if (!e || cr_count(x) != 1 || eval_compute(e, 1, &x)) return NAN;
+    return dtype_get(cr_dtype_of(x), eval_data(e, x), 0);
+}

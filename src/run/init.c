@@ -1,0 +1,53 @@
+/* Initial values of parameters: a program of their own. */
+#include <string.h>
+
+#include "graph/graph.h"
+#include "run/store.h"
+
+/* Parameters that have an initial value and none in the store yet: each an output. */
+static cr_status collect(cr_target *t, const cr_store *s, cr_graph *g) {
+    for (uint32_t id = 1; id < g->count; id++) {
+        const struct note *init = graph_at(g, id)->op == OP_param ? graph_find_note(g, id, NOTE_INIT) : NULL;
+        const char *name = cr_name(graph_handle(g, id));
+        if (!init || cr_store_data((cr_store *)(uintptr_t)s, name, NULL, NULL)) continue;
+        cr_status status = cr_target_output(t, name, graph_handle(g, init->text));
+        if (status) return status;
+    }
+    return CR_OK;
+}
+
+static cr_status compute(cr_run *r, cr_store *s, cr_graph *g) {
+    cr_status status = CR_OK;
+    for (uint32_t id = 1; id < g->count && !status; id++) {
+        cr_node x = graph_handle(g, id);
+        const char *name = cr_name(x);
+        const struct node *n = graph_at(g, id);
+        if (n->op != OP_param || !graph_find_note(g, id, NOTE_INIT) || cr_store_data(s, name, NULL, NULL))
+            continue;
+        size_t bytes = (size_t)cr_count(x) * cr_dtype_size(cr_dtype_of(x));
+        void *room = mem_zero(&g->mem, bytes);
+        if (!room) return CR_ENOMEM;
+        status = cr_store_set(s, name, cr_dtype_of(x), room, bytes);
+        mem_free(&g->mem, room, bytes);
+        if (!status) status = cr_bind(r, name, cr_dtype_of(x), cr_store_data(s, name, NULL, NULL), bytes);
+    }
+    return status ? status : cr_step(r);
+}
+
+cr_status cr_store_init(cr_store *s, cr_graph *g, int64_t seed) {
+    if (!s || !g) return CR_EINVAL;
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_status status = t ? collect(t, s, g) : CR_ENOMEM;
+    if (!status) status = cr_compile(&p, t, NULL);
+    if (status) store_fail(s, status, cr_graph_error(g) ? cr_graph_error(g) : cr_status_text(status));
+    if (!status) status = cr_run_new(&r, p, s, NULL, 0);
+    if (!status) status = cr_run_seed(r, seed);
+    if (!status && (status = compute(r, s, g)))
+        store_fail(s, status, cr_run_error(r) ? cr_run_error(r) : cr_status_text(status));
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_target_free(t);
+    return status;
+}

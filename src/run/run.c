@@ -1,0 +1,410 @@
+/* A run: a program, a store, bindings, a workspace. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "device/reference/reference.h"
+#include "run/program.h"
+#include "tensor/dtype.h"
+
+struct binding {
+    void *data;     /* of an input whose strides are not row-major: our copy */
+    size_t copied;  /* bytes of that copy; 0: borrowed */
+    cr_tensor view; /* where that copy comes from, anew at each step */
+    int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
+};
+
+struct cr_run {
+    struct mem mem;
+    const cr_program *p;
+    cr_store *store;
+    struct place_of_run place;
+    void *workspace; /* ours, or NULL */
+    size_t workspace_bytes;
+    struct binding *leaf;   /* by the program's leaves */
+    struct binding *output; /* by its outputs */
+    uint8_t *active;        /* by step */
+    uint8_t *wanted;        /* by slot: to find the active steps */
+    bool changed;           /* since these were found */
+    cr_status status;       /* of the last cr_bind */
+    char error[512];
+};
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+static cr_status
+fail(cr_run *r, cr_status status, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(r->error, sizeof r->error, format, ap);
+    va_end(ap);
+    return status;
+}
+
+const char *cr_run_error(const cr_run *r) { return r && r->error[0] ? r->error : NULL; }
+
+static const char *text(const cr_run *r, uint32_t t) { return graph_text(r->p->g, t); }
+
+/* ---- Life ---- */
+
+static void drop_binding(cr_run *r, struct binding *b) {
+    if (b->copied) mem_free_aligned(&r->mem, b->data, b->copied);
+    *b = (struct binding){0};
+}
+
+void cr_run_free(cr_run *r) {
+    if (!r) return;
+    struct mem m = r->mem;
+    for (size_t i = 0; r->leaf && i < r->p->leaves; i++) drop_binding(r, &r->leaf[i]);
+    mem_free_aligned(&m, r->workspace, r->workspace_bytes);
+    mem_free(&m, r->leaf, r->p->leaves * sizeof *r->leaf);
+    mem_free(&m, r->output, r->p->outputs * sizeof *r->output);
+    mem_free(&m, r->place.slot, r->p->plan.slots * sizeof *r->place.slot);
+    mem_free(&m, r->place.operand, r->p->most_operands * sizeof *r->place.operand);
+    mem_free(&m, r->active, r->p->plan.steps);
+    mem_free(&m, r->wanted, r->p->plan.slots);
+    mem_free(&m, r, sizeof *r);
+}
+
+static bool allocate(cr_run *r, void *workspace, size_t bytes) {
+    const cr_program *p = r->p;
+    r->leaf = mem_zero(&r->mem, mem_mul(p->leaves, sizeof *r->leaf));
+    r->output = mem_zero(&r->mem, mem_mul(p->outputs, sizeof *r->output));
+    r->place.slot = mem_zero(&r->mem, mem_mul(p->plan.slots, sizeof *r->place.slot));
+    r->place.operand = mem_zero(&r->mem, mem_mul(p->most_operands, sizeof *r->place.operand));
+    r->active = mem_zero(&r->mem, p->plan.steps);
+    r->wanted = mem_zero(&r->mem, p->plan.slots);
+    if (!workspace) {
+        r->workspace_bytes = bytes = cr_program_workspace(p);
+        workspace = r->workspace = mem_alloc_aligned(&r->mem, bytes);
+    }
+    r->place.team = (struct team){p->ctx, p->tasks, (char *)workspace + p->plan.workspace, p->scratch};
+    return workspace && r->leaf && r->output && r->place.slot && r->place.operand && r->active && r->wanted;
+}
+
+static void place_slots(cr_run *r) {
+    char *work = r->place.team.scratch - r->p->plan.workspace;
+    for (size_t i = 0; i < r->p->plan.slots; i++) {
+        const struct slot *s = &r->p->plan.slot[i];
+        union {
+            const void *from;
+            char *to;
+        } constant = {s->data}; /* never written */
+        if (s->kind == SLOT_WORK) r->place.slot[i] = work + s->offset;
+        if (s->kind == SLOT_CONST) r->place.slot[i] = constant.to;
+        if (s->kind == SLOT_SOURCE)
+            r->place.slot[i] =
+                (char *)(graph_at(r->p->g, s->node)->op == OP_seed ? &r->place.seed : &r->place.step);
+    }
+}
+
+cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *workspace, size_t bytes) {
+    if (out) *out = NULL;
+    if (!out || !p) return CR_EINVAL;
+    if (workspace && (bytes < cr_program_workspace(p) || (uintptr_t)workspace % 64)) return CR_ELIMIT;
+    struct mem m = p->mem;
+    cr_run *r = mem_zero(&m, sizeof *r);
+    if (!r) return CR_ENOMEM;
+    r->mem = m;
+    r->p = p;
+    r->store = store;
+    r->changed = true;
+    if (!allocate(r, workspace, bytes)) return cr_run_free(r), CR_ENOMEM;
+    place_slots(r);
+    *out = r;
+    return CR_OK;
+}
+
+cr_status cr_run_seed(cr_run *r, int64_t seed) {
+    if (!r) return CR_EINVAL;
+    r->place.seed = seed;
+    return CR_OK;
+}
+
+cr_status cr_run_set_step(cr_run *r, int64_t step) {
+    if (!r) return CR_EINVAL;
+    r->place.step = step;
+    return CR_OK;
+}
+
+/* ---- Binding ---- */
+
+static const struct port *find_port(const struct port *port, size_t n, const cr_graph *g, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(graph_text(g, port[i].text), name) == 0) return &port[i];
+    return NULL;
+}
+
+static cr_status check_port(cr_run *r, const char *name, uint32_t node, cr_dtype dtype, int64_t count,
+                            size_t bytes) {
+    const struct node *n = graph_at(r->p->g, node);
+    if (n->dtype != dtype)
+        return fail(r, CR_EDTYPE, "'%s': expected %s, found %s", name, cr_dtype_name((cr_dtype)n->dtype),
+                    cr_dtype_name(dtype));
+    int64_t expected = graph_elements(r->p->g, n);
+    if (count >= 0 ? count == expected : bytes == (size_t)expected * cr_dtype_size(dtype)) return CR_OK;
+    struct shape s = graph_shape(r->p->g, n);
+    struct shape_text t;
+    return fail(r, CR_ESHAPE, "'%s': expected shape %s of %s, %lld bytes, found %lld", name, ops_show(&t, &s),
+                cr_dtype_name(dtype), (long long)((size_t)expected * cr_dtype_size(dtype)),
+                (long long)(count >= 0 ? (size_t)count * cr_dtype_size(dtype) : bytes));
+}
+
+/* The binding of a name, or NULL with an error. */
+static struct binding *find_binding(cr_run *r, const char *name, uint32_t *node, bool *is_output) {
+    const struct port *out = find_port(r->p->output, r->p->outputs, r->p->g, name);
+    const struct port *in = find_port(r->p->leaf, r->p->leaves, r->p->g, name);
+    if (in && graph_at(r->p->g, in->node)->op == OP_param) in = NULL;
+    *is_output = out != NULL;
+    if (out || in) {
+        *node = out ? out->node : in->node;
+        return out ? &r->output[out - r->p->output] : &r->leaf[in - r->p->leaf];
+    }
+    r->status = fail(r, CR_ENAME, "the program has no input or output called '%s'", name);
+    return NULL;
+}
+
+static cr_status bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes) {
+    uint32_t node;
+    bool is_output;
+    struct binding *b = find_binding(r, name, &node, &is_output);
+    if (!b) return r->status;
+    if (!data && !is_output) return fail(r, CR_EUNBOUND, "'%s': an input needs data", name);
+    cr_status status = data ? check_port(r, name, node, dtype, -1, bytes) : CR_OK;
+    if (status) return status;
+    r->changed = r->changed || (is_output && !b->data != !data);
+    drop_binding(r, b);
+    b->data = data;
+    if (!is_output) r->place.slot[r->p->plan.view[node].slot] = data;
+    return CR_OK;
+}
+
+cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes) {
+    if (!r || !name) return CR_EINVAL;
+    r->status = bind(r, name, dtype, data, bytes);
+    if (!r->status) r->error[0] = 0;
+    return r->status;
+}
+
+static int tensor_dtype(const cr_tensor *t) {
+    if (t->dtype.lanes > 1) return -1;
+    switch (t->dtype.code) {
+    case 0: return t->dtype.bits == 32 ? CR_I32 : t->dtype.bits == 64 ? CR_I64 : -1;
+    case 2:
+        return t->dtype.bits == 16   ? CR_F16
+               : t->dtype.bits == 32 ? CR_F32
+               : t->dtype.bits == 64 ? CR_F64
+                                     : -1;
+    case 4: return t->dtype.bits == 16 ? CR_BF16 : -1;
+    case 6: return t->dtype.bits == 8 ? CR_BOOL : -1;
+    default: return -1;
+    }
+}
+
+static bool shape_matches(const cr_run *r, uint32_t node, const cr_tensor *t) {
+    const struct node *n = graph_at(r->p->g, node);
+    if (t->ndim != graph_rank(r->p->g, n) || (t->ndim && !t->shape)) return false;
+    for (int i = 0; i < t->ndim; i++)
+        if (t->shape[i] != graph_dims(r->p->g, n)[i]) return false;
+    return true;
+}
+
+static bool row_major(const cr_tensor *t) {
+    int64_t n = 1;
+    for (int i = t->ndim - 1; t->strides && i >= 0; i--) {
+        if (t->shape[i] != 1 && t->strides[i] != n) return false;
+        n *= t->shape[i];
+    }
+    return true;
+}
+
+/* A strided input is gathered into a copy of ours at every step; a strided output is spread into. */
+static cr_status bind_strided(cr_run *r, struct binding *b, uint32_t node, bool is_output,
+                              const cr_tensor *t) {
+    size_t bytes = plan_node_bytes(r->p->g, node);
+    void *copy = is_output ? NULL : mem_alloc_aligned(&r->mem, bytes + 1);
+    if (!is_output && !copy) return fail(r, CR_ENOMEM, "out of memory");
+    r->changed = true;
+    drop_binding(r, b);
+    b->view = *t;
+    for (int i = 0; i < t->ndim; i++) b->dim[i] = t->shape[i], b->stride[i] = t->strides[i];
+    b->data = is_output ? (char *)t->data + t->byte_offset : copy;
+    b->copied = is_output ? 0 : bytes + 1;
+    if (!is_output) r->place.slot[r->p->plan.view[node].slot] = copy;
+    return CR_OK;
+}
+
+cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view) {
+    uint32_t node;
+    bool is_output;
+    if (!r || !name || !view) return CR_EINVAL;
+    if (!view->data) return cr_bind(r, name, CR_F64, NULL, 0);
+    struct binding *b = find_binding(r, name, &node, &is_output);
+    if (!b) return r->status;
+    int dtype = tensor_dtype(view);
+    if (dtype < 0 || view->device.type != 1)
+        return r->status = fail(r, CR_EDTYPE, "'%s': a dtype or device that is not supported", name);
+    if (!shape_matches(r, node, view)) {
+        struct shape s = graph_shape(r->p->g, graph_at(r->p->g, node));
+        struct shape_text t;
+        return r->status = fail(r, CR_ESHAPE, "'%s': expected shape %s", name, ops_show(&t, &s));
+    }
+    r->status =
+        check_port(r, name, node, (cr_dtype)dtype, graph_elements(r->p->g, graph_at(r->p->g, node)), 0);
+    if (r->status) return r->status;
+    if (row_major(view))
+        return cr_bind(r, name, (cr_dtype)dtype, (char *)view->data + view->byte_offset,
+                       plan_node_bytes(r->p->g, node));
+    r->status = bind_strided(r, b, node, is_output, view);
+    if (!r->status) r->error[0] = 0;
+    return r->status;
+}
+
+/* ---- Before the first step, and whenever what is bound has changed ---- */
+
+static cr_status find_params(cr_run *r) {
+    for (size_t i = 0; i < r->p->leaves; i++) {
+        const struct port *port = &r->p->leaf[i];
+        const char *name = text(r, port->text);
+        cr_dtype dtype;
+        size_t bytes;
+        if (graph_at(r->p->g, port->node)->op != OP_param) {
+            if (!r->leaf[i].data) return fail(r, CR_EUNBOUND, "input '%s' is not bound", name);
+            continue;
+        }
+        void *data = cr_store_data(r->store, name, &dtype, &bytes);
+        if (!data) return fail(r, CR_EUNBOUND, "parameter '%s' has no value in the store", name);
+        cr_status status = check_port(r, name, port->node, dtype, -1, bytes);
+        if (status) return status;
+        r->place.slot[r->p->plan.view[port->node].slot] = data;
+    }
+    return CR_OK;
+}
+
+/* From the last step back: one is active if it writes what an output that is bound, an update or an active
+ * step reads. */
+static void find_active(cr_run *r) {
+    const struct plan *p = &r->p->plan;
+    memset(r->wanted, 0, p->slots);
+    for (size_t i = 0; i < r->p->outputs; i++)
+        if (r->output[i].data) r->wanted[p->view[r->p->output[i].node].slot] = 1;
+    for (size_t i = 0; i < p->updates; i++) r->wanted[p->view[p->update[i].value].slot] = 1;
+    for (size_t s = p->steps; s-- > 0;) {
+        const uint32_t *node = p->node + p->step[s].first;
+        r->active[s] = 0;
+        for (uint32_t i = 0; i < p->step[s].n; i++)
+            if (p->view[node[i]].slot != no_slot && r->wanted[p->view[node[i]].slot]) r->active[s] = 1;
+        for (uint32_t i = 0; i < p->step[s].n && r->active[s]; i++) {
+            const struct node *n = graph_at(p->g, node[i]);
+            for (uint32_t k = 0; k < n->n; k++) {
+                uint32_t slot = p->view[graph_args(p->g, n)[k]].slot;
+                if (slot != no_slot) r->wanted[slot] = 1;
+            }
+        }
+    }
+    r->place.active = r->active;
+}
+
+static void gather_inputs(cr_run *r) {
+    for (size_t i = 0; i < r->p->leaves; i++) {
+        struct binding *b = &r->leaf[i];
+        if (b->copied)
+            copy_strided(b->data, (const char *)b->view.data + b->view.byte_offset,
+                         b->view.dtype.bits > 8 ? b->view.dtype.bits / 8u : 1, b->view.ndim, b->dim,
+                         b->stride);
+    }
+}
+
+/* ---- A step ---- */
+
+/* The numbers of a node after the steps. */
+static struct tensor result_of(cr_run *r, struct reference *ref, uint32_t node) {
+    return ref ? reference_result(ref, node) : program_tensor(r->p, node, r->place.slot);
+}
+
+static void copy_out(cr_run *r, struct reference *ref) {
+    for (size_t i = 0; i < r->p->outputs; i++) {
+        struct binding *b = &r->output[i];
+        if (!b->data) continue;
+        struct tensor y = result_of(r, ref, r->p->output[i].node);
+        size_t size = cr_dtype_size(y.dtype);
+        if (b->view.data) copy_both(b->data, b->stride, y.data, y.stride, size, y.rank, y.dim);
+        else copy_strided(b->data, y.data, size, y.rank, y.dim, y.stride);
+    }
+}
+
+static void update(cr_run *r, struct reference *ref) {
+    const struct plan *p = &r->p->plan;
+    for (size_t i = 0; i < p->updates; i++) {
+        if (p->update[i].in_place && !ref) continue;
+        struct tensor from = result_of(r, ref, p->update[i].value);
+        copy_strided(r->place.slot[p->view[p->update[i].param].slot], from.data, cr_dtype_size(from.dtype),
+                     from.rank, from.dim, from.stride);
+    }
+}
+
+static cr_status explain_failure(cr_run *r, cr_status status) {
+    const cr_graph *g = r->p->g;
+    const struct note *name = graph_find_note(g, r->place.bad_node, NOTE_NAME),
+                      *at = graph_find_note(g, r->place.bad_node, NOTE_POSITION);
+    char where[160] = "", what[160];
+    if (at)
+        snprintf(where, sizeof where, "%s%s%d:%d: ", at->text ? graph_text(g, at->text) : "",
+                 at->text ? ":" : "", at->line, at->column);
+    snprintf(what, sizeof what, "%s%s%s%s", op_name(graph_at(g, r->place.bad_node)->op), name ? " (" : "",
+             name ? graph_text(g, name->text) : "", name ? ")" : "");
+    if (status == CR_EINDEX)
+        return fail(r, status, "%s%s: index %lld is out of range for a size of %lld", where, what,
+                    (long long)r->place.bad, (long long)r->place.limit);
+    if (status == CR_ENAN) return fail(r, status, "%s%s: made the first nan", where, what);
+    return fail(r, status, "%s%s: %s", where, what, cr_status_text(status));
+}
+
+static cr_status prepare(cr_run *r) {
+    cr_status status = find_params(r);
+    if (status) return status;
+    find_active(r);
+    r->changed = false;
+    return CR_OK;
+}
+
+static cr_status run_reference(cr_run *r) {
+    const cr_graph *g = r->p->g;
+    const void **leaf = mem_zero(&r->mem, mem_mul(g->count, sizeof *leaf));
+    struct reference ref = {
+        .g = r->p->g, .leaf = leaf, .seed = r->place.seed, .step = r->place.step, .trap_nan = r->p->trap_nan};
+    if (!leaf) return CR_ENOMEM;
+    for (size_t i = 0; i < r->p->leaves; i++)
+        leaf[r->p->leaf[i].node] = r->place.slot[r->p->plan.view[r->p->leaf[i].node].slot];
+    cr_status status = reference_run(&ref);
+    r->place.bad_node = ref.bad_node;
+    r->place.bad = ref.bad;
+    r->place.limit = ref.limit;
+    if (!status) copy_out(r, &ref);
+    if (!status) update(r, &ref);
+    reference_free(&ref);
+    mem_free(&r->mem, leaf, g->count * sizeof *leaf);
+    return status;
+}
+
+static cr_status run_program(cr_run *r) {
+    cr_status status = program_run(r->p, &r->place);
+    if (status) return status;
+    copy_out(r, NULL);
+    update(r, NULL);
+    return CR_OK;
+}
+
+cr_status cr_step(cr_run *r) {
+    if (!r) return CR_EINVAL;
+    if (r->status) return r->status;
+    cr_status status = r->changed ? prepare(r) : CR_OK;
+    if (status) return status;
+    gather_inputs(r);
+    status = r->p->reference ? run_reference(r) : run_program(r);
+    if (status) return explain_failure(r, status);
+    r->place.step++;
+    r->error[0] = 0;
+    return CR_OK;
+}
