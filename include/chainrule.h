@@ -249,7 +249,7 @@ CR_API cr_node cr_op(cr_graph *g, const char *name, int n, const cr_node operand
 /* The op table, to list: name of row i, or NULL past the end; what it says; its form, as in a formula. */
 CR_API const char *cr_op_name(int i);
 CR_API const char *cr_op_help(int i);      /* one sentence */
-CR_API const char *cr_op_signature(int i); /* "sum(x, axis=all, keep=false)" */
+CR_API const char *cr_op_signature(int i); /* "x, axis=all, keep=false" */
 CR_API const char *cr_op_kind(int i);      /* "smooth", "piecewise", "zero derivative", "composite" ... */
 /* The whole table as a manual in Markdown. */
 CR_API cr_status cr_op_manual(cr_text *out);

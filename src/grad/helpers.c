@@ -206,9 +206,9 @@ int scatter_batch(cr_node y) { return cr_rank(cr_operand(y, 1)) - (int)attribute
 
 cr_node sort_back(cr_node g, cr_node y) {
     int rank = cr_rank(y);
-    return cr_scatter_add(g, ops_part(y, 1), cr_dims(y)[rank - 1], rank - 1);
+    return cr_scatter_add(g, cr_part(y, 1), cr_dims(y)[rank - 1], rank - 1);
 }
 
 cr_node sort_along(cr_node t, cr_node y, int part) {
-    return part == 0 ? cr_gather(t, ops_part(y, 1), cr_rank(y) - 1) : graph_error_node(y.graph);
+    return part == 0 ? cr_gather(t, cr_part(y, 1), cr_rank(y) - 1) : graph_error_node(y.graph);
 }

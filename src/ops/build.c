@@ -94,6 +94,10 @@ cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value) {
     return constant(g, dtype, false, 0, NULL, &word, cr_dtype_size(dtype));
 }
 
+cr_node ops_weak_const(cr_graph *g, int rank, const int64_t dims[], const double data[]) {
+    return constant(g, CR_F64, true, rank, dims, data, (size_t)shape_count(rank, dims) * sizeof *data);
+}
+
 cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s) {
     return ops_expand(ops_scalar(g, dtype, 0), s);
 }

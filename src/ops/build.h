@@ -47,6 +47,8 @@ int ops_axis(const char *op, cr_node x, int axis);
 bool ops_literal(cr_node x, double *value);
 /* A strong scalar of this dtype. */
 cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value);
+/* A literal of any shape: weak, as cr_number. */
+cr_node ops_weak_const(cr_graph *g, int rank, const int64_t dims[], const double data[]);
 cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s);
 
 /* Shapes as text for an error, in a buffer of the caller. */
@@ -65,7 +67,7 @@ cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step,
                        int64_t count); /* axis from the end */
 cr_node ops_cumsum(cr_node x, int axis, bool reverse);
 cr_node ops_recur(cr_node x, cr_node y, int axis, bool reverse);
-cr_node ops_part(cr_node x, int k);
+cr_node cr_part(cr_node x, int k); /* a row of the table, but not public */
 /* Results of an op that has several; 1 for all others. And what its part k is. */
 int ops_part_count(int op);
 cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k);

@@ -158,7 +158,7 @@ cr_node cr_stack(int n, const cr_node x[], int axis) { return with_copy("stack",
 
 /* ---- Order ---- */
 
-cr_node ops_part(cr_node x, int k) {
+cr_node cr_part(cr_node x, int k) {
     const struct node *n = graph_get(x);
     if (!n) return graph_error_node(x.graph);
     struct shape s = graph_shape(x.graph, n);
@@ -174,7 +174,7 @@ static cr_node sorted_part(const char *op, cr_node x, int axis, bool descending,
     struct shape s = ops_shape(last);
     int64_t attr = descending;
     cr_node sorted = ops_node(OP_sort, cr_dtype_of(last), &s, 1, &attr, 1, &last);
-    return ops_move_axis(ops_part(sorted, k), -1, at);
+    return ops_move_axis(cr_part(sorted, k), -1, at);
 }
 
 cr_node cr_sort(cr_node x, int axis, bool flag) { return sorted_part("sort", x, axis, flag, 0); }

@@ -1,0 +1,42 @@
+# A front for CMake. `make` builds to build/; `make demo` and `make check` install what is missing first.
+BUILD = build
+PREFIX = /usr/local
+JOBS = $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: all demo check check-long bench install clean format
+
+all: $(BUILD)/CMakeCache.txt
+	@cmake --build $(BUILD) -j $(JOBS)
+
+$(BUILD)/CMakeCache.txt:
+	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+
+demo:
+	@tools/bootstrap.sh build
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh $(BUILD)/chainrule
+
+check:
+	@tools/bootstrap.sh check
+	@tools/check.sh
+
+check-long:
+	@tools/bootstrap.sh check
+	@CHECK_SCALE=20 tools/check.sh
+
+bench:
+	@tools/bootstrap.sh build
+	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@cmake --build build-bench -j $(JOBS)
+	@tools/bench.sh build-bench
+
+install: $(BUILD)/CMakeCache.txt
+	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS)
+	@cmake --install $(BUILD)
+
+clean:
+	@rm -rf $(BUILD) build-*
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -1,0 +1,55 @@
+# Tests: tests/ROOM/NAME.c is a cmocka program test_ROOM_NAME, linked with the static library so that it reaches every room;
+# examples/*.c are built and run, their output compared with the .out file beside them; tests/cli/*.test are commands with the
+# expected text beside them.
+find_path(CMOCKA_INCLUDE cmocka.h)
+find_library(CMOCKA_LIBRARY cmocka)
+find_package(Python3 COMPONENTS Interpreter)
+
+if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
+  file(GLOB support CONFIGURE_DEPENDS tests/support/*.c)
+  file(GLOB tests CONFIGURE_DEPENDS tests/base/*.c tests/tensor/*.c tests/graph/*.c tests/ops/*.c tests/grad/*.c
+    tests/formula/*.c tests/rewrite/*.c tests/plan/*.c tests/loop/*.c tests/device/*.c tests/run/*.c tests/train/*.c
+    tests/file/*.c tests/explain/*.c)
+  foreach(source ${tests})
+    cmake_path(GET source STEM name)
+    cmake_path(GET source PARENT_PATH room)
+    cmake_path(GET room FILENAME room)
+    set(test test_${room}_${name})
+    add_executable(${test} ${source} ${support})
+    target_include_directories(${test} PRIVATE src tests)
+    target_include_directories(${test} SYSTEM PRIVATE ${CMOCKA_INCLUDE})
+    target_compile_definitions(${test} PRIVATE TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/tests/data")
+    target_link_libraries(${test} PRIVATE chainrule_static ${CMOCKA_LIBRARY} ${libraries} m)
+    add_test(NAME ${room}.${name} COMMAND ${test})
+    set_tests_properties(${room}.${name} PROPERTIES TIMEOUT 600)
+  endforeach()
+else()
+  message(WARNING "cmocka not found: no unit tests")
+endif()
+
+file(GLOB examples CONFIGURE_DEPENDS examples/*.c)
+foreach(source ${examples})
+  cmake_path(GET source STEM name)
+  add_executable(example_${name} ${source})
+  target_link_libraries(example_${name} PRIVATE chainrule_static)
+  if(Python3_FOUND)
+    add_test(NAME example.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/run_and_compare.py
+      $<TARGET_FILE:example_${name}> ${CMAKE_CURRENT_SOURCE_DIR}/examples/${name}.out)
+  endif()
+endforeach()
+
+if(Python3_FOUND AND TARGET chainrule)
+  file(GLOB cases CONFIGURE_DEPENDS tests/cli/*.test)
+  foreach(case ${cases})
+    cmake_path(GET case STEM name)
+    add_test(NAME cli.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/cli_test.py
+      $<TARGET_FILE:chainrule> ${case})
+  endforeach()
+  file(GLOB documents CONFIGURE_DEPENDS README.md docs/*.md)
+  foreach(document ${documents})
+    cmake_path(GET document STEM name)
+    add_test(NAME docs.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/doc_examples.py
+      --program $<TARGET_FILE:chainrule> --include ${CMAKE_CURRENT_SOURCE_DIR}/include --include ${made}
+      --library $<TARGET_FILE:chainrule_shared> --cc ${CMAKE_C_COMPILER} ${document})
+  endforeach()
+endif()
