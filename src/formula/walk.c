@@ -170,8 +170,9 @@ static int common_dtype(const cr_graph *g, const struct node *n, const uint32_t 
     bool fraction = false;
     for (uint32_t i = rule == DTYPE_SELECT; i < n->n; i++) {
         double v;
-        if (walk_scalar(g, id[i], &v)) {
-            fraction = fraction || v != floor(v) || fabs(v) >= 0x1p53;
+        bool scalar = walk_scalar(g, id[i], &v);
+        if (scalar || graph_at(g, id[i])->weak) {
+            fraction = fraction || !scalar || v != floor(v) || fabs(v) >= 0x1p53;
             continue;
         }
         int d = arithmetic_dtype(g, (cr_dtype)graph_at(g, id[i])->dtype, rule);
