@@ -404,14 +404,6 @@ static cr_node collect_reduction(struct rewrite *r, cr_node x) {
     return rewrite_fit(r, write_product(r, &outside), x);
 }
 
-/* A scalar made [1] and then repeated is a scalar repeated. */
-static cr_node collect_expand(struct rewrite *r, cr_node x) {
-    cr_node a = cr_operand(x, 0), b = cr_operand(a, 0);
-    int op = graph_get(a)->op;
-    bool through = (op == OP_reshape || op == OP_expand) && !rewrite_opaque(r, a.id) && cr_rank(b) == 0;
-    return through ? rewrite_fit(r, b, x) : x;
-}
-
 cr_node rewrite_collect(struct rewrite *r, cr_node x) {
     const struct node *n = graph_get(x);
     if (!n || !dtype_is_float((cr_dtype)n->dtype) || r->g->status) return x;
@@ -423,7 +415,6 @@ cr_node rewrite_collect(struct rewrite *r, cr_node x) {
     case OP_powi: y = collect_product(r, x); break;
     case OP_add:
     case OP_sub: y = collect_sum(r, x); break;
-    case OP_expand: y = collect_expand(r, x); break;
     case OP_sum: y = collect_reduction(r, x); break;
     default: break;
     }

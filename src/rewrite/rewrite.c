@@ -50,6 +50,7 @@ static cr_node simplest(struct rewrite *r, cr_node x) {
     r->depth++;
     for (int round = 0; round < most_rounds; round++) {
         cr_node y = rewrite_fold(r, x);
+        if (cr_same(x, y)) y = rewrite_views(r, x);
         if (cr_same(x, y)) y = rewrite_rules(r, x);
         if (cr_same(x, y)) break;
         x = y;

@@ -37,6 +37,7 @@ cr_node rewrite_fit(const struct rewrite *r, cr_node y, cr_node x);
 /* Each gives x where it has nothing to say. */
 cr_node rewrite_rules(struct rewrite *r, cr_node x);
 cr_node rewrite_fold(struct rewrite *r, cr_node x);
+cr_node rewrite_views(struct rewrite *r, cr_node x);
 cr_node rewrite_collect(struct rewrite *r, cr_node x);
 
 #endif

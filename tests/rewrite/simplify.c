@@ -156,6 +156,15 @@ static void tensors_of_one_number_are_numbers(void **state) {
     simple(cr_sum(zero, 0, NULL, false), "0");
 }
 
+static void a_view_of_a_view_is_one_view(void **state) {
+    const struct world *s = *state;
+    cr_node q = cr_input(s->g, "q", CR_F64, 3, (int64_t[]){4, 2, 3});
+    simple(cr_t(cr_t(q)), "q");
+    simple(cr_permute(cr_permute(q, 3, (int[]){1, 2, 0}), 3, (int[]){1, 2, 0}), "permute(q, axes=[2, 0, 1])");
+    simple(cr_reshape(cr_reshape(q, 1, (int64_t[]){24}), 3, (int64_t[]){4, 2, 3}), "q");
+    simple(cr_expand(cr_reshape(s->x, 1, (int64_t[]){1}), 1, (int64_t[]){5}), "expand(x, shape=[5])");
+}
+
 static void choices_that_are_none_go(void **state) {
     const struct world *s = *state;
     cr_node c = cr_lt(s->x, s->y);
@@ -286,6 +295,7 @@ int main(void) {
         TEST(literals_gather_in_front),
         TEST(signs_move_to_the_front_and_positive_terms_lead),
         TEST(tensors_of_one_number_are_numbers),
+        TEST(a_view_of_a_view_is_one_view),
         TEST(choices_that_are_none_go),
         TEST(named_nodes_and_variables_stay_as_they_are),
         TEST(f32_stays_f32),
