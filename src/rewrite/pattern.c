@@ -11,6 +11,7 @@ struct reader {
 };
 
 static int sum(struct reader *r);
+static int minus(struct reader *r);
 
 static int add_term(struct reader *r, struct term t) {
     if (r->p->n == most_terms) return r->failed = true, 0;
@@ -37,10 +38,11 @@ static void need(struct reader *r, const char *text) { r->failed = !take(r, text
 static int call(struct reader *r, const char *name, size_t n) {
     int arg[3] = {0}, count = 0, op = op_find(name, n);
     need(r, "(");
+    if (op < 0) r->failed = true;
+    if (r->failed) return 0;
     do arg[count++] = sum(r);
     while (count < 3 && take(r, ","));
     need(r, ")");
-    r->failed = r->failed || op < 0;
     return add_op(r, op, count, arg);
 }
 
@@ -91,13 +93,15 @@ static bool whole(const struct pattern *p, int i) {
 static int power(struct reader *r) {
     int base = atom(r);
     if (!take(r, "^")) return base;
-    int exponent = power(r);
+    int exponent = minus(r);
+    if (r->failed) return 0;
     return add_op(r, whole(r->p, exponent) ? OP_powi : OP_pow, 2, (int[]){base, exponent});
 }
 
 static int minus(struct reader *r) {
     if (!take(r, "-")) return power(r);
     int x = minus(r);
+    if (r->failed) return 0;
     if (r->p->term[x].kind != TERM_NUMBER) return add_op(r, OP_neg, 1, &x);
     r->p->term[x].value = -r->p->term[x].value;
     return x;
@@ -123,9 +127,9 @@ static int sum(struct reader *r) {
 
 bool pattern_read(struct pattern *p, const char *text) {
     struct reader r = {p, text, false};
-    p->n = 0;
+    *p = (struct pattern){0};
     p->root = sum(&r);
-    return !r.failed && *r.s == 0;
+    return take(&r, "") && !r.failed && *r.s == 0;
 }
 
 static const struct {
