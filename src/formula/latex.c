@@ -342,6 +342,7 @@ static void put_node(struct walk *w, uint32_t id, enum level least, bool typed) 
     else if (n->op == OP_part) put_part(w, n);
     else if (sums(n)) put_reduction(w, id, n, o.id[0], least);
     else if (n->op == OP_slice || walk_transpose(w->g, n)) put_suffix(w, id, o.id[0]);
+    else if (walk_indexed(w, n)) put_suffix(w, id, graph_args(w->g, graph_at(w->g, o.id[0]))[0]);
     else put_call(w, id, n, n->n <= 3 ? o.id : graph_args(w->g, n));
 }
 

@@ -130,6 +130,7 @@ static void put_node(struct walk *w, uint32_t id, enum level least, bool typed) 
     else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, o.id[0], least);
     else if (n->op == OP_square || n->op == OP_powi) put_suffix(w, id, o.id[0], LEVEL_POWER, least);
     else if (n->op == OP_slice) put_suffix(w, id, o.id[0], LEVEL_ATOM, least);
+    else if (walk_indexed(w, n)) put_suffix(w, id, first(w->g, graph_at(w->g, o.id[0])), LEVEL_ATOM, least);
     else if (n->op == OP_part) put_part(w, n);
     else if (walk_kept(w, n)) {
         const struct node *sum = graph_at(w->g, first(w->g, n));
@@ -207,19 +208,42 @@ static void write_range(struct cr_text *out, int64_t start, int64_t step, int64_
     if (step != 1) text_add(out, ":%lld", (long long)step);
 }
 
+/* Which axes of a slice does the reshape n take away, all of size 1? False: it does something else. */
+static bool dropped_axes(const struct walk *w, const struct node *n, bool dropped[]) {
+    if (n->op != OP_reshape || !walk_plain(w, first(w->g, n), OP_slice)) return false;
+    struct shape s = graph_shape(w->g, graph_at(w->g, first(w->g, n))), out = graph_shape(w->g, n);
+    int k = 0;
+    for (int i = 0; i < s.rank; i++) {
+        bool kept = k < out.rank && out.dim[k] == s.dim[i];
+        dropped[i] = !kept;
+        if (!kept && s.dim[i] != 1) return false;
+        k += kept;
+    }
+    return k == out.rank;
+}
+
+bool walk_indexed(const struct walk *w, const struct node *n) {
+    bool dropped[CR_MAX_RANK];
+    return dropped_axes(w, n, dropped);
+}
+
+/* n: the slice, or the reshape behind it that makes x[1] of x[1:2]. */
 static void write_slice(struct walk *w, const struct node *n) {
+    bool dropped[CR_MAX_RANK] = {false};
+    if (dropped_axes(w, n, dropped)) n = graph_at(w->g, first(w->g, n));
     const struct node *x = graph_at(w->g, first(w->g, n));
     struct shape s = graph_shape(w->g, n), of = graph_shape(w->g, x);
     const int64_t *a = graph_attr(w->g, n);
     int used = s.rank; /* whole axes at the end go without saying */
     while (used > 1 && a[2 * (s.rank - used)] == 0 && a[2 * (s.rank - used) + 1] == 1 &&
-           s.dim[used - 1] == of.dim[used - 1])
+           s.dim[used - 1] == of.dim[used - 1] && !dropped[used - 1])
         used--;
     text_char(w->out, '[');
     for (int i = 0; i < used; i++) {
-        if (i) text_str(w->out, ", ");
         const int64_t *at = a + 2 * (s.rank - 1 - i);
-        write_range(w->out, at[0], at[1], s.dim[i], of.dim[i]);
+        if (i) text_str(w->out, ", ");
+        if (dropped[i]) text_add(w->out, "%lld", (long long)at[0]);
+        else write_range(w->out, at[0], at[1], s.dim[i], of.dim[i]);
     }
     text_char(w->out, ']');
 }
@@ -249,6 +273,7 @@ void walk_attributes(struct walk *w, uint32_t id) {
     case OP_iota: text_add(w->out, "n=%lld", (long long)graph_dims(w->g, n)[0]); return;
     case OP_reshape:
         if (walk_kept(w, n)) write_kept(w, n);
+        else if (walk_indexed(w, n)) write_slice(w, n);
         else write_sizes(w, "shape", graph_rank(w->g, n), graph_dims(w->g, n));
         return;
     case OP_expand: write_sizes(w, "shape", graph_rank(w->g, n), graph_dims(w->g, n)); return;

@@ -107,11 +107,14 @@ void walk_run(struct walk *w, cr_node root, bool expand_root) {
 
 static uint32_t operand(const cr_graph *g, const struct node *n, int i) { return graph_args(g, n)[i]; }
 
+bool walk_plain(const struct walk *w, uint32_t id, int op) {
+    return graph_at(w->g, id)->op == op && !label_of(w, id);
+}
+
 /* The operand of a node of this op that has no label. A cast literal is not what a bare one becomes. */
 static uint32_t strip(const struct walk *w, uint32_t id, int op) {
-    const struct node *n = graph_at(w->g, id);
-    if (n->op != op || label_of(w, id)) return id;
-    uint32_t inner = operand(w->g, n, 0);
+    if (!walk_plain(w, id, op)) return id;
+    uint32_t inner = operand(w->g, graph_at(w->g, id), 0);
     return op == OP_cast && graph_at(w->g, inner)->op == OP_const ? id : inner;
 }
 

@@ -68,8 +68,12 @@ struct operands walk_operands(const struct walk *w, const struct node *n);
 bool walk_matmul(const struct walk *w, const struct node *n, uint32_t operand[2]);
 /* A reshape that only keeps the axes of a reduction as axes of size 1. */
 bool walk_kept(const struct walk *w, const struct node *n);
+/* A reshape that takes axes of a slice away, as x[1] does. */
+bool walk_indexed(const struct walk *w, const struct node *n);
 /* A permutation that exchanges the last two axes. */
 bool walk_transpose(const cr_graph *g, const struct node *n);
+/* A node of this op without a label. */
+bool walk_plain(const struct walk *w, uint32_t id, int op);
 /* A literal of rank 0. */
 bool walk_scalar(const cr_graph *g, uint32_t id, double *value);
 /* The number as its dtype writes it: shortest digits, true, false. */

@@ -139,6 +139,13 @@ static void views_print_as_one_writes_them(void **state) {
     expect(cr_slice(m, 2, (int64_t[]){1, 0}, (int64_t[]){1, 1}, (int64_t[]){1, 3}), "m[1:]");
     expect(cr_slice(m, 2, (int64_t[]){0, 0}, (int64_t[]){1, 2}, (int64_t[]){1, 2}), "m[:1, ::2]");
     expect(cr_slice(cr_neg(w->v), 1, (int64_t[]){2}, (int64_t[]){-1}, (int64_t[]){2}), "(-v)[:0:-1]");
+    cr_node row = cr_slice(m, 2, (int64_t[]){1, 0}, (int64_t[]){1, 1}, (int64_t[]){1, 3});
+    expect(cr_squeeze(row, 1, (int[]){0}, false), "m[1]");
+    cr_node entry = cr_slice(m, 2, (int64_t[]){1, 2}, (int64_t[]){1, 1}, (int64_t[]){1, 1});
+    expect(cr_squeeze(entry, 0, NULL, false), "m[1, 2]");
+    cr_node column = cr_slice(m, 2, (int64_t[]){0, 2}, (int64_t[]){1, 1}, (int64_t[]){2, 1});
+    expect(cr_squeeze(column, 0, NULL, false), "m[:, 2]");
+    expect(cr_reshape(column, 2, (int64_t[]){1, 2}), "reshape(m[:, 2:], shape=[1, 2])");
     expect(cr_pad(w->v, 1, (int64_t[]){1}, (int64_t[]){2}), "pad(v, before=[1], after=[2])");
     expect(cr_unslice(w->v, 1, (int64_t[]){0}, (int64_t[]){2}, (int64_t[]){6}),
            "unslice(v, start=[0], step=[2], size=[6])");
