@@ -243,28 +243,50 @@ static bool add_term(struct sum *s, const struct product *p) {
     return true;
 }
 
+/* A node of a sum that is still to be read, times a number. */
+struct scaled {
+    uint32_t id;
+    double by;
+};
+
+/* -(x - y), and a*(x + 1), whose numbers join the others of the sum; 2*(x - y) stays as one writes it. */
+static bool opens_sum(const struct rewrite *r, const struct product *p) {
+    if (p->n != 1 || p->part[0].power != 1 || p->under != 1 || rewrite_opaque(r, p->part[0].base))
+        return false;
+    const struct node *n = graph_at(r->g, p->part[0].base);
+    double v;
+    bool sum = n->op == OP_add || n->op == OP_sub;
+    return sum && (fabs(p->over) == 1 || rewrite_literal(r, graph_args(r->g, n)[0], &v) ||
+                   rewrite_literal(r, graph_args(r->g, n)[1], &v));
+}
+
+/* Either puts what the term is made of on the stack, or the term into the sum. */
+static bool take_term(const struct rewrite *r, struct sum *s, struct scaled t, struct scaled stack[], int *n,
+                      uint32_t root) {
+    const struct node *node = graph_at(r->g, t.id);
+    const uint32_t *x = graph_args(r->g, node);
+    bool room = *n + 2 <= most_parts, open = room && (t.id == root || !rewrite_opaque(r, t.id));
+    if (open && (node->op == OP_add || node->op == OP_sub)) {
+        stack[(*n)++] = (struct scaled){x[1], node->op == OP_sub ? -t.by : t.by};
+        stack[(*n)++] = (struct scaled){x[0], t.by};
+        return true;
+    }
+    struct product p;
+    if (!read_product(r, t.id, 0, &p)) return false;
+    p.over *= t.by;
+    if (!isfinite(p.over)) return false;
+    if (!room || t.id == p.part[0].base || !opens_sum(r, &p)) return add_term(s, &p);
+    stack[(*n)++] = (struct scaled){p.part[0].base, p.over};
+    return true;
+}
+
 static bool read_sum(const struct rewrite *r, uint32_t root, struct sum *s) {
-    struct part stack[most_parts] = {{root, 1}}; /* the power is a sign */
+    struct scaled stack[most_parts] = {{root, 1}};
     int n = 1;
     s->n = 0;
     while (n) {
-        struct part t = stack[--n];
-        const struct node *node = graph_at(r->g, t.base);
-        bool closed = (t.base != root && rewrite_opaque(r, t.base)) || n + 2 > most_parts;
-        if (!closed && node->op == OP_neg) {
-            stack[n++] = (struct part){graph_args(r->g, node)[0], -t.power};
-            continue;
-        }
-        if (!closed && (node->op == OP_add || node->op == OP_sub)) {
-            const uint32_t *x = graph_args(r->g, node);
-            stack[n++] = (struct part){x[1], node->op == OP_sub ? -t.power : t.power};
-            stack[n++] = (struct part){x[0], t.power};
-            continue;
-        }
-        struct product p;
-        if (!read_product(r, t.base, 0, &p)) return false;
-        p.over *= t.power;
-        if (!add_term(s, &p)) return false;
+        n--;
+        if (!take_term(r, s, stack[n], stack, &n, root)) return false;
     }
     return true;
 }

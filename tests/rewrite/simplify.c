@@ -125,6 +125,8 @@ static void literals_gather_in_front(void **state) {
     simple(cr_div(cr_mul(NUM(2), x), NUM(4)), "x/2");
     simple(cr_add(NUM(2), cr_mul(NUM(3), NUM(4))), "14");
     simple(cr_div(NUM(1), NUM(3)), "1/3");
+    simple(cr_sub(cr_mul(NUM(2), cr_sub(x, NUM(1))), NUM(1)), "2*x - 3");
+    simple(cr_add(cr_mul(NUM(2), cr_sub(x, s->y)), s->a), "2*(x - y) + a");
     simple(cr_exp(NUM(0)), "1");
     simple(cr_sin(NUM(2)), "sin(2)");
     simple(cr_mul(x, cr_powi(x, 4)), "x^5");
@@ -143,6 +145,7 @@ static void signs_move_to_the_front_and_positive_terms_lead(void **state) {
     simple(cr_add(cr_neg(x), y), "y - x");
     simple(cr_neg(cr_sub(x, y)), "y - x");
     simple(cr_sub(cr_neg(x), y), "-x - y");
+    simple(cr_sub(s->a, cr_mul(NUM(1), cr_sub(x, y))), "a - x + y");
 }
 
 static void tensors_of_one_number_are_numbers(void **state) {
