@@ -1,0 +1,311 @@
+/* The formula of a node, as the formula language has it. */
+#include "formula/print.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "formula/walk.h"
+#include "ops/build.h"
+#include "tensor/dtype.h"
+
+enum { list_limit = 64 }; /* numbers of a constant that are written out */
+
+/* ---- Constants ---- */
+
+/* "[[1, 2], [3, 4]]". */
+static void write_list(struct cr_text *out, const cr_graph *g, const struct node *n) {
+    struct shape s = graph_shape(g, n);
+    int64_t count = graph_elements(g, n), shown = count < list_limit ? count : list_limit;
+    for (int64_t i = 0; i < shown; i++) {
+        int64_t inner = 1;
+        int opened = 0, k = s.rank;
+        while (k > 0 && i % (inner * s.dim[k - 1]) == 0) inner *= s.dim[--k], opened++;
+        if (i) text_str(out, ", ");
+        while (opened--) text_char(out, '[');
+        walk_number(out, (cr_dtype)n->dtype, graph_attr(g, n), i);
+        for (inner = 1, k = s.rank; k > 0 && (i + 1) % (inner * s.dim[k - 1]) == 0; inner *= s.dim[--k])
+            text_char(out, ']');
+    }
+    if (shown < count) text_str(out, ", ...");
+    if (count == 0) text_str(out, "[]");
+}
+
+static void write_const(struct walk *w, uint32_t id) {
+    const struct node *n = graph_at(w->g, id);
+    if (graph_rank(w->g, n)) write_list(w->out, w->g, n);
+    else walk_number(w->out, (cr_dtype)n->dtype, graph_attr(w->g, n), 0);
+}
+
+static bool plain(const cr_graph *g, const struct node *n) {
+    return n->weak || n->dtype == CR_BOOL || (cr_dtype)n->dtype == g->default_float;
+}
+
+static void put_const(struct walk *w, uint32_t id, enum level least, bool typed) {
+    const struct node *n = graph_at(w->g, id);
+    double v;
+    bool cast = !plain(w->g, n) && !typed;
+    bool minus = !cast && walk_scalar(w->g, id, &v) && signbit(v) && !isnan(v) && least > LEVEL_MINUS;
+    if (cast) walk_text(w, "cast(");
+    if (minus) walk_text(w, "(");
+    walk_tail(w, id);
+    if (minus) walk_text(w, ")");
+    if (cast) walk_text(w, ", "), walk_text(w, cr_dtype_name((cr_dtype)n->dtype)), walk_text(w, ")");
+}
+
+/* ---- Operators ---- */
+
+static void put_infix(struct walk *w, const struct infix *f, const uint32_t x[], bool typed,
+                      enum level least) {
+    if (f->own < least) walk_text(w, "(");
+    walk_operand(w, x[0], f->left, typed);
+    walk_text(w, f->text);
+    walk_operand(w, x[1], f->right, typed);
+    if (f->own < least) walk_text(w, ")");
+}
+
+static void put_prefix(struct walk *w, const char *text, enum level own, enum level inner, uint32_t x,
+                       enum level least) {
+    if (own < least) walk_text(w, "(");
+    walk_text(w, text);
+    walk_operand(w, x, inner, true);
+    if (own < least) walk_text(w, ")");
+}
+
+/* x^2, x^n, x[1:3]: the operand, then the tail. */
+static void put_suffix(struct walk *w, uint32_t id, uint32_t x, enum level own, enum level least) {
+    if (own < least) walk_text(w, "(");
+    walk_operand(w, x, LEVEL_ATOM, true);
+    walk_tail(w, id);
+    if (own < least) walk_text(w, ")");
+}
+
+/* ---- Calls ---- */
+
+static void put_call(struct walk *w, const char *name, uint32_t id, int n, const uint32_t x[], bool typed) {
+    walk_text(w, name);
+    walk_text(w, "(");
+    for (int i = 0; i < n; i++) {
+        if (i) walk_text(w, ", ");
+        walk_operand(w, x[i], LEVEL_ANY, typed);
+    }
+    if (id) walk_tail(w, id);
+    walk_text(w, ")");
+}
+
+static uint32_t first(const cr_graph *g, const struct node *n) { return graph_args(g, n)[0]; }
+
+static void put_part(struct walk *w, const struct node *n) {
+    const struct node *of = graph_at(w->g, first(w->g, n));
+    uint32_t x = first(w->g, of);
+    put_call(w, graph_attr(w->g, n)[0] ? "argsort" : "sort", first(w->g, n), 1, &x, true);
+}
+
+static bool all_steps_one(const cr_graph *g, const struct node *n) {
+    for (size_t i = 1; i < graph_attr_count(g, n); i += 2)
+        if (graph_attr(g, n)[i] != 1) return false;
+    return true;
+}
+
+static const char *call_name(const cr_graph *g, const struct node *n) {
+    if (walk_transpose(g, n)) return "t";
+    if (n->op == OP_unslice && all_steps_one(g, n)) return "pad";
+    return op_name(n->op);
+}
+
+/* pow with a whole literal is not x^2, which is powi. */
+static bool is_operator(const struct walk *w, const struct node *n, const uint32_t x[]) {
+    double v;
+    return n->op != OP_pow || !walk_scalar(w->g, x[1], &v) || v != floor(v);
+}
+
+static void put_node(struct walk *w, uint32_t id, enum level least, bool typed) {
+    const struct node *n = graph_at(w->g, id);
+    struct operands o = walk_operands(w, n);
+    const struct infix *f = walk_infix(n->op);
+    uint32_t product[2];
+    if (n->op == OP_const) put_const(w, id, least, typed);
+    else if (f && is_operator(w, n, o.id)) put_infix(w, f, o.id, o.typed, least);
+    else if (walk_matmul(w, n, product)) put_infix(w, walk_infix(OP_matmul), product, true, least);
+    else if (n->op == OP_neg) put_prefix(w, "-", LEVEL_MINUS, LEVEL_POWER, o.id[0], least);
+    else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, o.id[0], least);
+    else if (n->op == OP_square || n->op == OP_powi) put_suffix(w, id, o.id[0], LEVEL_POWER, least);
+    else if (n->op == OP_slice) put_suffix(w, id, o.id[0], LEVEL_ATOM, least);
+    else if (walk_indexed(w, n)) put_suffix(w, id, first(w->g, graph_at(w->g, o.id[0])), LEVEL_ATOM, least);
+    else if (n->op == OP_part) put_part(w, n);
+    else if (walk_kept(w, n)) {
+        const struct node *sum = graph_at(w->g, first(w->g, n));
+        o = walk_operands(w, sum);
+        put_call(w, op_name(sum->op), id, 1, o.id, o.typed);
+    } else if (n->n <= 3) put_call(w, call_name(w->g, n), id, (int)n->n, o.id, o.typed);
+    else put_call(w, op_name(n->op), id, (int)n->n, graph_args(w->g, n), true);
+}
+
+/* ---- Attributes, as the row's arguments name them ---- */
+
+static void write_integer(struct walk *w, const char *name, int64_t value) {
+    text_add(w->out, ", %s=%lld", name, (long long)value);
+}
+
+static void write_sizes(struct walk *w, const char *name, int rank, const int64_t sizes[]) {
+    text_add(w->out, ", %s=", name);
+    text_dims(w->out, rank, sizes);
+}
+
+static void write_axes(struct walk *w, const struct node *n) {
+    int count = (int)graph_attr_count(w->g, n);
+    const int64_t *axes = graph_attr(w->g, n);
+    if (count == graph_rank(w->g, graph_at(w->g, first(w->g, n)))) return; /* all: the default */
+    if (count == 1) write_integer(w, "axis", axes[0]);
+    else write_sizes(w, "axis", count, axes);
+}
+
+static void write_axis(struct walk *w, int64_t axis, int64_t by_default) {
+    if (axis != by_default) write_integer(w, "axis", axis);
+}
+
+/* start, step and size, first axis first. */
+static void write_unslice(struct walk *w, const struct node *n) {
+    int64_t a[3][CR_MAX_RANK];
+    bool pad = all_steps_one(w->g, n);
+    struct shape s = graph_shape(w->g, n), x = graph_shape(w->g, graph_at(w->g, first(w->g, n)));
+    for (int i = 0; i < s.rank; i++) {
+        a[0][i] = graph_attr(w->g, n)[2 * (s.rank - 1 - i)];
+        a[1][i] = graph_attr(w->g, n)[2 * (s.rank - 1 - i) + 1];
+        a[2][i] = pad ? s.dim[i] - a[0][i] - x.dim[i] : s.dim[i];
+    }
+    write_sizes(w, pad ? "before" : "start", s.rank, a[0]);
+    if (!pad) write_sizes(w, "step", s.rank, a[1]);
+    write_sizes(w, pad ? "after" : "size", s.rank, a[2]);
+}
+
+/* Attributes count from the end, last axis first. */
+static void write_permutation(struct walk *w, const struct node *n) {
+    int64_t axes[CR_MAX_RANK];
+    int rank = graph_rank(w->g, n);
+    if (walk_transpose(w->g, n)) return;
+    for (int i = 0; i < rank; i++) axes[i] = graph_attr(w->g, n)[rank - 1 - i] + rank;
+    write_sizes(w, "axes", rank, axes);
+}
+
+static void write_index(struct walk *w, const struct node *n) {
+    const struct node *index = graph_at(w->g, graph_args(w->g, n)[1]);
+    int64_t batch = graph_rank(w->g, index) - graph_attr(w->g, n)[0];
+    if (n->op == OP_scatter_add) write_integer(w, "size", graph_dims(w->g, n)[batch]);
+    if (batch) write_integer(w, "batch", batch);
+}
+
+/* 2:5, ::-1, 1:, 3:4 of one axis. What is left out is the default. */
+static void write_range(struct cr_text *out, int64_t start, int64_t step, int64_t count, int64_t size) {
+    int64_t last = start + (count - 1) * step, stop = step > 0 ? last + 1 : last - 1;
+    bool from_end = start == (step > 0 ? 0 : size - 1), to_end = last + step < 0 || last + step >= size;
+    if (count == 0) {
+        text_str(out, "0:0");
+        return;
+    }
+    if (!from_end) text_add(out, "%lld", (long long)start);
+    text_char(out, ':');
+    if (!to_end) text_add(out, "%lld", (long long)stop);
+    if (step != 1) text_add(out, ":%lld", (long long)step);
+}
+
+/* Which axes of a slice does the reshape n take away, all of size 1? False: it does something else. */
+static bool dropped_axes(const struct walk *w, const struct node *n, bool dropped[]) {
+    if (n->op != OP_reshape || !walk_plain(w, first(w->g, n), OP_slice)) return false;
+    struct shape s = graph_shape(w->g, graph_at(w->g, first(w->g, n))), out = graph_shape(w->g, n);
+    int k = 0;
+    for (int i = 0; i < s.rank; i++) {
+        bool kept = k < out.rank && out.dim[k] == s.dim[i];
+        dropped[i] = !kept;
+        if (!kept && s.dim[i] != 1) return false;
+        k += kept;
+    }
+    return k == out.rank;
+}
+
+bool walk_indexed(const struct walk *w, const struct node *n) {
+    bool dropped[CR_MAX_RANK];
+    return dropped_axes(w, n, dropped);
+}
+
+/* n: the slice, or the reshape behind it that makes x[1] of x[1:2]. */
+static void write_slice(struct walk *w, const struct node *n) {
+    bool dropped[CR_MAX_RANK] = {false};
+    if (dropped_axes(w, n, dropped)) n = graph_at(w->g, first(w->g, n));
+    const struct node *x = graph_at(w->g, first(w->g, n));
+    struct shape s = graph_shape(w->g, n), of = graph_shape(w->g, x);
+    const int64_t *a = graph_attr(w->g, n);
+    int used = s.rank; /* whole axes at the end go without saying */
+    while (used > 1 && a[2 * (s.rank - used)] == 0 && a[2 * (s.rank - used) + 1] == 1 &&
+           s.dim[used - 1] == of.dim[used - 1] && !dropped[used - 1])
+        used--;
+    text_char(w->out, '[');
+    for (int i = 0; i < used; i++) {
+        const int64_t *at = a + 2 * (s.rank - 1 - i);
+        if (i) text_str(w->out, ", ");
+        if (dropped[i]) text_add(w->out, "%lld", (long long)at[0]);
+        else write_range(w->out, at[0], at[1], s.dim[i], of.dim[i]);
+    }
+    text_char(w->out, ']');
+}
+
+static void write_random(struct walk *w, const struct node *n) {
+    write_sizes(w, "shape", graph_rank(w->g, n), graph_dims(w->g, n));
+    if (n->dtype != CR_F64) text_add(w->out, ", dtype=%s", cr_dtype_name((cr_dtype)n->dtype));
+}
+
+static void write_kept(struct walk *w, const struct node *n) {
+    write_axes(w, graph_at(w->g, first(w->g, n)));
+    text_str(w->out, ", keep=true");
+}
+
+void walk_attributes(struct walk *w, uint32_t id) {
+    const struct node *n = graph_at(w->g, id);
+    const int64_t *a = graph_attr(w->g, n);
+    switch (n->op) {
+    case OP_const: write_const(w, id); return;
+    case OP_square: text_str(w->out, "^2"); return;
+    case OP_powi: text_add(w->out, "^%lld", (long long)a[0]); return;
+    case OP_polygamma:
+    case OP_stumpff:
+        if (a[0]) write_integer(w, "n", a[0]);
+        return;
+    case OP_cast: text_add(w->out, ", %s", cr_dtype_name((cr_dtype)n->dtype)); return;
+    case OP_iota: text_add(w->out, "n=%lld", (long long)graph_dims(w->g, n)[0]); return;
+    case OP_reshape:
+        if (walk_kept(w, n)) write_kept(w, n);
+        else if (walk_indexed(w, n)) write_slice(w, n);
+        else write_sizes(w, "shape", graph_rank(w->g, n), graph_dims(w->g, n));
+        return;
+    case OP_expand: write_sizes(w, "shape", graph_rank(w->g, n), graph_dims(w->g, n)); return;
+    case OP_permute: write_permutation(w, n); return;
+    case OP_slice: write_slice(w, n); return;
+    case OP_unslice: write_unslice(w, n); return;
+    case OP_concat: write_axis(w, a[0], -graph_rank(w->g, n)); return;
+    case OP_gather:
+    case OP_scatter_add: write_index(w, n); return;
+    case OP_uniform: write_random(w, n); return;
+    case OP_sort: text_str(w->out, a[0] ? ", descending=true" : ""); return;
+    case OP_cumsum:
+    case OP_recur:
+        write_axis(w, a[0], -1);
+        text_str(w->out, a[1] ? ", reverse=true" : "");
+        return;
+    default:
+        if (op_kind(n->op) == KIND_REDUCE) write_axes(w, n);
+    }
+}
+
+static void write_name(struct walk *w, const char *name) { text_str(w->out, name); }
+
+static const struct walk_style text_style = {put_node, walk_attributes, write_name};
+
+void print_formula(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root) {
+    struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style};
+    walk_run(&w, x, expand_root);
+}
+
+cr_status cr_print(cr_text *out, cr_node x) {
+    if (!out) return CR_EINVAL;
+    print_formula(out, x, NULL, true);
+    return graph_get(x) ? text_status(out) : CR_EINVAL;
+}
