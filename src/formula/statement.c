@@ -154,7 +154,8 @@ static bool read_type(struct reader *r, const struct declared *given, cr_dtype *
         int known = t.kind == TOKEN_NAME ? dtype_parse(t.s, t.n) : -1;
         if (known >= 0) *dtype = (cr_dtype)known, has_dtype = true, reader_advance(r);
         else if (reader_is(r, "dtype")) {
-            struct value v = read_expression(r);
+            reader_advance(r);
+            struct value v = read_call(r, &t);
             if (v.kind == VALUE_DTYPE) *dtype = (cr_dtype)v.number, has_dtype = true;
         } else if (!reader_is(r, "[")) {
             return reader_unexpected(r, "a dtype (bool, i32, i64, f16, bf16, f32, f64) or '['"), false;

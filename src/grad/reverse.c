@@ -48,11 +48,20 @@ static struct cotangent add(const struct sweep *s, struct cotangent a, struct co
 
 /* ---- One operand of one node ---- */
 
+/* A cotangent of 1, as at the start, times the local gradient is that gradient. */
+static bool is_one(const struct sweep *s, struct cotangent c, cr_node local) {
+    double d;
+    cr_node g = node_of(s, c.value);
+    return !c.mask && ops_literal(g, &d) && d == 1 && graph_get(g)->shape == graph_get(local)->shape;
+}
+
 static struct cotangent times_local(const struct sweep *s, struct cotangent c, cr_node local) {
     double d;
     if (ops_literal(local, &d) && (d == 1 || d == 0)) return d == 1 ? c : (struct cotangent){0, 0, true};
     if (ops_literal(local, &d) && d == -1)
         return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
+    if (!cr_ok(local)) return (struct cotangent){0, 0, true};
+    if (is_one(s, c, local)) return unpack(ops_to_dtype(local, cr_dtype_of(node_of(s, c.value))));
     struct cotangent l = unpack(local);
     uint32_t mask = both(s, c.mask, l.mask);
     cr_node value = cr_mul(node_of(s, c.value), node_of(s, l.value));

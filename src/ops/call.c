@@ -219,22 +219,22 @@ cr_node call_op(cr_graph *g, int i, int n, const cr_node x[], int n_attrs, const
 
 enum { longest_word = 40 };
 
-/* Levenshtein's distance, row by row. */
+/* Levenshtein's distance, where two neighbours exchanged count as one slip, row by row. */
 static size_t distance(const char *a, size_t n, const char *b) {
-    size_t row[longest_word + 1], m = strlen(b);
+    size_t rows3[3][longest_word + 1], m = strlen(b);
     if (n > longest_word || m > longest_word) return longest_word;
-    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t j = 0; j <= m; j++) rows3[0][j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows3[i % 3], *above = rows3[(i + 2) % 3], *before = rows3[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]),
-                   gap = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
+            size_t change = above[j - 1] + (a[i - 1] != b[j - 1]), gap = (row[j - 1] < above[j] ? row[j - 1] : above[j]) + 1;
             row[j] = change < gap ? change : gap;
+            bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (exchanged && before[j - 2] + 1 < row[j]) row[j] = before[j - 2] + 1;
         }
     }
-    return row[m];
+    return rows3[n % 3][m];
 }
 
 const char *call_nearest(const char *word, size_t n, const char *(*name)(const void *user, size_t i),
