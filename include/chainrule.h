@@ -168,6 +168,10 @@ CR_API const int64_t *cr_array_dims(const cr_array *array);
 CR_API int64_t cr_array_count(const cr_array *array);
 CR_API void *cr_array_data(cr_array *array);
 CR_API size_t cr_array_bytes(const cr_array *array);
+/* The same numbers in another dtype, as cr_cast converts them. */
+CR_API cr_status cr_array_cast(cr_array **out, const cr_array *array, cr_dtype dtype);
+/* As nested lists with the fewest digits that read back the same; json: nan and infinities as strings. */
+CR_API cr_status cr_array_print(cr_text *out, const cr_array *array, bool json);
 
 /* ---- Graph and nodes ------------------------------------------------------------------------------- */
 
@@ -372,6 +376,8 @@ CR_API void cr_eval_free(cr_eval *e);
 CR_API cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes);
 CR_API cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data, size_t bytes);
 CR_API double cr_eval_number(cr_eval *e, cr_node x); /* of one element; nan on failure */
+/* The value as an array of its own, to be freed by the caller. */
+CR_API cr_status cr_eval_array(cr_array **out, cr_eval *e, cr_node x);
 CR_API const char *cr_eval_error(const cr_eval *e);
 
 /* ---- Explain: how each gradient came about ----------------------------------------------------------------

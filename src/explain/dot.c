@@ -25,7 +25,7 @@ static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
     struct cr_text t = text_make(&x->mem);
     text_add(&t, "%s", row->label);
     if (!row->leaf) text_add(&t, " = %.60s%s", row->formula, strlen(row->formula) > 60 ? "..." : "");
-    if (ops_part_count(graph_get(row->x)->op) == 1) {
+    if (x->e && ops_part_count(graph_get(row->x)->op) == 1) {
         text_str(&t, row->leaf ? " = " : "\n= ");
         explanation_value(&t, x, row->x);
     }

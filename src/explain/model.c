@@ -186,7 +186,7 @@ cr_status explanation_make(struct explanation *x, cr_eval *e, cr_node result, in
                               .rate = rate,
                               .full = full,
                               .mark = g->count};
-    if (cr_count(result) != 1) {
+    if (n && cr_count(result) != 1) {
         struct shape s = ops_shape(result);
         struct shape_text t;
         graph_fail(g, CR_ESHAPE, "explain", "what is explained is one number, found %s: take its sum or mean",
@@ -197,7 +197,7 @@ cr_status explanation_make(struct explanation *x, cr_eval *e, cr_node result, in
     if (!find_rows(x)) return x->status = CR_ENOMEM;
     name_rows(x);
     if (!x->status) find_edges(x);
-    if (!x->status) x->status = compute(x);
+    if (!x->status && x->e) x->status = compute(x);
     return x->status;
 }
 
@@ -221,7 +221,7 @@ cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node resul
     } formats[] = {
         {"text", explain_text}, {"json", explain_json}, {"dot", explain_dot}, {"latex", explain_latex}};
     struct explanation x;
-    if (!out || !format || !e || n < 0 || (n && !wrt) || !graph_get(result)) return CR_EINVAL;
+    if (!out || !format || (n && !e) || n < 0 || (n && !wrt) || !graph_get(result)) return CR_EINVAL;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (strcmp(formats[i].name, format) != 0) continue;
         cr_status status = explanation_make(&x, e, result, n, wrt, rate, full);

@@ -265,6 +265,15 @@ cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data, size_
     return CR_OK;
 }
 
+cr_status cr_eval_array(cr_array **out, cr_eval *e, cr_node x) {
+    if (out) *out = NULL;
+    if (!out || !e) return CR_EINVAL;
+    cr_status status = eval_compute(e, 1, &x);
+    if (!status) status = cr_array_new(out, e->g->ctx, cr_dtype_of(x), cr_rank(x), cr_dims(x));
+    if (!status && cr_array_bytes(*out)) memcpy(cr_array_data(*out), eval_data(e, x), cr_array_bytes(*out));
+    return status;
+}
+
 double cr_eval_number(cr_eval *e, cr_node x) {
     if (!e || cr_count(x) != 1 || eval_compute(e, 1, &x)) return NAN;
     return dtype_get(cr_dtype_of(x), eval_data(e, x), 0);
