@@ -115,6 +115,7 @@ CR_API void cr_text_free(cr_text *text);
 CR_API const char *cr_text_str(const cr_text *text);
 CR_API size_t cr_text_size(const cr_text *text);
 CR_API void cr_text_clear(cr_text *text);
+CR_API cr_status cr_text_append(cr_text *text, const char *more);
 
 /* ---- Dtypes and tensors -------------------------------------------------------------------------- */
 
@@ -220,6 +221,9 @@ CR_API cr_node cr_variable(cr_node x);
 CR_API cr_node cr_named(cr_node x, const char *name);
 /* The node of that name: an error node, without an error in the graph, when there is none. */
 CR_API cr_node cr_find(cr_graph *g, const char *name);
+
+/* The i-th input or parameter, in the order in which they were made; an error node past the end. */
+CR_API cr_node cr_leaf(cr_graph *g, int i);
 
 /* What a node is. Of an error node: false, rank 0, "error", CR_F64. */
 CR_API bool cr_ok(cr_node x);

@@ -182,3 +182,9 @@ void cr_text_clear(cr_text *text) {
     text->failed = false;
     if (text->s) text->s[0] = 0;
 }
+
+cr_status cr_text_append(cr_text *text, const char *more) {
+    if (!text || !more) return CR_EINVAL;
+    text_str(text, more);
+    return text_status(text);
+}

@@ -18,6 +18,7 @@ size_t kernel_matmul_scratch(const struct kernel_call *c);
 cr_status kernel_matmul_plain(struct kernel_call *c); /* the oracle's: three loops */
 
 /* n elements of this size, strided both ways. */
-void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size, int64_t n);
+void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size,
+                     int64_t n);
 
 #endif

@@ -9,7 +9,8 @@ double special_lgamma(double x) {
     return lgamma_r(x, &sign);
 }
 
-/* A start good to some digits (Winitzki 2008), then Halley's method on erfc, which keeps all digits in the tail. */
+/* A start good to some digits (Winitzki 2008), then Halley's method on erfc, which keeps all digits in the
+ * tail. */
 double special_erfinv(double x) {
     double z = fabs(x);
     if (!(z < 1)) return z == 1 ? copysign(INFINITY, x) : NAN;
@@ -24,7 +25,8 @@ double special_erfinv(double x) {
     return copysign(y, x);
 }
 
-/* psi(x): up to x >= 10 by psi(x) = psi(x+1) - 1/x, then the asymptotic series (Abramowitz and Stegun 6.3.18). */
+/* psi(x): up to x >= 10 by psi(x) = psi(x+1) - 1/x, then the asymptotic series (Abramowitz and
+ * Stegun 6.3.18). */
 static double digamma(double x) {
     const double pi = 3.14159265358979323846;
     if (x <= 0 && x == floor(x)) return NAN;
@@ -32,13 +34,16 @@ static double digamma(double x) {
     double sum = 0;
     for (; x < 10; x++) sum -= 1 / x;
     double r = 1 / (x * x);
-    double series = r * (1. / 12 - r * (1. / 120 - r * (1. / 252 - r * (1. / 240 - r * (1. / 132 - r * (691. / 32760 - r / 12))))));
+    double series =
+        r * (1. / 12 -
+             r * (1. / 120 - r * (1. / 252 - r * (1. / 240 - r * (1. / 132 - r * (691. / 32760 - r / 12))))));
     return sum + log(x) - 0.5 / x - series;
 }
 
 /* sum over k of (x+k)^-s by Euler and Maclaurin, started at x >= 10 + s. */
 static double hurwitz(double s, double x) {
-    static const double bernoulli[] = {1. / 6, -1. / 30, 1. / 42, -1. / 30, 5. / 66, -691. / 2730, 7. / 6, -3617. / 510};
+    static const double bernoulli[] = {1. / 6,  -1. / 30,     1. / 42, -1. / 30,
+                                       5. / 66, -691. / 2730, 7. / 6,  -3617. / 510};
     double sum = 0;
     for (; x < 10 + s; x++) sum += pow(x, -s);
     sum += pow(x, 1 - s) / (s - 1) + pow(x, -s) / 2;
@@ -52,7 +57,8 @@ static double hurwitz(double s, double x) {
 
 double special_polygamma(double x, int64_t n) {
     if (n == 0) return digamma(x);
-    if (isnan(x) || x < -1e6 || (x <= 0 && x == floor(x))) return x <= 0 && x == floor(x) && n % 2 ? INFINITY : NAN;
+    if (isnan(x) || x < -1e6 || (x <= 0 && x == floor(x)))
+        return x <= 0 && x == floor(x) && n % 2 ? INFINITY : NAN;
     double s = (double)n + 1;
     return (n % 2 ? 1 : -1) * tgamma(s) * hurwitz(s, x);
 }
@@ -72,7 +78,9 @@ static double stumpff_series(double x, int64_t n) {
 double special_stumpff(double x, int64_t n) {
     if (isnan(x)) return x;
     if (x < 9 + (double)((n + 1) * (n + 2)) && x > -2500) return stumpff_series(x, n);
-    double root = sqrt(fabs(x)), c = n % 2 ? (x > 0 ? sin(root) : sinh(root)) / root : x > 0 ? cos(root) : cosh(root);
+    double root = sqrt(fabs(x)), c = n % 2   ? (x > 0 ? sin(root) : sinh(root)) / root
+                                     : x > 0 ? cos(root)
+                                             : cosh(root);
     double inverse = 1; /* 1/k! */
     for (int64_t k = n % 2; k < n; k += 2) {
         c = (inverse - c) / x;

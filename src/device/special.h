@@ -6,7 +6,8 @@
 
 double special_lgamma(double x); /* as lgamma, but leaves the global signgam alone */
 double special_erfinv(double x);
-/* Derivative n+1 of lgamma: digamma for n = 0. Exact to some 1e-14 relative for x > 0; x < -1e6: nan for n > 0. */
+/* Derivative n+1 of lgamma: digamma for n = 0. Exact to some 1e-14 relative for x > 0; x < -1e6: nan for n >
+ * 0. */
 double special_polygamma(double x, int64_t n);
 /* c_n(x) = sum over j of (-x)^j / (2j+n)!. */
 double special_stumpff(double x, int64_t n);

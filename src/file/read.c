@@ -34,10 +34,12 @@ static bool reserve(struct bytes *b, size_t room) {
 
 static cr_status read_all(struct bytes *b, FILE *f, const char *path, size_t most, cr_text *why) {
     for (;;) {
-        if (b->room - b->n < 2 && !reserve(b, b->room ? b->room * 2 : 1 << 16)) return file_fail(why, CR_ENOMEM, path, "out of memory");
+        if (b->room - b->n < 2 && !reserve(b, b->room ? b->room * 2 : 1 << 16))
+            return file_fail(why, CR_ENOMEM, path, "out of memory");
         size_t n = fread(b->s + b->n, 1, b->room - b->n - 1, f);
         b->n += n;
-        if (b->n > most) return file_fail(why, CR_ELIMIT, path, "larger than the %zu bytes expected of such a file", most);
+        if (b->n > most)
+            return file_fail(why, CR_ELIMIT, path, "larger than the %zu bytes expected of such a file", most);
         if (n == 0) break;
     }
     b->s[b->n] = 0;
@@ -49,9 +51,11 @@ cr_status file_read(struct bytes *out, const char *path, size_t most, const stru
     *out = (struct bytes){.mem = *mem};
     FILE *f = fopen(path, "rb");
     if (!f) return file_fail(why, CR_EFILE, path, "cannot be opened: %s", strerror(errno));
-    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) return fclose(f), file_fail(why, CR_EFILE, path, "is a directory");
+    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
+        return fclose(f), file_fail(why, CR_EFILE, path, "is a directory");
     if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size > most)
-        return fclose(f), file_fail(why, CR_ELIMIT, path, "larger than the %zu bytes expected of such a file", most);
+        return fclose(f),
+               file_fail(why, CR_ELIMIT, path, "larger than the %zu bytes expected of such a file", most);
     cr_status status = read_all(out, f, path, most, why);
     fclose(f);
     if (status) file_drop(out);

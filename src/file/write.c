@@ -19,7 +19,8 @@ static bool write_bytes(int fd, const char *s, size_t n) {
         s += done;
         n -= (size_t)done;
     }
-    return fsync(fd) == 0 || errno == EINVAL || errno == EROFS; /* what cannot be synchronised is written all the same */
+    return fsync(fd) == 0 || errno == EINVAL ||
+           errno == EROFS; /* what cannot be synchronised is written all the same */
 }
 
 /* The directory, so that the new name outlives a power cut. */
@@ -34,13 +35,16 @@ static void sync_directory(const char *path, char *room) {
     close(fd);
 }
 
-static cr_status write_neighbour(const char *path, char *temporary, const void *data, size_t size, cr_text *why) {
+static cr_status write_neighbour(const char *path, char *temporary, const void *data, size_t size,
+                                 cr_text *why) {
     struct stat st;
     int fd = mkstemp(temporary);
     if (fd < 0) return file_fail(why, CR_EFILE, path, "cannot be written: %s", strerror(errno));
     bool ok = write_bytes(fd, data, size);
     int error = errno;
-    if (ok) ok = fchmod(fd, stat(path, &st) == 0 ? st.st_mode & 0777 : 0644) == 0 || true; /* mkstemp's mode is the owner's alone */
+    if (ok)
+        ok = fchmod(fd, stat(path, &st) == 0 ? st.st_mode & 0777 : 0644) == 0 ||
+             true; /* mkstemp's mode is the owner's alone */
     if (close(fd) != 0 && ok) ok = false, error = errno;
     if (ok && rename(temporary, path) != 0) ok = false, error = errno;
     if (ok) return CR_OK;

@@ -17,8 +17,12 @@ static void mark(const cr_graph *from, const struct copy_wish *wish, uint32_t *m
 static cr_node copy_leaf(cr_graph *to, const cr_graph *from, const struct node *n, const char *name) {
     int64_t text = intern_put(&to->text, name, strlen(name));
     if (text == intern_none) return graph_fail(to, CR_ENOMEM, NULL, "out of memory");
-    struct make m = {.op = n->op == OP_param ? OP_param : OP_input, .dtype = (cr_dtype)n->dtype, .rank = graph_rank(from, n),
-                     .dims = graph_dims(from, n), .n_attr = 1, .attr = &text};
+    struct make m = {.op = n->op == OP_param ? OP_param : OP_input,
+                     .dtype = (cr_dtype)n->dtype,
+                     .rank = graph_rank(from, n),
+                     .dims = graph_dims(from, n),
+                     .n_attr = 1,
+                     .attr = &text};
     return graph_make(to, &m);
 }
 
@@ -27,8 +31,14 @@ static cr_node copy_node(cr_graph *to, const cr_graph *from, const struct node *
     if (n->n > 8) x = mem_alloc(&to->mem, n->n * sizeof *x);
     if (!x) return graph_fail(to, CR_ENOMEM, NULL, "out of memory");
     for (uint32_t k = 0; k < n->n; k++) x[k] = graph_handle(to, map[graph_args(from, n)[k]]);
-    struct make m = {.op = n->op, .dtype = (cr_dtype)n->dtype, .rank = graph_rank(from, n), .dims = graph_dims(from, n),
-                     .n_attr = graph_attr_count(from, n), .attr = graph_attr(from, n), .n = n->n, .x = x};
+    struct make m = {.op = n->op,
+                     .dtype = (cr_dtype)n->dtype,
+                     .rank = graph_rank(from, n),
+                     .dims = graph_dims(from, n),
+                     .n_attr = graph_attr_count(from, n),
+                     .attr = graph_attr(from, n),
+                     .n = n->n,
+                     .x = x};
     cr_node y = graph_make(to, &m);
     if (x != few) mem_free(&to->mem, x, n->n * sizeof *x);
     return y;
@@ -40,7 +50,8 @@ static void copy_notes(cr_graph *to, uint32_t id, const cr_graph *from, uint32_t
         if (!note) continue;
         const char *s = graph_text(from, note->text);
         uint32_t text = intern_put(&to->text, s, strlen(s));
-        if (text == intern_none || !graph_note(to, id, kind, text, note->line, note->column)) graph_fail(to, CR_ENOMEM, NULL, "out of memory");
+        if (text == intern_none || !graph_note(to, id, kind, text, note->line, note->column))
+            graph_fail(to, CR_ENOMEM, NULL, "out of memory");
     }
 }
 
@@ -52,7 +63,8 @@ static void copy_all(cr_graph *to, const cr_graph *from, const struct copy_wish 
         if (!map[id]) continue;
         snprintf(name, sizeof name, "#%lu", (unsigned long)id);
         if (wish->known && wish->known(wish->user, id)) y = copy_leaf(to, from, n, name);
-        else if (n->op == OP_input || n->op == OP_param) y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
+        else if (n->op == OP_input || n->op == OP_param)
+            y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
         else y = copy_node(to, from, n, map);
         map[id] = y.id;
         if (y.id) copy_notes(to, y.id, from, id);

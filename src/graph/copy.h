@@ -7,14 +7,14 @@
 struct copy_wish {
     size_t n;
     const uint32_t *root;
-    /* Nodes whose value is there already: they become inputs named by their number, and what they need is left out. May be
-     * NULL. */
+    /* Nodes whose value is there already: they become inputs named by their number, and what they need is
+     * left out. May be NULL. */
     bool (*known)(void *user, uint32_t id);
     void *user;
 };
 
-/* The copy, and in map (of from->count entries, the caller's) the new id of each node copied, 0 for the others. NULL: out of
- * memory. Names of nodes and first positions go along. */
+/* The copy, and in map (of from->count entries, the caller's) the new id of each node copied, 0 for the
+ * others. NULL: out of memory. Names of nodes and first positions go along. */
 cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map);
 
 #endif

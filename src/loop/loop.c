@@ -1,11 +1,13 @@
-/* From a group of nodes to a loop: accesses found, tile buffers shared by values that do not live at the same time. */
+/* From a group of nodes to a loop: accesses found, tile buffers shared by values that do not live at the same
+ * time. */
 #include "loop/loop.h"
 
 #include <string.h>
 
 #include "tensor/dtype.h"
 
-int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[], int64_t stride_out[]) {
+int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[],
+               int64_t stride_out[]) {
     int n = 0;
     for (int i = 0; i < rank; i++) {
         if (dim[i] == 1) continue;
@@ -24,8 +26,8 @@ struct maker {
     struct loop *l;
     const struct plan *p;
     const struct step *s;
-    uint32_t *last;       /* by instruction: the last one that reads its result */
-    uint32_t *spare;      /* buffers free again */
+    uint32_t *last;  /* by instruction: the last one that reads its result */
+    uint32_t *spare; /* buffers free again */
     uint32_t spares;
     uint32_t made; /* instructions so far */
     bool failed;   /* out of memory */
@@ -43,7 +45,8 @@ static uint32_t new_buffer(struct maker *m) { return m->spares ? m->spare[--m->s
 
 static uint32_t add_access(struct maker *m, struct access a) {
     struct loop *l = m->l;
-    if (!mem_grow(&l->mem, &l->access, &l->access_cap, l->accesses, sizeof *l->access)) return m->failed = true, 0;
+    if (!mem_grow(&l->mem, &l->access, &l->access_cap, l->accesses, sizeof *l->access))
+        return m->failed = true, 0;
     l->access[l->accesses] = a;
     return (uint32_t)l->accesses++;
 }
@@ -52,14 +55,17 @@ static uint32_t add_numbers(struct maker *m, int n, const int64_t x[]) {
     struct loop *l = m->l;
     uint32_t first = (uint32_t)l->number_count;
     for (int i = 0; i < n; i++) {
-        if (!mem_grow(&l->mem, &l->numbers, &l->number_cap, l->number_count, sizeof *x)) return m->failed = true, 0;
+        if (!mem_grow(&l->mem, &l->numbers, &l->number_cap, l->number_count, sizeof *x))
+            return m->failed = true, 0;
         l->numbers[l->number_count++] = x[i];
     }
     return first;
 }
 
-static bool same_access(const struct loop *l, const struct access *a, const struct access *b, const int64_t numbers[]) {
-    return a->slot == b->slot && a->offset == b->offset && a->dtype == b->dtype && a->kind == b->kind && a->rank == b->rank &&
+static bool same_access(const struct loop *l, const struct access *a, const struct access *b,
+                        const int64_t numbers[]) {
+    return a->slot == b->slot && a->offset == b->offset && a->dtype == b->dtype && a->kind == b->kind &&
+           a->rank == b->rank &&
            (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
 }
 
@@ -69,7 +75,8 @@ static uint32_t read_access(struct maker *m, uint32_t node) {
     const struct view *v = &m->p->view[node];
     struct access a = {.dtype = n->dtype, .slot = v->slot, .offset = v->offset};
     int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK], numbers[2 * CR_MAX_RANK];
-    int rank = loop_merge(graph_rank(m->p->g, n), graph_dims(m->p->g, n), plan_strides(m->p, node), dim, stride);
+    int rank =
+        loop_merge(graph_rank(m->p->g, n), graph_dims(m->p->g, n), plan_strides(m->p, node), dim, stride);
     bool direct = m->l->count <= 1 || (rank == 1 && stride[0] == 1), repeat = rank == 1 && stride[0] == 0;
     a.kind = direct ? ACCESS_DIRECT : repeat ? ACCESS_REPEAT : ACCESS_STRIDED;
     a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
@@ -84,7 +91,10 @@ static uint32_t read_access(struct maker *m, uint32_t node) {
 
 static uint32_t write_access(struct maker *m, uint32_t node) {
     const struct view *v = &m->p->view[node];
-    return add_access(m, (struct access){.kind = ACCESS_DIRECT, .dtype = graph_at(m->p->g, node)->dtype, .slot = v->slot, .offset = v->offset});
+    return add_access(m, (struct access){.kind = ACCESS_DIRECT,
+                                         .dtype = graph_at(m->p->g, node)->dtype,
+                                         .slot = v->slot,
+                                         .offset = v->offset});
 }
 
 static struct place operand_place(struct maker *m, uint32_t node) {
@@ -93,13 +103,16 @@ static struct place operand_place(struct maker *m, uint32_t node) {
     uint32_t a = read_access(m, node);
     if (m->failed) return (struct place){0};
     bool buffered = m->l->access[a].kind != ACCESS_DIRECT;
-    return (struct place){.in_buffer = buffered, .index = 0x7fffffff & (buffered ? m->l->access[a].buffer : a)};
+    return (struct place){.in_buffer = buffered,
+                          .index = 0x7fffffff & (buffered ? m->l->access[a].buffer : a)};
 }
 
-/* Buffers of results that this instruction reads for the last time serve again, from the next instruction on. */
+/* Buffers of results that this instruction reads for the last time serve again, from the next instruction on.
+ */
 static void release(struct maker *m, uint32_t i) {
     for (uint32_t j = 0; j < i; j++)
-        if (m->last[j] == i && m->l->instruction[j].result.in_buffer) m->spare[m->spares++] = m->l->instruction[j].result.index;
+        if (m->last[j] == i && m->l->instruction[j].result.in_buffer)
+            m->spare[m->spares++] = m->l->instruction[j].result.index;
 }
 
 static void last_reads(struct maker *m) {
@@ -118,7 +131,8 @@ static size_t widest(const struct maker *m) {
     for (uint32_t i = 0; i < m->s->n; i++) {
         const struct node *n = graph_at(m->p->g, m->p->node[m->s->first + i]);
         for (uint32_t k = 0; k <= n->n; k++) {
-            size_t size = cr_dtype_size((cr_dtype)(k < n->n ? graph_at(m->p->g, n->arg[k])->dtype : n->dtype));
+            size_t size =
+                cr_dtype_size((cr_dtype)(k < n->n ? graph_at(m->p->g, n->arg[k])->dtype : n->dtype));
             if (size > w) w = size;
         }
     }

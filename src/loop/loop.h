@@ -1,12 +1,13 @@
-/* A loop: what a group of elementwise nodes does, said once, for all ways to run it. It runs over the elements of one shape
- * in row-major order, cut into tiles; each instruction makes one tile of numbers from up to three. */
+/* A loop: what a group of elementwise nodes does, said once, for all ways to run it. It runs over the
+ * elements of one shape in row-major order, cut into tiles; each instruction makes one tile of numbers from
+ * up to three. */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
 #include "plan/plan.h"
 
-/* A tile is this many bytes of the widest dtype in its loop: small enough that some twenty stay in a 48 KiB first-level
- * cache, long enough that starting an instruction does not count. */
+/* A tile is this many bytes of the widest dtype in its loop: small enough that some twenty stay in a 48 KiB
+ * first-level cache, long enough that starting an instruction does not count. */
 enum { tile_bytes = 2048 };
 
 enum access_kind {
@@ -55,6 +56,7 @@ cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s);
 void loop_drop(struct loop *l);
 
 /* Merges neighbouring axes that run on into each other. Gives the new rank; writes sizes and strides. */
-int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[], int64_t stride_out[]);
+int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[],
+               int64_t stride_out[]);
 
 #endif

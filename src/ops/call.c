@@ -228,7 +228,8 @@ static size_t distance(const char *a, size_t n, const char *b) {
         size_t *row = rows3[i % 3], *above = rows3[(i + 2) % 3], *before = rows3[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t change = above[j - 1] + (a[i - 1] != b[j - 1]), gap = (row[j - 1] < above[j] ? row[j - 1] : above[j]) + 1;
+            size_t change = above[j - 1] + (a[i - 1] != b[j - 1]),
+                   gap = (row[j - 1] < above[j] ? row[j - 1] : above[j]) + 1;
             row[j] = change < gap ? change : gap;
             bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if (exchanged && before[j - 2] + 1 < row[j]) row[j] = before[j - 2] + 1;

@@ -30,8 +30,8 @@ static void lifetimes(struct plan *p, const struct plan_wish *wish) {
 
 /* ---- Updates in place ---- */
 
-/* In step s from node number i on, does anything read this slot? A reader before that, in the same loop, reads each element
- * before it is written, if it reads it where it stands. */
+/* In step s from node number i on, does anything read this slot? A reader before that, in the same loop,
+ * reads each element before it is written, if it reads it where it stands. */
 static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i) {
     for (; s < p->steps; s++, i = 0)
         for (; i < p->step[s].n; i++) {
@@ -70,7 +70,8 @@ static bool read_at_end(const struct plan *p, const struct plan_wish *wish, uint
 static void in_place(struct plan *p, const struct plan_wish *wish, struct update *u) {
     uint32_t value = plan_real(p->g, u->value), step = p->step_of[value], slot = p->view[u->param].slot;
     const struct node *n = graph_at(p->g, value), *param = graph_at(p->g, u->param);
-    if (step == no_slot || !p->step[step].tail || n->shape != param->shape || n->dtype != param->dtype) return;
+    if (step == no_slot || !p->step[step].tail || n->shape != param->shape || n->dtype != param->dtype)
+        return;
     if (p->slot[p->view[value].slot].kind != SLOT_WORK || read_at_end(p, wish, slot)) return;
     if (read_elsewhere(p, slot, step) || read_later(p, slot, step, place_in_step(p, step, value) + 1)) return;
     p->view[value] = p->view[u->param];
@@ -112,7 +113,8 @@ static size_t take_large(struct heap *h, size_t size) {
     size_t at = h->free[best].offset;
     h->free[best].offset += size;
     h->free[best].size -= size;
-    if (h->free[best].size == 0) memmove(&h->free[best], &h->free[best + 1], (--h->n - best) * sizeof *h->free);
+    if (h->free[best].size == 0)
+        memmove(&h->free[best], &h->free[best + 1], (--h->n - best) * sizeof *h->free);
     return at;
 }
 

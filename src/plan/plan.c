@@ -8,19 +8,25 @@
 bool plan_elementwise(int op) { return op_kind(op) == KIND_ELEM || op == OP_cast; }
 
 uint32_t plan_real(const cr_graph *g, uint32_t id) {
-    while (graph_at(g, id)->op == OP_variable || graph_at(g, id)->op == OP_stop_gradient) id = graph_at(g, id)->arg[0];
+    while (graph_at(g, id)->op == OP_variable || graph_at(g, id)->op == OP_stop_gradient)
+        id = graph_at(g, id)->arg[0];
     return id;
 }
 
 size_t plan_node_bytes(const cr_graph *g, uint32_t node) {
     const struct node *n = graph_at(g, node);
     size_t bytes = 0;
-    for (int k = 0; k < ops_part_count(n->op); k++) /* parts of a result stand behind one another, at multiples of 64 */
-        bytes = ((bytes + 63) & ~(size_t)63) + (size_t)graph_elements(g, n) * cr_dtype_size(k ? ops_part_dtype(g, n, k) : (cr_dtype)n->dtype);
+    for (int k = 0; k < ops_part_count(n->op);
+         k++) /* parts of a result stand behind one another, at multiples of 64 */
+        bytes =
+            ((bytes + 63) & ~(size_t)63) +
+            (size_t)graph_elements(g, n) * cr_dtype_size(k ? ops_part_dtype(g, n, k) : (cr_dtype)n->dtype);
     return bytes;
 }
 
-const int64_t *plan_strides(const struct plan *p, uint32_t node) { return intern_bytes(&p->g->shape, p->view[node].stride); }
+const int64_t *plan_strides(const struct plan *p, uint32_t node) {
+    return intern_bytes(&p->g->shape, p->view[node].stride);
+}
 
 bool plan_contiguous(const struct plan *p, uint32_t node) {
     struct shape s = graph_shape(p->g, graph_at(p->g, node));

@@ -1,5 +1,5 @@
-/* A plan: which steps, in which order, on which bytes. Made from a graph that holds just what is wanted (a private copy),
- * and independent of any device. */
+/* A plan: which steps, in which order, on which bytes. Made from a graph that holds just what is wanted (a
+ * private copy), and independent of any device. */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
 
@@ -34,7 +34,8 @@ struct view {
 
 enum step_kind { STEP_LOOP, STEP_REDUCE, STEP_KERNEL, STEP_COPY };
 
-/* LOOP: elementwise nodes of one shape, in order. The others: one node; COPY gathers a view into a slot of its own. */
+/* LOOP: elementwise nodes of one shape, in order. The others: one node; COPY gathers a view into a slot of
+ * its own. */
 struct step {
     enum step_kind kind;
     uint32_t first, n; /* nodes: plan->node[first .. first + n - 1] */
@@ -50,8 +51,8 @@ struct update {
 struct plan {
     struct mem mem;
     cr_graph *g;
-    struct view *view;      /* by node */
-    uint32_t *step_of;      /* by node: the step that computes it; no_slot for leaves and views of them */
+    struct view *view; /* by node */
+    uint32_t *step_of; /* by node: the step that computes it; no_slot for leaves and views of them */
     struct slot *slot;
     size_t slots, slot_cap;
     struct step *step;

@@ -1,22 +1,23 @@
-/* Steps: every node becomes a leaf, a view of another's numbers, an instruction of a loop, or a step of its own. */
+/* Steps: every node becomes a leaf, a view of another's numbers, an instruction of a loop, or a step of its
+ * own. */
 #include "plan/plan.h"
 
 #include <string.h>
 
 #include "tensor/dtype.h"
 
-/* An open loop takes nodes until it has this many: more instructions would not fit the first-level cache along with
- * their registers. */
+/* An open loop takes nodes until it has this many: more instructions would not fit the first-level cache
+ * along with their registers. */
 enum { loop_most = 96, open_loops = 8 };
 
 struct builder {
     struct plan *p;
     const struct plan_wish *wish;
-    uint8_t *tail;                /* by node: only updates need it */
-    uint32_t open[open_loops];    /* newest loops, for nodes to join */
+    uint8_t *tail;             /* by node: only updates need it */
+    uint32_t open[open_loops]; /* newest loops, for nodes to join */
     size_t opened;
-    uint32_t *next;               /* by node: the next node of its loop, until the loops are laid out */
-    uint32_t *head, *end;         /* by step: first and last node */
+    uint32_t *next;       /* by node: the next node of its loop, until the loops are laid out */
+    uint32_t *head, *end; /* by step: first and last node */
     size_t head_cap, end_cap;
 };
 
@@ -24,7 +25,8 @@ struct builder {
 
 static uint32_t new_slot(struct plan *p, enum slot_kind kind, uint32_t node) {
     if (!mem_grow(&p->mem, &p->slot, &p->slot_cap, p->slots, sizeof *p->slot)) return no_slot;
-    p->slot[p->slots] = (struct slot){.kind = kind, .node = node, .bytes = plan_node_bytes(p->g, node), .first = no_slot};
+    p->slot[p->slots] =
+        (struct slot){.kind = kind, .node = node, .bytes = plan_node_bytes(p->g, node), .first = no_slot};
     return (uint32_t)p->slots++;
 }
 
@@ -33,7 +35,8 @@ static bool set_view(struct plan *p, uint32_t node, uint32_t slot, int64_t offse
     struct shape s = graph_shape(p->g, n);
     int64_t row_major[CR_MAX_RANK];
     shape_strides(&s, row_major);
-    uint32_t strides = intern_put(&p->g->shape, stride ? stride : row_major, (size_t)s.rank * sizeof *row_major);
+    uint32_t strides =
+        intern_put(&p->g->shape, stride ? stride : row_major, (size_t)s.rank * sizeof *row_major);
     p->view[node] = (struct view){slot, n->shape, strides, offset};
     return slot != no_slot && strides != intern_none;
 }
@@ -44,13 +47,17 @@ static bool own_slot(struct plan *p, enum slot_kind kind, uint32_t node) {
 
 static bool plan_leaf(struct plan *p, uint32_t id) {
     const struct node *n = graph_at(p->g, id);
-    enum slot_kind kind = n->op == OP_input ? SLOT_INPUT : n->op == OP_param ? SLOT_PARAM : n->op == OP_const || n->op == OP_iota ? SLOT_CONST : SLOT_SOURCE;
+    enum slot_kind kind = n->op == OP_input                       ? SLOT_INPUT
+                          : n->op == OP_param                     ? SLOT_PARAM
+                          : n->op == OP_const || n->op == OP_iota ? SLOT_CONST
+                                                                  : SLOT_SOURCE;
     if (!own_slot(p, kind, id)) return false;
     if (n->op == OP_const) p->slot[p->view[id].slot].data = graph_attr(p->g, n);
     return true;
 }
 
-/* Axis i from the end of permute's result is axis attr[i] of its operand; slice has start and step, last axis first. */
+/* Axis i from the end of permute's result is axis attr[i] of its operand; slice has start and step, last axis
+ * first. */
 static void view_strides(const struct plan *p, uint32_t id, int64_t stride[], int64_t *offset) {
     const struct node *n = graph_at(p->g, id);
     uint32_t x = n->arg[0];
@@ -115,8 +122,8 @@ static bool step_alone(struct builder *b, enum step_kind kind, uint32_t node) {
     return true;
 }
 
-/* The step that must be over before this operand can be read as numbers in memory; and, for an instruction of an open
- * loop, the loop itself. -1: there from the start. */
+/* The step that must be over before this operand can be read as numbers in memory; and, for an instruction of
+ * an open loop, the loop itself. -1: there from the start. */
 static int64_t ready_after(const struct builder *b, uint32_t arg) {
     uint32_t step = b->p->step_of[plan_real(b->p->g, arg)];
     return step == no_slot ? -1 : (int64_t)step;
@@ -130,7 +137,8 @@ static bool in_loop(const struct builder *b, uint32_t arg, uint32_t loop) {
 static bool may_join(const struct builder *b, const struct node *n, uint32_t loop, bool tail) {
     const struct plan *p = b->p;
     const struct step *s = &p->step[loop];
-    if (s->n >= loop_most || s->tail != tail || graph_at(p->g, b->head[loop])->shape != n->shape) return false;
+    if (s->n >= loop_most || s->tail != tail || graph_at(p->g, b->head[loop])->shape != n->shape)
+        return false;
     for (uint32_t k = 0; k < n->n; k++)
         if (!in_loop(b, n->arg[k], loop) && ready_after(b, n->arg[k]) >= (int64_t)loop) return false;
     return true;
@@ -194,7 +202,9 @@ static bool plan_alias(struct builder *b, uint32_t id) {
     p->step_of[id] = p->step_of[x];
     if (n->op != OP_part) return p->view[id] = p->view[x], true;
     size_t before = 0; /* part 1 stands behind part 0, at a multiple of 64 bytes */
-    if (graph_attr(p->g, n)[0]) before = ((size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)graph_at(p->g, x)->dtype) + 63) & ~(size_t)63;
+    if (graph_attr(p->g, n)[0])
+        before = ((size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)graph_at(p->g, x)->dtype) + 63) &
+                 ~(size_t)63;
     return set_view(p, id, p->view[x].slot, (int64_t)(before / cr_dtype_size((cr_dtype)n->dtype)), NULL);
 }
 
@@ -226,7 +236,8 @@ static bool loops_need_memory(struct builder *b) {
     for (size_t i = 0; i < b->wish->updates; i++)
         if (!need_memory(p, b->wish->update[i].value)) return false;
     for (uint32_t id = 1; id < p->g->count; id++) /* aliases follow what they stand for */
-        if (graph_at(p->g, id)->op == OP_variable || graph_at(p->g, id)->op == OP_stop_gradient) p->view[id] = p->view[plan_real(p->g, id)];
+        if (graph_at(p->g, id)->op == OP_variable || graph_at(p->g, id)->op == OP_stop_gradient)
+            p->view[id] = p->view[plan_real(p->g, id)];
     return true;
 }
 
@@ -247,7 +258,8 @@ cr_status plan_steps(struct plan *p, const struct plan_wish *wish) {
     uint32_t count = p->g->count;
     b.next = mem_zero(&p->mem, mem_mul(count, sizeof *b.next));
     bool ok = b.next && mark_tail(&b);
-    for (uint32_t id = 1; id < count && ok; id++) /* the tail waits: it is what may not start before all else is done */
+    for (uint32_t id = 1; id < count && ok;
+         id++) /* the tail waits: it is what may not start before all else is done */
         if (!b.tail[id]) ok = plan_node(&b, id);
     for (uint32_t id = 1; id < count && ok; id++)
         if (b.tail[id]) ok = plan_node(&b, id);

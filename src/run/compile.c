@@ -44,33 +44,44 @@ static cr_status sticky(cr_graph *g) { return cr_graph_status(g) ? cr_graph_stat
 cr_status cr_target_output(cr_target *t, const char *name, cr_node value) {
     if (!t || !name || !*name) return CR_EINVAL;
     if (!ops_good("target_output", 1, &value)) return sticky(t->g);
-    if (value.graph != t->g) return graph_fail(t->g, CR_EINVAL, "target_output", "'%s' is a node of another graph", name), CR_EINVAL;
+    if (value.graph != t->g)
+        return graph_fail(t->g, CR_EINVAL, "target_output", "'%s' is a node of another graph", name),
+               CR_EINVAL;
     uint32_t text = intern_put(&t->g->text, name, strlen(name));
     if (text == intern_none) return no_memory(t->g);
     for (size_t i = 0; i < t->outputs; i++)
-        if (t->output[i].text == text) return graph_fail(t->g, CR_ENAME, "target_output", "two outputs are called '%s'", name), CR_ENAME;
+        if (t->output[i].text == text)
+            return graph_fail(t->g, CR_ENAME, "target_output", "two outputs are called '%s'", name), CR_ENAME;
     if (!mem_grow(&t->mem, &t->output, &t->output_cap, t->outputs, sizeof *t->output)) return no_memory(t->g);
     t->output[t->outputs++] = (struct port){text, value.id};
     return CR_OK;
 }
 
-/* A value that is no result of its own step (a leaf or a view of one) is copied, so that all updates read first. */
+/* A value that is no result of its own step (a leaf or a view of one) is copied, so that all updates read
+ * first. */
 static cr_node update_value(cr_node param, cr_node value) {
     struct shape s = ops_shape(param);
     cr_node v = ops_expand(ops_to_dtype(value, cr_dtype_of(param)), &s);
     if (!cr_ok(v)) return v;
     enum op_kind kind = op_kind(graph_get(v)->op);
-    if (kind == KIND_LEAF || kind == KIND_VIEW || kind == KIND_ALIAS) return ops_node(OP_cast, cr_dtype_of(param), &s, 0, NULL, 1, &v);
+    if (kind == KIND_LEAF || kind == KIND_VIEW || kind == KIND_ALIAS)
+        return ops_node(OP_cast, cr_dtype_of(param), &s, 0, NULL, 1, &v);
     return v;
 }
 
 cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
     if (!t) return CR_EINVAL;
     if (!ops_good("target_update", 2, (cr_node[]){param, value})) return sticky(t->g);
-    if (param.graph != t->g) return graph_fail(t->g, CR_EINVAL, "target_update", "a node of another graph"), CR_EINVAL;
-    if (graph_get(param)->op != OP_param) return graph_fail(t->g, CR_EINVAL, "target_update", "only a parameter can be updated, found %s", cr_op_of(param)), CR_EINVAL;
+    if (param.graph != t->g)
+        return graph_fail(t->g, CR_EINVAL, "target_update", "a node of another graph"), CR_EINVAL;
+    if (graph_get(param)->op != OP_param)
+        return graph_fail(t->g, CR_EINVAL, "target_update", "only a parameter can be updated, found %s",
+                          cr_op_of(param)),
+               CR_EINVAL;
     for (size_t i = 0; i < t->updates; i++)
-        if (cr_same(t->param[i], param)) return graph_fail(t->g, CR_ENAME, "target_update", "'%s' is updated twice", cr_name(param)), CR_ENAME;
+        if (cr_same(t->param[i], param))
+            return graph_fail(t->g, CR_ENAME, "target_update", "'%s' is updated twice", cr_name(param)),
+                   CR_ENAME;
     cr_node v = update_value(param, value);
     if (!cr_ok(v)) return sticky(t->g);
     if (!mem_grow(&t->mem, &t->param, &t->param_cap, t->updates, sizeof *t->param)) return no_memory(t->g);
@@ -168,7 +179,10 @@ static cr_status make_step(cr_program *p, size_t s) {
         widen(&p->scratch, cpu_reduce_scratch(NULL));
     } else if (step->kind == STEP_KERNEL) {
         struct tensor few[3];
-        struct kernel_call call = {.op = n->op, .n = n->n < 3 ? n->n : 3, .in = few, .out = program_tensor(p, p->plan.node[step->first], NULL)};
+        struct kernel_call call = {.op = n->op,
+                                   .n = n->n < 3 ? n->n : 3,
+                                   .in = few,
+                                   .out = program_tensor(p, p->plan.node[step->first], NULL)};
         for (uint32_t k = 0; k < call.n; k++) few[k] = program_tensor(p, graph_args(p->g, n)[k], NULL);
         widen(&p->scratch, kernel_scratch(&call));
     }
@@ -200,7 +214,8 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
         p->output[i] = wish->output[i];
         kept[i] = wish->output[i].node;
     }
-    struct plan_wish plan = {kept, wish->outputs, wish->update, wish->updates, !(o && o->no_fuse) && !p->trap_nan, wish->keep};
+    struct plan_wish plan = {
+        kept, wish->outputs, wish->update, wish->updates, !(o && o->no_fuse) && !p->trap_nan, wish->keep};
     cr_status status = plan_make(&p->plan, p->g, &plan);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && make_constants(p))) status = CR_ENOMEM;
@@ -222,8 +237,8 @@ cr_status program_make(cr_program **out, const struct program_wish *wish) {
 }
 
 /* The roots: outputs, then values and parameters of updates, which keep their places in the copy. */
-static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options, uint32_t *root, uint32_t *map,
-                              struct port *output, struct update *update) {
+static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options, uint32_t *root,
+                              uint32_t *map, struct port *output, struct update *update) {
     for (size_t i = 0; i < t->outputs; i++) root[i] = t->output[i].node;
     for (size_t i = 0; i < t->updates; i++) {
         root[t->outputs + i] = t->value[i].id;
@@ -237,14 +252,16 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
         output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].node]};
         if (output[i].text == intern_none) return cr_graph_free(g), CR_ENOMEM;
     }
-    for (size_t i = 0; i < t->updates; i++) update[i] = (struct update){map[t->param[i].id], map[t->value[i].id], false};
+    for (size_t i = 0; i < t->updates; i++)
+        update[i] = (struct update){map[t->param[i].id], map[t->value[i].id], false};
     struct program_wish wish = {g, t->outputs, output, t->updates, update, false, options};
     return program_make(out, &wish);
 }
 
 static bool target_good(const cr_target *t) {
     for (size_t i = 0; i < t->outputs; i++)
-        if (t->output[i].node >= t->g->count) return graph_fail(t->g, CR_EINVAL, "compile", "an output was cut from its graph"), false;
+        if (t->output[i].node >= t->g->count)
+            return graph_fail(t->g, CR_EINVAL, "compile", "an output was cut from its graph"), false;
     for (size_t i = 0; i < t->updates; i++)
         if (!ops_good("compile", 2, (cr_node[]){t->param[i], t->value[i]})) return false;
     return true;
@@ -257,7 +274,8 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
     if (!target_good(t)) return sticky(t->g);
     const struct mem *m = &t->g->mem;
     size_t roots = t->outputs + 2 * t->updates, count = t->g->count;
-    uint32_t *root = mem_alloc(m, mem_mul(roots, sizeof *root)), *map = mem_alloc(m, mem_mul(count, sizeof *map));
+    uint32_t *root = mem_alloc(m, mem_mul(roots, sizeof *root)),
+             *map = mem_alloc(m, mem_mul(count, sizeof *map));
     struct port *output = mem_alloc(m, mem_mul(t->outputs, sizeof *output));
     struct update *update = mem_alloc(m, mem_mul(t->updates, sizeof *update));
     cr_status status = CR_ENOMEM;
@@ -270,6 +288,8 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
     return status;
 }
 
-size_t cr_program_workspace(const cr_program *p) { return p ? mem_add(p->plan.workspace, p->tasks * p->scratch) : 0; }
+size_t cr_program_workspace(const cr_program *p) {
+    return p ? mem_add(p->plan.workspace, p->tasks * p->scratch) : 0;
+}
 
 size_t cr_program_steps(const cr_program *p) { return p ? p->plan.steps : 0; }

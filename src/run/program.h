@@ -1,4 +1,5 @@
-/* A compiled graph: its private copy, its plan, and the loops and kernels of its steps. Immutable once made. */
+/* A compiled graph: its private copy, its plan, and the loops and kernels of its steps. Immutable once made.
+ */
 #ifndef RUN_PROGRAM_H
 #define RUN_PROGRAM_H
 
@@ -20,20 +21,20 @@ struct cr_program {
     cr_context *ctx;
     cr_graph *g;
     struct plan plan;
-    struct loop *loop;       /* by step */
-    element_fn **fn;         /* by node of the plan's steps */
-    void **made;             /* by slot: constants that the program made (iota) */
+    struct loop *loop; /* by step */
+    element_fn **fn;   /* by node of the plan's steps */
+    void **made;       /* by slot: constants that the program made (iota) */
     struct port *output;
     size_t outputs;
     struct port *leaf; /* inputs and parameters */
     size_t leaves, leaf_cap;
-    size_t tasks, scratch;   /* bytes a task */
+    size_t tasks, scratch; /* bytes a task */
     uint32_t most_operands;
     bool reference, trap_nan;
 };
 
 struct program_wish {
-    cr_graph *g;             /* taken over, also on failure */
+    cr_graph *g; /* taken over, also on failure */
     size_t outputs;
     const struct port *output; /* copied */
     size_t updates;
@@ -51,9 +52,9 @@ struct place_of_run {
     struct team team;
     struct tensor *operand; /* room for most_operands */
     int64_t seed, step;
-    uint32_t bad_node;      /* where a step failed */
+    uint32_t bad_node; /* where a step failed */
     int64_t bad, limit;
-    const uint8_t *active;  /* by step: NULL: all */
+    const uint8_t *active; /* by step: NULL: all */
 };
 /* The steps, without the copies at the end. */
 cr_status program_run(const cr_program *p, struct place_of_run *r);

@@ -8,14 +8,22 @@
 struct tensor program_tensor(const cr_program *p, uint32_t node, char *const slot[]) {
     const struct node *n = graph_at(p->g, node);
     const struct view *v = &p->plan.view[node];
-    struct tensor t = {.dtype = (cr_dtype)n->dtype, .rank = graph_rank(p->g, n), .dim = graph_dims(p->g, n), .stride = plan_strides(&p->plan, node)};
+    struct tensor t = {.dtype = (cr_dtype)n->dtype,
+                       .rank = graph_rank(p->g, n),
+                       .dim = graph_dims(p->g, n),
+                       .stride = plan_strides(&p->plan, node)};
     if (slot) t.data = slot[v->slot] + v->offset * (int64_t)cr_dtype_size(t.dtype);
     return t;
 }
 
 static cr_status run_kernel(const cr_program *p, struct place_of_run *r, uint32_t id) {
     const struct node *n = graph_at(p->g, id);
-    struct kernel_call c = {.op = n->op, .attr = graph_attr(p->g, n), .n = n->n, .in = r->operand, .out = program_tensor(p, id, r->slot), .team = &r->team};
+    struct kernel_call c = {.op = n->op,
+                            .attr = graph_attr(p->g, n),
+                            .n = n->n,
+                            .in = r->operand,
+                            .out = program_tensor(p, id, r->slot),
+                            .team = &r->team};
     for (uint32_t k = 0; k < n->n; k++) r->operand[k] = program_tensor(p, graph_args(p->g, n)[k], r->slot);
     c.out_part[0] = c.out.data;
     size_t first = (size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)n->dtype);
@@ -30,13 +38,15 @@ static cr_status run_kernel(const cr_program *p, struct place_of_run *r, uint32_
 static void run_reduce(const cr_program *p, struct place_of_run *r, uint32_t id) {
     const struct node *n = graph_at(p->g, id);
     struct reduce_call c = {.op = n->op, .in = program_tensor(p, n->arg[0], r->slot), .team = &r->team};
-    for (size_t i = 0; i < graph_attr_count(p->g, n); i++) c.reduced[c.in.rank + graph_attr(p->g, n)[i]] = true;
+    for (size_t i = 0; i < graph_attr_count(p->g, n); i++)
+        c.reduced[c.in.rank + graph_attr(p->g, n)[i]] = true;
     c.out = program_tensor(p, id, r->slot).data;
     cpu_reduce(&c);
 }
 
 static void run_copy(const cr_program *p, struct place_of_run *r, uint32_t id) {
-    struct tensor in = program_tensor(p, graph_at(p->g, id)->arg[0], r->slot), out = program_tensor(p, id, r->slot);
+    struct tensor in = program_tensor(p, graph_at(p->g, id)->arg[0], r->slot),
+                  out = program_tensor(p, id, r->slot);
     copy_strided(out.data, in.data, cr_dtype_size(in.dtype), in.rank, in.dim, in.stride);
 }
 

@@ -14,7 +14,8 @@ struct cr_array {
     void *data;
 };
 
-static cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank, const int64_t dims[]) {
+static cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank,
+                           const int64_t dims[]) {
     if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims)) return CR_EINVAL;
     if (rank > CR_MAX_RANK) return CR_ELIMIT;
     int64_t count = shape_count(rank, dims);

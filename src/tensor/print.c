@@ -25,7 +25,8 @@ static int ends(int rank, const int64_t dim[], int64_t i) {
     return n;
 }
 
-void tensor_print(struct cr_text *out, cr_dtype dtype, int rank, const int64_t dim[], const void *data, enum print_style style) {
+void tensor_print(struct cr_text *out, cr_dtype dtype, int rank, const int64_t dim[], const void *data,
+                  enum print_style style) {
     int64_t count = shape_count(rank, dim);
     if (count == 0) text_str(out, "[]");
     for (int64_t i = 0; i < count; i++) {

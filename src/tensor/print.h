@@ -12,6 +12,7 @@ enum print_style {
 
 void number_print(struct cr_text *out, cr_dtype dtype, double value, enum print_style style);
 /* Row-major numbers as nested lists; rank 0 as one number. */
-void tensor_print(struct cr_text *out, cr_dtype dtype, int rank, const int64_t dim[], const void *data, enum print_style style);
+void tensor_print(struct cr_text *out, cr_dtype dtype, int rank, const int64_t dim[], const void *data,
+                  enum print_style style);
 
 #endif

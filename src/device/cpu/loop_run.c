@@ -4,7 +4,8 @@
 #include "device/device.h"
 #include "tensor/dtype.h"
 
-/* Below this many elements times instructions another thread costs more than it brings (some 10 microseconds). */
+/* Below this many elements times instructions another thread costs more than it brings (some 10
+ * microseconds). */
 enum { worth_a_thread = 1 << 16 };
 
 struct loop_job {

@@ -1,0 +1,85 @@
+/* The program `chainrule`: what its verbs share. It stands on the public header alone. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <chainrule.h>
+
+/* Exit codes. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+
+/* A value given as name=value: a number, a list, @file.npy or @file.csv (one matrix of all its columns). */
+struct given {
+    const char *name;
+    size_t name_size;
+    cr_array *array;
+    struct given *next;
+};
+
+/* The command line of one verb. Options that a verb does not know are wrong use. */
+struct arguments {
+    int argc;
+    char **argv;
+    const char *formula; /* the formula or model file */
+    const char *data;    /* a second operand that is no name=value */
+    const char *wrt, *jvp, *svg, *method, *plot;
+    const char *tolerance, *iterations;
+    double rate;
+    int order;
+    bool json, dot, latex, full, trap_nan, manual, quiet;
+    struct given *given;
+};
+
+/* A model built, its values bound. */
+struct session {
+    cr_context *ctx;
+    cr_text *text, *why;
+    cr_model *model;
+    cr_graph *graph;
+    cr_store *store;
+    cr_eval *eval;
+    cr_node result;
+    cr_node wrt[256];
+    int n;
+};
+
+struct verb {
+    const char *name, *form, *help;
+    const char *options; /* those it knows, with blanks around each */
+    int (*run)(struct arguments *a);
+};
+extern const struct verb verbs[];
+
+int run_explain(struct arguments *a);
+int run_grad(struct arguments *a);
+int run_diff(struct arguments *a);
+int run_check(struct arguments *a);
+int run_fit(struct arguments *a);
+int run_draw(struct arguments *a);
+int run_ops(struct arguments *a);
+
+/* Says what is wrong on standard error; gives the exit code. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+int fail(const char *format, ...);
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+int wrong_use(const char *format, ...);
+
+/* values.c */
+bool read_value(cr_array **out, const char *text, cr_text *why);
+void free_given(struct given *g);
+const struct given *find_given(const struct given *g, const char *name);
+
+/* session.c: reads the formula or file, builds it with the values given, finds what to differentiate by.
+ * need_values: names without a value are an error; else they are scalars. Says what is wrong itself. */
+int session_open(struct session *s, const struct arguments *a, bool need_values);
+void session_close(struct session *s);
+int session_failed(const struct session *s, const char *sentence);
+
+/* picture.c: dot source drawn by Graphviz, to a file. */
+int draw_dot(const char *dot, size_t size, const char *path);
+int print_text(const cr_text *t);
+
+#endif

@@ -1,0 +1,67 @@
+/* Pictures: Graphviz lays the graph out. */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int print_text(const cr_text *t) {
+    fwrite(cr_text_str(t), 1, cr_text_size(t), stdout);
+    return EXIT_DONE;
+}
+
+/* Runs `dot -Tsvg` between two pipes: source in from a child that writes it, picture out. */
+static FILE *run_dot(const char *source, size_t size, FILE **in) {
+    *in = tmpfile();
+    if (!*in || fwrite(source, 1, size, *in) != size || fflush(*in) || fseek(*in, 0, SEEK_SET)) return NULL;
+    int ends[2];
+    if (pipe(ends)) return NULL;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(fileno(*in), STDIN_FILENO);
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        execlp("dot", "dot", "-Tsvg", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    if (child < 0) return close(ends[0]), NULL;
+    return fdopen(ends[0], "r");
+}
+
+static char *read_picture(FILE *f, size_t *n) {
+    size_t cap = 1 << 16;
+    char *s = malloc(cap);
+    for (*n = 0; s;) {
+        size_t more = fread(s + *n, 1, cap - *n, f);
+        *n += more;
+        if (more == 0) break;
+        char *larger = *n == cap ? realloc(s, cap *= 2) : s;
+        if (!larger) free(s);
+        s = larger;
+    }
+    return s;
+}
+
+int draw_dot(const char *source, size_t size, const char *path) {
+    FILE *in = NULL, *out = run_dot(source, size, &in);
+    size_t n = 0;
+    int status = 0, code = EXIT_FAILED;
+    char *picture = out ? read_picture(out, &n) : NULL;
+    if (out) fclose(out), wait(&status);
+    if (in) fclose(in);
+    if (!picture || !WIFEXITED(status) || WEXITSTATUS(status))
+        fail("Graphviz's program 'dot' could not be run: install graphviz, or use --dot");
+    else {
+        cr_text *why = NULL;
+        cr_text_new(&why, NULL);
+        code = cr_file_write(path, picture, n, NULL, why) ? fail("%s", cr_text_str(why)) : EXIT_DONE;
+        cr_text_free(why);
+    }
+    free(picture);
+    return code;
+}
