@@ -12,6 +12,7 @@ struct given {
     const char *name;
     size_t name_size;
     cr_array *array;
+    bool optional; /* a column: passed over if the formula does not have the name */
     struct given *next;
 };
 

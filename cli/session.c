@@ -34,8 +34,10 @@ static bool listed(const char *list, const char *name) {
 static int declare(struct session *s, const struct arguments *a, bool need_values) {
     for (int i = 0; cr_model_free_name(s->model, i); i++) {
         const char *name = cr_model_free_name(s->model, i);
-        if (!find_given(a->given, name) && need_values)
-            return fail("'%s' has no value: add %s=...", name, name);
+        if (find_given(a->given, name) || !need_values) continue;
+        if (!a->data) return fail("'%s' has no value: add %s=...", name, name);
+        if (cr_model_declare(s->model, name, true, CR_F64, 0, NULL))
+            return session_failed(s, NULL); /* to be fitted */
     }
     for (const struct given *g = a->given; g; g = g->next) {
         char name[256];
@@ -66,7 +68,7 @@ static int set_values(struct session *s, const struct arguments *a) {
         name[g->name_size] = 0;
         cr_node x = cr_find(s->graph, name);
         bool leaf = cr_ok(x) && (strcmp(cr_op_of(x), "input") == 0 || strcmp(cr_op_of(x), "param") == 0);
-        if (!leaf && cr_model_size(s->model, name, 0) != CR_OK)
+        if (!leaf && !g->optional && cr_model_size(s->model, name, 0) != CR_OK)
             return fail("the formula has no input or parameter '%s'", name);
         if (leaf && set_value(s, x, g)) return EXIT_FAILED;
     }
@@ -102,6 +104,10 @@ static int build(struct session *s, const struct arguments *a, bool need_values)
     if (code) return code;
     if (cr_model_build(&s->result, s->model, s->graph, s->why))
         return session_failed(s, *cr_text_str(s->why) ? cr_text_str(s->why) : cr_graph_error(s->graph));
+    for (int i = 0; a->data && cr_model_free_name(s->model, i); i++) { /* undeclared parameters start at 0 */
+        cr_node x = cr_find(s->graph, cr_model_free_name(s->model, i));
+        if (strcmp(cr_op_of(x), "param") == 0) cr_param_init(x, cr_number(s->graph, 0));
+    }
     cr_node loss = cr_find(s->graph, "loss");
     if (cr_ok(loss)) s->result = loss;
     if (!cr_ok(s->result))

@@ -91,7 +91,7 @@ cr_node cr_number(cr_graph *g, double value) {
 cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value) {
     int64_t word = 0;
     dtype_put(dtype, &word, 0, value);
-    return constant(g, dtype, false, 0, NULL, &word, cr_dtype_size(dtype));
+    return constant(g, dtype, false, 0, NULL, &word, sizeof word); /* a whole word: the rest is 0 */
 }
 
 cr_node ops_weak_const(cr_graph *g, int rank, const int64_t dims[], const double data[]) {
