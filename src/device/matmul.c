@@ -32,7 +32,3 @@ cr_status kernel_matmul_plain(struct kernel_call *c) {
     }
     return CR_OK;
 }
-
-size_t kernel_matmul_scratch(const struct kernel_call *c) { return (void)c, 0; }
-
-cr_status kernel_matmul(struct kernel_call *c) { return kernel_matmul_plain(c); }
