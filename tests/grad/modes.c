@@ -1,0 +1,236 @@
+/* Both modes, every order, and the conventions. */
+#include "support/test.h"
+
+#include <pthread.h>
+
+TEST(the_worked_example_has_gradient_minus_two) {
+    (void)state;
+    struct fixture f = fixture_of("(w*x - y)^2", "w", 1., "x", 1., "y", 2., NULL);
+    assert_true(cr_eval_number(f.e, f.y) == 1);
+    assert_true(derivative(&f, "w", 1) == -2);
+    assert_true(derivative_forward(&f, "w", 1) == -2);
+    assert_true(derivative(&f, "w", 2) == 2);
+    assert_true(derivative(&f, "w", 3) == 0);
+    fixture_free(&f);
+}
+
+TEST(a_node_used_twice_gets_both_cotangents) {
+    (void)state;
+    struct fixture f = fixture_of("sin(x)*sin(x) + x*x", "x", 0.7, NULL);
+    assert_near(derivative(&f, "x", 1), sin(1.4) + 1.4, 1e-15);
+    fixture_free(&f);
+}
+
+/* exp(sin x) at 0.5: derivatives by mpmath.diff at 50 digits. */
+TEST(orders_to_six_agree_with_mpmath_in_both_modes) {
+    (void)state;
+    static const double expected[] = {1.6151462964420837, 1.4174242246593912, 0.46956439926573405, -2.3644414408552015,
+                                      -5.7077340361773342, 1.1884191301934935, 43.171432177436078};
+    struct fixture f = fixture_of("exp(sin(x))", "x", 0.5, NULL);
+    for (int k = 0; k <= 6; k++) {
+        assert_near(derivative(&f, "x", k), expected[k], 1e-12 * fmax(1, fabs(expected[k])));
+        assert_near(derivative_forward(&f, "x", k), expected[k], 1e-12 * fmax(1, fabs(expected[k])));
+    }
+    fixture_free(&f);
+}
+
+TEST(conventions_at_kinks_hold) {
+    (void)state;
+    static const struct { const char *formula; double at, expected; } cases[] = {
+        {"relu(x)", 0, 0}, {"abs(x)", 0, 0}, {"maximum(x, 0)", 0, 0.5}, {"minimum(x, 0)", 0, 0.5}, {"sqrt(x)", 0, INFINITY}, {"norm(x)", 0, 0},
+        {"x^2", 0, 0}, {"x^0", 0, 0}, {"x^1", 0, 1}, {"pow(x, 2)", 0, 0}, {"hypot(x, x)", 0, 0}, {"floor(x)", 0.5, 0}, {"sign(x)", 2, 0},
+        {"std([x, x])", 1, 0}, {"pow(2, x)*0 + pow(0, x)", 1, 0}, {"stop_gradient(x)*x", 3, 3}, {"max([x, x, 0])", 1, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f = fixture_of(cases[i].formula, "x", cases[i].at, NULL);
+        double d = derivative(&f, "x", 1);
+        if (!(d == cases[i].expected)) fail_msg("%s at %g: %g, expected %g", cases[i].formula, cases[i].at, d, cases[i].expected);
+        fixture_free(&f);
+    }
+}
+
+/* Gradients that are nan in other tools, since a local gradient is infinite where `where` did not choose (JAX FAQ; pytorch#4132,
+ * #23156, #52248; tensorflow#2540, #20091; jax#5039, #3058, #1052 ...): the value that calculus gives. */
+TEST(what_where_did_not_choose_counts_for_nothing) {
+    (void)state;
+    static const struct { const char *formula; double at, expected[3]; } cases[] = {
+        {"where(x > 0, sqrt(x), 0)", 0, {0, 0, 0}},
+        {"where(x > 0, log(x), 0)", 0, {0, 0, 0}},
+        {"where(x != 0, 1/x, 0)", 0, {0, 0, 0}},
+        {"where(x > 0, x*log(x), 0)", 0, {0, 0, 0}},
+        {"where(x != 0, sin(x)/x, 1)", 0, {1, 0, 0}},
+        {"where(x > 0, x^0.5, 0)", 0, {0, 0, 0}},
+        {"where(x > 0, x^-1, x)", 0, {0, 1, 0}},
+        {"where(x > 0, sqrt(x*x), x)", 0, {0, 1, 0}},
+        {"where(x > .5, log(sqrt(x*x)), x^3)", 0, {0, 0, 0}},
+        {"where(x < 1, acos(x), 0)", 1, {0, 0, 0}},
+        {"where(abs(x) < 1, asin(x), x)", 1, {1, 1, 0}},
+        {"where(x > 1, acosh(x), 0)", 1, {0, 0, 0}},
+        {"where(x < 1, atanh(x), x^2)", 1, {1, 2, 2}},
+        {"where(x != 0, atan2(x, x), 0)", 0, {0, 0, 0}},
+        {"where(x > 0, exp(1/x), 1)", 0, {1, 0, 0}},
+        {"where(x < 100, exp(x), x)", 800, {800, 1, 0}},
+        {"where(x < 0, log1p(exp(x)), x)", 800, {800, 1, 0}},
+        {"where(x > 0, lgamma(x), x)", 0, {0, 1, 0}},
+        {"where(x > -1, log1p(x), 0)", -1, {0, 0, 0}},
+        {"where(x != 0, (1 - cos(x))/x^2, 0.5)", 0, {0.5, 0, 0}},
+        {"where(x != 0, tanh(x)/x, 1 - x^2/3)", 0, {1, 0, -2. / 3}},
+        {"where(x > 0, rsqrt(x), 1)", 0, {1, 0, 0}},
+        {"where(x > 0, 1, sqrt(-x - 1))*x", 1, {1, 1, 0}},
+        {"sum(where([0, 1] == 1, log([x, x + 1]), 0))", 0, {0, 1, -1}},
+        {"where(sum([x, x]) > 0, norm([x, x]), 0)", 0, {0, 0, 0}},
+        {"where(x > 0, sum(sqrt([x, 2*x])), x)", 0, {0, 1, 0}},
+        {"sum(where([true, false], [x, x], sqrt([x, x - 1])))", 1, {1, INFINITY, -INFINITY}},
+        {"relu(log(x))", 0, {0, 0, 0}},
+        {"where(x > 0, where(x > 1, sqrt(x - 1), log(x)), 0)", 0, {0, 0, 0}},
+        {"where(x > 0, sqrt(where(x > 0, x, 0)), 0)", 0, {0, 0, 0}},
+        {"where(isnan(0/x), 0, x/x)", 0, {0, 0, 0}},
+        {"where(x > 0, logsumexp([log(x), log(2*x)]), 0)", 0, {0, 0, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int k = 0; k < 3; k++) {
+            struct fixture f = fixture_of(cases[i].formula, "x", cases[i].at, NULL);
+            double back = derivative(&f, "x", k), forward = derivative_forward(&f, "x", k), expected = cases[i].expected[k];
+            bool kink = isinf(expected); /* the chosen branch itself is infinite there */
+            if (!kink && !(fabs(back - expected) < 1e-12)) fail_msg("%s: order %d in reverse mode is %g, expected %g", cases[i].formula, k, back, expected);
+            if (!kink && !(fabs(forward - expected) < 1e-12)) fail_msg("%s: order %d in forward mode is %g, expected %g", cases[i].formula, k, forward, expected);
+            fixture_free(&f);
+        }
+}
+
+TEST(the_masked_cube_has_0_0_0_6_0_0) {
+    (void)state;
+    static const double expected[] = {0, 0, 0, 6, 0, 0};
+    struct fixture f = fixture_of("where(x > .5, log(sqrt(x*x)), x^3)", "x", 0., NULL);
+    for (int k = 0; k < 6; k++) {
+        assert_true(derivative(&f, "x", k) == expected[k]);
+        assert_true(derivative_forward(&f, "x", k) == expected[k]);
+    }
+    fixture_free(&f);
+}
+
+/* d/dx (x * d/dy (x + y) at y = 1) = 1: nested derivatives do not see each other's variable (Siskind and Pearlmutter 2005). */
+TEST(nested_derivatives_do_not_get_confused) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_eval *e;
+    cr_node x = cr_input(g, "x", CR_F64, 0, NULL), y = cr_variable(x), inner, d, one = cr_number(g, 1);
+    double at = 1;
+    cr_eval_new(&e, g, NULL);
+    cr_eval_set(e, x, CR_F64, &at, sizeof at);
+    assert_int_equal(cr_jvp(&inner, 1, (cr_node[]){cr_add(x, y)}, 1, &y, &one), CR_OK);
+    assert_true(cr_eval_number(e, inner) == 1); /* by y, not by the x it equals */
+    assert_int_equal(cr_grad(&d, cr_mul(x, inner), 1, &x), CR_OK);
+    assert_true(cr_eval_number(e, d) == 1);
+    cr_eval_free(e);
+    cr_graph_free(g);
+}
+
+TEST(what_does_not_depend_has_zeros_of_the_right_shape) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", CR_F64, 0, NULL), v = cr_input(g, "v", CR_F64, 2, (int64_t[]){2, 3}), d;
+    assert_int_equal(cr_grad(&d, cr_sin(x), 1, &v), CR_OK);
+    assert_int_equal(cr_rank(d), 2);
+    assert_int_equal(cr_dims(d)[1], 3);
+    cr_graph_free(g);
+}
+
+TEST(only_paths_from_what_is_wanted_are_built) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", CR_F64, 0, NULL), y = cr_input(g, "y", CR_F64, 0, NULL), long_way = y, d;
+    for (int i = 0; i < 1000; i++) long_way = cr_sin(long_way);
+    cr_node loss = cr_mul(cr_square(x), long_way);
+    size_t before = cr_graph_count(g);
+    assert_int_equal(cr_grad(&d, loss, 1, &x), CR_OK);
+    assert_true(cr_graph_count(g) - before < 10);
+    cr_graph_free(g);
+}
+
+TEST(what_has_no_derivative_says_so) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){3}), i = cr_input(g, "i", CR_I64, 0, NULL), s = cr_sum(x, 0, NULL, false), d;
+    assert_int_equal(cr_grad(&d, s, 1, &i), CR_ENODERIV);
+    cr_graph_clear_error(g);
+    assert_int_equal(cr_grad(&d, s, 1, (cr_node[]){cr_sin(x)}), CR_ENODERIV);
+    assert_non_null(strstr(cr_graph_error(g), "variable(x)"));
+    cr_graph_clear_error(g);
+    assert_int_equal(cr_grad(&d, x, 1, &x), CR_ESHAPE);
+    assert_false(cr_ok(d));
+    cr_graph_free(g);
+}
+
+/* ---- A chain of a million nodes ---- */
+
+enum { links = 1000000 };
+static struct failing memory;
+static double chain_value, chain_slope;
+static size_t chain_nodes;
+
+static void *chain(void *arg) {
+    cr_context *ctx = NULL;
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_context_new_with(&ctx, failing_realloc, &memory);
+    cr_graph *g = cr_graph_new(ctx);
+    cr_node x = cr_input(g, "x", CR_F64, 0, NULL), y = x, d;
+    for (int i = 0; i < links; i++) y = cr_sin(y);
+    cr_status s = cr_grad(&d, y, 1, &x);
+    chain_nodes = cr_graph_count(g);
+    cr_target *t = cr_target_new(g);
+    cr_target_output(t, "y", y);
+    cr_target_output(t, "d", d);
+    if (!s) s = cr_compile(&p, t, NULL);
+    cr_target_free(t);
+    if (!s) s = cr_run_new(&r, p, NULL, NULL, 0);
+    double at = 0.5;
+    cr_bind(r, "x", CR_F64, &at, sizeof at);
+    cr_bind(r, "y", CR_F64, &chain_value, sizeof chain_value);
+    cr_bind(r, "d", CR_F64, &chain_slope, sizeof chain_slope);
+    if (!s) s = cr_step(r);
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_graph_free(g);
+    cr_context_free(ctx);
+    *(cr_status *)arg = s;
+    return NULL;
+}
+
+TEST(a_chain_of_a_million_nodes_runs_on_a_small_stack) {
+    (void)state;
+    pthread_t thread;
+    pthread_attr_t attr;
+    cr_status s = CR_EINVAL;
+    size_t stack = 64 << 10;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    stack = 1 << 20;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    stack = 1 << 20;
+#endif
+#endif
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, stack);
+    assert_int_equal(pthread_create(&thread, &attr, chain, &s), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(s, CR_OK);
+    double value = 0.5, slope = 1;
+    for (int i = 0; i < links; i++) slope *= cos(value), value = sin(value);
+    assert_true(chain_value == value);
+    assert_near(chain_slope, slope, 1e-9 * fabs(slope));
+    assert_int_equal(memory.live, 0);
+    if (memory.peak > 300 * chain_nodes) fail_msg("%zu bytes a node, more than 300", memory.peak / chain_nodes);
+    print_message("%zu nodes, at most %zu bytes a node\n", chain_nodes, memory.peak / chain_nodes);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(the_worked_example_has_gradient_minus_two), RUN(a_node_used_twice_gets_both_cotangents), RUN(orders_to_six_agree_with_mpmath_in_both_modes),
+        RUN(conventions_at_kinks_hold), RUN(what_where_did_not_choose_counts_for_nothing), RUN(the_masked_cube_has_0_0_0_6_0_0),
+        RUN(nested_derivatives_do_not_get_confused), RUN(what_does_not_depend_has_zeros_of_the_right_shape), RUN(only_paths_from_what_is_wanted_are_built),
+        RUN(what_has_no_derivative_says_so), RUN(a_chain_of_a_million_nodes_runs_on_a_small_stack),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
