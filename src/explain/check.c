@@ -91,6 +91,10 @@ static cr_status check_leaf(struct check *c, cr_node leaf, cr_node gradient) {
     if (!status) status = cr_eval_array(&found, c->e, gradient);
     int64_t count = status ? 0 : cr_array_count(at), step = count / most_elements + 1;
     for (int64_t i = 0; i < count; i += step) {
+        if (!isfinite(dtype_get(cr_array_dtype(at), cr_array_data(at), i))) { /* no neighbours to compare with */
+            c->skipped++;
+            continue;
+        }
         double error, d = dtype_get(cr_array_dtype(found), cr_array_data(found), i),
                       expected = ridders(c, leaf, at, i, &error);
         bool ok = close_to(c, d, expected) || fabs(d - expected) <= 4 * error + c->atol;

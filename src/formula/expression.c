@@ -71,6 +71,7 @@ static cr_node list_constant(struct reader *r, const struct value *v, const stru
         x = integer ? cr_const(r->g, CR_I64, s->rank, s->dim, whole)
                     : ops_weak_const(r->g, s->rank, s->dim, data);
     }
+    if (!data || !whole) reader_fail(r, CR_ENOMEM, &r->token, "out of memory");
     mem_free(&r->mem, data, n * sizeof *data);
     mem_free(&r->mem, whole, n * sizeof *whole);
     return x;
@@ -81,6 +82,7 @@ static cr_node list_stack(struct reader *r, const struct value *v, const struct 
     cr_node y = graph_error_node(r->g), *x = mem_alloc(&r->mem, mem_mul(n, sizeof *x));
     for (size_t i = 0; x && i < n; i++) x[i] = value_node(r, v->list->item[i], at);
     reader_at(r, at);
+    if (!x) reader_fail(r, CR_ENOMEM, at, "out of memory");
     if (x && !r->status) y = cr_stack((int)n, x, 0);
     mem_free(&r->mem, x, n * sizeof *x);
     return y;
