@@ -24,8 +24,9 @@ TEST(a_node_used_twice_gets_both_cotangents) {
 /* exp(sin x) at 0.5: derivatives by mpmath.diff at 50 digits. */
 TEST(orders_to_six_agree_with_mpmath_in_both_modes) {
     (void)state;
-    static const double expected[] = {1.6151462964420837, 1.4174242246593912, 0.46956439926573405, -2.3644414408552015,
-                                      -5.7077340361773342, 1.1884191301934935, 43.171432177436078};
+    static const double expected[] = {1.6151462964420837,  1.4174242246593912,  0.46956439926573405,
+                                      -2.3644414408552015, -5.7077340361773342, 1.1884191301934935,
+                                      43.171432177436078};
     struct fixture f = fixture_of("exp(sin(x))", "x", 0.5, NULL);
     for (int k = 0; k <= 6; k++) {
         assert_near(derivative(&f, "x", k), expected[k], 1e-12 * fmax(1, fabs(expected[k])));
@@ -36,24 +37,46 @@ TEST(orders_to_six_agree_with_mpmath_in_both_modes) {
 
 TEST(conventions_at_kinks_hold) {
     (void)state;
-    static const struct { const char *formula; double at, expected; } cases[] = {
-        {"relu(x)", 0, 0}, {"abs(x)", 0, 0}, {"maximum(x, 0)", 0, 0.5}, {"minimum(x, 0)", 0, 0.5}, {"sqrt(x)", 0, INFINITY}, {"norm(x)", 0, 0},
-        {"x^2", 0, 0}, {"x^0", 0, 0}, {"x^1", 0, 1}, {"pow(x, 2)", 0, 0}, {"hypot(x, x)", 0, 0}, {"floor(x)", 0.5, 0}, {"sign(x)", 2, 0},
-        {"std([x, x])", 1, 0}, {"pow(2, x)*0 + pow(0, x)", 1, 0}, {"stop_gradient(x)*x", 3, 3}, {"max([x, x, 0])", 1, 1},
+    static const struct {
+        const char *formula;
+        double at, expected;
+    } cases[] = {
+        {"relu(x)", 0, 0},
+        {"abs(x)", 0, 0},
+        {"maximum(x, 0)", 0, 0.5},
+        {"minimum(x, 0)", 0, 0.5},
+        {"sqrt(x)", 0, INFINITY},
+        {"norm(x)", 0, 0},
+        {"x^2", 0, 0},
+        {"x^0", 0, 0},
+        {"x^1", 0, 1},
+        {"pow(x, 2)", 0, 0},
+        {"hypot(x, x)", 0, 0},
+        {"floor(x)", 0.5, 0},
+        {"sign(x)", 2, 0},
+        {"std([x, x])", 1, 0},
+        {"pow(2, x)*0 + pow(0, x)", 1, 0},
+        {"stop_gradient(x)*x", 3, 3},
+        {"max([x, x, 0])", 1, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f = fixture_of(cases[i].formula, "x", cases[i].at, NULL);
         double d = derivative(&f, "x", 1);
-        if (!(d == cases[i].expected)) fail_msg("%s at %g: %g, expected %g", cases[i].formula, cases[i].at, d, cases[i].expected);
+        if (!(d == cases[i].expected))
+            fail_msg("%s at %g: %g, expected %g", cases[i].formula, cases[i].at, d, cases[i].expected);
         fixture_free(&f);
     }
 }
 
-/* Gradients that are nan in other tools, since a local gradient is infinite where `where` did not choose (JAX FAQ; pytorch#4132,
- * #23156, #52248; tensorflow#2540, #20091; jax#5039, #3058, #1052 ...): the value that calculus gives. */
+/* Gradients that are nan in other tools, since a local gradient is infinite where `where` did not choose (JAX
+ * FAQ; pytorch#4132, #23156, #52248; tensorflow#2540, #20091; jax#5039, #3058, #1052 ...): the value that
+ * calculus gives. */
 TEST(what_where_did_not_choose_counts_for_nothing) {
     (void)state;
-    static const struct { const char *formula; double at, expected[3]; } cases[] = {
+    static const struct {
+        const char *formula;
+        double at, expected[3];
+    } cases[] = {
         {"where(x > 0, sqrt(x), 0)", 0, {0, 0, 0}},
         {"where(x > 0, log(x), 0)", 0, {0, 0, 0}},
         {"where(x != 0, 1/x, 0)", 0, {0, 0, 0}},
@@ -90,10 +113,15 @@ TEST(what_where_did_not_choose_counts_for_nothing) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int k = 0; k < 3; k++) {
             struct fixture f = fixture_of(cases[i].formula, "x", cases[i].at, NULL);
-            double back = derivative(&f, "x", k), forward = derivative_forward(&f, "x", k), expected = cases[i].expected[k];
+            double back = derivative(&f, "x", k), forward = derivative_forward(&f, "x", k),
+                   expected = cases[i].expected[k];
             bool kink = isinf(expected); /* the chosen branch itself is infinite there */
-            if (!kink && !(fabs(back - expected) < 1e-12)) fail_msg("%s: order %d in reverse mode is %g, expected %g", cases[i].formula, k, back, expected);
-            if (!kink && !(fabs(forward - expected) < 1e-12)) fail_msg("%s: order %d in forward mode is %g, expected %g", cases[i].formula, k, forward, expected);
+            if (!kink && !(fabs(back - expected) < 1e-12))
+                fail_msg("%s: order %d in reverse mode is %g, expected %g", cases[i].formula, k, back,
+                         expected);
+            if (!kink && !(fabs(forward - expected) < 1e-12))
+                fail_msg("%s: order %d in forward mode is %g, expected %g", cases[i].formula, k, forward,
+                         expected);
             fixture_free(&f);
         }
 }
@@ -109,7 +137,8 @@ TEST(the_masked_cube_has_0_0_0_6_0_0) {
     fixture_free(&f);
 }
 
-/* d/dx (x * d/dy (x + y) at y = 1) = 1: nested derivatives do not see each other's variable (Siskind and Pearlmutter 2005). */
+/* d/dx (x * d/dy (x + y) at y = 1) = 1: nested derivatives do not see each other's variable (Siskind and
+ * Pearlmutter 2005). */
 TEST(nested_derivatives_do_not_get_confused) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
@@ -151,7 +180,8 @@ TEST(only_paths_from_what_is_wanted_are_built) {
 TEST(what_has_no_derivative_says_so) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
-    cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){3}), i = cr_input(g, "i", CR_I64, 0, NULL), s = cr_sum(x, 0, NULL, false), d;
+    cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){3}), i = cr_input(g, "i", CR_I64, 0, NULL),
+            s = cr_sum(x, 0, NULL, false), d;
     assert_int_equal(cr_grad(&d, s, 1, &i), CR_ENODERIV);
     cr_graph_clear_error(g);
     assert_int_equal(cr_grad(&d, s, 1, (cr_node[]){cr_sin(x)}), CR_ENODERIV);
@@ -221,16 +251,24 @@ TEST(a_chain_of_a_million_nodes_runs_on_a_small_stack) {
     assert_true(chain_value == value);
     assert_near(chain_slope, slope, 1e-9 * fabs(slope));
     assert_int_equal(memory.live, 0);
-    if (memory.peak > 300 * chain_nodes) fail_msg("%zu bytes a node, more than 300", memory.peak / chain_nodes);
+    if (memory.peak > 300 * chain_nodes)
+        fail_msg("%zu bytes a node, more than 300", memory.peak / chain_nodes);
     print_message("%zu nodes, at most %zu bytes a node\n", chain_nodes, memory.peak / chain_nodes);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        RUN(the_worked_example_has_gradient_minus_two), RUN(a_node_used_twice_gets_both_cotangents), RUN(orders_to_six_agree_with_mpmath_in_both_modes),
-        RUN(conventions_at_kinks_hold), RUN(what_where_did_not_choose_counts_for_nothing), RUN(the_masked_cube_has_0_0_0_6_0_0),
-        RUN(nested_derivatives_do_not_get_confused), RUN(what_does_not_depend_has_zeros_of_the_right_shape), RUN(only_paths_from_what_is_wanted_are_built),
-        RUN(what_has_no_derivative_says_so), RUN(a_chain_of_a_million_nodes_runs_on_a_small_stack),
+        RUN(the_worked_example_has_gradient_minus_two),
+        RUN(a_node_used_twice_gets_both_cotangents),
+        RUN(orders_to_six_agree_with_mpmath_in_both_modes),
+        RUN(conventions_at_kinks_hold),
+        RUN(what_where_did_not_choose_counts_for_nothing),
+        RUN(the_masked_cube_has_0_0_0_6_0_0),
+        RUN(nested_derivatives_do_not_get_confused),
+        RUN(what_does_not_depend_has_zeros_of_the_right_shape),
+        RUN(only_paths_from_what_is_wanted_are_built),
+        RUN(what_has_no_derivative_says_so),
+        RUN(a_chain_of_a_million_nodes_runs_on_a_small_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ TEST(a_variable_never_merges) {
 TEST(the_first_error_sticks_and_says_where) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
-    cr_node a = cr_input(g, "a", CR_F64, 2, (int64_t[]){64, 128}), b = cr_input(g, "b", CR_F64, 2, (int64_t[]){100, 10});
+    cr_node a = cr_input(g, "a", CR_F64, 2, (int64_t[]){64, 128}),
+            b = cr_input(g, "b", CR_F64, 2, (int64_t[]){100, 10});
     cr_graph_at(g, "mlp.cr", 7, 12);
     cr_node bad = cr_exp(cr_matmul(a, b));
     cr_add(a, b);
@@ -36,7 +37,8 @@ TEST(the_first_error_sticks_and_says_where) {
 TEST(an_axis_added_and_one_stretched_is_an_error) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
-    cr_node a = cr_input(g, "a", CR_F64, 2, (int64_t[]){5, 1}), b = cr_input(g, "b", CR_F64, 1, (int64_t[]){5});
+    cr_node a = cr_input(g, "a", CR_F64, 2, (int64_t[]){5, 1}),
+            b = cr_input(g, "b", CR_F64, 1, (int64_t[]){5});
     assert_false(cr_ok(cr_sub(a, b)));
     assert_non_null(strstr(cr_graph_error(g), "y[:, None]"));
     cr_graph_free(g);
@@ -54,7 +56,8 @@ TEST(f32_with_f64_is_an_error_that_offers_cast) {
 TEST(a_literal_takes_the_dtype_of_what_it_meets) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
-    cr_node f = cr_input(g, "f", CR_F32, 0, NULL), i = cr_input(g, "i", CR_I32, 0, NULL), l = cr_input(g, "l", CR_I64, 0, NULL);
+    cr_node f = cr_input(g, "f", CR_F32, 0, NULL), i = cr_input(g, "i", CR_I32, 0, NULL),
+            l = cr_input(g, "l", CR_I64, 0, NULL);
     assert_int_equal(cr_dtype_of(cr_mul(f, cr_number(g, 0.5))), CR_F32);
     assert_int_equal(cr_dtype_of(cr_mul(i, cr_number(g, 2))), CR_I32);
     assert_int_equal(cr_dtype_of(cr_mul(i, cr_number(g, 0.5))), CR_F64);
@@ -132,10 +135,17 @@ TEST(shapes_whose_size_overflows_are_refused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        RUN(equal_nodes_are_one_node), RUN(a_variable_never_merges), RUN(the_first_error_sticks_and_says_where),
-        RUN(an_axis_added_and_one_stretched_is_an_error), RUN(f32_with_f64_is_an_error_that_offers_cast),
-        RUN(a_literal_takes_the_dtype_of_what_it_meets), RUN(cutting_makes_handles_stale), RUN(a_name_is_given_once),
-        RUN(a_node_of_another_graph_is_refused), RUN(null_and_zero_are_answered_everywhere), RUN(shapes_whose_size_overflows_are_refused),
+        RUN(equal_nodes_are_one_node),
+        RUN(a_variable_never_merges),
+        RUN(the_first_error_sticks_and_says_where),
+        RUN(an_axis_added_and_one_stretched_is_an_error),
+        RUN(f32_with_f64_is_an_error_that_offers_cast),
+        RUN(a_literal_takes_the_dtype_of_what_it_meets),
+        RUN(cutting_makes_handles_stale),
+        RUN(a_name_is_given_once),
+        RUN(a_node_of_another_graph_is_refused),
+        RUN(null_and_zero_are_answered_everywhere),
+        RUN(shapes_whose_size_overflows_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

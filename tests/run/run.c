@@ -4,8 +4,10 @@
 /* w <- w - 0.1 dw for loss = mean((x w - y)^2), with an index that may be out of range when asked. */
 static cr_status step_program(cr_program **p, cr_context *ctx, bool indexed) {
     cr_graph *g = cr_graph_new(ctx);
-    cr_node x = cr_input(g, "x", CR_F32, 2, (int64_t[]){8, 3}), y = cr_input(g, "y", CR_F32, 1, (int64_t[]){8});
-    cr_node w = cr_param(g, "w", CR_F32, 1, (int64_t[]){3}), m = cr_param(g, "m", CR_F32, 1, (int64_t[]){3}), d;
+    cr_node x = cr_input(g, "x", CR_F32, 2, (int64_t[]){8, 3}),
+            y = cr_input(g, "y", CR_F32, 1, (int64_t[]){8});
+    cr_node w = cr_param(g, "w", CR_F32, 1, (int64_t[]){3}), m = cr_param(g, "m", CR_F32, 1, (int64_t[]){3}),
+            d;
     cr_node prediction = cr_matmul(x, w);
     if (indexed) prediction = cr_gather(prediction, cr_input(g, "i", CR_I64, 1, (int64_t[]){8}), 0);
     cr_node loss = cr_mse(prediction, y);
@@ -146,7 +148,8 @@ TEST(a_strided_tensor_is_bound_where_it_stands) {
     cr_run *r;
     double in[6] = {1, 4, 2, 5, 3, 6}, out[12] = {0};
     int64_t shape[2] = {2, 3}, transposed[2] = {1, 2}, spread[2] = {6, 2};
-    cr_tensor view = {.data = in, .device = {1, 0}, .ndim = 2, .dtype = {2, 64, 1}, .shape = shape, .strides = transposed};
+    cr_tensor view = {
+        .data = in, .device = {1, 0}, .ndim = 2, .dtype = {2, 64, 1}, .shape = shape, .strides = transposed};
     cr_tensor result = view;
     result.data = out;
     result.strides = spread;
@@ -194,7 +197,8 @@ static cr_status everything(cr_context *ctx) {
     cr_text *why = NULL;
     cr_node y;
     float loss;
-    static const char text[] = "input v: f64[n]\nparam b: f64[3] = normal()\nh = dense(v[None, :], 2)\nloss = sum(h^2) + sum(sort(v*b)) + mean([v[0], v[1], 2])";
+    static const char text[] = "input v: f64[n]\nparam b: f64[3] = normal()\nh = dense(v[None, :], 2)\nloss "
+                               "= sum(h^2) + sum(sort(v*b)) + mean([v[0], v[1], 2])";
     cr_status s = step_program(&p, ctx, true);
     if (!s) s = cr_store_new(&store, ctx);
     if (!s) s = train(p, store, 2, true, &loss);
@@ -221,9 +225,13 @@ TEST(every_failed_allocation_is_a_status_and_nothing_leaks) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        RUN(training_steps_reach_the_minimum), RUN(an_index_out_of_range_fails_the_step_and_leaves_the_store_untouched),
-        RUN(bindings_are_checked_by_name_dtype_and_size), RUN(all_updates_read_before_any_is_written), RUN(a_strided_tensor_is_bound_where_it_stands),
-        RUN(the_first_nan_is_trapped_at_its_node), RUN(every_failed_allocation_is_a_status_and_nothing_leaks),
+        RUN(training_steps_reach_the_minimum),
+        RUN(an_index_out_of_range_fails_the_step_and_leaves_the_store_untouched),
+        RUN(bindings_are_checked_by_name_dtype_and_size),
+        RUN(all_updates_read_before_any_is_written),
+        RUN(a_strided_tensor_is_bound_where_it_stands),
+        RUN(the_first_nan_is_trapped_at_its_node),
+        RUN(every_failed_allocation_is_a_status_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

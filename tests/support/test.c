@@ -69,7 +69,8 @@ static bool fail_once(cr_status (*scenario)(cr_context *ctx), long at, bool all_
     if (!status) status = scenario(ctx);
     cr_context_free(ctx);
     if (status != CR_OK && status != CR_ENOMEM) fail_msg("allocation %ld: status %d", at, (int)status);
-    if (f.live) fail_msg("allocation %ld failed%s: %ld blocks leak", at, all_after ? " and all after" : "", f.live);
+    if (f.live)
+        fail_msg("allocation %ld failed%s: %ld blocks leak", at, all_after ? " and all after" : "", f.live);
     return f.count >= at;
 }
 

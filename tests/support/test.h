@@ -19,7 +19,8 @@
 #define TEST(name) static void name(void **state)
 #define RUN(name)  cmocka_unit_test(name)
 
-/* A formula over scalars given as name, value, name, value ..., NULL: the graph, the evaluator, the result. */
+/* A formula over scalars given as name, value, name, value ..., NULL: the graph, the evaluator, the result.
+ */
 struct fixture {
     cr_graph *g;
     cr_eval *e;
@@ -33,26 +34,27 @@ double derivative_forward(struct fixture *f, const char *name, int order);
 
 /* |a - b| <= ulps units in the last place of the larger, or both nan. */
 bool within_ulps(double a, double b, double ulps);
-#define assert_ulps(a, b, ulps)                                                                              \
-    do {                                                                                                     \
-        double a_ = (a), b_ = (b);                                                                           \
-        if (!within_ulps(a_, b_, ulps)) fail_msg("%s = %.17g, expected %.17g", #a, a_, b_);                  \
+#define assert_ulps(a, b, ulps)                                                             \
+    do {                                                                                    \
+        double a_ = (a), b_ = (b);                                                          \
+        if (!within_ulps(a_, b_, ulps)) fail_msg("%s = %.17g, expected %.17g", #a, a_, b_); \
     } while (0)
-#define assert_near(a, b, tolerance)                                                                         \
-    do {                                                                                                     \
-        double a_ = (a), b_ = (b);                                                                           \
-        if (!(fabs(a_ - b_) <= (tolerance))) fail_msg("%s = %.17g, expected %.17g", #a, a_, b_);             \
+#define assert_near(a, b, tolerance)                                                             \
+    do {                                                                                         \
+        double a_ = (a), b_ = (b);                                                               \
+        if (!(fabs(a_ - b_) <= (tolerance))) fail_msg("%s = %.17g, expected %.17g", #a, a_, b_); \
     } while (0)
 
-/* Memory that can be told to fail: the n-th allocation alone, or all from it on; live counts what is not freed. */
+/* Memory that can be told to fail: the n-th allocation alone, or all from it on; live counts what is not
+ * freed. */
 struct failing {
     long count, fail_at, live;
     size_t bytes, peak;
     bool all_after;
 };
 void *failing_realloc(void *user, void *ptr, size_t old_size, size_t size);
-/* Runs scenario(ctx) with each allocation failing in turn, alone and with all after it, until one run allocates no more. The scenario
- * gives CR_OK or CR_ENOMEM; nothing may leak. */
+/* Runs scenario(ctx) with each allocation failing in turn, alone and with all after it, until one run
+ * allocates no more. The scenario gives CR_OK or CR_ENOMEM; nothing may leak. */
 void fail_each_allocation(cr_status (*scenario)(cr_context *ctx));
 
 #endif
