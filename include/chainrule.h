@@ -384,27 +384,29 @@ CR_API double cr_eval_number(cr_eval *e, cr_node x); /* of one element; nan on f
 CR_API cr_status cr_eval_array(cr_array **out, cr_eval *e, cr_node x);
 CR_API const char *cr_eval_error(const cr_eval *e);
 
-/* ---- Minimise: parameters that make a loss least --------------------------------------------------------------- */
+/* ---- Minimise: parameters that make a loss least
+ * --------------------------------------------------------------- */
 
 typedef struct cr_fit cr_fit;
-/* loss is one number of a float dtype; params are n parameters of f32 or f64, of any shapes, whose starting values are in the
- * store (or have a cr_param_init). All must outlive the fit but the graph. The graph keeps the sentence of a failure. */
+/* loss is one number of a float dtype; params are n parameters of f32 or f64, of any shapes, whose starting
+ * values are in the store (or have a cr_param_init). All must outlive the fit but the graph. The graph keeps
+ * the sentence of a failure. */
 CR_API cr_status cr_fit_new(cr_fit **out, cr_node loss, int n, const cr_node params[], cr_store *store);
 CR_API void cr_fit_free(cr_fit *f);
 /* Binds an input, as cr_bind. */
 CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *data, size_t bytes);
 /* Options by name:
- *   "method"      "lbfgs" (default; Nocedal 1980, with a line search that meets the strong Wolfe conditions or, where the loss no
- *                 longer resolves a step, those of Hager and Zhang 2005), "gd" (gradient descent)
+ *   "method"      "lbfgs" (default; Nocedal 1980, with a line search that meets the strong Wolfe conditions
+ * or, where the loss no longer resolves a step, those of Hager and Zhang 2005), "gd" (gradient descent)
  *   "iterations"  at most so many (10000)
- *   "tolerance"   ends when |gradient_i| max(|param_i|, 1) is at most this times max(|loss|, 1) for all i (1e-11)
- *   "rate"        of gd: fixed; without it each step is found by backtracking */
+ *   "tolerance"   ends when |gradient_i| max(|param_i|, 1) is at most this times max(|loss|, 1) for all i
+ * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);
 /* Called after each iteration; false stops, with the best point so far in the store and CR_ESTOPPED. */
 typedef bool cr_fit_progress_fn(void *user, int64_t iteration, double loss, double gradient_norm);
 CR_API void cr_fit_progress(cr_fit *f, cr_fit_progress_fn *fn, void *user);
-/* CR_OK: reached the tolerance, or a point where no step lowers the loss any more. The store holds the best point seen, and on
- * any failure what it held before. Allocates nothing in an iteration. */
+/* CR_OK: reached the tolerance, or a point where no step lowers the loss any more. The store holds the best
+ * point seen, and on any failure what it held before. Allocates nothing in an iteration. */
 CR_API cr_status cr_fit_run(cr_fit *f);
 CR_API double cr_fit_loss(const cr_fit *f);
 CR_API double cr_fit_gradient_norm(const cr_fit *f); /* largest component */
@@ -413,14 +415,17 @@ CR_API int64_t cr_fit_evaluations(const cr_fit *f); /* of loss and gradient */
 CR_API const char *cr_fit_reason(const cr_fit *f);  /* why it ended, as a sentence */
 CR_API const char *cr_fit_error(const cr_fit *f);   /* NULL: none */
 
-/* ---- Plots ---------------------------------------------------------------------------------------------------------- */
+/* ---- Plots
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct cr_plot cr_plot;
 CR_API cr_status cr_plot_new(cr_plot **out, cr_context *ctx);
 CR_API void cr_plot_free(cr_plot *p);
 CR_API cr_status cr_plot_labels(cr_plot *p, const char *title, const char *x, const char *y);
 /* n points, copied; those that are not finite are left out. line: joined in their order. */
-CR_API cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n, const double x[], const double y[]);
+CR_API cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n, const double x[],
+                             const double y[]);
 /* 800 by 500, self-contained; the same input gives the same bytes. */
 CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
 

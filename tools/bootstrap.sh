@@ -22,6 +22,7 @@ need cmake "the build" "command -v cmake"
 need make "the build" "command -v make"
 need python3 "tests of commands and documents" "command -v python3"
 need libpthreadpool-dev "threads" "header pthreadpool.h"
+need graphviz "pictures of graphs" "command -v dot"
 if [ "$what" = check ]; then
     need libcmocka-dev "unit tests" "cmocka"
     need g++ "the header as C++" "command -v g++"

@@ -23,7 +23,7 @@ configuration() { # name, cmake options... : build, then ctest
         bad "$name builds"
         return
     fi
-    ctest --test-dir "build-$name" -j "$jobs" --output-on-failure $ctest_options >"$log" 2>&1
+    ctest --test-dir "build-$name" --timeout 300 -j "$jobs" --output-on-failure $ctest_options >"$log" 2>&1
     total=$(sed -n 's/.*tests failed out of \([0-9]*\).*/\1/p' "$log")
     lost=$(sed -n 's/.*, \([0-9]*\) tests failed out of.*/\1/p' "$log")
     [ "${lost:-1}" = 0 ] || cat "$log"
@@ -36,7 +36,8 @@ configuration gcc -DCMAKE_C_COMPILER=gcc
 configuration clang-sanitized -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCR_SANITIZE=address,undefined -DCMAKE_C_FLAGS_DEBUG="-O1 -g"
 configuration bare -DCMAKE_C_COMPILER=gcc -DCR_PTHREADPOOL=OFF
 ctest_options="-R threads"
-configuration threads -DCMAKE_C_COMPILER=clang -DCR_SANITIZE=thread
+# The pool of the library is not instrumented: the host's threads alone are watched.
+configuration threads -DCMAKE_C_COMPILER=clang -DCR_SANITIZE=thread -DCR_PTHREADPOOL=OFF
 
 echo "== the rest"
 for standard in c99 c17; do

@@ -91,7 +91,8 @@ static cr_status check_leaf(struct check *c, cr_node leaf, cr_node gradient) {
     if (!status) status = cr_eval_array(&found, c->e, gradient);
     int64_t count = status ? 0 : cr_array_count(at), step = count / most_elements + 1;
     for (int64_t i = 0; i < count; i += step) {
-        if (!isfinite(dtype_get(cr_array_dtype(at), cr_array_data(at), i))) { /* no neighbours to compare with */
+        if (!isfinite(
+                dtype_get(cr_array_dtype(at), cr_array_data(at), i))) { /* no neighbours to compare with */
             c->skipped++;
             continue;
         }
@@ -112,7 +113,7 @@ static cr_status check_leaf(struct check *c, cr_node leaf, cr_node gradient) {
         text_rounded(c->out, expected, 10);
         text_char(c->out, '\n');
     }
-    if (at) put(c, leaf, at, 0, 0);
+    if (count) put(c, leaf, at, 0, 0);
     cr_array_free(at);
     cr_array_free(found);
     return status;

@@ -9,7 +9,7 @@
 #define OPAQUE(kernel)       KIND_OPAQUE
 #define ALIAS                KIND_ALIAS
 #define LEAF                 KIND_LEAF
-#include "ops/columns.h"
+#include "ops/columns.def"
 
 static const struct {
     const char *name;

@@ -192,7 +192,7 @@ TEST(a_file_is_written_whole_or_not_at_all) {
     remove("test_written.txt");
 }
 
-static int setup(void **state) { return (void)state, cr_text_new(&why, NULL); }
+static int setup(void **state) { return (void)state, (int)cr_text_new(&why, NULL); }
 static int teardown(void **state) { return (void)state, cr_text_free(why), 0; }
 
 int main(void) {

@@ -1,0 +1,20 @@
+#!/bin/sh
+# The main job on real input: demo.sh PROGRAM. Pictures go beside the program.
+set -eu
+program=$1
+out=$(dirname "$program")
+cd "$(dirname "$0")/.."
+say() { printf '\n== %s\n$ %s\n' "$1" "$2"; }
+
+say "The worked example: how dloss/dw = -2 comes about" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w"
+"$program" explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w
+
+say "Its derivative as a formula, to order 3" "chainrule diff 'loss = (w*x - y)^2' --wrt w --order 1, 2, 3"
+for order in 1 2 3; do "$program" diff 'loss = (w*x - y)^2' --wrt w --order $order; done
+
+say "A line through NIST's Norris data (certified b0 = -0.262323073774029, b1 = 1.00211681802045)" "chainrule fit examples/norris.cr examples/norris.csv --svg $out/fit.svg"
+"$program" fit examples/norris.cr examples/norris.csv --svg "$out/fit.svg"
+
+say "The graph as a picture" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --svg $out/graph.svg"
+"$program" explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --svg "$out/graph.svg"
+printf '\nPictures: %s and %s\n' "$out/graph.svg" "$out/fit.svg"
