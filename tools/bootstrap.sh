@@ -1,50 +1,68 @@
 #!/bin/sh
 # Installs what is missing for `make demo` (build) or `make check` (build and tests): bootstrap.sh build|check
-# Nothing is touched when all is there. On Debian and Ubuntu apt installs the rest; elsewhere, or without the right to, it
-# says what is missing and stops.
+# What is there is found by use, not by name, and nothing is touched when all is there. On Debian and Ubuntu apt installs the rest;
+# elsewhere, or without the right to, this says what is missing and stops.
 set -u
 what=${1:-build}
-missing= why=
 
-need() { # package, reason, test
-    if ! eval "$3" >/dev/null 2>&1; then
-        missing="$missing $1"
-        why="$why
+need() { # package, what it is for, a command that succeeds where it is there
+    eval "$3" >/dev/null 2>&1 </dev/null && return
+    case "$missing " in *" $1 "*) return ;; esac
+    missing="$missing $1"
+    why="$why
   $1: $2"
-    fi
 }
-header() { printf '#include <%s>\n' "$1" | ${CC:-cc} -E -x c - ; }
-cmocka() { printf '#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <setjmp.h>\n#include <cmocka.h>\n' | ${CC:-cc} -E -x c - ; }
-
-need gcc "the C compiler" "command -v ${CC:-cc}"
-need libc6-dev "the C library's headers" "header math.h"
-need cmake "the build" "command -v cmake"
-need make "the build" "command -v make"
-need python3 "tests of commands and documents" "command -v python3"
-need libpthreadpool-dev "threads" "header pthreadpool.h"
-need graphviz "pictures of graphs" "command -v dot"
-if [ "$what" = check ]; then
-    need libcmocka-dev "unit tests" "cmocka"
-    need g++ "the header as C++" "command -v g++"
-    need clang "the second compiler, and the sanitizers" "command -v clang"
-    need libclang-rt-14-dev "the sanitizers of clang" "echo 'int main(void){return 0;}' | clang -fsanitize=address -x c - -o /dev/null"
-    need clang-format "the formatting" "command -v clang-format"
-    need pkg-config "the installed library found by others" "command -v pkg-config"
-fi
-[ -z "$missing" ] && exit 0
-
-echo "Missing:$why"
-line="apt-get install -y --no-install-recommends$missing"
-if ! grep -qsE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release || ! command -v apt-get >/dev/null; then
-    echo "This is not Debian or Ubuntu: install these by your system's means, then run this again."
+compiler() { command -v "${CC:-cc}" || command -v gcc; }
+header() { echo "#include <$1>" | $(compiler) -E -x c -; }
+cmocka() { printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h | $(compiler) -E -x c -; }
+links() { echo 'int main(void) { return 0; }' | clang "$1" -x c - -o "$scratch/a.out"; } # with a runtime of clang's
+clang_major() { clang -dumpversion | sed 's/\..*//'; }
+look() {
+    missing='' why=''
+    need gcc "the C compiler" 'compiler'
+    need libc6-dev "the headers of the C library" 'header math.h'
+    need make "the build" 'command -v make'
+    need cmake "the build" 'command -v cmake'
+    need libpthreadpool-dev "threads" 'header pthreadpool.h'
+    need graphviz "pictures of graphs" 'command -v dot'
+    [ "$what" = check ] || return
+    need gcc "one of the two compilers that must agree" 'command -v gcc'
+    need g++ "the header used from C++" 'command -v g++'
+    need clang "the other compiler" 'command -v clang'
+    need clang-format "the formatting" 'command -v clang-format'
+    need binutils "the list of exported symbols" 'command -v nm'
+    need git "the list of files" 'command -v git'
+    need libcmocka-dev "the unit tests" 'cmocka'
+    need pkg-config "programs that find the installed library" 'command -v pkg-config'
+    need python3 "the tests of commands, documents and layers" 'command -v python3'
+    # Its name has the version of clang in it, so it is looked for when clang is there: in a second round.
+    command -v clang >/dev/null &&
+        need "libclang-rt-$(clang_major)-dev" "sanitizers and fuzzing" 'links -fsanitize=address && links -fsanitize=thread && links -fsanitize=fuzzer-no-link'
+}
+give_up() {
+    echo "$1"
+    echo "  apt-get install -y --no-install-recommends$missing"
     exit 1
-fi
-if [ "$(id -u)" = 0 ]; then sudo=
-elif [ -t 0 ]; then sudo="sudo"
-else sudo="sudo -n"; fi
-echo "Installing: $sudo $line"
-if ! { $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q && $sudo env DEBIAN_FRONTEND=noninteractive $line -q; }; then
-    echo "Could not install. As root, run:"
-    echo "  $line"
-    exit 1
-fi
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+for round in 1 2 3; do
+    look
+    [ -z "$missing" ] && exit 0
+    echo "Missing:$why"
+    [ "$round" = 3 ] && give_up "Still missing after it was installed. The line was:"
+    if ! grep -qsE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release || ! command -v apt-get >/dev/null; then
+        give_up "This is not Debian or Ubuntu: install these by your system's own means. Debian's line is:"
+    fi
+    if [ "$(id -u)" = 0 ]; then as_root=
+    elif [ -t 0 ]; then as_root="sudo"
+    else as_root="sudo -n"; fi
+    if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
+        give_up "Only root may install, and there is no sudo. As root, run:"
+    fi
+    echo "Installing:$missing"
+    [ "$round" = 1 ] && $as_root apt-get update -q
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing ||
+        give_up "Could not install. As root, run:"
+done

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Compiles and runs the examples of a document: doc_examples.py --program P --include DIR --library L --cc CC FILE.md
+[--flags for the compiler]
 
     ```c        a block with main() is compiled; a ```text block right behind it is what it prints
     ```sh       lines that start with `$ ` and a chainrule command are run in the folder of the examples, the lines
@@ -17,6 +18,7 @@ a.add_argument("--program")
 a.add_argument("--include", action="append", default=[])
 a.add_argument("--library")
 a.add_argument("--cc")
+a.add_argument("--flags", default="")
 a.add_argument("file")
 o = a.parse_args()
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -36,8 +38,9 @@ def differ(what, expected, found):
 def run_c(source, expected, folder):
     path, binary = os.path.join(folder, "example.c"), os.path.join(folder, "example")
     open(path, "w", encoding="utf-8").write(source)
-    command = [o.cc, "-std=c99", "-Wall", "-Wextra", "-Werror", path, "-o", binary] + [f"-I{i}" for i in o.include]
-    done = subprocess.run(command + [f"-L{library}", "-lchainrule", "-lm"] , capture_output=True, text=True)
+    command = [o.cc, "-std=c99", "-Wall", "-Wextra", "-Werror", path, "-o", binary] + o.flags.split()
+    command += [f"-I{i}" for i in o.include] + [f"-L{library}", "-lchainrule", "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return differ("does not compile", "", done.stderr + source)
     found = subprocess.run([binary], cwd=os.path.join(root, "examples"), env=env, capture_output=True, text=True, timeout=300)
