@@ -7,7 +7,8 @@
 #include <pthread.h>
 
 /* relu(x @ W) @ V and its gradients: products of the shapes given, reductions, loops. */
-static cr_program *program(cr_context *ctx, int64_t m, int64_t k, int64_t n, cr_dtype dtype) {
+static cr_program *program_on(cr_context *ctx, int64_t m, int64_t k, int64_t n, cr_dtype dtype,
+                              const char *device) {
     cr_graph *g = cr_graph_new(ctx);
     cr_node x = cr_input(g, "x", dtype, 2, (int64_t[]){m, k}),
             w = cr_input(g, "w", dtype, 2, (int64_t[]){k, n}), d[2];
@@ -18,10 +19,17 @@ static cr_program *program(cr_context *ctx, int64_t m, int64_t k, int64_t n, cr_
     cr_target_output(t, "dx", d[0]);
     cr_target_output(t, "dw", d[1]);
     cr_program *p = NULL;
-    if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
+    cr_options *o = cr_options_new(ctx);
+    cr_options_set(o, "device", device);
+    if (cr_compile(&p, t, o)) fail_msg("%s", cr_graph_error(g));
+    cr_options_free(o);
     cr_target_free(t);
     cr_graph_free(g);
     return p;
+}
+
+static cr_program *program(cr_context *ctx, int64_t m, int64_t k, int64_t n, cr_dtype dtype) {
+    return program_on(ctx, m, k, n, dtype, "cpu");
 }
 
 static void fill(void *data, cr_dtype dtype, int64_t n) {
@@ -87,6 +95,44 @@ TEST(bits_are_equal_for_one_two_and_three_threads) {
                 assert_memory_equal(v[0].dw, v[k].dw, v[0].b);
             }
             for (int k = 0; k < 3; k++) values_free(&v[k]);
+        }
+}
+
+static double at(const char *data, cr_dtype dtype, int64_t i) {
+    return dtype == CR_F32 ? (double)((const float *)(const void *)data)[i]
+                           : ((const double *)(const void *)data)[i];
+}
+
+/* The largest difference over the largest value: sums of k products of random sign err by some sqrt(k) u of their size. */
+static double error_of(const char *found, const char *expected, cr_dtype dtype, int64_t n) {
+    double error = 0, size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        error = fmax(error, fabs(at(found, dtype, i) - at(expected, dtype, i)));
+        size = fmax(size, fabs(at(expected, dtype, i)));
+    }
+    return size > 0 ? error / size : error;
+}
+
+TEST(products_and_their_gradients_agree_with_the_oracle) {
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (cr_dtype dtype = CR_F32; dtype <= CR_F64; dtype++) {
+            const int64_t *s = shapes[i];
+            struct values a = values_of(s[0], s[1], s[2], dtype), b = values_of(s[0], s[1], s[2], dtype);
+            cr_program *p = program(NULL, s[0], s[1], s[2], dtype),
+                       *q = program_on(NULL, s[0], s[1], s[2], dtype, "reference");
+            assert_int_equal(run(p, &a, dtype), CR_OK);
+            assert_int_equal(run(q, &b, dtype), CR_OK);
+            double bound = dtype == CR_F32 ? 4e-6 : 1e-13; /* the oracle adds one after the other */
+            double errors[3] = {s[0] && s[1] && s[2] ? error_of(a.loss, b.loss, dtype, 1) : 0,
+                                error_of(a.dx, b.dx, dtype, s[0] * s[1]),
+                                error_of(a.dw, b.dw, dtype, s[1] * s[2])};
+            for (int k = 0; k < 3; k++)
+                if (!(errors[k] <= bound))
+                    fail_msg("%d x %d x %d, %s: error %g in result %d", (int)s[0], (int)s[1], (int)s[2],
+                             cr_dtype_name(dtype), errors[k], k);
+            values_free(&a), values_free(&b);
+            cr_program_free(p), cr_program_free(q);
         }
 }
 
@@ -169,6 +215,7 @@ TEST(the_hosts_rounding_and_locale_stay) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(bits_are_equal_for_one_two_and_three_threads),
+        RUN(products_and_their_gradients_agree_with_the_oracle),
         RUN(one_program_runs_in_many_threads),
         RUN(the_hosts_own_parallel_for_gives_the_same_bits),
         RUN(the_hosts_rounding_and_locale_stay),
