@@ -156,6 +156,23 @@ size_t text_parse_number(const char *s, size_t n, double *value) {
     return length;
 }
 
+size_t text_character(const char *p, const char *end) {
+    const unsigned char *s = (const unsigned char *)p;
+    size_t left = (size_t)(end - p), n = s[0] < 0x80   ? 1
+                                         : s[0] < 0xC2 ? 0
+                                         : s[0] < 0xE0 ? 2
+                                         : s[0] < 0xF0 ? 3
+                                         : s[0] < 0xF5 ? 4
+                                                       : 0;
+    if (n == 0 || n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
+        (s[0] == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return n;
+}
+
 cr_status cr_text_new(cr_text **out, cr_context *ctx) {
     if (!out) return CR_EINVAL;
     struct mem m = context_mem(ctx);
