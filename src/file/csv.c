@@ -323,8 +323,8 @@ cr_status file_csv_parse(cr_table **out, const char *s, size_t n, const char *pa
     return status;
 }
 
-static cr_status look(const char *s, size_t n, const char *path, uint64_t *most, cr_text *why) {
-    (void)most;
+static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
+    (void)enough;
     return check_text(s, n, path, why);
 }
 

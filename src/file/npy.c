@@ -83,10 +83,15 @@ static cr_status read_numbers(const struct npy *h, cr_array *a, const char *s, c
 static cr_status check_size(const struct npy *h, uint64_t n, const char *path, cr_text *why) {
     uint64_t need = (uint64_t)h->count * (uint64_t)h->size;
     if (n == need) return CR_OK;
-    return file_fail(why, CR_EFORMAT, path,
-                     "%s: the header announces %lld numbers of %d bytes, %llu bytes, and %llu follow it",
-                     n < need ? "cut off" : "more than one array", (long long)h->count, h->size,
-                     (unsigned long long)need, (unsigned long long)n);
+    if (n < need)
+        return file_fail(
+            why, CR_EFORMAT, path,
+            "cut off: the header announces %lld numbers of %d bytes, %llu bytes, and %llu follow it",
+            (long long)h->count, h->size, (unsigned long long)need, (unsigned long long)n);
+    return file_fail(
+        why, CR_EFORMAT, path,
+        "more than one array: the header announces %lld numbers of %d bytes, %llu bytes, and more follow it",
+        (long long)h->count, h->size, (unsigned long long)need);
 }
 
 cr_status file_npy_parse(cr_array **out, const char *s, size_t n, const char *path, cr_context *ctx,
@@ -105,15 +110,11 @@ cr_status file_npy_parse(cr_array **out, const char *s, size_t n, const char *pa
     return status;
 }
 
-/* The header limits what is read: a byte more than it announces, to see that there is one. */
-static cr_status look(const char *s, size_t n, const char *path, uint64_t *most, cr_text *why) {
+/* What the header announces is enough, and a byte more, to see that there is one. */
+static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
     struct npy h;
     cr_status status = npy_header(&h, s, n, path, why);
-    uint64_t whole = status ? 0 : h.head + (uint64_t)h.count * (uint64_t)h.size;
-    if (!status && whole > *most)
-        status = file_fail(why, CR_EFORMAT, path, "the header announces %llu bytes, expected at most %llu",
-                           (unsigned long long)whole, (unsigned long long)*most);
-    *most = whole;
+    if (!status) *enough = h.head + (uint64_t)h.count * (uint64_t)h.size + 1;
     return status;
 }
 

@@ -15,7 +15,7 @@ void file_drop(struct bytes *b) {
 struct reading {
     int fd;
     const char *path;
-    uint64_t size, most; /* size: what the system says, 0 if it does not know */
+    uint64_t size, most, enough; /* size: what the system says, 0 if it does not know */
     bool whole;
     cr_text *why;
 };
@@ -57,16 +57,16 @@ static cr_status too_large(const struct reading *r) {
 /* How far to read next: one byte beyond the size known or the most allowed, to see whether there is more. */
 static uint64_t next_goal(const struct reading *r, uint64_t n) {
     uint64_t goal = r->size >= n ? r->size + 1 : 2 * n;
-    return goal > r->most ? r->most + 1 : goal;
+    if (goal > r->most) goal = r->most + 1;
+    return goal > r->enough ? r->enough : goal;
 }
 
 static cr_status read_all(struct bytes *b, struct reading *r, file_look_fn *look) {
-    cr_status status = r->size > r->most
-                           ? too_large(r)
-                           : fill(b, r, r->size && r->size < FILE_HEAD ? r->size + 1 : FILE_HEAD);
-    if (!status && look) status = look(b->s, b->n, r->path, &r->most, r->why);
-    if (!status && r->size > r->most) status = too_large(r);
-    while (!status && !r->whole && b->n <= r->most) status = fill(b, r, next_goal(r, b->n));
+    bool small = r->size && r->size < FILE_HEAD;
+    cr_status status = r->size > r->most ? too_large(r) : fill(b, r, small ? r->size + 1 : FILE_HEAD);
+    if (!status && look) status = look(b->s, b->n, r->path, &r->enough, r->why);
+    while (!status && !r->whole && b->n <= r->most && b->n < r->enough)
+        status = fill(b, r, next_goal(r, b->n));
     if (!status && b->n > r->most) status = too_large(r);
     if (!status) b->s[b->n] = 0;
     return status;
@@ -76,8 +76,11 @@ cr_status file_read_looking(struct bytes *out, const char *path, uint64_t most, 
                             const struct mem *mem, cr_text *why) {
     struct stat st;
     *out = (struct bytes){.mem = *mem};
-    struct reading r = {
-        .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), .path = path, .most = most, .why = why};
+    struct reading r = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY),
+                        .path = path,
+                        .most = most,
+                        .enough = UINT64_MAX,
+                        .why = why};
     if (r.fd < 0) return file_fail_errno(why, path, "cannot be opened", errno);
     bool known = fstat(r.fd, &st) == 0;
     if (known && S_ISREG(st.st_mode) && st.st_size > 0) r.size = (uint64_t)st.st_size;

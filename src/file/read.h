@@ -15,8 +15,8 @@ struct bytes {
 #define FILE_MOST ((uint64_t)16 << 30)
 
 /* Looks at the beginning of a file, at most FILE_HEAD bytes, before memory is taken for the rest: may refuse
- * it, and may lower *most, the bytes that the whole may have. */
-typedef cr_status file_look_fn(const char *s, size_t n, const char *path, uint64_t *most, cr_text *why);
+ * it, or say how many bytes are enough: the rest is not read. */
+typedef cr_status file_look_fn(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why);
 #define FILE_HEAD ((size_t)1 << 17)
 
 /* CR_EFILE with a sentence for a file that is missing, unreadable, a directory or larger than `most` bytes. A
