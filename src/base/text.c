@@ -1,6 +1,7 @@
 /* Growing text, and numbers to and from it. */
 #include "base/text.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -134,8 +135,27 @@ static size_t number_length(const char *s, size_t n) {
     return i;
 }
 
+/* Short numbers without an exponent. With a point, at most 15 digits: a whole number below 2^53 by a power of
+ * ten that is a double too, so that one division rounds correctly (Clinger, How to read floating point
+ * numbers accurately, 1990). Without one, the conversion of the whole number does. */
+static bool short_number(const char *s, size_t n, double *value) {
+    static const double power[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    int64_t digits = 0;
+    const char *point = NULL;
+    if (n > 16 || FLT_EVAL_METHOD != 0) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '.') point = s + i;
+        else if (s[i] >= '0' && s[i] <= '9') digits = digits * 10 + (s[i] - '0');
+        else return false;
+    }
+    *value = (double)digits / power[point ? (size_t)(s + n - point - 1) : 0];
+    return true;
+}
+
 size_t text_parse_number(const char *s, size_t n, double *value) {
     size_t length = number_length(s, n);
+    if (length && short_number(s, length, value)) return length;
     const char *point = localeconv()->decimal_point;
     size_t wide = point ? strlen(point) : 1;
     char copy[number_max + 32];
@@ -154,6 +174,23 @@ size_t text_parse_number(const char *s, size_t n, double *value) {
     copy[at] = 0;
     *value = strtod(copy, NULL);
     return length;
+}
+
+size_t text_character(const char *p, const char *end) {
+    const unsigned char *s = (const unsigned char *)p;
+    size_t left = (size_t)(end - p), n = s[0] < 0x80   ? 1
+                                         : s[0] < 0xC2 ? 0
+                                         : s[0] < 0xE0 ? 2
+                                         : s[0] < 0xF0 ? 3
+                                         : s[0] < 0xF5 ? 4
+                                                       : 0;
+    if (n == 0 || n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
+        (s[0] == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return n;
 }
 
 cr_status cr_text_new(cr_text **out, cr_context *ctx) {

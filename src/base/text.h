@@ -36,4 +36,8 @@ cr_status text_status(const struct cr_text *t); /* CR_ENOMEM if it failed */
  * Gives the count of bytes read, 0 if none. Correctly rounded; the decimal point is '.' in every locale. */
 size_t text_parse_number(const char *s, size_t n, double *value);
 
+/* The length of the UTF-8 character at p, before end; 0 if it is none (overlong forms and surrogates are
+ * none). */
+size_t text_character(const char *p, const char *end);
+
 #endif

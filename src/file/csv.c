@@ -1,74 +1,40 @@
-/* CSV: columns of numbers with names. Separated by commas, semicolons, tabs or blanks, whichever the first
- * line has; quoted cells; lines end as they like; a byte order mark, empty lines and lines that start with #
- * are passed over; an empty cell or NA is nan. */
+/* CSV: columns of numbers with names.
+ *
+ * Separated by tabs, semicolons, commas or blanks: the first of these that the first line has. Cells may be
+ * quoted, with a quote inside doubled; blanks around them don't count. Lines end in LF, CR LF or CR, the last
+ * one as it likes. A byte order mark, empty lines and lines that begin with # are passed over. A cell is a
+ * number with '.' as decimal point, inf, or nan, NA, null or nothing, which are nan; words in any case. A
+ * decimal comma is refused with a hint: 1,234 may mean either of two numbers. */
+#include "file/csv.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "base/context.h"
-#include "base/intern.h"
-#include "file/csv.h"
+#include "file/table.h"
 
-enum { most_columns = 100000, shown = 40 };
-
-struct cr_table {
-    struct mem mem;
-    struct intern names;
-    uint32_t *name;
-    int columns, column_cap;
-    double *cell; /* row by row while reading, then column by column */
-    size_t cells, cap;
-    int64_t rows;
-};
-
-void cr_table_free(cr_table *t) {
-    if (!t) return;
-    struct mem m = t->mem;
-    intern_drop(&t->names);
-    mem_free(&m, t->name, (size_t)t->column_cap * sizeof *t->name);
-    mem_free(&m, t->cell, t->cap * sizeof *t->cell);
-    mem_free(&m, t, sizeof *t);
-}
-
-int64_t cr_table_rows(const cr_table *t) { return t ? t->rows : 0; }
-int cr_table_columns(const cr_table *t) { return t ? t->columns : 0; }
-
-const char *cr_table_name(const cr_table *t, int column) {
-    return t && column >= 0 && column < t->columns ? intern_bytes(&t->names, t->name[column]) : NULL;
-}
-
-const double *cr_table_column(const cr_table *t, int column) {
-    return t && column >= 0 && column < t->columns ? t->cell + (size_t)column * (size_t)t->rows : NULL;
-}
-
-int cr_table_find(const cr_table *t, const char *name) {
-    for (int i = 0; name && i < cr_table_columns(t); i++)
-        if (strcmp(cr_table_name(t, i), name) == 0) return i;
-    return -1;
-}
-
-/* ---- Reading ---- */
+/* Beyond, a file is transposed or no table. */
+enum { most_columns = 100000 };
 
 struct csv {
     const char *s, *end, *path;
-    char separator; /* ' ': any run of blanks */
-    int64_t line;
+    char separator;       /* ' ': any run of blanks */
+    int64_t line, header; /* from 1; header: the line that says how many cells there are */
     cr_text *why;
     cr_table *t;
 };
 
-static char guess_separator(const char *s, const char *end) {
-    static const char candidates[] = "\t;,";
-    for (const char *c = candidates; *c; c++) {
-        bool quoted = false;
-        for (const char *p = s; p < end && *p != '\n' && *p != '\r'; p++) {
-            quoted = quoted != (*p == '"');
-            if (*p == *c && !quoted) return *c;
-        }
-    }
-    return ' ';
+static cr_status no_memory(const struct csv *c) {
+    return file_fail(c->why, CR_ENOMEM, c->path, "out of memory");
 }
 
+/* ---- Lines ---- */
+
 static bool blank(const struct csv *c, char x) { return x == ' ' || (x == '\t' && c->separator != '\t'); }
+
+static void skip_blanks(struct csv *c) {
+    while (c->s < c->end && blank(c, *c->s)) c->s++;
+}
 
 static bool line_ends(const struct csv *c) { return c->s >= c->end || *c->s == '\n' || *c->s == '\r'; }
 
@@ -77,56 +43,103 @@ static void next_line(struct csv *c) {
     c->line++;
 }
 
-/* To the start of the next line that holds something. */
+/* To the next line that holds something. */
 static bool find_line(struct csv *c) {
     while (c->s < c->end) {
-        const char *p = c->s;
-        while (p < c->end && blank(c, *p)) p++;
-        if (p < c->end && *p != '\n' && *p != '\r' && *p != '#') return true;
+        skip_blanks(c);
+        if (!line_ends(c) && *c->s != '#') return true;
         while (!line_ends(c)) c->s++;
         next_line(c);
     }
     return false;
 }
 
+static size_t count_lines(const char *s, const char *end) {
+    size_t n = 1;
+    for (const char *p = s; (p = memchr(p, '\n', (size_t)(end - p))); p++) n++;
+    for (const char *p = s; (p = memchr(p, '\r', (size_t)(end - p))); p++) n += p + 1 == end || p[1] != '\n';
+    return n;
+}
+
+static char find_separator(const char *s, const char *end) {
+    static const char candidates[] = "\t;,";
+    for (const char *c = candidates; *c; c++) {
+        bool quoted = false;
+        for (const char *p = s; p < end && (quoted || (*p != '\n' && *p != '\r')); p++) {
+            quoted = quoted != (*p == '"');
+            if (*p == *c && !quoted) return *c;
+        }
+    }
+    return ' ';
+}
+
+/* ---- Cells ---- */
+
 struct cell {
     const char *s;
     size_t n;
-    bool quoted, open; /* open: a quote without its end */
+    bool quoted, last;
 };
 
-static struct cell quoted_cell(struct csv *c) {
-    struct cell cell = {.s = ++c->s, .quoted = true};
-    while (c->s < c->end && !(*c->s == '"' && (c->end - c->s == 1 || c->s[1] != '"')))
-        c->s += *c->s == '"' ? 2 : 1;
-    cell.n = (size_t)(c->s - cell.s);
-    cell.open = c->s >= c->end;
-    if (!cell.open) c->s++;
-    while (!line_ends(c) && blank(c, *c->s)) c->s++;
-    return cell;
+static void trim(const struct csv *c, struct cell *cell) {
+    while (cell->n && blank(c, *cell->s)) cell->s++, cell->n--;
+    while (cell->n && blank(c, cell->s[cell->n - 1])) cell->n--;
 }
 
-/* A cell; *more says whether another follows on the line. */
-static struct cell read_cell(struct csv *c, bool *more) {
-    while (!line_ends(c) && blank(c, *c->s)) c->s++;
-    struct cell cell = {.s = c->s};
-    if (!line_ends(c) && *c->s == '"') cell = quoted_cell(c);
-    else {
-        while (!line_ends(c) && (c->separator == ' ' ? !blank(c, *c->s) : *c->s != c->separator)) c->s++;
-        cell.n = (size_t)(c->s - cell.s);
-        while (cell.n && blank(c, cell.s[cell.n - 1])) cell.n--;
+/* Behind a cell: at a separator or at the end of the line. */
+static bool cell_ends(struct csv *c) {
+    if (c->separator == ' ') return line_ends(c) || blank(c, *c->s);
+    skip_blanks(c);
+    return line_ends(c) || *c->s == c->separator;
+}
+
+/* From there to the next cell; false when there is none. */
+static bool next_cell(struct csv *c) {
+    skip_blanks(c);
+    if (line_ends(c)) return false;
+    if (*c->s == c->separator) c->s++;
+    return true;
+}
+
+static cr_status quoted_cell(struct csv *c, struct cell *cell) {
+    int64_t line = c->line;
+    cell->quoted = true;
+    cell->s = ++c->s;
+    while (c->s < c->end && !(*c->s == '"' && (c->end - c->s == 1 || c->s[1] != '"'))) {
+        if (*c->s == '"') c->s++;
+        else if (line_ends(c)) c->line += *c->s == '\n' || c->end - c->s == 1 || c->s[1] != '\n';
+        c->s++;
     }
-    if (c->separator == ' ')
-        while (!line_ends(c) && blank(c, *c->s)) c->s++;
-    *more = !line_ends(c);
-    if (*more && *c->s == c->separator) c->s++;
-    return cell;
+    if (c->s >= c->end)
+        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: a quote is opened, but not closed",
+                         (long long)line);
+    cell->n = (size_t)(c->s++ - cell->s);
+    if (cell_ends(c)) return CR_OK;
+    return file_fail(c->why, CR_EFORMAT, c->path,
+                     "line %lld: expected a separator after the closing quote, found '%s'",
+                     (long long)c->line, file_show(c->s, (size_t)(c->end - c->s)).s);
+}
+
+static void bare_cell(struct csv *c, struct cell *cell) {
+    cell->s = c->s;
+    while (!line_ends(c) && (c->separator == ' ' ? !blank(c, *c->s) : *c->s != c->separator)) c->s++;
+    cell->n = (size_t)(c->s - cell->s);
+}
+
+static cr_status read_cell(struct csv *c, struct cell *cell) {
+    cr_status status = CR_OK;
+    *cell = (struct cell){0};
+    skip_blanks(c);
+    if (!line_ends(c) && *c->s == '"') status = quoted_cell(c, cell);
+    else bare_cell(c, cell);
+    trim(c, cell);
+    cell->last = !next_cell(c);
+    return status;
 }
 
 static bool is_word(const struct cell *cell, const char *word) {
-    size_t n = strlen(word);
-    if (cell->n != n) return false;
-    for (size_t i = 0; i < n; i++)
+    if (cell->n != strlen(word)) return false;
+    for (size_t i = 0; i < cell->n; i++)
         if ((cell->s[i] | 0x20) != word[i]) return false;
     return true;
 }
@@ -135,141 +148,192 @@ static bool cell_number(const struct cell *cell, double *x) {
     struct cell rest = *cell;
     bool minus = rest.n && *rest.s == '-';
     if (rest.n && (*rest.s == '-' || *rest.s == '+')) rest.s++, rest.n--;
-    if (is_word(&rest, "inf") || is_word(&rest, "infinity")) return *x = minus ? -INFINITY : INFINITY, true;
-    if (cell->n == 0 || is_word(cell, "na") || is_word(&rest, "nan") || is_word(cell, "null"))
-        return *x = NAN, true;
-    if (text_parse_number(rest.s, rest.n, x) != rest.n || rest.n == 0) return false;
+    if (cell->n == 0 || is_word(cell, "na") || is_word(cell, "null") || is_word(&rest, "nan")) *x = NAN;
+    else if (is_word(&rest, "inf") || is_word(&rest, "infinity")) *x = INFINITY;
+    else if (rest.n == 0 || text_parse_number(rest.s, rest.n, x) != rest.n) return false;
     if (minus) *x = -*x;
     return true;
 }
 
-static void show(const struct cell *cell, char *out) {
-    size_t n = cell->n < shown ? cell->n : shown;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (unsigned char)cell->s[i] < 0x20 || cell->s[i] == 0x7f ? '?' : cell->s[i];
-    memcpy(out + n, cell->n > n ? "..." : "", cell->n > n ? 4 : 1);
-}
-
-static cr_status add_name(struct csv *c, const char *s, size_t n) {
-    cr_table *t = c->t;
-    if (t->columns == most_columns)
-        return file_fail(c->why, CR_ELIMIT, c->path, "more than %d columns", most_columns);
-    size_t cap = (size_t)t->column_cap;
-    bool room = mem_grow(&t->mem, &t->name, &cap, (size_t)t->columns, sizeof *t->name);
-    t->column_cap = (int)cap;
-    uint32_t name = room ? intern_put(&t->names, s, n) : intern_none;
-    if (name == intern_none) return file_fail(c->why, CR_ENOMEM, c->path, "out of memory");
-    for (int i = 0; i < t->columns; i++)
-        if (t->name[i] == name)
-            return file_fail(c->why, CR_EFORMAT, c->path, "two columns are called '%.40s'",
-                             (const char *)intern_bytes(&t->names, name));
-    t->name[t->columns++] = name;
-    return CR_OK;
-}
-
-/* The names in the first line; without any that is no number, c1, c2 ... and the line is data. */
-static cr_status read_header(struct csv *c) {
+/* What nearly all cells are: a plain number. False, and nothing read, for any other. */
+static bool read_plain(struct csv *c, double *x, bool *last) {
     struct csv ahead = *c;
-    bool more = true, header = false;
-    double x;
-    while (more) {
-        struct cell cell = read_cell(&ahead, &more);
-        header = header || cell.quoted || !cell_number(&cell, &x);
-    }
-    for (more = true; more;) {
-        struct cell cell = read_cell(c, &more);
-        struct cr_text t = text_make(&c->t->mem);
-        if (memchr(cell.s, 0, cell.n))
-            return file_fail(c->why, CR_EFORMAT, c->path, "a NUL byte in the header: this is no CSV file");
-        if (header && cell.n) text_bytes(&t, cell.s, cell.n);
-        else text_add(&t, "c%d", c->t->columns + 1);
-        cr_status status = t.failed ? CR_ENOMEM : add_name(c, cr_text_str(&t), t.n);
-        text_drop(&t);
-        if (status) return status;
-    }
-    if (header) next_line(c);
-    else c->s = NULL; /* the line is data: read again */
-    return CR_OK;
+    skip_blanks(&ahead);
+    bool minus = ahead.s < ahead.end && *ahead.s == '-';
+    ahead.s += minus;
+    size_t n = text_parse_number(ahead.s, (size_t)(ahead.end - ahead.s), x);
+    ahead.s += n;
+    if (!n || !cell_ends(&ahead)) return false;
+    *last = !next_cell(&ahead);
+    c->s = ahead.s;
+    if (minus) *x = -*x;
+    return true;
 }
 
-static cr_status bad_cell(struct csv *c, const struct cell *cell, int column) {
-    char found[shown + 4];
-    show(cell, found);
-    if (cell->open)
-        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: a quote is not closed", (long long)c->line);
-    bool comma = c->separator == ';' && memchr(cell->s, ',', cell->n);
-    return file_fail(c->why, CR_EFORMAT, c->path,
-                     "line %lld, column '%.60s': expected a number, found '%s'%s", (long long)c->line,
-                     cr_table_name(c->t, column), found, comma ? " (write the decimal point as '.')" : "");
+/* ---- Rows ---- */
+
+static cr_status bad_cell(const struct csv *c, const struct cell *cell, size_t column) {
+    const char *name = cr_table_name(c->t, (int)column);
+    return file_fail(c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected a number, found '%s'%s",
+                     (long long)c->line, file_show(name, strlen(name)).s, file_show(cell->s, cell->n).s,
+                     memchr(cell->s, ',', cell->n)
+                         ? " (write the decimal point as '.', and thousands without a sign)"
+                         : "");
+}
+
+static cr_status read_number(struct csv *c, size_t column, double *x, bool *last) {
+    struct cell cell;
+    if (read_plain(c, x, last)) return CR_OK;
+    cr_status status = read_cell(c, &cell);
+    *last = cell.last;
+    if (status || column >= c->t->columns || cell_number(&cell, x)) return status;
+    return bad_cell(c, &cell, column);
 }
 
 static cr_status read_row(struct csv *c) {
     cr_table *t = c->t;
-    bool more = true;
-    int column = 0;
-    double x;
-    for (; more; column++) {
-        struct cell cell = read_cell(c, &more);
-        if (cell.open || (column < t->columns && !cell_number(&cell, &x)))
-            return bad_cell(c, &cell, column < t->columns ? column : 0);
-        if (column >= t->columns) continue;
-        if (!mem_grow(&t->mem, &t->cell, &t->cap, t->cells, sizeof x))
-            return file_fail(c->why, CR_ENOMEM, c->path, "out of memory");
-        t->cell[t->cells++] = x;
+    int64_t line = c->line;
+    size_t k = 0;
+    double x = 0;
+    for (bool last = false; !last; k++) {
+        cr_status status = read_number(c, k, &x, &last);
+        if (status) return status;
+        if (k < t->columns) t->cell[k * t->stride + t->rows] = x;
     }
-    if (column != t->columns)
-        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld has %d cells where the first has %d",
-                         (long long)c->line, column, t->columns);
+    if (k != t->columns)
+        return file_fail(c->why, CR_EFORMAT, c->path,
+                         "line %lld has %zu cell%s, expected %zu as in line %lld", (long long)line, k,
+                         k == 1 ? "" : "s", t->columns, (long long)c->header);
     t->rows++;
     next_line(c);
     return CR_OK;
 }
 
-/* Row by row becomes column by column. */
-static bool transpose(cr_table *t) {
-    double *cell = mem_alloc(&t->mem, mem_mul(t->cells, sizeof *cell));
-    if (!cell) return false;
-    for (int64_t i = 0; i < t->rows; i++)
-        for (int64_t k = 0; k < t->columns; k++) cell[k * t->rows + i] = t->cell[i * t->columns + k];
-    mem_free(&t->mem, t->cell, t->cap * sizeof *cell);
-    t->cell = cell;
-    t->cap = t->cells;
+/* ---- The first line ---- */
+
+static cr_status is_header(struct csv ahead, bool *header) {
+    struct cell cell = {0};
+    double x;
+    *header = false;
+    while (!cell.last) {
+        cr_status status = read_cell(&ahead, &cell);
+        if (status) return status;
+        *header = *header || !cell_number(&cell, &x);
+    }
+    return CR_OK;
+}
+
+/* Without the doubling of quotes. */
+static void name_text(struct cr_text *out, const struct cell *cell) {
+    for (size_t i = 0; i < cell->n; i++) {
+        text_char(out, cell->s[i]);
+        if (cell->quoted && cell->s[i] == '"') i++;
+    }
+}
+
+static bool is_utf8(const char *s, size_t n) {
+    for (const char *end = s + n; s < end;) {
+        size_t wide = text_character(s, end);
+        if (!wide) return false;
+        s += wide;
+    }
     return true;
 }
 
-static cr_status parse(struct csv *c) {
-    if (!find_line(c)) return file_fail(c->why, CR_EFORMAT, c->path, "holds no data");
-    c->separator = guess_separator(c->s, c->end);
-    const char *first = c->s;
-    cr_status status = read_header(c);
-    if (!status && !c->s) c->s = first;
-    while (!status && find_line(c)) status = read_row(c);
+static cr_status add_column(struct csv *c, const struct cr_text *name) {
+    const char *s = cr_text_str(name);
+    struct shown shown = file_show(s, name->n);
+    if (name->failed) return no_memory(c);
+    if (c->t->columns == most_columns)
+        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: more than %d columns", (long long)c->line,
+                         most_columns);
+    if (!is_utf8(s, name->n))
+        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: the name of column %zu, '%s', is not UTF-8",
+                         (long long)c->line, c->t->columns + 1, shown.s);
+    cr_status status = table_add(c->t, s, name->n);
+    if (status == CR_ENOMEM) return no_memory(c);
+    if (!status) return CR_OK;
+    return file_fail(c->why, status, c->path, "line %lld: two columns are called '%s'", (long long)c->line,
+                     shown.s);
+}
+
+static cr_status read_name(struct csv *c, bool header, bool *last) {
+    struct cell cell;
+    cr_status status = read_cell(c, &cell);
     if (status) return status;
-    return transpose(c->t) ? CR_OK : file_fail(c->why, CR_ENOMEM, c->path, "out of memory");
+    struct cr_text name = text_make(&c->t->mem);
+    if (header && cell.n) name_text(&name, &cell);
+    else text_add(&name, "c%zu", c->t->columns + 1);
+    status = add_column(c, &name);
+    text_drop(&name);
+    *last = cell.last;
+    return status;
+}
+
+/* The names in the first line; without any that is no number, c1, c2 ..., and the line is data. */
+static cr_status read_names(struct csv *c) {
+    bool header;
+    struct csv first = *c;
+    cr_status status = is_header(*c, &header);
+    for (bool last = false; !status && !last;) status = read_name(c, header, &last);
+    c->header = first.line;
+    if (header) next_line(c);
+    else c->s = first.s, c->line = first.line;
+    return status;
+}
+
+/* ---- The whole ---- */
+
+/* A row has a line of its own, and a byte for each cell. */
+static size_t most_rows(const struct csv *c) {
+    size_t lines = count_lines(c->s, c->end), fit = (size_t)(c->end - c->s) / c->t->columns + 1;
+    return lines < fit ? lines : fit;
+}
+
+static cr_status check_text(const char *s, size_t n, const char *path, cr_text *why) {
+    const char *guess = file_guess(s, n), *nul = n ? memchr(s, 0, n) : NULL;
+    if (n == 0) return file_fail(why, CR_EFORMAT, path, "is empty, expected a CSV file");
+    if (guess) return file_fail(why, CR_EFORMAT, path, "is no CSV file but %s", guess);
+    if (!nul) return CR_OK;
+    return file_fail(why, CR_EFORMAT, path, "line %zu: a NUL byte, expected text", count_lines(s, nul));
+}
+
+static cr_status parse(struct csv *c) {
+    if (!find_line(c))
+        return file_fail(c->why, CR_EFORMAT, c->path, "holds no data, expected rows of numbers");
+    c->separator = find_separator(c->s, c->end);
+    cr_status status = read_names(c);
+    if (!status && !table_reserve(c->t, most_rows(c))) status = no_memory(c);
+    while (!status && find_line(c)) status = read_row(c);
+    if (!status) table_trim(c->t);
+    return status;
 }
 
 cr_status file_csv_parse(cr_table **out, const char *s, size_t n, const char *path, const struct mem *mem,
                          cr_text *why) {
-    cr_table *t = mem_zero(mem, sizeof *t);
     *out = NULL;
-    if (!t) return file_fail(why, CR_ENOMEM, path, "out of memory");
-    t->mem = *mem;
+    cr_status status = check_text(s, n, path, why);
+    if (status) return status;
     if (n >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0) s += 3, n -= 3;
-    struct csv c = {.s = s, .end = s + n, .path = path, .separator = ',', .line = 1, .why = why, .t = t};
-    cr_status status = intern_init(&t->names, mem) ? parse(&c) : CR_ENOMEM;
-    if (status) cr_table_free(t);
-    else *out = t;
+    struct csv c = {
+        .s = s, .end = s + n, .path = path, .separator = '\t', .line = 1, .why = why, .t = table_new(mem)};
+    status = c.t ? parse(&c) : no_memory(&c);
+    if (status) cr_table_free(c.t);
+    else *out = c.t;
     return status;
 }
 
-enum { most_gib = 4 }; /* of a text file that is read as a whole */
+static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
+    (void)enough;
+    return check_text(s, n, path, why);
+}
 
 cr_status cr_csv_load(cr_table **out, const char *path, cr_context *ctx, cr_text *why) {
     struct bytes b;
     struct mem mem = context_mem(ctx);
     if (out) *out = NULL;
     if (!out || !path) return CR_EINVAL;
-    cr_status status = file_read(&b, path, (size_t)most_gib << 30, &mem, why);
+    cr_status status = file_read_looking(&b, path, FILE_MOST, look, &mem, why);
     if (status) return status;
     status = file_csv_parse(out, b.s, b.n, path, &mem, why);
     file_drop(&b);

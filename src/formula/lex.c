@@ -8,24 +8,6 @@ struct lexer lexer_make(const char *text, size_t size) {
     return (struct lexer){.text = text, .s = text, .end = text + size, .line_start = text, .line = 1};
 }
 
-/* The length of the UTF-8 character at s, 0 if it is none (overlong forms and surrogates are none). */
-static size_t character(const char *p, const char *end) {
-    const unsigned char *s = (const unsigned char *)p;
-    size_t left = (size_t)(end - p), n = s[0] < 0x80   ? 1
-                                         : s[0] < 0xC2 ? 0
-                                         : s[0] < 0xE0 ? 2
-                                         : s[0] < 0xF0 ? 3
-                                         : s[0] < 0xF5 ? 4
-                                                       : 0;
-    if (n == 0 || n > left) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
-        (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
-}
-
 static int column_of(const struct lexer *l, const char *s) {
     int column = 1;
     for (const char *p = l->line_start; p < s; p++) column += (*p & 0xC0) != 0x80;
@@ -38,8 +20,8 @@ static bool digit(char c) { return c >= '0' && c <= '9'; }
 static void skip_blanks(struct lexer *l) {
     while (l->s < l->end) {
         if (*l->s == '#') {
-            while (l->s < l->end && *l->s != '\n' && *l->s != '\r' && character(l->s, l->end) && *l->s)
-                l->s += character(l->s, l->end);
+            while (l->s < l->end && *l->s != '\n' && *l->s != '\r' && text_character(l->s, l->end) && *l->s)
+                l->s += text_character(l->s, l->end);
         } else if (*l->s == '\\' && l->end - l->s > 1 && (l->s[1] == '\n' || l->s[1] == '\r')) {
             l->s++;
             return;
@@ -116,9 +98,9 @@ static struct token sign(struct lexer *l) {
         if (strchr(")]", *signs[i]) && l->brackets) l->brackets--;
         return token(l, TOKEN_SIGN, strlen(signs[i]));
     }
-    return bad(l, *l->s == 0                     ? "a NUL byte"
-                  : character(l->s, l->end) == 0 ? "a byte that is not UTF-8"
-                                                 : "a character that means nothing here");
+    return bad(l, *l->s == 0                          ? "a NUL byte"
+                  : text_character(l->s, l->end) == 0 ? "a byte that is not UTF-8"
+                                                      : "a character that means nothing here");
 }
 
 struct token lexer_next(struct lexer *l) {
