@@ -65,12 +65,6 @@ static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
     text_str(out, ">];\n");
 }
 
-static bool is_scope(const struct explanation *x, uint32_t r) {
-    for (uint32_t i = 0; i < r; i++)
-        if (x->row[i].scope == r + 1) return true;
-    return false;
-}
-
 /* A scope's nodes stand in a box of their own, but those left out when the picture is folded. */
 static void scope(struct cr_text *out, const struct explanation *x, uint32_t r) {
     text_add(out, "  subgraph cluster_%u { style=\"rounded,dashed\"; fontname=\"Helvetica\"; color=\"#909090\"; fontcolor=\"#606060\"; label=<",
@@ -119,7 +113,7 @@ void explain_dot(struct cr_text *out, const struct explanation *x) {
              "  edge [fontname=\"Helvetica\", fontsize=11, color=\"#404040\"];\n",
              x->folded ? "strict " : "", x->rows > few_rows ? "TB" : "LR"); /* strict: ways between the same two are drawn once */
     for (uint32_t r = 0; r < x->rows; r++) {
-        if (is_scope(x, r)) scope(out, x, r);
+        if (x->row[r].is_scope) scope(out, x, r);
         else if (!x->row[r].scope && explanation_shown(x, r)) node(out, x, r);
     }
     for (size_t i = 0; i < x->edges; i++) edge(out, x, &x->edge[i]);

@@ -81,10 +81,10 @@ static void describe(struct explanation *x, struct edge *e, const struct way *wa
     e->local = way->first && is_local(kind);
     if (e->local) e->gradient = local_gradient(way->y, way->k, kind);
     else labels = (struct print_labels){rule_label, &own};
-    cr_node said = e->local ? e->gradient : e->rule;
-    while (e->local && strcmp(cr_op_of(said), "expand") == 0 && !explanation_row(x, said))
-        said = cr_operand(said, 0); /* a broadcast goes without saying */
-    e->formula = explanation_formula(x, said, &labels, false);
+    e->said = e->gradient;
+    while (strcmp(cr_op_of(e->said), "expand") == 0 && !explanation_row(x, e->said))
+        e->said = cr_operand(e->said, 0);
+    e->formula = explanation_formula(x, e->local ? e->said : e->rule, &labels, false);
     if (e->local) e->gradient = ops_to_dtype(e->gradient, cr_dtype_of(way->y));
 }
 
@@ -104,7 +104,7 @@ static void add_edge(struct explanation *x, struct edge *e, const struct way *wa
 static void follow(struct explanation *x, const struct sweep *s, uint32_t r, struct ways *w, cr_node g) {
     const struct way way = w->way[--w->n];
     cr_node a = cr_operand(way.y, way.k), none = graph_error_node(x->g);
-    struct edge e = {.from = r, .to = x->of[a.id], .gradient = none, .rule = none, .g = g, .part = none};
+    struct edge e = {.from = r, .to = x->of[a.id], .gradient = none, .said = none, .rule = none, .g = g, .part = none};
     if (s) e.rule = hand_on(way.y, way.k, way.rule);
     if (s) e.part = way.first ? sweep_contribution(s, way.y, way.k) : hand_on(way.y, way.k, way.part);
     if (e.to-- == 0) push_operands(x, w, a, false, e.rule, e.part);
@@ -124,11 +124,32 @@ static void find_edges(struct explanation *x, const struct sweep *s) {
     mem_free(&x->mem, w.way, w.cap * sizeof *w.way);
 }
 
+/* Sorts by counting: counts stand two places on, so that they end as starts. */
+static void find_ways_back(struct explanation *x) {
+    x->into = mem_alloc(&x->mem, mem_mul(mem_add(x->edges, 1), sizeof *x->into));
+    x->into_first = mem_zero(&x->mem, mem_mul(mem_add(x->rows, 2), sizeof *x->into_first));
+    if (!x->into || !x->into_first) {
+        x->status = CR_ENOMEM;
+        return;
+    }
+    uint32_t *first = x->into_first;
+    for (size_t i = 0; i < x->edges; i++)
+        if (x->edge[i].part.id) first[x->edge[i].to + 2]++;
+    for (uint32_t r = 0; r < x->rows; r++) first[r + 2] += first[r + 1];
+    for (size_t i = 0; i < x->edges; i++)
+        if (x->edge[i].part.id) x->into[first[x->edge[i].to + 1]++] = (uint32_t)i;
+}
+
+bool explanation_direct(const struct explanation *x, const struct edge *e) {
+    return e->local && x->row[e->from].x.id == x->result.id;
+}
+
 void explanation_find_edges(struct explanation *x) {
     struct sweep s;
     struct shape shape = ops_shape(x->result);
     if (!x->n) {
         find_edges(x, NULL);
+        if (!x->status) find_ways_back(x);
         return;
     }
     cr_node one = ops_expand(ops_to_dtype(cr_number(x->g, 1), cr_dtype_of(x->result)), &shape);
@@ -136,6 +157,7 @@ void explanation_find_edges(struct explanation *x) {
     for (uint32_t r = 0; r < x->rows && !x->status; r++)
         x->row[r].cotangent = sweep_cotangent(&s, x->row[r].x);
     if (!x->status) find_edges(x, &s);
+    if (!x->status) find_ways_back(x);
     sweep_free(&s);
     if (!x->status) x->status = cr_graph_status(x->g);
 }

@@ -117,6 +117,8 @@ void explanation_free(struct explanation *x) {
     mem_free(&x->mem, x->row, x->rows * sizeof *x->row);
     mem_free(&x->mem, x->of, x->ids * sizeof *x->of);
     mem_free(&x->mem, x->edge, x->edge_cap * sizeof *x->edge);
+    mem_free(&x->mem, x->into, (x->edges + 1) * sizeof *x->into);
+    mem_free(&x->mem, x->into_first, (x->rows + 2) * sizeof *x->into_first);
     cr_graph_cut(x->g, x->mark); /* what was built to explain goes */
 }
 

@@ -13,6 +13,7 @@ struct edge {
     uint32_t from, to; /* rows: the node, its operand */
     bool local;        /* a local gradient, element by element; else a rule in g */
     cr_node gradient;  /* local: that; else an error node */
+    cr_node said;      /* local: the same as it is written, without the broadcast that goes without saying */
     cr_node rule, g;   /* not local: what a cotangent g of the node gives the operand */
     cr_node part;      /* what it adds to the operand's cotangent; an error node: nothing */
     char *formula;     /* of the local gradient, or of the rule in g; NULL: no derivative */
@@ -21,7 +22,7 @@ struct edge {
 struct row {
     cr_node x, cotangent; /* cotangent: an error node where there is none */
     char *label, *formula;
-    bool constant, leaf;
+    bool constant, leaf, is_scope;
     uint32_t first, edges; /* in the edge list, by node, operands in order */
     uint32_t scope;        /* 1 + the row that gives the scope it is in its name; 0: none */
 };
@@ -42,6 +43,7 @@ struct explanation {
     uint32_t ids;
     struct edge *edge;
     size_t edges, edge_cap;
+    uint32_t *into, *into_first; /* edges that carry something, by the operand they end at: of row r from into_first[r] on */
     size_t mark; /* of the graph before */
     cr_status status;
 };
@@ -76,6 +78,8 @@ bool explanation_is_short(const struct explanation *x, cr_node node);
 /* As JSON: shortest digits that read back the same, nested lists. Zeros of its shape. */
 void explanation_json_value(struct cr_text *out, const struct explanation *x, cr_node node);
 void explanation_json_zeros(struct cr_text *out, const struct explanation *x, cr_node node);
+/* Straight from the result there is nothing to multiply: the local gradient is the cotangent. */
+bool explanation_direct(const struct explanation *x, const struct edge *e);
 /* x - rate * dloss/dx. */
 void explanation_after(struct cr_text *out, const struct explanation *x, const struct row *row);
 

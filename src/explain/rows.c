@@ -109,7 +109,7 @@ static uint32_t scope_of_name(const struct explanation *x, const char *name) {
     memcpy(scope, name, (size_t)(dot - name));
     scope[dot - name] = 0;
     const struct row *row = explanation_row(x, cr_find(x->g, scope));
-    return row ? (uint32_t)(row - x->row) + 1 : 0;
+    return row && !row->constant ? (uint32_t)(row - x->row) + 1 : 0;
 }
 
 static void find_scopes(struct explanation *x) {
@@ -123,6 +123,7 @@ static void find_scopes(struct explanation *x) {
             const struct row *of = explanation_row(x, a);
             if (of && of->scope && of->scope - 1 > r) row->scope = of->scope;
         }
+        if (row->scope) x->row[row->scope - 1].is_scope = true;
     }
 }
 

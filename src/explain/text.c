@@ -133,7 +133,7 @@ static int term(struct cr_text *t, struct cr_text *numbers, const struct explana
         explanation_value(numbers, x, e->part);
         return 1;
     }
-    if (x->row[e->from].x.id == x->result.id) {
+    if (explanation_direct(x, e)) {
         text_add(t, "d%s/d%s", loss, x->row[e->to].label);
         explanation_value(numbers, x, e->gradient);
         return 1;
@@ -149,20 +149,15 @@ static bool numbers_are_short(const struct explanation *x, const struct edge *e)
     return explanation_is_short(x, e->part) && explanation_is_short(x, x->row[e->from].cotangent);
 }
 
-/* Straight from the loss there is nothing to multiply. */
-static bool is_direct(const struct explanation *x, const struct edge *e) {
-    return e->local && x->row[e->from].x.id == x->result.id;
-}
-
-static void cotangent_line(struct cr_text *t, const struct explanation *x, uint32_t r, const uint32_t *of,
-                           const struct edge *sorted) {
+static void cotangent_line(struct cr_text *t, const struct explanation *x, uint32_t r) {
+    uint32_t first = x->into_first[r], end = x->into_first[r + 1];
     struct cr_text formula = text_make(&x->mem), numbers = text_make(&x->mem);
     int terms = 0, factors = 0;
     bool brief = true;
     text_add(t, "d%s/d%s\t= ", explanation_row(x, x->result)->label, x->row[r].label);
-    for (uint32_t i = of[r + 1]; i-- > of[r];) {
-        const struct edge *e = &sorted[i];
-        if (of[r + 1] - of[r] == 1 && is_direct(x, e)) continue;
+    for (uint32_t i = end; i-- > first;) {
+        const struct edge *e = &x->edge[x->into[i]];
+        if (end - first == 1 && explanation_direct(x, e)) continue;
         if (terms++) text_str(&formula, " + "), text_str(&numbers, " + ");
         factors += term(&formula, &numbers, x, e);
         brief = brief && numbers_are_short(x, e);
@@ -176,31 +171,14 @@ static void cotangent_line(struct cr_text *t, const struct explanation *x, uint3
     text_drop(&numbers);
 }
 
-/* Edges that carry something, sorted by the operand that they end at: those of row r stand at of[r] .. of[r + 1]. */
-static void sort_edges(const struct explanation *x, uint32_t *of, struct edge *sorted) {
-    for (size_t i = 0; i < x->edges; i++)
-        if (x->edge[i].part.id) of[x->edge[i].to + 2]++;
-    for (uint32_t r = 0; r < x->rows; r++) of[r + 2] += of[r + 1];
-    for (size_t i = 0; i < x->edges; i++)
-        if (x->edge[i].part.id) sorted[of[x->edge[i].to + 1]++] = x->edge[i];
-}
-
 static void backward(struct cr_text *out, const struct explanation *x) {
-    size_t room[2] = {mem_mul(mem_add(x->rows, 2), sizeof(uint32_t)),
-                      mem_mul(mem_add(x->edges, 1), sizeof(struct edge))};
-    uint32_t *of = mem_zero(&x->mem, room[0]);
-    struct edge *sorted = mem_alloc(&x->mem, room[1]);
     struct cr_text t = text_make(&x->mem);
     text_add(out, "\n3. Backward pass: from %s back, by the chain rule.\n",
              explanation_row(x, x->result)->label);
-    if (of && sorted) sort_edges(x, of, sorted);
-    else out->failed = true;
-    for (uint32_t r = x->rows; r-- > 0 && !out->failed;)
-        if (x->row[r].cotangent.id && explanation_shown(x, r)) cotangent_line(&t, x, r, of, sorted);
+    for (uint32_t r = x->rows; r-- > 0;)
+        if (x->row[r].cotangent.id && explanation_shown(x, r)) cotangent_line(&t, x, r);
     align(out, &t);
     text_drop(&t);
-    mem_free(&x->mem, of, room[0]);
-    mem_free(&x->mem, sorted, room[1]);
 }
 
 /* ---- 4. Descent ---- */
