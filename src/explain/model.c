@@ -104,7 +104,7 @@ cr_status explanation_make(struct explanation *x, cr_eval *e, cr_node result, in
     }
     if (n && !sweep_wrt_good("explain", n, wrt)) return x->status = cr_graph_status(g);
     explanation_find_rows(x);
-    if (!x->status) explanation_find_edges(x);
+    if (!x->status && (e || !n)) explanation_find_edges(x);
     if (!x->status && x->e) x->status = compute(x);
     if (!x->status && x->e) put_numbers(x);
     return x->status;

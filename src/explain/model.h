@@ -48,7 +48,8 @@ struct explanation {
     cr_status status;
 };
 
-/* Everything but the words. explanation_free after either; it leaves the graph as it was. */
+/* Everything but the words: without wrt no derivatives, with wrt but without e no more than rows and labels.
+ * explanation_free after either; it leaves the graph as it was. */
 cr_status explanation_make(struct explanation *x, cr_eval *e, cr_node result, int n, const cr_node wrt[],
                            double rate, bool full);
 void explanation_free(struct explanation *x);
@@ -69,6 +70,8 @@ void explanation_find_edges(struct explanation *x);
 cr_node explanation_literal(cr_node x);
 char *explanation_formula(struct explanation *x, cr_node node, const struct print_labels *labels, bool root);
 
+/* Lines with tabs between columns, aligned and indented. */
+void explanation_align(struct cr_text *out, const struct cr_text *lines);
 /* A value as a person reads it: a number, a short list, or shape and summary; all numbers if full. */
 void explanation_value(struct cr_text *out, const struct explanation *x, cr_node node);
 /* In a picture: at most three numbers; shape: with dtype and shape before the summary. */

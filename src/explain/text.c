@@ -25,7 +25,7 @@ static void measure(const char *s, size_t width[most_columns]) {
     }
 }
 
-static void align(struct cr_text *out, const struct cr_text *lines) {
+void explanation_align(struct cr_text *out, const struct cr_text *lines) {
     size_t width[most_columns], n;
     int k = 0;
     measure(cr_text_str(lines), width);
@@ -65,7 +65,7 @@ static void forward(struct cr_text *out, const struct explanation *x) {
         if (!explanation_shown(x, r)) hidden += !x->row[r].constant;
         else if (!x->row[r].leaf) value_line(&t, x, &x->row[r]);
     }
-    align(out, &t);
+    explanation_align(out, &t);
     if (hidden) text_add(out, "   (and %u inside their scopes; in full: each of them)\n", (unsigned)hidden);
     text_drop(&t);
 }
@@ -94,7 +94,7 @@ static void locals(struct cr_text *out, const struct explanation *x) {
             rules = rules || !e->local;
         }
     text_str(out, "\n2. Local gradients: how each node changes with each of its operands.\n");
-    align(out, &t);
+    explanation_align(out, &t);
     if (rules)
         text_str(out, "   (g -> ...: where elements mix, what the operand gets of g, the node's cotangent)\n");
     text_drop(&t);
@@ -177,7 +177,7 @@ static void backward(struct cr_text *out, const struct explanation *x) {
              explanation_row(x, x->result)->label);
     for (uint32_t r = x->rows; r-- > 0;)
         if (x->row[r].cotangent.id && explanation_shown(x, r)) cotangent_line(&t, x, r);
-    align(out, &t);
+    explanation_align(out, &t);
     text_drop(&t);
 }
 
@@ -205,7 +205,7 @@ static void update(struct cr_text *out, const struct explanation *x) {
     text_rounded(out, x->rate, 6);
     text_str(out, ".\n");
     for (int i = 0; i < x->n; i++) update_line(&t, x, x->wrt[i]);
-    align(out, &t);
+    explanation_align(out, &t);
     text_drop(&t);
 }
 
