@@ -22,7 +22,7 @@ struct check {
     cr_text *out;
     struct cr_text lines;
     struct twin twin;
-    cr_node *of; /* by id of the graph checked: its node in the twin */
+    cr_node *of;    /* by id of the graph checked: its node in the twin */
     uint32_t *from; /* by id of the twin: the id in the graph checked */
     uint32_t from_ids;
     const struct check_bend *bend;
@@ -99,10 +99,12 @@ static void conclude(struct check *c, const struct subject *s, int n, const int6
         if (f[i].verdict > f[worst].verdict) worst = i;
     enum verdict verdict = n ? f[worst].verdict : RIGHT;
     if (verdict != RIGHT) {
-        if (pick && cr_rank(of)) text_str(&how, "at "), write_place(&how, of, pick[worst]), text_str(&how, ": ");
+        if (pick && cr_rank(of))
+            text_str(&how, "at "), write_place(&how, of, pick[worst]), text_str(&how, ": ");
         if (!pick) text_str(&how, "along a direction: ");
         const char *who = s->whole ? "the chain rule" : "the rule";
-        if (verdict == AT_KINK) text_add(&how, "the slope jumps there; "), write_number(&how, who, f[worst].found);
+        if (verdict == AT_KINK)
+            text_add(&how, "the slope jumps there; "), write_number(&how, who, f[worst].found);
         else write_numbers(&how, who, f[worst].found, "a difference", f[worst].expected);
     }
     say(c, verdict, s, cr_text_str(&how));
@@ -156,7 +158,8 @@ static void make_twin(struct check *c, cr_eval *e, cr_node leaf[]) {
     for (int i = 0; used && i < c->x.n; i++) used[c->x.wrt[i].id] = 1;
     for (uint32_t id = c->x.ids; used && id-- > 1;) {
         cr_node x = graph_handle(c->x.g, id);
-        for (int k = 0; used[id] && !is_start(x) && k < cr_operand_count(x); k++) used[cr_operand(x, k).id] = 1;
+        for (int k = 0; used[id] && !is_start(x) && k < cr_operand_count(x); k++)
+            used[cr_operand(x, k).id] = 1;
     }
     for (uint32_t id = 1; used && id < c->x.ids && !c->status; id++) {
         cr_node x = graph_handle(c->x.g, id), y, own = graph_error_node(c->twin.g);
@@ -186,10 +189,12 @@ static double noise(uint64_t i) {
     return (double)((i ^ (i >> 31)) >> 11) * 0x1p-52 - 1;
 }
 
+static const double *values(const cr_array *v) { return cr_array_data((cr_array *)(uintptr_t)v); }
+
 /* As long as the greatest element of the leaf, or 1: a step of h moves it by a share of h. */
 static double scale_of(const cr_array *v) {
     double most = 1;
-    const double *x = cr_array_data((cr_array *)(uintptr_t)v);
+    const double *x = values(v);
     for (int64_t i = 0; i < cr_array_count(v); i++)
         if (isfinite(x[i])) most = fmax(most, fabs(x[i]));
     return most;
@@ -268,7 +273,7 @@ static void check_local(struct check *c, struct alone *a, int k, const struct su
     if (t) c->status = cr_vjp(&d, 1, &a->one, &one, 1, &x);
     if (!c->status) d = bent(c, a->y, k, d), c->status = eval_compute(a->twin.e, 1, &d);
     for (int64_t i = 0; i < count && !c->status; i++)
-        t[i] = fmax(1, fabs(((const double *)cr_array_data((cr_array *)(uintptr_t)v))[i]));
+        t[i] = isfinite(values(v)[i]) ? fmax(1, fabs(values(v)[i])) : 1;
     for (int64_t i = 0; i < count && !c->status; i += step, n++) {
         pick[n] = i;
         f[n].found = t[i] * ((const double *)eval_data(a->twin.e, d))[i];
@@ -294,7 +299,8 @@ static void check_modes(struct check *c, struct twin *twin, const struct subject
     c->status = eval_compute(twin->e, 1, &sum);
     if (c->status) return;
     double found = *(const double *)eval_data(twin->e, sum);
-    bool same = found == backward || fabs(found - backward) <= c->atol + c->rtol * fmax(fabs(found), fabs(backward)) ||
+    bool same = found == backward ||
+                fabs(found - backward) <= c->atol + c->rtol * fmax(fabs(found), fabs(backward)) ||
                 (isnan(found) && isnan(backward));
     write_numbers(&how, "forward mode", found, "backward mode", backward);
     if (!same) say(c, WRONG, s, cr_text_str(&how));
@@ -337,7 +343,8 @@ static void check_operands(struct check *c, cr_node y, const uint8_t *needed, ui
     for (int k = 0; k < cr_operand_count(y) && !c->status; k++) {
         enum rule_kind kind = rule_kind(graph_get(y)->op, k);
         cr_node x = cr_operand(y, k);
-        if (kind == RULE_NONE || kind == RULE_ZERO || cr_dtype_of(x) != CR_F64 || !cr_count(x) || !cr_count(a.one))
+        if (kind == RULE_NONE || kind == RULE_ZERO || cr_dtype_of(x) != CR_F64 || !cr_count(x) ||
+            !cr_count(a.one))
             continue;
         if (x.id < first || !needed[x.id - first]) continue;
         struct subject s = {said, cr_operand(said, k), false, has_twice(said, k), k};

@@ -5,7 +5,7 @@
 #include "explain/model.h"
 
 enum { few_rows = 10 }; /* more are drawn downwards: a page is narrow */
-enum { longest = 48 }; /* of a formula or value; more is cut, and "..." says so */
+enum { longest = 48 };  /* of a formula or value; more is cut, and "..." says so */
 
 static const char red[] = "#a93226", brown[] = "#7e5109";
 
@@ -67,7 +67,9 @@ static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
 
 /* A scope's nodes stand in a box of their own, but those left out when the picture is folded. */
 static void scope(struct cr_text *out, const struct explanation *x, uint32_t r) {
-    text_add(out, "  subgraph cluster_%u { style=\"rounded,dashed\"; fontname=\"Helvetica\"; color=\"#909090\"; fontcolor=\"#606060\"; label=<",
+    text_add(out,
+             "  subgraph cluster_%u { style=\"rounded,dashed\"; fontname=\"Helvetica\"; color=\"#909090\"; "
+             "fontcolor=\"#606060\"; label=<",
              (unsigned)r);
     escaped(out, x->row[r].label);
     text_str(out, ">;\n");
@@ -111,7 +113,8 @@ void explain_dot(struct cr_text *out, const struct explanation *x) {
              "  rankdir=%s; nodesep=0.3; ranksep=0.4;\n"
              "  node [fontname=\"Helvetica\", fontsize=12, style=filled, margin=\"0.12,0.06\"];\n"
              "  edge [fontname=\"Helvetica\", fontsize=11, color=\"#404040\"];\n",
-             x->folded ? "strict " : "", x->rows > few_rows ? "TB" : "LR"); /* strict: ways between the same two are drawn once */
+             x->folded ? "strict " : "",
+             x->rows > few_rows ? "TB" : "LR"); /* strict: ways between the same two are drawn once */
     for (uint32_t r = 0; r < x->rows; r++) {
         if (x->row[r].is_scope) scope(out, x, r);
         else if (!x->row[r].scope && explanation_shown(x, r)) node(out, x, r);

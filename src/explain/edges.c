@@ -104,7 +104,8 @@ static void add_edge(struct explanation *x, struct edge *e, const struct way *wa
 static void follow(struct explanation *x, const struct sweep *s, uint32_t r, struct ways *w, cr_node g) {
     const struct way way = w->way[--w->n];
     cr_node a = cr_operand(way.y, way.k), none = graph_error_node(x->g);
-    struct edge e = {.from = r, .to = x->of[a.id], .gradient = none, .said = none, .rule = none, .g = g, .part = none};
+    struct edge e = {
+        .from = r, .to = x->of[a.id], .gradient = none, .said = none, .rule = none, .g = g, .part = none};
     if (s) e.rule = hand_on(way.y, way.k, way.rule);
     if (s) e.part = way.first ? sweep_contribution(s, way.y, way.k) : hand_on(way.y, way.k, way.part);
     if (e.to-- == 0) push_operands(x, w, a, false, e.rule, e.part);

@@ -78,7 +78,8 @@ static void next_line(struct cr_text *out, bool *first) {
 
 /* ---- Steps ---- */
 
-static void forward_line(struct cr_text *out, const struct explanation *x, const struct row *row, bool *first) {
+static void forward_line(struct cr_text *out, const struct explanation *x, const struct row *row,
+                         bool *first) {
     if (row->leaf && !x->e) return;
     next_line(out, first);
     name(out, x, row->x);
@@ -127,7 +128,8 @@ static void locals(struct cr_text *out, const struct explanation *x) {
 }
 
 /* What one consumer hands on, and the same in numbers. */
-static void term(struct cr_text *out, struct cr_text *numbers, const struct explanation *x, const struct edge *e) {
+static void term(struct cr_text *out, struct cr_text *numbers, const struct explanation *x,
+                 const struct edge *e) {
     cr_node y = x->row[e->from].x;
     if (!e->local) {
         text_str(out, "\\left.");
@@ -158,8 +160,8 @@ static void backward_line(struct cr_text *out, const struct explanation *x, uint
         const struct edge *e = &x->edge[x->into[i]];
         if (i + 1 < end) text_str(out, " + "), text_str(&numbers, " + ");
         term(out, &numbers, x, e);
-        brief = brief && explanation_is_short(x, e->part) && explanation_is_short(x, x->row[e->from].cotangent) &&
-                (terms > 1 || e->local);
+        brief = brief && explanation_is_short(x, e->part) &&
+                explanation_is_short(x, x->row[e->from].cotangent) && (terms > 1 || e->local);
     }
     if (terms && !direct) text_str(out, " = ");
     if (terms && !direct && brief) text_add(out, "%s = ", cr_text_str(&numbers));
@@ -172,7 +174,8 @@ static void backward(struct cr_text *out, const struct explanation *x) {
     bool first = true;
     open_section(out, "Backward pass");
     for (uint32_t r = x->rows; r-- > 0;)
-        if (x->row[r].cotangent.id && explanation_shown(x, r)) next_line(out, &first), backward_line(out, x, r);
+        if (x->row[r].cotangent.id && explanation_shown(x, r))
+            next_line(out, &first), backward_line(out, x, r);
     if (first) text_str(out, "  & \\text{nothing}");
     close_section(out);
 }
@@ -199,7 +202,8 @@ static void update(struct cr_text *out, const struct explanation *x) {
 }
 
 void explain_latex(struct cr_text *out, const struct explanation *x) {
-    text_str(out, "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\begin{document}\n");
+    text_str(out,
+             "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\begin{document}\n");
     forward(out, x);
     if (x->n) {
         locals(out, x);

@@ -43,8 +43,9 @@ struct explanation {
     uint32_t ids;
     struct edge *edge;
     size_t edges, edge_cap;
-    uint32_t *into, *into_first; /* edges that carry something, by the operand they end at: of row r from into_first[r] on */
-    size_t mark; /* of the graph before */
+    uint32_t *into,
+        *into_first; /* edges that carry something, by the operand they end at: of row r from into_first[r] on */
+    size_t mark;     /* of the graph before */
     cr_status status;
 };
 

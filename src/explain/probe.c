@@ -7,7 +7,7 @@
 
 enum { columns = 8 };
 
-static const double shrink = 1.6;                              /* of the step, from column to column */
+static const double shrink = 1.6;                            /* of the step, from column to column */
 static const double first_step[] = {2e-2, 1e-3, 5e-5, 2e-6}; /* tried in turn: closer in, past kinks nearby */
 enum { first_steps = sizeof first_step / sizeof *first_step };
 static const double tiny_step = 1e-6; /* to the left and right of a kink */
@@ -24,7 +24,8 @@ static cr_status bind_leaf(struct probe *p, size_t i, void *data) {
     char name[24];
     cr_array *v = p->t->leaf[i].value;
     name_of(name, i);
-    cr_status status = cr_bind(p->run, name, cr_array_dtype(v), data ? data : cr_array_data(v), cr_array_bytes(v));
+    cr_status status =
+        cr_bind(p->run, name, cr_array_dtype(v), data ? data : cr_array_data(v), cr_array_bytes(v));
     return status == CR_ENAME ? CR_OK : status; /* the node does not need it */
 }
 
@@ -107,7 +108,8 @@ static void look_closer(struct line *l, const struct slope best[], struct findin
         if (f[i].verdict == RIGHT) continue;
         double r = (right[i] - middle[i]) / tiny_step, s = (middle[i] - left[i]) / tiny_step;
         double slack = 1e-4 * fmax(fabs(f[i].found), 1);
-        bool kink = fabs(r - s) > slack && f[i].found >= fmin(r, s) - slack && f[i].found <= fmax(r, s) + slack;
+        bool kink =
+            fabs(r - s) > slack && f[i].found >= fmin(r, s) - slack && f[i].found <= fmax(r, s) + slack;
         f[i].expected = best[i].value;
         double off = isnan(f[i].found) ? INFINITY : fabs(f[i].found - best[i].value);
         if (kink) f[i].verdict = AT_KINK;
@@ -136,8 +138,8 @@ cr_status probe_judge(struct probe *p, size_t leaf, const double direction[], in
                       double rtol, double atol, struct finding f[]) {
     cr_array *at = p->t->leaf[leaf].value;
     size_t bytes = cr_array_bytes(at) + sizeof(double);
-    struct line l = {p, cr_array_data(at), direction, mem_alloc(&p->t->mem, bytes), cr_array_count(at), n, pick,
-                     CR_OK};
+    struct line l = {
+        p, cr_array_data(at), direction, mem_alloc(&p->t->mem, bytes), cr_array_count(at), n, pick, CR_OK};
     if (!l.x) return CR_ENOMEM;
     for (int i = 0; i < n; i++) f[i].verdict = WRONG;
     l.status = bind_leaf(p, leaf, l.x);

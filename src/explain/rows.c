@@ -43,7 +43,8 @@ static bool goes_without_saying(const struct explanation *x, uint32_t id) {
 
 static bool keep_rows(struct explanation *x) {
     for (uint32_t id = 1; id < x->ids; id++) {
-        cr_node lit = x->of[id] & ASKED_FOR ? graph_error_node(x->g) : explanation_literal(graph_handle(x->g, id));
+        cr_node lit =
+            x->of[id] & ASKED_FOR ? graph_error_node(x->g) : explanation_literal(graph_handle(x->g, id));
         bool shown = x->of[id] && (lit.id ? lit.id == id : !goes_without_saying(x, id));
         x->of[id] = shown;
         x->rows += shown;

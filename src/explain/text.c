@@ -96,7 +96,8 @@ static void locals(struct cr_text *out, const struct explanation *x) {
     text_str(out, "\n2. Local gradients: how each node changes with each of its operands.\n");
     explanation_align(out, &t);
     if (rules)
-        text_str(out, "   (g -> ...: where elements mix, what the operand gets of g, the node's cotangent)\n");
+        text_str(out,
+                 "   (g -> ...: where elements mix, what the operand gets of g, the node's cotangent)\n");
     text_drop(&t);
 }
 
@@ -126,7 +127,8 @@ static void write_rule(struct cr_text *t, const struct explanation *x, const str
 }
 
 /* What one consumer hands on: the formula, and in numbers where they are short. Gives how many factors. */
-static int term(struct cr_text *t, struct cr_text *numbers, const struct explanation *x, const struct edge *e) {
+static int term(struct cr_text *t, struct cr_text *numbers, const struct explanation *x,
+                const struct edge *e) {
     const char *loss = explanation_row(x, x->result)->label, *y = x->row[e->from].label;
     if (!e->local) {
         write_rule(t, x, e);

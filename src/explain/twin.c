@@ -31,7 +31,8 @@ cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x) {
     if (!status) status = cr_array_cast(&wide, value, widened(cr_dtype_of(x)));
     cr_array_free(value);
     if (status) return status;
-    if (!mem_grow(&t->mem, &t->leaf, &t->cap, t->leaves, sizeof *t->leaf)) return cr_array_free(wide), CR_ENOMEM;
+    if (!mem_grow(&t->mem, &t->leaf, &t->cap, t->leaves, sizeof *t->leaf))
+        return cr_array_free(wide), CR_ENOMEM;
     snprintf(name, sizeof name, "v%zu", t->leaves);
     *out = cr_input(t->g, name, cr_array_dtype(wide), cr_array_rank(wide), cr_array_dims(wide));
     t->leaf[t->leaves++] = (struct twin_leaf){*out, wide};

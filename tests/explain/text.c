@@ -1,8 +1,8 @@
 /* The four steps as a person reads them. */
 #include "support/test.h"
 
-static const char *explained(struct fixture *f, cr_text *out, const char *format, int n, const char *const names[],
-                             bool full) {
+static const char *explained(struct fixture *f, cr_text *out, const char *format, int n,
+                             const char *const names[], bool full) {
     cr_node wrt[8];
     for (int i = 0; i < n; i++) wrt[i] = cr_find(f->g, names[i]);
     cr_text_clear(out);
@@ -64,7 +64,8 @@ TEST(a_node_used_twice_gets_a_sum) {
     cr_text *out = new_text();
     const char *x = "x";
     const char *text = explained(&f, out, "text", 1, &x, false);
-    assert_non_null(strstr(text, "dn2/dx  = dn2/dx + dn2/dn1 * dn1/dx + dn2/dn1 * dn1/dx = 1 + 1 * 3 + 1 * 3 = 7\n"));
+    assert_non_null(
+        strstr(text, "dn2/dx  = dn2/dx + dn2/dn1 * dn1/dx + dn2/dn1 * dn1/dx = 1 + 1 * 3 + 1 * 3 = 7\n"));
     cr_text_free(out);
     fixture_free(&f);
 }
@@ -108,7 +109,8 @@ TEST(what_the_result_does_not_need_stays_as_it_is) {
     const char *names[] = {"k", "x"};
     assert_non_null(strstr(explained(&f, out, "text", 2, names, false),
                            "   k: stays as it is, since nothing depends on it\n"));
-    assert_non_null(strstr(explained(&f, out, "json", 2, names, false), "\"gradients\": {\"k\": 0, \"x\": 6}"));
+    assert_non_null(
+        strstr(explained(&f, out, "json", 2, names, false), "\"gradients\": {\"k\": 0, \"x\": 6}"));
     cr_text_free(out);
     fixture_free(&f);
 }
@@ -118,7 +120,8 @@ TEST(a_number_of_one_s_own_is_left_out_where_a_name_is_taken) {
     struct fixture f = fixture_of("(n1 + 1)^2", "n1", 3., NULL);
     cr_text *out = new_text();
     const char *names[] = {"n1"};
-    assert_non_null(strstr(explained(&f, out, "text", 1, names, false), "   n2 = n1 + 1 = 4\n   n3 = n2^2   = 16\n"));
+    assert_non_null(
+        strstr(explained(&f, out, "text", 1, names, false), "   n2 = n1 + 1 = 4\n   n3 = n2^2   = 16\n"));
     cr_text_free(out);
     fixture_free(&f);
 }
