@@ -113,6 +113,12 @@ static void conclude(struct check *c, const struct subject *s, int n, const int6
 
 /* ---- The twin ---- */
 
+/* Why there is no node: the graph's reason, or memory that failed beside it. */
+static cr_status why_not(cr_node x) {
+    if (cr_ok(x)) return CR_OK;
+    return cr_graph_status(x.graph) ? cr_graph_status(x.graph) : CR_ENOMEM;
+}
+
 static bool is_start(cr_node x) {
     int op = graph_get(x)->op;
     return op_kind(op) == KIND_LEAF || op == OP_stop_gradient || op == OP_uniform;
@@ -168,7 +174,7 @@ static void make_twin(struct check *c, cr_eval *e, cr_node leaf[]) {
         c->of[id] = y = variable ? copy_variable(c, x, e, &own) : copy_node(c, x, e);
         for (int i = 0; i < c->x.n; i++)
             if (cr_same(c->x.wrt[i], x)) leaf[i] = variable ? own : y;
-        if (!c->status && !cr_ok(y)) c->status = cr_graph_status(c->twin.g);
+        if (!c->status) c->status = why_not(y);
     }
     mem_free(&c->x.mem, used, c->x.ids);
 }
@@ -250,8 +256,8 @@ static void open_alone(struct check *c, struct alone *a, cr_node y) {
     if (!c->status) {
         a->y = twin_node(y, x);
         a->one = ops_part_count(graph_get(y)->op) > 1 ? cr_part(a->y, 0) : a->y;
-        a->weights = make_weights(c, a->one);
-        if (!cr_ok(a->weights)) c->status = cr_graph_status(a->twin.g);
+        c->status = why_not(a->one);
+        if (!c->status) c->status = why_not(a->weights = make_weights(c, a->one));
     }
     mem_free(&c->x.mem, x, bytes);
 }
@@ -324,8 +330,10 @@ static void check_rule(struct check *c, struct alone *a, int k, const struct sub
         f[i].found = dot(eval_data(a->twin.e, d), t, cr_array_count(v));
         if (differences) c->status = probe_judge(&p, (size_t)k, t, 1, &pick, c->rtol, c->atol, &f[i]);
     }
+    int before = c->wrong;
     if (!c->status && differences) conclude(c, s, directions, NULL, a->one, f);
-    if (!c->status) check_modes(c, &a->twin, s, a->one, x, a->weights, t, f[directions - 1].found);
+    if (!c->status && c->wrong == before)
+        check_modes(c, &a->twin, s, a->one, x, a->weights, t, f[directions - 1].found);
     probe_close(&p);
     mem_free(&c->x.mem, t, bytes);
 }
@@ -349,9 +357,11 @@ static void check_operands(struct check *c, cr_node y, const uint8_t *needed, ui
         if (x.id < first || !needed[x.id - first]) continue;
         struct subject s = {said, cr_operand(said, k), false, has_twice(said, k), k};
         bool local = kind == RULE_LOCAL || kind == RULE_PASS;
+        int before = c->wrong;
         if (local) check_local(c, &a, k, &s);
-        if (!c->status) check_rule(c, &a, k, &s, !local);
+        if (!c->status && c->wrong == before) check_rule(c, &a, k, &s, !local);
     }
+    if (c->status && cr_graph_status(a.twin.g)) c->status = cr_graph_status(a.twin.g); /* where it began */
     twin_close(&a.twin);
 }
 
@@ -468,6 +478,7 @@ cr_status check_gradients(cr_text *out, cr_eval *e, cr_node result, int n, const
     if (!c.status) c.of = mem_zero(&c.x.mem, mem_mul(c.x.ids, sizeof *c.of));
     if (!c.status && (!leaf || !c.of)) c.status = CR_ENOMEM;
     if (!c.status) run(&c, e, leaf);
+    if (c.status && c.twin.g && cr_graph_status(c.twin.g)) c.status = cr_graph_status(c.twin.g);
     if (c.status && c.twin.g && cr_graph_error(c.twin.g))
         graph_fail(c.x.g, c.status, "check", "%s", cr_graph_error(c.twin.g));
     if (c.lines.failed) c.status = CR_ENOMEM;
