@@ -8,9 +8,11 @@ enum { inline_numbers = 6 }; /* a constant of more is a node of its own, not a w
 
 /* A number written out, repeated or cast, is no step of the calculation. */
 cr_node explanation_literal(cr_node x) {
-    while (strcmp(cr_op_of(x), "expand") == 0 || strcmp(cr_op_of(x), "cast") == 0 ||
-           strcmp(cr_op_of(x), "reshape") == 0)
+    for (int i = 0; i < 4; i++) { /* a literal is reshaped, cast and repeated at most */
+        const char *op = cr_op_of(x);
+        if (strcmp(op, "expand") != 0 && strcmp(op, "cast") != 0 && strcmp(op, "reshape") != 0) break;
         x = cr_operand(x, 0);
+    }
     bool is = strcmp(cr_op_of(x), "const") == 0 && cr_count(x) <= inline_numbers;
     return is ? x : graph_error_node(x.graph);
 }
@@ -37,7 +39,8 @@ static bool goes_without_saying(const struct explanation *x, uint32_t id) {
     uint32_t by = x->of[id] & (BY_RESHAPE | BY_MATMUL | BY_OTHERS);
     if (x->of[id] & ASKED_FOR || cr_name(graph_handle(x->g, id))) return false;
     if (n->op == OP_expand || ops_part_count(n->op) > 1) return true;
-    if (n->op == OP_reshape) return by == BY_MATMUL;
+    if (n->op == OP_reshape)
+        return by == BY_MATMUL && graph_at(x->g, graph_args(x->g, n)[0])->op != OP_matmul;
     return by == BY_RESHAPE && (op_kind(n->op) == KIND_REDUCE || n->op == OP_slice || n->op == OP_matmul);
 }
 

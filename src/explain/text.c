@@ -29,7 +29,7 @@ void explanation_align(struct cr_text *out, const struct cr_text *lines) {
     size_t width[most_columns], n;
     int k = 0;
     measure(cr_text_str(lines), width);
-    for (const char *s = cr_text_str(lines); *s; s += n + 1) {
+    for (const char *s = cr_text_str(lines); *s; s += n + (s[n] != 0)) {
         n = strcspn(s, "\t\n");
         if (k == 0) text_str(out, "   ");
         text_bytes(out, s, n);
