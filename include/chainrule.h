@@ -429,18 +429,22 @@ CR_API cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n
 /* 800 by 500, self-contained; the same input gives the same bytes. */
 CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
 
-/* ---- Explain: how each gradient came about ----------------------------------------------------------------
- */
+/* ---- Explain: how each gradient came about ---------------------------------------------------------- */
 
-/* The three steps for result (one number) and its gradients by wrt: every node's value, local gradients as
- * formula and number, cotangent as the product the chain rule makes; the gradients; one step of descent at
- * this rate. format  "text", "json" (docs/explain.schema.json), "dot", "svg", "latex" full    all numbers of
- * a tensor; else shape and summary */
+/* The four steps for result (one number) and its gradients by wrt: every node's value; local gradients as
+ * formula and number; cotangents as the products that the chain rule makes; one step of descent at this rate.
+ *   format  "text", "json" (docs/explain.schema.json), "latex" (a document), "dot": for a picture, give it to
+ *           Graphviz (dot -Tsvg), which lays it out; the library itself starts no program
+ *   full    all numbers of a tensor, every node of a scope; else shape and summary, and in graphs of more than
+ *           48 nodes scopes as one
+ *   n = 0   without gradients; then e may be NULL: the graph alone */
 CR_API cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node result, int n,
                             const cr_node wrt[], double rate, bool full);
 
-/* Gradients against extrapolated differences and against the other mode, op by op and as a whole; the report
- * in out names what is wrong. CR_EFAIL if anything is: |difference| > atol + rtol * |value|. */
+/* The gradients of result (one number) by wrt at the values of e, op by op and as a whole, against extrapolated
+ * differences and against the other mode, in double precision; of large tensors some elements and directions.
+ * The report in out names op, node and operand of what is wrong, and what lies at a kink and cannot be told.
+ * CR_EFAIL if anything is wrong: |difference| > atol + rtol * |value|. stop_gradient holds its value. */
 CR_API cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
                           double atol);
 

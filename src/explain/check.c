@@ -1,233 +1,499 @@
-/* Checking gradients: the whole by both modes and by differences, then op by op. */
+/* Checking gradients. Every op on the way alone: its local gradients element by element against differences, the
+ * other rules along directions, and VJP against JVP by <w, J t> = <t, J' w>. Then the whole, by both modes and by
+ * differences. All in double precision at the values that are there: what is checked is the mathematics, not f32. */
+#include "explain/check.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "grad/grad.h"
-#include "run/eval.h"
+#include "explain/model.h"
+#include "explain/twin.h"
 #include "tensor/dtype.h"
 
-struct check {
-    cr_text *out;
-    cr_eval *e;
-    cr_graph *g;
-    cr_node result;
-    double rtol, atol;
-    int checked, wrong, skipped;
+enum {
+    most_nodes = 2000,  /* ops that are checked alone, spread evenly over larger graphs */
+    most_lines = 100,   /* of a report: beyond, only what is not right has a line */
+    directions = 3,     /* for a rule that mixes elements: a wrong one agrees with chance 0 along any */
+    whole_elements = 8, /* of a leaf, compared one by one for the whole */
 };
 
-static bool close_to(const struct check *c, double a, double b) {
-    if (isnan(a) || isnan(b)) return isnan(a) && isnan(b);
-    return a == b || fabs(a - b) <= c->atol + c->rtol * fmax(fabs(a), fabs(b));
-}
+struct check {
+    struct explanation x; /* for its labels */
+    cr_text *out;
+    struct cr_text lines;
+    struct twin twin;
+    cr_node *of;    /* by id of the graph checked: its node in the twin */
+    uint32_t *from; /* by id of the twin: the id in the graph checked */
+    uint32_t from_ids;
+    const struct check_bend *bend;
+    double rtol, atol;
+    int checked, wrong, skipped, stops;
+    bool quiet; /* too many lines */
+    cr_status status;
+};
 
-static const char *label(cr_node x, char room[32]) {
-    if (cr_name(x)) return cr_name(x);
-    struct cr_text t = text_make(&x.graph->mem);
-    text_add(&t, "node %u", (unsigned)x.id);
-    strncpy(room, cr_text_str(&t), 31);
-    room[31] = 0;
-    text_drop(&t);
-    return room;
-}
+/* ---- The report ---- */
 
-/* ---- Values of a leaf changed at one element ---- */
-
-static cr_status put(struct check *c, cr_node leaf, const cr_array *at, int64_t i, double change) {
-    cr_array *moved = NULL;
-    cr_status status = cr_array_cast(&moved, at, cr_array_dtype(at));
-    if (!status)
-        dtype_put(cr_array_dtype(at), cr_array_data(moved), i,
-                  dtype_get(cr_array_dtype(at), cr_array_data(moved), i) + change);
-    if (!status)
-        status = cr_eval_set(c->e, leaf, cr_array_dtype(at), cr_array_data(moved), cr_array_bytes(moved));
-    cr_array_free(moved);
-    return status;
-}
-
-static double result_at(struct check *c, cr_node leaf, const cr_array *at, int64_t i, double change) {
-    return put(c, leaf, at, i, change) ? NAN : cr_eval_number(c->e, c->result);
-}
-
-enum { columns = 8 };
-
-/* Ridders' extrapolation of central differences (Numerical Recipes, 5.7): gives the derivative and its error
- * estimate. */
-static double ridders(struct check *c, cr_node leaf, const cr_array *at, int64_t i, double *error) {
-    double a[columns][columns],
-        x = dtype_get(cr_array_dtype(at), cr_array_data((cr_array *)(uintptr_t)at), i);
-    bool single = cr_array_dtype(at) == CR_F32;
-    double h = (single ? 0.05 : 0.02) * fmax(fabs(x), 1), best = NAN;
-    *error = INFINITY;
-    for (int k = 0; k < columns; k++, h /= 1.6) {
-        a[0][k] = (result_at(c, leaf, at, i, h) - result_at(c, leaf, at, i, -h)) / (2 * h);
-        double factor = 1.6 * 1.6;
-        for (int j = 1; j <= k; j++, factor *= 1.6 * 1.6) {
-            a[j][k] = (a[j - 1][k] * factor - a[j - 1][k - 1]) / (factor - 1);
-            double e = fmax(fabs(a[j][k] - a[j - 1][k]), fabs(a[j][k] - a[j - 1][k - 1]));
-            if (e <= *error) *error = e, best = a[j][k];
-        }
+static void write_label(struct check *c, struct cr_text *t, cr_node x) {
+    struct print_labels labels = {explanation_label, &c->x};
+    const char *label = explanation_label(&c->x, x);
+    if (label) {
+        text_str(t, label);
+        return;
     }
-    return best;
+    text_char(t, '('); /* a broadcast, a slice */
+    print_formula(t, x, &labels, true);
+    text_char(t, ')');
 }
 
-/* A kink nearby shows as differences to the left and right that disagree, however small the step. */
-static bool at_kink(struct check *c, cr_node leaf, const cr_array *at, int64_t i, double found) {
-    double x = dtype_get(cr_array_dtype(at), cr_array_data((cr_array *)(uintptr_t)at), i),
-           h = 1e-6 * fmax(fabs(x), 1);
-    double middle = result_at(c, leaf, at, i, 0);
-    double right = (result_at(c, leaf, at, i, h) - middle) / h,
-           left = (middle - result_at(c, leaf, at, i, -h)) / h;
-    double low = fmin(left, right), high = fmax(left, right), slack = 1e-4 * fmax(fabs(found), 1);
-    return high - low > slack && found >= low - slack && found <= high + slack;
+/* "[2, 1]", of element i; nothing for one number. */
+static void write_place(struct cr_text *t, cr_node x, int64_t i) {
+    int64_t place[CR_MAX_RANK];
+    for (int k = cr_rank(x); k-- > 0;) place[k] = i % cr_dims(x)[k], i /= cr_dims(x)[k];
+    if (cr_rank(x)) text_dims(t, cr_rank(x), place);
 }
 
-enum { most_elements = 64 }; /* of a tensor, spread evenly, that are compared with differences */
+static void write_number(struct cr_text *t, const char *who, double a) {
+    text_add(t, "%s gives ", who);
+    text_rounded(t, a, 10);
+}
 
-static cr_status check_leaf(struct check *c, cr_node leaf, cr_node gradient) {
-    cr_array *at = NULL, *found = NULL;
-    char room[32];
-    cr_status status = cr_eval_array(&at, c->e, leaf);
-    if (!status) status = cr_eval_array(&found, c->e, gradient);
-    int64_t count = status ? 0 : cr_array_count(at), step = count / most_elements + 1;
-    for (int64_t i = 0; i < count; i += step) {
-        if (!isfinite(
-                dtype_get(cr_array_dtype(at), cr_array_data(at), i))) { /* no neighbours to compare with */
-            c->skipped++;
-            continue;
-        }
-        double error, d = dtype_get(cr_array_dtype(found), cr_array_data(found), i),
-                      expected = ridders(c, leaf, at, i, &error);
-        bool ok = close_to(c, d, expected) || fabs(d - expected) <= 4 * error + c->atol;
-        if (!ok && at_kink(c, leaf, at, i, d)) {
-            c->skipped++;
-            text_add(c->out, "  %s[%lld]: at a kink, not compared\n", label(leaf, room), (long long)i);
-            continue;
-        }
-        c->checked++;
-        if (ok) continue;
-        c->wrong++;
-        text_add(c->out, "  WRONG: d/d%s[%lld]: the chain rule gives ", label(leaf, room), (long long)i);
-        text_rounded(c->out, d, 10);
-        text_str(c->out, ", differences give ");
-        text_rounded(c->out, expected, 10);
-        text_char(c->out, '\n');
+static void write_numbers(struct cr_text *t, const char *who, double a, const char *other, double b) {
+    write_number(t, who, a);
+    text_str(t, ", ");
+    write_number(t, other, b);
+}
+
+/* What is said of y's operand k (of the whole, with y the result: of leaf a). */
+struct subject {
+    cr_node y, a;
+    bool whole, twice; /* twice: y has the operand in more than one place */
+    int k;
+};
+
+static void begin_line(struct check *c, const char *verdict, const struct subject *s) {
+    struct cr_text *t = &c->lines;
+    text_add(t, "%s\t%s\td", verdict, s->whole ? "whole" : cr_op_of(s->y));
+    write_label(c, t, s->y);
+    text_str(t, "/d");
+    write_label(c, t, s->a);
+    if (s->twice) text_add(t, " (operand %d)", s->k + 1);
+}
+
+static void say(struct check *c, enum verdict worst, const struct subject *s, const char *how) {
+    static const char *const word[] = {"right", "kink", "unsure", "WRONG"};
+    c->checked += worst == RIGHT || worst == WRONG;
+    c->wrong += worst == WRONG;
+    c->skipped += worst == AT_KINK || worst == UNSETTLED;
+    if (c->quiet && worst == RIGHT) return;
+    begin_line(c, word[worst], s);
+    text_add(&c->lines, "%s%s\n", *how ? "\t" : "", how);
+}
+
+/* Findings at several elements (or along several directions): the worst of them speaks for all. */
+static void conclude(struct check *c, const struct subject *s, int n, const int64_t *pick, cr_node of,
+                     const struct finding f[]) {
+    struct cr_text how = text_make(&c->x.mem);
+    int worst = 0;
+    for (int i = 1; i < n; i++)
+        if (f[i].verdict > f[worst].verdict) worst = i;
+    enum verdict verdict = n ? f[worst].verdict : RIGHT;
+    if (verdict != RIGHT) {
+        if (pick && cr_rank(of))
+            text_str(&how, "at "), write_place(&how, of, pick[worst]), text_str(&how, ": ");
+        if (!pick) text_str(&how, "along a direction: ");
+        const char *who = s->whole ? "the chain rule" : "the rule";
+        if (verdict == AT_KINK)
+            text_add(&how, "the slope jumps there; "), write_number(&how, who, f[worst].found);
+        else write_numbers(&how, who, f[worst].found, "a difference", f[worst].expected);
     }
-    if (count) put(c, leaf, at, 0, 0);
-    cr_array_free(at);
-    cr_array_free(found);
-    return status;
+    say(c, verdict, s, cr_text_str(&how));
+    text_drop(&how);
 }
 
-/* Forward mode along ones against the sum of the gradient: both come from the same rows, along different
- * ways. */
-static cr_status check_modes(struct check *c, cr_node leaf, cr_node gradient) {
-    char room[32];
-    cr_node one = cr_number(c->g, 1), t;
-    cr_status status = cr_jvp(&t, 1, &c->result, 1, &leaf, &one);
-    if (status) return status;
-    double forward = cr_eval_number(c->e, t),
-           backward = cr_eval_number(c->e, cr_sum(gradient, 0, NULL, false));
-    c->checked++;
-    if (close_to(c, forward, backward)) return CR_OK;
-    c->wrong++;
-    text_add(c->out, "  WRONG: by %s: forward mode gives ", label(leaf, room));
-    text_rounded(c->out, forward, 10);
-    text_str(c->out, ", reverse mode ");
-    text_rounded(c->out, backward, 10);
-    text_char(c->out, '\n');
-    return CR_OK;
+/* ---- The twin ---- */
+
+/* Why there is no node: the graph's reason, or memory that failed beside it. */
+static cr_status why_not(cr_node x) {
+    if (cr_ok(x)) return CR_OK;
+    return cr_graph_status(x.graph) ? cr_graph_status(x.graph) : CR_ENOMEM;
 }
 
-/* ---- Op by op: one node alone, its operands as inputs of a graph of its own ---- */
+static bool is_start(cr_node x) {
+    int op = graph_get(x)->op;
+    return op_kind(op) == KIND_LEAF || op == OP_stop_gradient || op == OP_uniform;
+}
 
-/* The node again, over inputs that have its operands' values. */
-static cr_node alone(struct check *c, cr_node y, cr_graph *own, cr_eval **eval, cr_node x[3]) {
-    const struct node *n = graph_get(y);
-    cr_status status = cr_eval_new(eval, own, NULL);
-    for (uint32_t k = 0; k < n->n && !status; k++) {
-        char name[8] = {'x', (char)('0' + k), 0};
-        cr_node a = cr_operand(y, (int)k);
-        cr_array *v = NULL;
-        status = cr_eval_array(&v, c->e, a);
-        x[k] = cr_input(own, name, cr_dtype_of(a), cr_rank(a), cr_dims(a));
-        if (!status) status = cr_eval_set(*eval, x[k], cr_dtype_of(a), cr_array_data(v), cr_array_bytes(v));
-        cr_array_free(v);
+static bool is_wrt(const struct check *c, cr_node x) {
+    for (int i = 0; i < c->x.n; i++)
+        if (cr_same(c->x.wrt[i], x)) return true;
+    return false;
+}
+
+/* A variable that one differentiates by: what it is of, plus an input that is 0. */
+static cr_node copy_variable(struct check *c, cr_node x, cr_eval *e, cr_node *leaf) {
+    struct shape s = ops_shape(x);
+    cr_node zeros = ops_zeros(c->x.g, cr_dtype_of(x), &s);
+    c->status = twin_add(&c->twin, leaf, e, zeros);
+    return cr_add(c->of[cr_operand(x, 0).id], *leaf);
+}
+
+static cr_node copy_node(struct check *c, cr_node x, cr_eval *e) {
+    cr_node y, few[8], *operands = few;
+    int n = cr_operand_count(x);
+    c->stops += graph_get(x)->op == OP_stop_gradient;
+    if (is_start(x)) {
+        c->status = twin_add(&c->twin, &y, e, x);
+        return y;
     }
-    struct shape s = graph_shape(y.graph, n);
-    if (status) return graph_error_node(own);
-    return ops_node(n->op, (cr_dtype)n->dtype, &s, (int)graph_attr_count(y.graph, n), graph_attr(y.graph, n),
-                    (int)n->n, x);
+    size_t bytes = mem_mul((size_t)n, sizeof *operands);
+    if (n > 8) operands = mem_alloc(&c->x.mem, bytes);
+    if (!operands) return graph_error_node(c->twin.g);
+    for (int k = 0; k < n; k++) operands[k] = c->of[cr_operand(x, k).id];
+    y = twin_node(x, operands);
+    if (operands != few) mem_free(&c->x.mem, operands, bytes);
+    return y;
 }
 
-/* Weights of the sum that makes one number of the node's result: different for each element. */
-static cr_node weigh(cr_node y) {
-    struct shape s = ops_shape(y);
-    cr_node w = cr_add(cr_cos(cr_cast(cr_iota(y.graph, cr_count(y)), CR_F64)), cr_number(y.graph, 2));
-    return cr_sum(cr_mul(cr_cast(y, CR_F64), ops_reshape(w, &s)), 0, NULL, false);
+/* wrt[i] becomes leaf[i] of the twin. */
+static void make_twin(struct check *c, cr_eval *e, cr_node leaf[]) {
+    c->status = twin_open(&c->twin, c->x.g->ctx);
+    uint8_t *used = mem_zero(&c->x.mem, c->x.ids);
+    if (!used) c->status = CR_ENOMEM;
+    if (used) used[c->x.result.id] = 1;
+    for (int i = 0; used && i < c->x.n; i++) used[c->x.wrt[i].id] = 1;
+    for (uint32_t id = c->x.ids; used && id-- > 1;) {
+        cr_node x = graph_handle(c->x.g, id);
+        for (int k = 0; used[id] && !is_start(x) && k < cr_operand_count(x); k++)
+            used[cr_operand(x, k).id] = 1;
+    }
+    for (uint32_t id = 1; used && id < c->x.ids && !c->status; id++) {
+        cr_node x = graph_handle(c->x.g, id), y, own = graph_error_node(c->twin.g);
+        if (!used[id]) continue;
+        bool variable = is_wrt(c, x) && graph_get(x)->op == OP_variable;
+        c->of[id] = y = variable ? copy_variable(c, x, e, &own) : copy_node(c, x, e);
+        for (int i = 0; i < c->x.n; i++)
+            if (cr_same(c->x.wrt[i], x)) leaf[i] = variable ? own : y;
+        if (!c->status) c->status = why_not(y);
+    }
+    mem_free(&c->x.mem, used, c->x.ids);
 }
 
-static void check_node(struct check *c, cr_node y) {
-    const struct node *n = graph_get(y);
-    cr_graph *own = cr_graph_new(NULL);
-    cr_eval *eval = NULL;
-    cr_node x[3], d;
+static size_t leaf_number(const struct twin *t, cr_node leaf) {
+    size_t i = 0;
+    while (i + 1 < t->leaves && !cr_same(t->leaf[i].node, leaf)) i++;
+    return i;
+}
+
+/* ---- Directions ---- */
+
+/* Numbers in [-1, 1), the same at every run (splitmix64: Steele, Lea, Flood 2014). */
+static double noise(uint64_t i) {
+    i = (i + 1) * 0x9e3779b97f4a7c15u;
+    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9u;
+    i = (i ^ (i >> 27)) * 0x94d049bb133111ebu;
+    return (double)((i ^ (i >> 31)) >> 11) * 0x1p-52 - 1;
+}
+
+static const double *values(const cr_array *v) { return cr_array_data((cr_array *)(uintptr_t)v); }
+
+/* As long as the greatest element of the leaf, or 1: a step of h moves it by a share of h. */
+static double scale_of(const cr_array *v) {
+    double most = 1;
+    const double *x = values(v);
+    for (int64_t i = 0; i < cr_array_count(v); i++)
+        if (isfinite(x[i])) most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+static void fill_direction(double t[], const cr_array *v, uint64_t seed) {
+    int64_t n = cr_array_count(v);
+    double sum = 0, scale = scale_of(v);
+    for (int64_t i = 0; i < n; i++) t[i] = noise(seed * 0x10001 + (uint64_t)i), sum += t[i] * t[i];
+    for (int64_t i = 0; i < n; i++) t[i] *= scale / sqrt(sum);
+}
+
+static double dot(const double a[], const double b[], int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += a[i] == 0 || b[i] == 0 ? 0 : a[i] * b[i];
+    return sum;
+}
+
+static double *direction_room(struct check *c, const cr_array *v, size_t *bytes) {
+    *bytes = mem_mul((size_t)cr_array_count(v) + 1, sizeof(double));
+    double *t = mem_alloc(&c->x.mem, *bytes);
+    if (!t) c->status = CR_ENOMEM;
+    return t;
+}
+
+/* ---- One op alone ---- */
+
+struct alone {
+    struct twin twin;
+    cr_node y;       /* of inputs of its own, in double precision */
+    cr_node one;     /* one result of y, when it has several */
+    cr_node weights; /* of the sum that makes one number of it */
+};
+
+static cr_node make_weights(struct check *c, cr_node y) {
+    size_t bytes = mem_mul((size_t)cr_count(y) + 1, sizeof(double));
+    double *w = mem_alloc(&c->x.mem, bytes);
+    if (!w) return graph_error_node(y.graph);
+    for (int64_t i = 0; i < cr_count(y); i++) w[i] = 1.5 + noise((uint64_t)i);
+    cr_node weights = cr_const(y.graph, CR_F64, cr_rank(y), cr_dims(y), w);
+    mem_free(&c->x.mem, w, bytes);
+    return weights;
+}
+
+static void open_alone(struct check *c, struct alone *a, cr_node y) {
+    int n = cr_operand_count(y);
+    size_t bytes = mem_mul((size_t)n, sizeof(cr_node));
+    cr_node *x = mem_alloc(&c->x.mem, bytes);
+    c->status = twin_open(&a->twin, c->x.g->ctx);
+    if (!x) c->status = CR_ENOMEM;
+    for (int k = 0; k < n && !c->status; k++)
+        c->status = twin_add(&a->twin, &x[k], c->twin.e, cr_operand(y, k));
+    if (!c->status) {
+        a->y = twin_node(y, x);
+        a->one = ops_part_count(graph_get(y)->op) > 1 ? cr_part(a->y, 0) : a->y;
+        c->status = why_not(a->one);
+        if (!c->status) c->status = why_not(a->weights = make_weights(c, a->one));
+    }
+    mem_free(&c->x.mem, x, bytes);
+}
+
+static cr_node bent(const struct check *c, cr_node y, int k, cr_node d) {
+    return c->bend ? c->bend->bend(c->bend->user, y, k, d) : d;
+}
+
+/* Element by element: each operand element moves its own result element alone, so all can move at once. */
+static void check_local(struct check *c, struct alone *a, int k, const struct subject *s) {
+    const cr_array *v = a->twin.leaf[k].value;
+    struct probe p = {0};
+    struct finding f[most_picks];
+    int64_t pick[most_picks], count = cr_array_count(v), step = count / most_picks + 1;
+    int n = 0;
+    size_t bytes;
+    cr_node d, one = cr_number(a->twin.g, 1), x = a->twin.leaf[k].node;
+    double *t = direction_room(c, v, &bytes);
+    if (t) c->status = cr_vjp(&d, 1, &a->one, &one, 1, &x);
+    if (!c->status) d = bent(c, a->y, k, d), c->status = eval_compute(a->twin.e, 1, &d);
+    for (int64_t i = 0; i < count && !c->status; i++)
+        t[i] = isfinite(values(v)[i]) ? fmax(1, fabs(values(v)[i])) : 1;
+    for (int64_t i = 0; i < count && !c->status; i += step, n++) {
+        pick[n] = i;
+        f[n].found = t[i] * ((const double *)eval_data(a->twin.e, d))[i];
+    }
+    if (!c->status) {
+        c->status = probe_open(&p, &a->twin, a->one);
+        if (!c->status) c->status = probe_judge(&p, (size_t)k, t, n, pick, c->rtol, c->atol, f);
+        probe_close(&p);
+    }
+    for (int i = 0; i < n && !c->status; i++) f[i].found /= t[pick[i]], f[i].expected /= t[pick[i]];
+    if (!c->status) conclude(c, s, n, pick, a->one, f);
+    mem_free(&c->x.mem, t, bytes);
+}
+
+/* <w, J t> by forward mode, against what the backward mode makes of it. */
+static void check_modes(struct check *c, struct twin *twin, const struct subject *s, cr_node y, cr_node x,
+                        cr_node weights, const double t[], double backward) {
+    cr_node tangent = cr_const(twin->g, CR_F64, cr_rank(x), cr_dims(x), t), forward;
+    struct cr_text how = text_make(&c->x.mem);
+    c->status = cr_jvp(&forward, 1, &y, 1, &x, &tangent);
+    if (c->status) return;
+    cr_node sum = cr_sum(cr_mul(forward, weights), 0, NULL, false);
+    c->status = eval_compute(twin->e, 1, &sum);
+    if (c->status) return;
+    double found = *(const double *)eval_data(twin->e, sum);
+    bool same = found == backward ||
+                fabs(found - backward) <= c->atol + c->rtol * fmax(fabs(found), fabs(backward)) ||
+                (isnan(found) && isnan(backward));
+    write_numbers(&how, "forward mode", found, "backward mode", backward);
+    if (!same) say(c, WRONG, s, cr_text_str(&how));
+    text_drop(&how);
+}
+
+/* A rule that mixes elements, along directions; the weights make one number of the result. */
+static void check_rule(struct check *c, struct alone *a, int k, const struct subject *s, bool differences) {
+    const cr_array *v = a->twin.leaf[k].value;
+    struct probe p = {0};
+    struct finding f[directions] = {{0}};
+    const int64_t pick = 0;
+    size_t bytes;
+    cr_node d, x = a->twin.leaf[k].node, number = cr_sum(cr_mul(a->one, a->weights), 0, NULL, false);
+    double *t = direction_room(c, v, &bytes);
+    if (t) c->status = cr_vjp(&d, 1, &a->one, &a->weights, 1, &x);
+    if (!c->status) d = bent(c, a->y, k, d), c->status = eval_compute(a->twin.e, 1, &d);
+    if (!c->status && differences) c->status = probe_open(&p, &a->twin, number);
+    for (int i = 0; i < directions && !c->status; i++) {
+        fill_direction(t, v, (uint64_t)i);
+        f[i].found = dot(eval_data(a->twin.e, d), t, cr_array_count(v));
+        if (differences) c->status = probe_judge(&p, (size_t)k, t, 1, &pick, c->rtol, c->atol, &f[i]);
+    }
     int before = c->wrong;
-    if (!own) return;
-    cr_node again = alone(c, y, own, &eval, x);
-    for (uint32_t k = 0; k < n->n && cr_ok(again); k++) {
-        enum rule_kind kind = rule_kind(n->op, (int)k);
-        if (kind == RULE_NONE || kind == RULE_ZERO || !dtype_is_float(cr_dtype_of(x[k]))) continue;
-        struct check one = *c;
-        one.e = eval;
-        one.g = own;
-        one.result = weigh(again);
-        if (cr_grad(&d, one.result, 1, &x[k]) == CR_OK) check_leaf(&one, x[k], d);
-        c->checked = one.checked, c->wrong = one.wrong, c->skipped = one.skipped;
-    }
-    char room[32];
-    if (c->wrong > before) text_add(c->out, "  ... in op %s (%s)\n", op_name(n->op), label(y, room));
-    cr_eval_free(eval);
-    cr_graph_free(own);
+    if (!c->status && differences) conclude(c, s, directions, NULL, a->one, f);
+    if (!c->status && c->wrong == before)
+        check_modes(c, &a->twin, s, a->one, x, a->weights, t, f[directions - 1].found);
+    probe_close(&p);
+    mem_free(&c->x.mem, t, bytes);
 }
 
-static void check_ops(struct check *c, int n, const cr_node wrt[]) {
-    uint32_t first, size = c->result.id + 1;
-    uint8_t *needed = sweep_needed(c->g, size, &first, n, wrt);
-    for (uint32_t id = first; needed && id < size; id++) {
-        cr_node y = graph_handle(c->g, id);
-        enum op_kind kind = op_kind(graph_at(c->g, id)->op);
-        if (needed[id - first] && kind != KIND_LEAF && kind != KIND_ALIAS && graph_at(c->g, id)->n <= 3 &&
-            ops_part_count(graph_at(c->g, id)->op) == 1)
-            check_node(c, y);
-    }
-    if (needed) mem_free(&c->g->mem, needed, size - first + 1);
+static bool has_twice(cr_node y, int k) {
+    for (int i = 0; i < cr_operand_count(y); i++)
+        if (i != k && cr_same(cr_operand(y, i), cr_operand(y, k))) return true;
+    return false;
 }
 
-static cr_status check_all(struct check *c, int n, const cr_node wrt[]) {
-    for (int i = 0; i < n; i++) {
-        cr_node d;
-        cr_status status = cr_grad(&d, c->result, 1, &wrt[i]);
-        if (!status) status = check_leaf(c, wrt[i], d);
-        if (!status) status = check_modes(c, wrt[i], d);
-        if (status) return status;
+static void check_operands(struct check *c, cr_node y, const uint8_t *needed, uint32_t first) {
+    struct alone a = {0};
+    cr_node said = graph_handle(c->x.g, c->from[y.id]);
+    open_alone(c, &a, y);
+    for (int k = 0; k < cr_operand_count(y) && !c->status; k++) {
+        enum rule_kind kind = rule_kind(graph_get(y)->op, k);
+        cr_node x = cr_operand(y, k);
+        if (kind == RULE_NONE || kind == RULE_ZERO || cr_dtype_of(x) != CR_F64 || !cr_count(x) ||
+            !cr_count(a.one))
+            continue;
+        if (x.id < first || !needed[x.id - first]) continue;
+        struct subject s = {said, cr_operand(said, k), false, has_twice(said, k), k};
+        bool local = kind == RULE_LOCAL || kind == RULE_PASS;
+        int before = c->wrong;
+        if (local) check_local(c, &a, k, &s);
+        if (!c->status && c->wrong == before) check_rule(c, &a, k, &s, !local);
     }
-    return CR_OK;
+    if (c->status && cr_graph_status(a.twin.g)) c->status = cr_graph_status(a.twin.g); /* where it began */
+    twin_close(&a.twin);
+}
+
+static bool is_checked(const struct check *c, cr_node y) {
+    enum op_kind kind = op_kind(graph_get(y)->op);
+    return kind != KIND_LEAF && kind != KIND_ALIAS && y.id < c->from_ids && c->from[y.id] &&
+           cr_dtype_of(y) == CR_F64;
+}
+
+static void check_ops(struct check *c, const cr_node leaf[]) {
+    cr_node result = c->of[c->x.result.id];
+    uint32_t first, size = result.id + 1;
+    uint8_t *needed = sweep_needed(c->twin.g, size, &first, c->x.n, leaf);
+    uint32_t total = 0, done = 0;
+    if (!needed) c->status = CR_ENOMEM;
+    for (uint32_t id = first; needed && id < size; id++)
+        total += needed[id - first] && is_checked(c, graph_handle(c->twin.g, id));
+    c->quiet = total > most_lines;
+    for (uint32_t id = first; needed && id < size && !c->status; id++) {
+        cr_node y = graph_handle(c->twin.g, id);
+        if (!needed[id - first] || !is_checked(c, y)) continue;
+        if (done++ % (total / most_nodes + 1) == 0) check_operands(c, y, needed, first);
+    }
+    mem_free(&c->twin.mem, needed, size - first + 1);
+    if (total > most_nodes)
+        text_add(&c->lines, "(of %u ops, every %u)\n", (unsigned)total, (unsigned)(total / most_nodes + 1));
+}
+
+/* ---- The whole ---- */
+
+/* Some elements one by one, then directions: numbered 0 .. count-1. */
+static void whole_direction(double t[], const cr_array *v, int i, int elements, int64_t *place) {
+    int64_t n = cr_array_count(v);
+    *place = i < elements ? i * (n / elements) : -1;
+    if (*place < 0) fill_direction(t, v, (uint64_t)i);
+    else memset(t, 0, (size_t)n * sizeof *t), t[*place] = scale_of(v);
+}
+
+static void check_whole(struct check *c, struct probe *p, cr_node wrt, cr_node x) {
+    size_t leaf = leaf_number(&c->twin, x), bytes;
+    const cr_array *v = c->twin.leaf[leaf].value;
+    int elements = cr_array_count(v) < whole_elements ? (int)cr_array_count(v) : whole_elements,
+        n = cr_array_count(v) > 1 ? elements + directions : elements;
+    struct finding f[whole_elements + directions] = {{0}};
+    int64_t place[whole_elements + directions];
+    const int64_t pick = 0;
+    struct subject s = {c->x.result, wrt, true, false, 0};
+    cr_node result = c->of[c->x.result.id], d;
+    double *t = direction_room(c, v, &bytes);
+    if (t) c->status = cr_grad(&d, result, 1, &x);
+    if (!c->status) c->status = eval_compute(c->twin.e, 1, &d);
+    for (int i = 0; i < n && !c->status; i++) {
+        whole_direction(t, v, i, elements, &place[i]);
+        f[i].found = dot(eval_data(c->twin.e, d), t, cr_array_count(v));
+        c->status = probe_judge(p, leaf, t, 1, &pick, c->rtol, c->atol, &f[i]);
+    }
+    double last = n ? f[n - 1].found : 0;
+    for (int i = 0; i < elements; i++) f[i].found /= scale_of(v), f[i].expected /= scale_of(v);
+    if (!c->status) conclude(c, &s, elements, place, wrt, f);
+    bool along = false; /* directions speak only for what the elements did not show */
+    for (int i = elements; i < n; i++) along = along || f[i].verdict == WRONG;
+    if (!c->status && along) conclude(c, &s, n - elements, NULL, wrt, f + elements);
+    if (!c->status && n) check_modes(c, &c->twin, &s, result, x, cr_number(c->twin.g, 1), t, last);
+    mem_free(&c->x.mem, t, bytes);
+}
+
+static void check_wholes(struct check *c, const cr_node leaf[]) {
+    struct probe p = {0};
+    if (c->status) return;
+    c->status = probe_open(&p, &c->twin, c->of[c->x.result.id]);
+    for (int i = 0; i < c->x.n && !c->status; i++) check_whole(c, &p, c->x.wrt[i], leaf[i]);
+    probe_close(&p);
+}
+
+/* ---- All of it ---- */
+
+static void flush(struct check *c, const char *title) {
+    text_str(c->out, title);
+    explanation_align(c->out, &c->lines);
+    cr_text_clear(&c->lines);
+}
+
+static void turn_map(struct check *c) {
+    for (uint32_t id = 1; id < c->x.ids; id++)
+        if (c->of[id].id && c->of[id].id < c->from_ids) c->from[c->of[id].id] = id;
+}
+
+static void run(struct check *c, cr_eval *e, cr_node leaf[]) {
+    make_twin(c, e, leaf);
+    if (c->status) return;
+    c->from_ids = c->twin.g->count;
+    c->from = mem_zero(&c->x.mem, mem_mul(c->from_ids, sizeof *c->from));
+    if (!c->from) c->status = CR_ENOMEM;
+    if (c->status) return;
+    turn_map(c);
+    check_ops(c, leaf);
+    flush(c, "Op by op, against differences and the other mode:\n");
+    c->quiet = c->x.n > most_lines;
+    check_wholes(c, leaf);
+    flush(c, "The whole, against differences and the other mode:\n");
+    text_add(c->out, "%d checked, %d wrong", c->checked, c->wrong);
+    if (c->skipped) text_add(c->out, ", %d at a kink or unsure", c->skipped);
+    if (c->stops) text_add(c->out, ", stop_gradient held at its value");
+    text_char(c->out, '\n');
+}
+
+cr_status check_gradients(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
+                          double atol, const struct check_bend *bend) {
+    struct check c = {.out = out, .bend = bend, .rtol = rtol, .atol = atol};
+    size_t leaves = mem_mul((size_t)n, sizeof(cr_node));
+    c.status = explanation_make(&c.x, NULL, result, n, wrt, 0, false);
+    c.lines = text_make(&c.x.mem);
+    cr_node *leaf = mem_zero(&c.x.mem, leaves);
+    if (!c.status) c.of = mem_zero(&c.x.mem, mem_mul(c.x.ids, sizeof *c.of));
+    if (!c.status && (!leaf || !c.of)) c.status = CR_ENOMEM;
+    if (!c.status) run(&c, e, leaf);
+    if (c.status && c.twin.g && cr_graph_status(c.twin.g)) c.status = cr_graph_status(c.twin.g);
+    if (c.status && c.twin.g && cr_graph_error(c.twin.g))
+        graph_fail(c.x.g, c.status, "check", "%s", cr_graph_error(c.twin.g));
+    if (c.lines.failed) c.status = CR_ENOMEM;
+    text_drop(&c.lines);
+    mem_free(&c.x.mem, leaf, leaves);
+    mem_free(&c.x.mem, c.of, c.x.ids * sizeof *c.of);
+    mem_free(&c.x.mem, c.from, c.from_ids * sizeof *c.from);
+    twin_close(&c.twin);
+    explanation_free(&c.x);
+    if (c.status) return c.status;
+    return c.wrong ? CR_EFAIL : text_status(out);
 }
 
 cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
                    double atol) {
     if (!out || !e || n < 1 || !wrt || !graph_get(result)) return CR_EINVAL;
-    struct check c = {out, e, result.graph, result, rtol, atol, 0, 0, 0};
-    size_t mark = cr_graph_mark(c.g);
-    cr_status status = eval_compute(e, 1, &result);
-    if (!status) text_str(out, "op by op, against differences:\n"), check_ops(&c, n, wrt);
-    if (!status) text_str(out, "the whole, against differences and the other mode:\n");
-    if (!status) status = check_all(&c, n, wrt);
-    cr_graph_cut(c.g, mark);
-    if (status) return status;
-    text_add(out, "%d checked, %d wrong", c.checked, c.wrong);
-    if (c.skipped) text_add(out, ", %d at kinks", c.skipped);
-    text_char(out, '\n');
-    return c.wrong ? CR_EFAIL : text_status(out);
+    return check_gradients(out, e, result, n, wrt, rtol, atol, NULL);
 }

@@ -1,5 +1,4 @@
 /* The explanation as JSON: docs/explain.schema.json says what it holds. */
-#include "base/text.h"
 #include "explain/model.h"
 
 static void string(struct cr_text *out, const char *s) {
@@ -17,8 +16,24 @@ static void local(struct cr_text *out, const struct explanation *x, const struct
     text_add(out, "%s{\"operand\": %u, \"formula\": ", first ? "" : ", ", (unsigned)(e->to + 1));
     string(out, e->formula);
     text_str(out, ", \"value\": ");
-    explanation_json_value(out, x, e->local ? e->gradient : graph_error_node(x->g));
+    explanation_json_value(out, x, e->gradient);
     text_char(out, '}');
+}
+
+static void edges(struct cr_text *out, const struct explanation *x, const struct row *row) {
+    text_str(out, ", \"operands\": [");
+    for (uint32_t i = 0; i < row->edges; i++)
+        text_add(out, i ? ", %u" : "%u", (unsigned)(x->edge[row->first + i].to + 1));
+    text_str(out, "], \"value\": ");
+    if (explanation_has_value(x, row)) explanation_json_value(out, x, row->x);
+    else text_str(out, "null");
+    text_str(out, ", \"local\": [");
+    bool first = true;
+    for (uint32_t i = 0; i < row->edges; i++) {
+        const struct edge *e = &x->edge[row->first + i];
+        if (e->formula) local(out, x, e, first), first = false;
+    }
+    text_char(out, ']');
 }
 
 static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
@@ -27,15 +42,8 @@ static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
     string(out, row->label);
     text_add(out, ", \"op\": \"%s\", \"formula\": ", cr_op_of(row->x));
     string(out, row->formula);
-    text_str(out, ", \"operands\": [");
-    for (int k = 0; k < cr_operand_count(row->x); k++)
-        text_add(out, k ? ", %u" : "%u", (unsigned)x->of[cr_operand(row->x, k).id]);
-    text_str(out, "], \"value\": ");
-    explanation_json_value(out, x,
-                           ops_part_count(graph_get(row->x)->op) > 1 ? graph_error_node(x->g) : row->x);
-    text_str(out, ", \"local\": [");
-    for (uint32_t i = 0; i < row->edges; i++) local(out, x, &x->edge[row->first + i], i == 0);
-    text_str(out, "], \"cotangent\": ");
+    edges(out, x, row);
+    text_str(out, ", \"cotangent\": ");
     explanation_json_value(out, x, row->cotangent);
     text_char(out, '}');
 }
@@ -52,7 +60,7 @@ void explain_json(struct cr_text *out, const struct explanation *x) {
         string(out, row->label);
         text_str(out, ": ");
         if (row->cotangent.id) explanation_json_value(out, x, row->cotangent);
-        else text_str(out, "0");
+        else explanation_json_zeros(out, x, row->x);
     }
     text_str(out, "}}\n");
 }

@@ -1,23 +1,29 @@
-/* The three steps as a LaTeX document. */
-#include "base/text.h"
-#include "explain/model.h"
-#include "formula/print.h"
+/* The four steps as a LaTeX document, with amsmath alone. */
+#include <string.h>
 
-struct labels {
-    const struct explanation *x;
+#include "explain/model.h"
+
+/* ---- Words ---- */
+
+struct words {
+    struct explanation *x;
     cr_node g;
 };
 
-static const char *label(void *user, cr_node node) {
-    const struct labels *l = user;
-    const struct row *r = explanation_row(l->x, node);
-    return r && !r->constant ? r->label : NULL;
+static const char *g_label(void *user, cr_node node) {
+    struct words *own = user;
+    return cr_same(node, own->g) ? "g" : explanation_label(own->x, node);
+}
+
+/* The printers only read labels; g (an error node: none) is what a rule is written in. */
+static void formula(struct cr_text *out, const struct explanation *x, cr_node node, cr_node g, bool expand) {
+    struct words own = {(struct explanation *)(uintptr_t)x, g};
+    struct print_labels labels = {g_label, &own};
+    print_latex(out, node, &labels, expand);
 }
 
 static void name(struct cr_text *out, const struct explanation *x, cr_node node) {
-    struct labels own = {x, graph_error_node(x->g)};
-    struct print_labels labels = {label, &own};
-    print_latex(out, node, &labels, false);
+    formula(out, x, node, graph_error_node(x->g), false);
 }
 
 static void quotient(struct cr_text *out, const struct explanation *x, cr_node y, cr_node a) {
@@ -28,80 +34,181 @@ static void quotient(struct cr_text *out, const struct explanation *x, cr_node y
     text_char(out, '}');
 }
 
+/* 1e-05 is 1 \cdot 10^{-5}; inf is \infty. */
+static void number(struct cr_text *out, const char *s, size_t n) {
+    const char *e = memchr(s, 'e', n), *minus = n && *s == '-' ? "-" : "";
+    if (n >= 3 && memcmp(s + n - 3, "inf", 3) == 0) text_add(out, "%s\\infty", minus);
+    else if (n >= 3 && memcmp(s + n - 3, "nan", 3) == 0) text_str(out, "\\mathrm{nan}");
+    else if (!e) text_bytes(out, s, n);
+    else {
+        const char *digits = e + 2;
+        while (*digits == '0') digits++;
+        text_bytes(out, s, (size_t)(e - s));
+        text_add(out, " \\cdot 10^{%s", e[1] == '-' ? "-" : "");
+        text_bytes(out, digits, n - (size_t)(digits - s));
+        text_char(out, '}');
+    }
+}
+
 static void value(struct cr_text *out, const struct explanation *x, cr_node node) {
-    if (cr_rank(node) > 0) text_str(out, "\\text{");
-    explanation_value(out, x, node);
-    if (cr_rank(node) > 0) text_char(out, '}');
+    struct cr_text t = text_make(&x->mem);
+    explanation_value(&t, x, node);
+    const char *s = cr_text_str(&t);
+    bool summary = !explanation_is_short(x, node), words = cr_dtype_of(node) == CR_BOOL;
+    if (summary || words) text_add(out, "\\text{%s}", s);
+    for (size_t n; !summary && !words && *s; s += n) {
+        n = strcspn(s, "[], ");
+        if (n) number(out, s, n);
+        else text_char(out, *s), n = 1;
+    }
+    out->failed = out->failed || t.failed;
+    text_drop(&t);
+}
+
+static void open_section(struct cr_text *out, const char *title) {
+    text_add(out, "\\section*{%s}\n\\begin{align*}\n", title);
+}
+
+static void close_section(struct cr_text *out) { text_str(out, "\n\\end{align*}\n"); }
+
+static void next_line(struct cr_text *out, bool *first) {
+    text_str(out, *first ? "  " : " \\\\\n  ");
+    *first = false;
+}
+
+/* ---- Steps ---- */
+
+static void forward_line(struct cr_text *out, const struct explanation *x, const struct row *row,
+                         bool *first) {
+    if (row->leaf && !x->e) return;
+    next_line(out, first);
+    name(out, x, row->x);
+    if (!row->leaf) text_str(out, " &= "), formula(out, x, row->x, graph_error_node(x->g), true);
+    if (!explanation_has_value(x, row)) return;
+    text_str(out, row->leaf ? " &= " : " = ");
+    value(out, x, row->x);
 }
 
 static void forward(struct cr_text *out, const struct explanation *x) {
-    struct labels own = {x, graph_error_node(x->g)};
-    struct print_labels labels = {label, &own};
-    text_str(out, "\\section*{Forward pass}\n\\begin{align*}\n");
-    for (uint32_t r = 0, first = 1; r < x->rows; r++) {
-        const struct row *row = &x->row[r];
-        if (row->constant || ops_part_count(graph_get(row->x)->op) > 1) continue;
-        text_str(out, first ? "  " : " \\\\\n  ");
-        first = 0;
-        name(out, x, row->x);
-        text_str(out, " &= ");
-        if (!row->leaf) print_latex(out, row->x, &labels, true), text_str(out, " = ");
-        value(out, x, row->x);
+    bool first = true;
+    open_section(out, "Forward pass");
+    for (int leaves = 1; leaves >= 0; leaves--)
+        for (uint32_t r = 0; r < x->rows; r++)
+            if (explanation_shown(x, r) && x->row[r].leaf == leaves) forward_line(out, x, &x->row[r], &first);
+    close_section(out);
+}
+
+static void local_line(struct cr_text *out, const struct explanation *x, const struct edge *e) {
+    quotient(out, x, x->row[e->from].x, x->row[e->to].x);
+    if (!e->local) {
+        text_str(out, " &\\colon g \\mapsto ");
+        formula(out, x, e->rule, e->g, false);
+        return;
     }
-    text_str(out, "\n\\end{align*}\n");
+    struct cr_text said = text_make(&x->mem), worth = text_make(&x->mem);
+    formula(&said, x, e->said, graph_error_node(x->g), false);
+    value(&worth, x, e->gradient);
+    text_add(out, " &= %s", cr_text_str(&said));
+    if (strcmp(cr_text_str(&said), cr_text_str(&worth)) != 0) text_add(out, " = %s", cr_text_str(&worth));
+    out->failed = out->failed || said.failed || worth.failed;
+    text_drop(&said);
+    text_drop(&worth);
 }
 
 static void locals(struct cr_text *out, const struct explanation *x) {
-    struct labels own = {x, graph_error_node(x->g)};
-    struct print_labels labels = {label, &own};
     bool first = true;
-    text_str(out, "\\section*{Local gradients}\n\\begin{align*}\n");
+    open_section(out, "Local gradients");
     for (uint32_t r = x->rows; r-- > 0;)
-        for (uint32_t i = 0; i < x->row[r].edges; i++) {
+        for (uint32_t i = 0; i < x->row[r].edges && explanation_shown(x, r); i++) {
             const struct edge *e = &x->edge[x->row[r].first + i];
-            if (!e->part.id || !e->local) continue;
-            text_str(out, first ? "  " : " \\\\\n  ");
-            first = false;
-            quotient(out, x, x->row[r].x, x->row[e->to].x);
-            text_str(out, " &= ");
-            print_latex(out, e->gradient, &labels, false);
-            text_str(out, " = ");
-            value(out, x, e->gradient);
+            if (e->part.id) next_line(out, &first), local_line(out, x, e);
         }
-    text_str(out, first ? "  & \\text{none}\n\\end{align*}\n" : "\n\\end{align*}\n");
+    if (first) text_str(out, "  & \\text{none}");
+    close_section(out);
+}
+
+/* What one consumer hands on, and the same in numbers. */
+static void term(struct cr_text *out, struct cr_text *numbers, const struct explanation *x,
+                 const struct edge *e) {
+    cr_node y = x->row[e->from].x;
+    if (!e->local) {
+        text_str(out, "\\left.");
+        formula(out, x, e->rule, e->g, false);
+        text_str(out, "\\right|_{g = ");
+        quotient(out, x, x->result, y);
+        text_char(out, '}');
+        value(numbers, x, e->part);
+        return;
+    }
+    if (!explanation_direct(x, e)) {
+        quotient(out, x, x->result, y);
+        text_char(out, ' ');
+        value(numbers, x, x->row[e->from].cotangent);
+        text_str(numbers, " \\cdot ");
+    }
+    quotient(out, x, y, x->row[e->to].x);
+    value(numbers, x, e->gradient);
+}
+
+static void backward_line(struct cr_text *out, const struct explanation *x, uint32_t r) {
+    struct cr_text numbers = text_make(&x->mem);
+    uint32_t first = x->into_first[r], end = x->into_first[r + 1], terms = end - first;
+    bool direct = terms == 1 && explanation_direct(x, &x->edge[x->into[first]]), brief = true;
+    quotient(out, x, x->result, x->row[r].x);
+    text_str(out, " &= ");
+    for (uint32_t i = end; i-- > first && !direct;) {
+        const struct edge *e = &x->edge[x->into[i]];
+        if (i + 1 < end) text_str(out, " + "), text_str(&numbers, " + ");
+        term(out, &numbers, x, e);
+        brief = brief && explanation_is_short(x, e->part) &&
+                explanation_is_short(x, x->row[e->from].cotangent) && (terms > 1 || e->local);
+    }
+    if (terms && !direct) text_str(out, " = ");
+    if (terms && !direct && brief) text_add(out, "%s = ", cr_text_str(&numbers));
+    value(out, x, x->row[r].cotangent);
+    out->failed = out->failed || numbers.failed;
+    text_drop(&numbers);
 }
 
 static void backward(struct cr_text *out, const struct explanation *x) {
     bool first = true;
-    text_str(out, "\\section*{Backward pass}\n\\begin{align*}\n");
-    for (uint32_t r = x->rows; r-- > 0;) {
-        const struct row *row = &x->row[r];
+    open_section(out, "Backward pass");
+    for (uint32_t r = x->rows; r-- > 0;)
+        if (x->row[r].cotangent.id && explanation_shown(x, r))
+            next_line(out, &first), backward_line(out, x, r);
+    if (first) text_str(out, "  & \\text{nothing}");
+    close_section(out);
+}
+
+static void update(struct cr_text *out, const struct explanation *x) {
+    bool first = true;
+    open_section(out, "One step of descent");
+    for (int i = 0; i < x->n; i++) {
+        const struct row *row = explanation_row(x, x->wrt[i]);
+        next_line(out, &first);
+        name(out, x, row->x);
+        text_str(out, " &\\leftarrow ");
+        name(out, x, row->x);
         if (!row->cotangent.id) continue;
-        text_str(out, first ? "  " : " \\\\\n  ");
-        first = false;
+        text_str(out, " - ");
+        text_rounded(out, x->rate, 6);
+        text_char(out, ' ');
         quotient(out, x, x->result, row->x);
-        text_str(out, " &= ");
-        int terms = 0;
-        for (size_t i = x->edges; i-- > 0;) {
-            const struct edge *e = &x->edge[i];
-            if (e->to != r || !e->part.id || !e->local || x->row[e->from].x.id == x->result.id) continue;
-            if (terms++) text_str(out, " + ");
-            quotient(out, x, x->result, x->row[e->from].x);
-            text_str(out, " ");
-            quotient(out, x, x->row[e->from].x, row->x);
-        }
-        if (terms) text_str(out, " = ");
-        value(out, x, row->cotangent);
+        if (!explanation_is_short(x, row->x)) continue;
+        text_str(out, " = ");
+        explanation_after(out, x, row);
     }
-    text_str(out, "\n\\end{align*}\n");
+    close_section(out);
 }
 
 void explain_latex(struct cr_text *out, const struct explanation *x) {
-    text_str(out, "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n");
+    text_str(out,
+             "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\begin{document}\n");
     forward(out, x);
     if (x->n) {
         locals(out, x);
         backward(out, x);
+        update(out, x);
     }
     text_str(out, "\\end{document}\n");
 }

@@ -1,0 +1,150 @@
+/* Derivatives by differences: central, extrapolated by Ridders (Adv. Eng. Software 4, 1982; Numerical Recipes 5.7). */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "explain/twin.h"
+
+enum { columns = 8 };
+
+static const double shrink = 1.6;                            /* of the step, from column to column */
+static const double first_step[] = {2e-2, 1e-3, 5e-5, 2e-6}; /* tried in turn: closer in, past kinks nearby */
+enum { first_steps = sizeof first_step / sizeof *first_step };
+static const double tiny_step = 1e-6; /* to the left and right of a kink */
+
+struct slope {
+    double value, error;
+};
+
+/* ---- Running ---- */
+
+static void name_of(char name[24], size_t leaf) { snprintf(name, 24, "v%zu", leaf); }
+
+static cr_status bind_leaf(struct probe *p, size_t i, void *data) {
+    char name[24];
+    cr_array *v = p->t->leaf[i].value;
+    name_of(name, i);
+    cr_status status =
+        cr_bind(p->run, name, cr_array_dtype(v), data ? data : cr_array_data(v), cr_array_bytes(v));
+    return status == CR_ENAME ? CR_OK : status; /* the node does not need it */
+}
+
+cr_status probe_open(struct probe *p, struct twin *t, cr_node y) {
+    *p = (struct probe){.t = t};
+    cr_target *target = cr_target_new(t->g);
+    cr_status status = target ? cr_target_output(target, "y", y) : CR_ENOMEM;
+    if (!status) status = cr_compile(&p->program, target, NULL);
+    cr_target_free(target);
+    if (!status) status = cr_run_new(&p->run, p->program, NULL, NULL, 0);
+    p->y_bytes = (size_t)cr_count(y) * sizeof *p->y;
+    if (!status) p->y = mem_alloc(&t->mem, mem_add(p->y_bytes, sizeof *p->y));
+    if (!status && !p->y) status = CR_ENOMEM;
+    for (size_t i = 0; i < t->leaves && !status; i++) status = bind_leaf(p, i, NULL);
+    return status ? status : cr_bind(p->run, "y", CR_F64, p->y, p->y_bytes);
+}
+
+void probe_close(struct probe *p) {
+    cr_run_free(p->run);
+    cr_program_free(p->program);
+    if (p->y) mem_free(&p->t->mem, p->y, p->y_bytes + sizeof *p->y);
+}
+
+/* A line through the value of a leaf. */
+struct line {
+    struct probe *p;
+    const double *at, *direction;
+    double *x;
+    int64_t count;
+    int n;
+    const int64_t *pick;
+    cr_status status;
+};
+
+static void values_at(struct line *l, double h, double y[]) {
+    for (int64_t i = 0; i < l->count; i++) l->x[i] = l->at[i] + h * l->direction[i];
+    if (!l->status) l->status = cr_step(l->p->run);
+    for (int i = 0; i < l->n; i++) y[i] = l->status ? NAN : l->p->y[l->pick[i]];
+}
+
+/* ---- Slopes ---- */
+
+/* The next column of the table of each element: its first row is a plain central difference. */
+static void extrapolate(double before[columns], double now[columns], int k, struct slope *best) {
+    double factor = shrink * shrink;
+    for (int j = 1; j <= k; j++, factor *= shrink * shrink) {
+        now[j] = (now[j - 1] * factor - before[j - 1]) / (factor - 1);
+        double error = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1]));
+        if (error <= best->error) *best = (struct slope){now[j], error};
+    }
+}
+
+static void ridders(struct line *l, double h, struct slope best[]) {
+    double table[2][most_picks][columns], high[most_picks], low[most_picks];
+    for (int i = 0; i < l->n; i++) best[i] = (struct slope){NAN, INFINITY};
+    bool sure = false;
+    for (int k = 0; k < columns && !sure && !l->status; k++, h /= shrink) {
+        values_at(l, h, high);
+        values_at(l, -h, low);
+        sure = k > 1;
+        for (int i = 0; i < l->n; i++) {
+            table[k % 2][i][0] = (high[i] - low[i]) / (2 * h);
+            extrapolate(table[(k + 1) % 2][i], table[k % 2][i], k, &best[i]);
+            sure = sure && best[i].error <= 1e-11 * fabs(best[i].value);
+        }
+    }
+}
+
+static bool agree(double a, double b, double rtol, double atol) {
+    return a == b || fabs(a - b) <= atol + rtol * fmax(fabs(a), fabs(b));
+}
+
+/* Differences that disagree with what was found: is it the point? */
+static void look_closer(struct line *l, const struct slope best[], struct finding f[]) {
+    double middle[most_picks], right[most_picks], left[most_picks];
+    values_at(l, 0, middle);
+    values_at(l, tiny_step, right);
+    values_at(l, -tiny_step, left);
+    for (int i = 0; i < l->n; i++) {
+        if (f[i].verdict == RIGHT) continue;
+        double r = (right[i] - middle[i]) / tiny_step, s = (middle[i] - left[i]) / tiny_step;
+        double slack = 1e-4 * fmax(fabs(f[i].found), 1);
+        bool kink =
+            fabs(r - s) > slack && f[i].found >= fmin(r, s) - slack && f[i].found <= fmax(r, s) + slack;
+        f[i].expected = best[i].value;
+        double off = isnan(f[i].found) ? INFINITY : fabs(f[i].found - best[i].value);
+        if (kink) f[i].verdict = AT_KINK;
+        else if (!(off > 3 * best[i].error)) f[i].verdict = UNSETTLED;
+    }
+}
+
+static void compare(struct line *l, double rtol, double atol, struct finding f[]) {
+    struct slope best[most_picks], now[most_picks];
+    bool all = false;
+    for (int i = 0; i < l->n; i++) best[i] = (struct slope){NAN, INFINITY};
+    for (int s = 0; s < first_steps && !all && !l->status; s++) {
+        ridders(l, first_step[s], now);
+        all = true;
+        for (int i = 0; i < l->n; i++) {
+            if (now[i].error < best[i].error) best[i] = now[i];
+            if (agree(f[i].found, now[i].value, rtol, atol))
+                f[i].verdict = RIGHT, f[i].expected = now[i].value;
+            all = all && f[i].verdict == RIGHT;
+        }
+    }
+    if (!all) look_closer(l, best, f);
+}
+
+cr_status probe_judge(struct probe *p, size_t leaf, const double direction[], int n, const int64_t pick[],
+                      double rtol, double atol, struct finding f[]) {
+    cr_array *at = p->t->leaf[leaf].value;
+    size_t bytes = cr_array_bytes(at) + sizeof(double);
+    struct line l = {
+        p, cr_array_data(at), direction, mem_alloc(&p->t->mem, bytes), cr_array_count(at), n, pick, CR_OK};
+    if (!l.x) return CR_ENOMEM;
+    for (int i = 0; i < n; i++) f[i].verdict = WRONG;
+    l.status = bind_leaf(p, leaf, l.x);
+    if (!l.status) compare(&l, rtol, atol, f);
+    cr_status restored = bind_leaf(p, leaf, NULL);
+    mem_free(&p->t->mem, l.x, bytes);
+    return l.status ? l.status : restored;
+}

@@ -1,0 +1,53 @@
+/* A graph again in double precision, to take differences in: rounding to f32 would drown them. */
+#ifndef EXPLAIN_TWIN_H
+#define EXPLAIN_TWIN_H
+
+#include "base/mem.h"
+#include "chainrule.h"
+
+struct twin_leaf {
+    cr_node node;
+    cr_array *value; /* f64, or integers and bools as they are */
+};
+
+struct twin {
+    struct mem mem;
+    cr_graph *g;
+    cr_eval *e;
+    struct twin_leaf *leaf; /* all that it starts from, constants too: inputs with these values */
+    size_t leaves, cap;
+};
+
+cr_status twin_open(struct twin *t, cr_context *ctx); /* twin_close after either */
+void twin_close(struct twin *t);
+/* An input that has the value of x: its node in *out. */
+cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x);
+/* The op of y on these operands. */
+cr_node twin_node(cr_node y, const cr_node x[]);
+
+/* Differences of one node of a twin, along a line through the value of one leaf. */
+struct probe {
+    struct twin *t;
+    cr_program *program;
+    cr_run *run;
+    double *y; /* the node's value at the point tried last */
+    size_t y_bytes;
+};
+
+enum { most_picks = 64 }; /* elements of a result that are looked at */
+
+enum verdict { RIGHT, AT_KINK, UNSETTLED, WRONG };
+struct finding {
+    double found, expected;
+    enum verdict verdict;
+};
+
+cr_status probe_open(struct probe *p, struct twin *t, cr_node y); /* probe_close after either */
+void probe_close(struct probe *p);
+/* Compares f[i].found with the slope of element pick[i] along the direction, at h = 0. Right: within atol + rtol
+ * |slope|. At a kink: slopes to the left and right differ, and what was found is between them. Unsettled: the
+ * differences do not converge far enough to tell. */
+cr_status probe_judge(struct probe *p, size_t leaf, const double direction[], int n, const int64_t pick[],
+                      double rtol, double atol, struct finding f[]);
+
+#endif

@@ -1,0 +1,177 @@
+/* Right rules pass, wrong ones are named, and kinks are told from mistakes. */
+#include "support/test.h"
+
+#include "explain/check.h"
+
+static cr_text *new_text(void) {
+    cr_text *t = NULL;
+    assert_int_equal(cr_text_new(&t, NULL), CR_OK);
+    return t;
+}
+
+static cr_status checked(struct fixture *f, cr_text *out, const char *by) {
+    cr_node wrt = cr_find(f->g, by);
+    cr_text_clear(out);
+    return cr_check(out, f->e, f->y, 1, &wrt, 1e-6, 1e-8);
+}
+
+TEST(right_rules_pass) {
+    (void)state;
+    static const char *const formulas[] = {
+        "(w*x - 2)^2",
+        "log(1 + exp(-x*w)) + atan2(w, x) + w^x + 3^w",
+        "sum(softmax([w, x, w*x])*[1, 2, 3])",
+        "where(w > 0, sqrt(w), 0) + lgamma(w) + erf(w)",
+        "cumsum([w, x, w])[1] + prod([w, x, w*w]) + max([w, 3, x])",
+        "sum([w, x] @ [[1, 2], [3, 4]])",
+        "sort([w, x, 0])[2] + norm([w, x])",
+        "stop_gradient(w)*w + cast(cast(w, f32), f64)",
+    };
+    cr_text *out = new_text();
+    for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++) {
+        struct fixture f = fixture_of(formulas[i], "w", 0.7, "x", 1.3, NULL);
+        if (checked(&f, out, "w")) fail_msg("%s: %s\n%s", formulas[i], cr_graph_error(f.g), cr_text_str(out));
+        assert_non_null(strstr(cr_text_str(out), ", 0 wrong"));
+        fixture_free(&f);
+    }
+    cr_text_free(out);
+}
+
+/* In f32, differences of a loss near 1 are off by 1e-7 / h: more than any useful tolerance. */
+TEST(f32_is_checked_in_double_precision) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_eval *e = NULL;
+    cr_text *out = new_text();
+    float x[200];
+    for (int i = 0; i < 200; i++) x[i] = sinf((float)i) * 3;
+    cr_node a = cr_input(g, "x", CR_F32, 2, (int64_t[]){10, 20});
+    assert_int_equal(cr_eval_new(&e, g, NULL), CR_OK);
+    assert_int_equal(cr_eval_set(e, a, CR_F32, x, sizeof x), CR_OK);
+    cr_node y = cr_formula(g, "mean(log(sum(exp(x), axis=-1)) + tanh(x)[:, 0])");
+    if (cr_check(out, e, y, 1, &a, 1e-6, 1e-8)) fail_msg("%s", cr_text_str(out));
+    cr_text_free(out);
+    cr_eval_free(e);
+    cr_graph_free(g);
+}
+
+/* Makes the rule of one op wrong by a factor. */
+struct wrong {
+    const char *op;
+    int k;
+};
+
+static cr_node make_wrong(void *user, cr_node y, int k, cr_node d) {
+    const struct wrong *w = user;
+    bool here = strcmp(cr_op_of(y), w->op) == 0 && k == w->k;
+    return here ? cr_mul(d, cr_number(d.graph, 1.001)) : d;
+}
+
+TEST(a_wrong_rule_is_named_with_its_op_node_and_operand) {
+    (void)state;
+    static const struct {
+        const char *formula;
+        struct wrong wrong;
+        const char *line;
+    } cases[] = {
+        {"(w*x)^2", {"square", 0}, "WRONG square dn2/dn1 the rule gives 1.4014, a difference gives 1.4\n"},
+        {"(w*x)^2", {"mul", 0}, "WRONG mul    dn1/dw the rule gives 1.001, a difference gives 1\n"},
+        {"sum(sin([w, w])*x)", {"sum", 0}, "WRONG sum  "},
+        {"sum([w, x] @ [[1, 2], [3, 4]])", {"matmul", 0}, "WRONG matmul "},
+    };
+    cr_text *out = new_text();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f = fixture_of(cases[i].formula, "w", 0.7, "x", 1., NULL);
+        struct wrong wrong = cases[i].wrong;
+        struct check_bend bend = {make_wrong, &wrong};
+        cr_node w = cr_find(f.g, "w");
+        cr_text_clear(out);
+        assert_int_equal(check_gradients(out, f.e, f.y, 1, &w, 1e-6, 1e-8, &bend), CR_EFAIL);
+        if (!strstr(cr_text_str(out), cases[i].line)) fail_msg("%s", cr_text_str(out));
+        fixture_free(&f);
+    }
+    cr_text_free(out);
+}
+
+TEST(one_element_of_many_is_named_by_its_place) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_eval *e = NULL;
+    cr_text *out = new_text();
+    double x[6] = {1, 2, 3, 4, 5, 6};
+    cr_node a = cr_input(g, "x", CR_F64, 2, (int64_t[]){2, 3});
+    struct wrong wrong = {"sin", 0};
+    struct check_bend bend = {make_wrong, &wrong};
+    assert_int_equal(cr_eval_new(&e, g, NULL), CR_OK);
+    assert_int_equal(cr_eval_set(e, a, CR_F64, x, sizeof x), CR_OK);
+    cr_node y = cr_formula(g, "sum(sin(x))");
+    assert_int_equal(check_gradients(out, e, y, 1, &a, 1e-6, 1e-8, &bend), CR_EFAIL);
+    if (!strstr(cr_text_str(out), "WRONG sin dn1/dx at [0, 0]: the rule gives 0.5408426082, a "
+                                  "difference gives 0.5403023059\n"))
+        fail_msg("%s", cr_text_str(out));
+    cr_text_free(out);
+    cr_eval_free(e);
+    cr_graph_free(g);
+}
+
+TEST(kinks_are_told_from_mistakes) {
+    (void)state;
+    static const struct {
+        const char *formula;
+        double at;
+        const char *word;
+    } cases[] = {
+        {"relu(w)*2", 0, "kink  relu"},
+        {"abs(w)*2", 0, "right abs"},
+        {"maximum(w, 0)*2", 0, "right maximum"},
+        {"sqrt(w)*2", 0, "unsure sqrt"},
+        {"floor(w)*2", 1, "0 wrong"},
+        {"relu(w - 1e-4)*2", 0, "right relu"},
+        {"max([w, w, 0])", 1, "0 wrong"},
+    };
+    cr_text *out = new_text();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f = fixture_of(cases[i].formula, "w", cases[i].at, NULL);
+        if (checked(&f, out, "w")) fail_msg("%s: %s", cases[i].formula, cr_text_str(out));
+        if (!strstr(cr_text_str(out), cases[i].word)) fail_msg("%s: %s", cases[i].formula, cr_text_str(out));
+        fixture_free(&f);
+    }
+    cr_text_free(out);
+}
+
+TEST(checking_leaves_graph_and_values_as_they_were) {
+    (void)state;
+    struct fixture f = fixture_of("sin(w)*w", "w", 0.7, NULL);
+    cr_text *out = new_text();
+    size_t before = cr_graph_mark(f.g);
+    assert_int_equal(checked(&f, out, "w"), CR_OK);
+    assert_true(cr_graph_mark(f.g) == before);
+    assert_true(cr_eval_number(f.e, cr_find(f.g, "w")) == 0.7);
+    cr_text_free(out);
+    fixture_free(&f);
+}
+
+/* v = variable(w): d/dv of w*v is w, although v is w. */
+TEST(a_variable_is_moved_without_what_it_is_of) {
+    (void)state;
+    struct fixture f = fixture_of("w", "w", 0.7, NULL);
+    cr_text *out = new_text();
+    cr_node wrt[2] = {f.y, cr_variable(f.y)};
+    f.y = cr_mul(cr_square(wrt[0]), wrt[1]);
+    if (cr_check(out, f.e, f.y, 2, wrt, 1e-6, 1e-8)) fail_msg("%s", cr_text_str(out));
+    cr_text_free(out);
+    fixture_free(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(right_rules_pass),
+        RUN(f32_is_checked_in_double_precision),
+        RUN(a_wrong_rule_is_named_with_its_op_node_and_operand),
+        RUN(one_element_of_many_is_named_by_its_place),
+        RUN(kinks_are_told_from_mistakes),
+        RUN(checking_leaves_graph_and_values_as_they_were),
+        RUN(a_variable_is_moved_without_what_it_is_of),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
