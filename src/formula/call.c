@@ -222,14 +222,16 @@ static struct value derivative(struct reader *r, const struct token *name, struc
 }
 
 static struct value size_of(struct reader *r, const struct token *name, struct arguments *a) {
-    if (a->n < 1 || a->n > 2 || (a->n == 2 && a->value[1].kind != VALUE_NUMBER))
+    if (a->n < 1 || a->n > 2 ||
+        (a->n == 2 && (a->value[1].kind != VALUE_NUMBER || (r->g && !a->value[1].integer))))
         return reader_fail(r, CR_EINVAL, name, "expected size(x, axis)");
     cr_node x = value_node(r, a->value[0], &a->at[0]);
     if (!r->g || r->status) return number_value(1, true);
-    int axis = a->n == 2 ? (int)a->value[1].number : 0, rank = cr_rank(x);
+    int64_t axis = a->n == 2 ? (int64_t)a->value[1].number : 0, rank = cr_rank(x);
     if (a->n == 1) return number_value((double)cr_count(x), true);
     if (axis < -rank || axis >= rank)
-        return reader_fail(r, CR_EAXIS, name, "axis %d is outside of rank %d", axis, rank);
+        return reader_fail(r, CR_EAXIS, name, "axis %lld is outside of rank %lld", (long long)axis,
+                           (long long)rank);
     return number_value((double)cr_dims(x)[axis < 0 ? axis + rank : axis], true);
 }
 

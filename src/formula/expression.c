@@ -6,8 +6,9 @@
 #include "formula/model.h"
 #include "tensor/dtype.h"
 
+/* An integer is one that a double holds exactly, so that it may be converted: below 2^53. */
 struct value number_value(double x, bool integer) {
-    return (struct value){.kind = VALUE_NUMBER, .number = x, .integer = integer};
+    return (struct value){.kind = VALUE_NUMBER, .number = x, .integer = integer && fabs(x) < 0x1p53};
 }
 
 void reader_at(struct reader *r, const struct token *at) {
@@ -116,7 +117,7 @@ static struct value fold(const char *op, struct value a, struct value b) {
     case '^': z = pow(x, y), integer = integer && y >= 0; break;
     default: z = op[1] == '/' ? floor(x / y) : x / y, integer = integer && op[1] == '/'; break;
     }
-    return number_value(z, integer && fabs(z) < 0x1p53);
+    return number_value(z, integer);
 }
 
 static cr_node power(cr_node a, struct value b, cr_node exponent) {

@@ -39,7 +39,7 @@ bool plan_contiguous(const struct plan *p, uint32_t node) {
 }
 
 cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
-    *p = (struct plan){.mem = g->mem, .g = g};
+    *p = (struct plan){.mem = g->mem, .g = g, .updates = wish->updates};
     p->view = mem_alloc(&p->mem, mem_mul(g->count, sizeof *p->view));
     p->step_of = mem_alloc(&p->mem, mem_mul(g->count, sizeof *p->step_of));
     p->update = mem_alloc(&p->mem, mem_mul(wish->updates, sizeof *p->update));
@@ -49,7 +49,6 @@ cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
         p->step_of[i] = no_slot;
     }
     if (wish->updates) memcpy(p->update, wish->update, wish->updates * sizeof *p->update);
-    p->updates = wish->updates;
     cr_status status = plan_steps(p, wish);
     return status ? status : plan_place(p, wish);
 }

@@ -5,7 +5,8 @@
 int main(void) {
     double one = 1, two = 2;
     cr_graph *g = cr_graph_new(NULL);
-    cr_node w = cr_input(g, "w", CR_F64, 0, NULL), x = cr_input(g, "x", CR_F64, 0, NULL), y = cr_input(g, "y", CR_F64, 0, NULL), dw;
+    cr_node w = cr_input(g, "w", CR_F64, 0, NULL), x = cr_input(g, "x", CR_F64, 0, NULL),
+            y = cr_input(g, "y", CR_F64, 0, NULL), dw;
     cr_eval *e = NULL;
     cr_grad(&dw, cr_square(cr_sub(cr_mul(w, x), y)), 1, &w);
     if (cr_eval_new(&e, g, NULL)) return 1;

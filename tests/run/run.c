@@ -190,7 +190,8 @@ TEST(the_first_nan_is_trapped_at_its_node) {
     cr_graph_free(g);
 }
 
-static cr_status everything(cr_context *ctx) {
+static cr_status everything(cr_context *ctx, void *arg) {
+    (void)arg;
     cr_program *p = NULL;
     cr_store *store = NULL;
     cr_model *m = NULL;
@@ -220,7 +221,7 @@ static cr_status everything(cr_context *ctx) {
 
 TEST(every_failed_allocation_is_a_status_and_nothing_leaks) {
     (void)state;
-    fail_each_allocation(everything);
+    alloc_fail_each(everything, NULL);
 }
 
 int main(void) {

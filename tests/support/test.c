@@ -44,37 +44,3 @@ bool within_ulps(double a, double b, double ulps) {
     double size = fmax(fabs(a), fabs(b));
     return fabs(a - b) <= ulps * fmax(size * DBL_EPSILON, DBL_TRUE_MIN);
 }
-
-void *failing_realloc(void *user, void *ptr, size_t old_size, size_t size) {
-    struct failing *f = user;
-    if (size == 0) {
-        if (ptr) f->live--, f->bytes -= old_size;
-        free(ptr);
-        return NULL;
-    }
-    f->count++;
-    if (f->fail_at && (f->all_after ? f->count >= f->fail_at : f->count == f->fail_at)) return NULL;
-    void *p = realloc(ptr, size);
-    if (!p) return NULL;
-    if (!ptr) f->live++, old_size = 0;
-    f->bytes += size - old_size;
-    if (f->bytes > f->peak) f->peak = f->bytes;
-    return p;
-}
-
-static bool fail_once(cr_status (*scenario)(cr_context *ctx), long at, bool all_after) {
-    struct failing f = {.fail_at = at, .all_after = all_after};
-    cr_context *ctx = NULL;
-    cr_status status = cr_context_new_with(&ctx, failing_realloc, &f);
-    if (!status) status = scenario(ctx);
-    cr_context_free(ctx);
-    if (status != CR_OK && status != CR_ENOMEM) fail_msg("allocation %ld: status %d", at, (int)status);
-    if (f.live)
-        fail_msg("allocation %ld failed%s: %ld blocks leak", at, all_after ? " and all after" : "", f.live);
-    return f.count >= at;
-}
-
-void fail_each_allocation(cr_status (*scenario)(cr_context *ctx)) {
-    for (int all = 0; all < 2; all++)
-        for (long at = 1; fail_once(scenario, at, all); at++) {}
-}

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "chainrule.h"
+#include "support/alloc.h"
 
 #define TEST(name) static void name(void **state)
 #define RUN(name)  cmocka_unit_test(name)
@@ -44,17 +45,5 @@ bool within_ulps(double a, double b, double ulps);
         double a_ = (a), b_ = (b);                                                               \
         if (!(fabs(a_ - b_) <= (tolerance))) fail_msg("%s = %.17g, expected %.17g", #a, a_, b_); \
     } while (0)
-
-/* Memory that can be told to fail: the n-th allocation alone, or all from it on; live counts what is not
- * freed. */
-struct failing {
-    long count, fail_at, live;
-    size_t bytes, peak;
-    bool all_after;
-};
-void *failing_realloc(void *user, void *ptr, size_t old_size, size_t size);
-/* Runs scenario(ctx) with each allocation failing in turn, alone and with all after it, until one run
- * allocates no more. The scenario gives CR_OK or CR_ENOMEM; nothing may leak. */
-void fail_each_allocation(cr_status (*scenario)(cr_context *ctx));
 
 #endif

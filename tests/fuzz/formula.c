@@ -1,0 +1,52 @@
+/* Any text as a model: read, built, printed, differentiated, simplified and evaluated, with little memory, without crash or leak. */
+#include "fuzz.h"
+
+#include <string.h>
+
+static void set_leaves(cr_graph *g, cr_eval *e) {
+    static double zeros[1024];
+    for (int i = 0; cr_ok(cr_leaf(g, i)); i++) {
+        cr_node x = cr_leaf(g, i);
+        size_t bytes = (size_t)cr_count(x) * cr_dtype_size(cr_dtype_of(x));
+        if (cr_count(x) >= 0 && cr_count(x) <= 1024) cr_eval_set(e, x, cr_dtype_of(x), zeros, bytes);
+    }
+}
+
+static void use(cr_graph *g, cr_node y, cr_context *ctx) {
+    cr_text *text = NULL;
+    cr_eval *e = NULL;
+    cr_array *value = NULL;
+    cr_node x = cr_leaf(g, 0), d;
+    if (cr_text_new(&text, ctx) == CR_OK) {
+        cr_print(text, y);
+        cr_print_latex(text, y);
+        if (cr_ok(x) && cr_grad(&d, y, 1, &x) == CR_OK) cr_print(text, cr_simplify(d));
+    }
+    cr_graph_clear_error(g);
+    if (cr_eval_new(&e, g, NULL) == CR_OK) {
+        set_leaves(g, e);
+        if (cr_eval_array(&value, e, y) == CR_OK) cr_array_print(text, value, true);
+    }
+    cr_array_free(value);
+    cr_eval_free(e);
+    cr_text_free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct budget budget = {.left = 4 << 20}; /* so that no evaluation takes long */
+    cr_context *ctx = budget_context(&budget);
+    cr_text *why = NULL;
+    cr_model *m = NULL;
+    cr_text_new(&why, ctx);
+    if (cr_model_new(&m, (const char *)data, size, "fuzz.cr", ctx, why) == CR_OK) {
+        cr_graph *g = cr_graph_new(ctx);
+        cr_node y;
+        cr_model_size(m, "n", 3);
+        if (cr_model_build(&y, m, g, why) == CR_OK && cr_ok(y)) use(g, y, ctx);
+        cr_graph_free(g);
+    }
+    cr_model_free(m);
+    cr_text_free(why);
+    budget_end(&budget, ctx);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* Any bytes as an npy file: an array no larger than the file, or a sentence. */
+#include "fuzz.h"
+
+#include "file/npy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct budget budget = {.left = 16 << 20};
+    cr_context *ctx = budget_context(&budget);
+    cr_text *why = NULL;
+    cr_array *a = NULL;
+    double sum = 0;
+    if (cr_text_new(&why, ctx) == CR_OK) {
+        cr_status s = file_npy_parse(&a, (const char *)data, size, "fuzz.npy", ctx, why);
+        const unsigned char *bytes = a ? cr_array_data(a) : NULL;
+        for (size_t i = 0; a && i < cr_array_bytes(a); i++) sum += bytes[i];
+        if ((s == CR_OK) != (a != NULL) || (s != CR_OK && cr_text_size(why) == 0)) abort();
+    }
+    fuzz_sink = sum;
+    cr_array_free(a);
+    cr_text_free(why);
+    budget_end(&budget, ctx);
+    return 0;
+}
