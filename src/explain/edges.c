@@ -15,6 +15,12 @@ static const char *rule_label(void *user, cr_node node) {
     return cr_same(node, l->g) ? "g" : explanation_label(l->x, node);
 }
 
+const char *explanation_local_label(void *user, cr_node node) {
+    struct explanation *x = user;
+    while (strcmp(cr_op_of(node), "expand") == 0 && !explanation_row(x, node)) node = cr_operand(node, 0);
+    return explanation_label(x, node);
+}
+
 static enum rule_kind kind_of(cr_node y, int k) {
     int op = graph_get(y)->op;
     if (!dtype_is_float(cr_dtype_of(y)) || !dtype_is_float(cr_dtype_of(cr_operand(y, k)))) return RULE_ZERO;
@@ -75,7 +81,7 @@ static void push_operands(struct explanation *x, struct ways *w, cr_node y, bool
 }
 
 static void describe(struct explanation *x, struct edge *e, const struct way *way) {
-    struct print_labels labels = {explanation_label, x};
+    struct print_labels labels = {explanation_local_label, x};
     struct rule_labels own = {x, e->g};
     enum rule_kind kind = kind_of(way->y, way->k);
     e->local = way->first && is_local(kind);

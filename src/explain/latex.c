@@ -106,7 +106,8 @@ static void local_line(struct cr_text *out, const struct explanation *x, const s
         return;
     }
     struct cr_text said = text_make(&x->mem), worth = text_make(&x->mem);
-    formula(&said, x, e->said, graph_error_node(x->g), false);
+    struct print_labels labels = {explanation_local_label, (struct explanation *)(uintptr_t)x};
+    print_latex(&said, e->said, &labels, false);
     value(&worth, x, e->gradient);
     text_add(out, " &= %s", cr_text_str(&said));
     if (strcmp(cr_text_str(&said), cr_text_str(&worth)) != 0) text_add(out, " = %s", cr_text_str(&worth));

@@ -58,6 +58,8 @@ void explanation_free(struct explanation *x);
 const struct row *explanation_row(const struct explanation *x, cr_node node);
 /* Labels for the printers: user is the explanation. */
 const char *explanation_label(void *user, cr_node node);
+/* The same in a local gradient, element by element: a broadcast of a node is called what the node is. */
+const char *explanation_local_label(void *user, cr_node node);
 /* Has the row a value of its own to show? */
 bool explanation_has_value(const struct explanation *x, const struct row *row);
 /* Is the row shown, or does its scope stand for it? */
