@@ -1,7 +1,6 @@
 /* JSON, dot, LaTeX; and every format with each allocation failing. */
+#include "support/alloc.h"
 #include "support/test.h"
-
-#include <locale.h>
 
 static const char *explained(struct fixture *f, cr_text *out, const char *format, const char *by) {
     cr_node wrt = by ? cr_find(f->g, by) : f->y;
@@ -156,7 +155,8 @@ TEST(a_layer_stands_in_a_box_and_many_layers_are_folded) {
     cr_graph_free(g);
 }
 
-static cr_status explain_all(cr_context *ctx) {
+static cr_status explain_all(cr_context *ctx, void *arg) {
+    (void)arg;
     static const char *const formats[] = {"text", "json", "dot", "latex"};
     cr_graph *g = cr_graph_new(ctx);
     cr_eval *e = NULL;
@@ -178,7 +178,7 @@ static cr_status explain_all(cr_context *ctx) {
 
 TEST(each_failed_allocation_is_a_status) {
     (void)state;
-    fail_each_allocation(explain_all);
+    alloc_fail_each(explain_all, NULL);
 }
 
 int main(void) {
