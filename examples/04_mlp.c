@@ -9,7 +9,8 @@ enum { points = 200 };
 
 /* Adam (Kingma and Ba 2015) for one parameter: its two moments are parameters too. */
 static void adam(cr_target *t, cr_graph *g, cr_node w, cr_node dw, const char *m_name, const char *v_name) {
-    cr_node m = cr_param(g, m_name, CR_F32, cr_rank(w), cr_dims(w)), v = cr_param(g, v_name, CR_F32, cr_rank(w), cr_dims(w));
+    cr_node m = cr_param(g, m_name, CR_F32, cr_rank(w), cr_dims(w)),
+            v = cr_param(g, v_name, CR_F32, cr_rank(w), cr_dims(w));
     cr_node step = cr_cast(cr_add(cr_step_number(g), cr_number(g, 1)), CR_F32);
     cr_node m2 = cr_add(cr_mul(cr_number(g, 0.9), m), cr_mul(cr_number(g, 0.1), dw));
     cr_node v2 = cr_add(cr_mul(cr_number(g, 0.999), v), cr_mul(cr_number(g, 0.001), cr_square(dw)));
@@ -35,15 +36,19 @@ static void moons(float x[points][2], int32_t y[points]) {
 int main(void) {
     static float x[points][2];
     static int32_t y[points];
-    static const char *const names[4][3] = {{"W1", "W1.m", "W1.v"}, {"b1", "b1.m", "b1.v"}, {"W2", "W2.m", "W2.v"}, {"b2", "b2.m", "b2.v"}};
+    static const char *const names[4][3] = {
+        {"W1", "W1.m", "W1.v"}, {"b1", "b1.m", "b1.v"}, {"W2", "W2.m", "W2.v"}, {"b2", "b2.m", "b2.v"}};
     float loss = 0;
     double accuracy = 0;
     moons(x, y);
 
     cr_graph *g = cr_graph_new(NULL);
-    cr_node in = cr_input(g, "x", CR_F32, 2, (const int64_t[]){points, 2}), label = cr_input(g, "y", CR_I32, 1, (const int64_t[]){points});
-    cr_node w[4] = {cr_param(g, "W1", CR_F32, 2, (const int64_t[]){2, 16}), cr_param(g, "b1", CR_F32, 1, (const int64_t[]){16}),
-                    cr_param(g, "W2", CR_F32, 2, (const int64_t[]){16, 2}), cr_param(g, "b2", CR_F32, 1, (const int64_t[]){2})};
+    cr_node in = cr_input(g, "x", CR_F32, 2, (const int64_t[]){points, 2}),
+            label = cr_input(g, "y", CR_I32, 1, (const int64_t[]){points});
+    cr_node w[4] = {cr_param(g, "W1", CR_F32, 2, (const int64_t[]){2, 16}),
+                    cr_param(g, "b1", CR_F32, 1, (const int64_t[]){16}),
+                    cr_param(g, "W2", CR_F32, 2, (const int64_t[]){16, 2}),
+                    cr_param(g, "b2", CR_F32, 1, (const int64_t[]){2})};
     cr_node d[4], seed = cr_seed(g);
     cr_param_init(w[0], cr_he_normal(cr_fold_in(seed, cr_number(g, 1)), 2, cr_dims(w[0]), CR_F32));
     cr_param_init(w[2], cr_he_normal(cr_fold_in(seed, cr_number(g, 2)), 2, cr_dims(w[2]), CR_F32));

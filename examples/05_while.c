@@ -19,7 +19,8 @@ int main(void) {
     }
     cr_grad(&d, y, 1, &x);
     cr_grad(&dd, d, 1, &x);
-    printf("after %d rounds: %.6f, derivative %.6f, second %.6f\n", rounds, cr_eval_number(e, y), cr_eval_number(e, d), cr_eval_number(e, dd));
+    printf("after %d rounds: %.6f, derivative %.6f, second %.6f\n", rounds, cr_eval_number(e, y),
+           cr_eval_number(e, d), cr_eval_number(e, dd));
     printf("sqrt(2) has:     %.6f, derivative %.6f, second %.6f\n", sqrt(2), 0.5 / sqrt(2), -0.25 / sqrt(8));
     if (cr_graph_error(g)) fprintf(stderr, "%s\n", cr_graph_error(g));
     cr_eval_free(e);

@@ -274,7 +274,8 @@ TEST(memory_is_at_most_8_bytes_for_each_of_the_file) {
     assert_true(peak(s, n, CR_OK) < 4 * n + 20000); /* 8 bytes for "1\n" */
 }
 
-static cr_status load_each(cr_context *ctx) {
+static cr_status load_each(cr_context *ctx, void *arg) {
+    (void)arg;
     static const char *const texts[] = {"x,y\n1,2\n#\n3,4\n", "1 2\n", "\"a\"\"b\",\"c\"\n1,x\n", "x,x\n",
                                         "x,y\n1\n"};
     cr_status status = CR_OK;
@@ -292,7 +293,7 @@ static cr_status load_each(cr_context *ctx) {
 
 TEST(no_failing_allocation_leaks) {
     (void)state;
-    fail_each_allocation(load_each);
+    alloc_fail_each(load_each, NULL);
 }
 
 int main(void) {

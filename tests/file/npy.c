@@ -300,7 +300,8 @@ TEST(a_tiny_file_that_asks_for_gigabytes_takes_no_memory) {
     }
 }
 
-static cr_status load_each(cr_context *ctx) {
+static cr_status load_each(cr_context *ctx, void *arg) {
+    (void)arg;
     static const char *const names[] = {"fortran", "little_u2", "little_f8", "objects", "version3"};
     cr_status status = CR_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names && status != CR_ENOMEM; i++) {
@@ -317,7 +318,7 @@ static cr_status load_each(cr_context *ctx) {
 
 TEST(no_failing_allocation_leaks) {
     (void)state;
-    fail_each_allocation(load_each);
+    alloc_fail_each(load_each, NULL);
 }
 
 /* ---- Saving ---- */

@@ -163,11 +163,14 @@ TEST(a_pipe_is_written_straight) {
     assert_true(S_ISFIFO(mode_of(path)));
 }
 
-static cr_status write_one(cr_context *ctx) { return cr_file_write(temp_path("each"), "data", 4, ctx, NULL); }
+static cr_status write_one(cr_context *ctx, void *arg) {
+    (void)arg;
+    return cr_file_write(temp_path("each"), "data", 4, ctx, NULL);
+}
 
 TEST(no_failing_allocation_leaks) {
     (void)state;
-    fail_each_allocation(write_one);
+    alloc_fail_each(write_one, NULL);
 }
 
 /* ---- Reading ---- */
