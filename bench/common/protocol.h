@@ -1,0 +1,30 @@
+/* The line protocol between bench/run_mlp.py and the programs it compares.
+ *
+ * A program reads commands on standard input and answers each with one line of JSON on standard output:
+ *
+ *     (at the start)  {"ready": "C and OpenBLAS"}
+ *     losses N        {"losses": [2.34567, ..]}  N steps from the initial state; what each gave
+ *     run N           {"ns": 3280000.0}          N steps from the initial state; the median time of a step
+ *     quit, or the end of input                  the program ends
+ *     anything else   {"error": ".."}
+ *
+ * Between commands a program sleeps: the others are being measured then. */
+#ifndef BENCH_PROTOCOL_H
+#define BENCH_PROTOCOL_H
+#include <stddef.h>
+
+struct protocol_bench {
+    const char *name;                     /* what is measured: letters, digits, spaces, no quotes */
+    void *self;                           /* passed to the callbacks */
+    void (*reset)(void *self);            /* back to the initial state; not timed */
+    double (*step)(void *self, size_t i); /* step i since the reset; gives the loss */
+    double calls; /* a step's time is divided by this: 1, or how often it repeats something tiny */
+};
+
+/* Answers commands until there are no more. Gives a program's exit status. */
+int protocol_serve(const struct protocol_bench *bench);
+
+/* Nanoseconds of a clock that only goes forward. */
+double protocol_clock_ns(void);
+
+#endif
