@@ -77,6 +77,7 @@ static double stumpff_series(double x, int64_t n) {
 /* The series where it does not cancel; else c_(k+2) = (1/k! - c_k) / x upwards from c_0 or c_1. */
 double special_stumpff(double x, int64_t n) {
     if (isnan(x)) return x;
+    if (isinf(x) && n > 0) return x > 0 ? 0 : INFINITY; /* the limits; cos itself has none */
     if (x < 9 + (double)((n + 1) * (n + 2)) && x > -2500) return stumpff_series(x, n);
     double root = sqrt(fabs(x)), c = n % 2   ? (x > 0 ? sin(root) : sinh(root)) / root
                                      : x > 0 ? cos(root)

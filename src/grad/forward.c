@@ -14,6 +14,60 @@ static cr_node tangent_of(const struct forward *f, uint32_t id) {
     return graph_handle(f->g, id >= f->first && id < f->size ? f->dot[id - f->first] : 0);
 }
 
+/* ---- Masks: a tangent where(m, v, 0) is v under the mask m, and stays under it whatever multiplies it, so that a
+ * local gradient of inf counts for nothing where the mask does not hold. ---- */
+
+struct masked {
+    cr_node value, mask; /* mask: an error node where it holds everywhere */
+};
+
+static cr_node both(cr_node m, cr_node with) {
+    if (!m.id || !with.id || m.id == with.id) return m.id ? m : with;
+    return cr_and(m, with);
+}
+
+static struct masked unpack(const struct forward *f, cr_node x) {
+    struct masked c = {x, graph_error_node(f->g)};
+    while (graph_get(c.value) && graph_get(c.value)->op == OP_where &&
+           sweep_is_zero(cr_operand(c.value, 2))) {
+        c.mask = both(c.mask, cr_operand(c.value, 0));
+        c.value = cr_operand(c.value, 1);
+    }
+    return c;
+}
+
+static cr_node pack(struct masked c) {
+    return c.mask.id ? cr_where(c.mask, c.value, cr_number(c.value.graph, 0)) : c.value;
+}
+
+static cr_node times(const struct forward *f, cr_node t, cr_node local) {
+    struct masked a = unpack(f, t), b = unpack(f, local);
+    return pack((struct masked){cr_mul(a.value, b.value), both(a.mask, b.mask)});
+}
+
+static cr_node minus(const struct forward *f, cr_node t) {
+    struct masked a = unpack(f, t);
+    return pack((struct masked){cr_neg(a.value), a.mask});
+}
+
+static cr_node plus(const struct forward *f, cr_node t, cr_node u) {
+    if (!t.id || !u.id) return t.id ? t : u;
+    struct masked a = unpack(f, t), b = unpack(f, u);
+    if (a.mask.id == b.mask.id) return pack((struct masked){cr_add(a.value, b.value), a.mask});
+    cr_node sum = cr_add(t, u);
+    return a.mask.id && b.mask.id ? pack((struct masked){sum, cr_or(a.mask, b.mask)}) : sum;
+}
+
+/* Where something that held arrived, the moved tangent holds. The last node multiplies nothing further. */
+static cr_node along(const struct forward *f, struct rule_in in) {
+    const struct node y = *graph_get(in.y);
+    cr_node moved = rule_jvp(&in), mask = unpack(f, in.t).mask;
+    if (!mask.id || !moved.id || in.y.id + 1 == f->size || !sweep_moves(y.op)) return moved;
+    if (y.op == OP_cast) return pack((struct masked){moved, mask});
+    in.t = cr_cast(mask, cr_dtype_of(in.t));
+    return pack((struct masked){moved, cr_ne(rule_jvp(&in), cr_number(f->g, 0))});
+}
+
 /* What the tangent of operand k adds to the tangent of y (its result `part`). An error node: nothing. */
 static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) {
     cr_node t = tangent_of(f, cr_operand(y, k).id);
@@ -25,12 +79,12 @@ static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) 
     case RULE_ZERO: break;
     case RULE_PASS: return cr_where(rule_local(&in), t, cr_number(f->g, 0));
     case RULE_LINEAR:
-    case RULE_WRITTEN: return rule_jvp(&in);
+    case RULE_WRITTEN: return along(f, in);
     case RULE_LOCAL: {
         cr_node local = rule_local(&in);
-        if (!ops_literal(local, &d)) return cr_mul(t, local);
+        if (!ops_literal(local, &d)) return times(f, t, local);
         if (d == 0) break;
-        return d == 1 ? t : d == -1 ? cr_neg(t) : cr_mul(t, local);
+        return d == 1 ? t : d == -1 ? minus(f, t) : times(f, t, local);
     }
     }
     return graph_error_node(f->g);
@@ -38,19 +92,22 @@ static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) 
 
 static uint32_t sum_operands(const struct forward *f, cr_node y, int part) {
     cr_node sum = graph_error_node(f->g);
-    for (int k = 0; k < cr_operand_count(y); k++) {
-        cr_node t = one_operand(f, y, k, part);
-        if (t.id) sum = sum.id ? cr_add(sum, t) : t;
-    }
+    for (int k = 0; k < cr_operand_count(y); k++) sum = plus(f, sum, one_operand(f, y, k, part));
     return sum.id;
 }
 
-/* where selects its tangents: what is not chosen stays out, nan or not. */
+/* where selects its tangents, and their masks: what is not chosen stays out, nan or not. */
 static uint32_t select_tangent(const struct forward *f, cr_node y) {
     cr_node t = tangent_of(f, cr_operand(y, 1).id), u = tangent_of(f, cr_operand(y, 2).id),
-            none = cr_number(f->g, 0);
+            none = cr_number(f->g, 0), c = cr_operand(y, 0);
     if (!t.id && !u.id) return 0;
-    return cr_where(cr_operand(y, 0), t.id ? t : none, u.id ? u : none).id;
+    if (!u.id) return cr_where(c, t, none).id;
+    if (!t.id) return cr_where(cr_not(c), u, none).id;
+    struct masked a = unpack(f, t), b = unpack(f, u), both_sides = {cr_where(c, a.value, b.value), a.mask};
+    if (a.mask.id && b.mask.id) both_sides.mask = cr_where(c, a.mask, b.mask);
+    else if (a.mask.id) both_sides.mask = cr_or(cr_not(c), a.mask);
+    else if (b.mask.id) both_sides.mask = cr_or(c, b.mask);
+    return pack(both_sides).id;
 }
 
 static uint32_t tangent(const struct forward *f, uint32_t id) {

@@ -16,7 +16,7 @@ static cr_node resolve(const struct sweep *s, struct cotangent c) {
     return cr_where(node_of(s, c.mask), node_of(s, c.value), zero(s->g));
 }
 
-static bool is_zero(cr_node x) {
+bool sweep_is_zero(cr_node x) {
     double v;
     if (graph_get(x) && graph_get(x)->op == OP_expand) x = cr_operand(x, 0);
     return ops_literal(x, &v) && v == 0;
@@ -25,7 +25,7 @@ static bool is_zero(cr_node x) {
 /* where(m, v, 0) is v under the mask m. */
 static struct cotangent unpack(cr_node x) {
     const struct node *n = graph_get(x);
-    if (n && n->op == OP_where && is_zero(cr_operand(x, 2)))
+    if (n && n->op == OP_where && sweep_is_zero(cr_operand(x, 2)))
         return (struct cotangent){cr_operand(x, 1).id, cr_operand(x, 0).id, false};
     return (struct cotangent){x.id, 0, true};
 }
@@ -68,9 +68,8 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
     return (struct cotangent){value.id, mask, !mask};
 }
 
-/* Does the VJP of this op move numbers about, or add them, so that it can move a mask likewise? */
-static bool moves(int op) {
-    return op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather ||
+bool sweep_moves(int op) {
+    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather ||
            op == OP_scatter_add || op == OP_cumsum;
 }
 
@@ -81,7 +80,7 @@ static uint32_t move_mask(const struct sweep *s, const struct rule_in *in, uint3
     cr_node x = cr_operand(in->y, in->k);
     if (!mask || is_leaf(x)) return 0; /* a leaf multiplies nothing further */
     if (op == OP_cast) return mask;
-    if (!moves(op)) return 0;
+    if (!sweep_moves(op)) return 0;
     struct rule_in again = *in;
     again.g = node_of(s, mask);
     cr_node m = rule_vjp(&again);

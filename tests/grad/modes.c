@@ -68,75 +68,6 @@ TEST(conventions_at_kinks_hold) {
     }
 }
 
-/* Gradients that are nan in other tools, since a local gradient is infinite where `where` did not choose (JAX
- * FAQ; pytorch#4132, #23156, #52248; tensorflow#2540, #20091; jax#5039, #3058, #1052 ...): the value that
- * calculus gives. */
-TEST(what_where_did_not_choose_counts_for_nothing) {
-    (void)state;
-    static const struct {
-        const char *formula;
-        double at, expected[3];
-    } cases[] = {
-        {"where(x > 0, sqrt(x), 0)", 0, {0, 0, 0}},
-        {"where(x > 0, log(x), 0)", 0, {0, 0, 0}},
-        {"where(x != 0, 1/x, 0)", 0, {0, 0, 0}},
-        {"where(x > 0, x*log(x), 0)", 0, {0, 0, 0}},
-        {"where(x != 0, sin(x)/x, 1)", 0, {1, 0, 0}},
-        {"where(x > 0, x^0.5, 0)", 0, {0, 0, 0}},
-        {"where(x > 0, x^-1, x)", 0, {0, 1, 0}},
-        {"where(x > 0, sqrt(x*x), x)", 0, {0, 1, 0}},
-        {"where(x > .5, log(sqrt(x*x)), x^3)", 0, {0, 0, 0}},
-        {"where(x < 1, acos(x), 0)", 1, {0, 0, 0}},
-        {"where(abs(x) < 1, asin(x), x)", 1, {1, 1, 0}},
-        {"where(x > 1, acosh(x), 0)", 1, {0, 0, 0}},
-        {"where(x < 1, atanh(x), x^2)", 1, {1, 2, 2}},
-        {"where(x != 0, atan2(x, x), 0)", 0, {0, 0, 0}},
-        {"where(x > 0, exp(1/x), 1)", 0, {1, 0, 0}},
-        {"where(x < 100, exp(x), x)", 800, {800, 1, 0}},
-        {"where(x < 0, log1p(exp(x)), x)", 800, {800, 1, 0}},
-        {"where(x > 0, lgamma(x), x)", 0, {0, 1, 0}},
-        {"where(x > -1, log1p(x), 0)", -1, {0, 0, 0}},
-        {"where(x != 0, (1 - cos(x))/x^2, 0.5)", 0, {0.5, 0, 0}},
-        {"where(x != 0, tanh(x)/x, 1 - x^2/3)", 0, {1, 0, -2. / 3}},
-        {"where(x > 0, rsqrt(x), 1)", 0, {1, 0, 0}},
-        {"where(x > 0, 1, sqrt(-x - 1))*x", 1, {1, 1, 0}},
-        {"sum(where([0, 1] == 1, log([x, x + 1]), 0))", 0, {0, 1, -1}},
-        {"where(sum([x, x]) > 0, norm([x, x]), 0)", 0, {0, 0, 0}},
-        {"where(x > 0, sum(sqrt([x, 2*x])), x)", 0, {0, 1, 0}},
-        {"sum(where([true, false], [x, x], sqrt([x, x - 1])))", 1, {1, INFINITY, -INFINITY}},
-        {"relu(log(x))", 0, {0, 0, 0}},
-        {"where(x > 0, where(x > 1, sqrt(x - 1), log(x)), 0)", 0, {0, 0, 0}},
-        {"where(x > 0, sqrt(where(x > 0, x, 0)), 0)", 0, {0, 0, 0}},
-        {"where(isnan(0/x), 0, x/x)", 0, {0, 0, 0}},
-        {"where(x > 0, logsumexp([log(x), log(2*x)]), 0)", 0, {0, 0, 0}},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (int k = 0; k < 3; k++) {
-            struct fixture f = fixture_of(cases[i].formula, "x", cases[i].at, NULL);
-            double back = derivative(&f, "x", k), forward = derivative_forward(&f, "x", k),
-                   expected = cases[i].expected[k];
-            bool kink = isinf(expected); /* the chosen branch itself is infinite there */
-            if (!kink && !(fabs(back - expected) < 1e-12))
-                fail_msg("%s: order %d in reverse mode is %g, expected %g", cases[i].formula, k, back,
-                         expected);
-            if (!kink && !(fabs(forward - expected) < 1e-12))
-                fail_msg("%s: order %d in forward mode is %g, expected %g", cases[i].formula, k, forward,
-                         expected);
-            fixture_free(&f);
-        }
-}
-
-TEST(the_masked_cube_has_0_0_0_6_0_0) {
-    (void)state;
-    static const double expected[] = {0, 0, 0, 6, 0, 0};
-    struct fixture f = fixture_of("where(x > .5, log(sqrt(x*x)), x^3)", "x", 0., NULL);
-    for (int k = 0; k < 6; k++) {
-        assert_true(derivative(&f, "x", k) == expected[k]);
-        assert_true(derivative_forward(&f, "x", k) == expected[k]);
-    }
-    fixture_free(&f);
-}
-
 /* d/dx (x * d/dy (x + y) at y = 1) = 1: nested derivatives do not see each other's variable (Siskind and
  * Pearlmutter 2005). */
 TEST(nested_derivatives_do_not_get_confused) {
@@ -262,8 +193,6 @@ int main(void) {
         RUN(a_node_used_twice_gets_both_cotangents),
         RUN(orders_to_six_agree_with_mpmath_in_both_modes),
         RUN(conventions_at_kinks_hold),
-        RUN(what_where_did_not_choose_counts_for_nothing),
-        RUN(the_masked_cube_has_0_0_0_6_0_0),
         RUN(nested_derivatives_do_not_get_confused),
         RUN(what_does_not_depend_has_zeros_of_the_right_shape),
         RUN(only_paths_from_what_is_wanted_are_built),

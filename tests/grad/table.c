@@ -1,0 +1,502 @@
+/* The derivative column, row by row and operand by operand: forward mode against extrapolated differences of the oracle,
+ * reverse mode against forward mode, second derivatives in every mixture of the two. */
+#include "support/test.h"
+#include "support/ways.h"
+
+#include "grad/rules.h"
+#include "ops/build.h"
+
+enum { most = 24, operands = 3 };
+
+/* One op on inputs of a graph, and all that is derived from it. */
+struct setup {
+    cr_graph *g;
+    cr_eval *e;
+    int n; /* operands; x[k] their inputs, t[k] and w the directions, all f64 but for flags */
+    cr_node x[operands], t[operands], y, w;
+    struct given in[operands];
+    double data[operands][most], direction[operands][most], weight[most];
+    double rtol;
+    char label[160];
+};
+
+/* Numbers in (0, 1), spread: the fractional parts of multiples of the golden ratio. */
+static double spread(int i) { return fmod(0.5 + 0.6180339887498949 * i, 1); }
+
+static void add_input(struct setup *s, const char *name, cr_dtype dtype, int rank, const int64_t dims[]) {
+    static const char *const directions[] = {"tx", "ty", "tz"};
+    int k = s->n++;
+    s->in[k] = (struct given){name, dtype, rank, dims, s->data[k], NULL};
+    s->x[k] = cr_input(s->g, name, dtype, rank, dims);
+    if (dtype == CR_F64) s->t[k] = cr_input(s->g, directions[k], CR_F64, rank, dims);
+}
+
+static void set(struct setup *s, cr_node x, const double data[]) {
+    if (cr_eval_set(s->e, x, CR_F64, data, (size_t)cr_count(x) * sizeof *data))
+        fail_msg("%s: %s", s->label, cr_eval_error(s->e));
+}
+
+/* After y is built: its weights, and everything's values. */
+static void fill(struct setup *s) {
+    if (!cr_ok(s->y)) fail_msg("%s: %s", s->label, cr_graph_error(s->g));
+    assert_true(cr_count(s->y) <= most);
+    s->w = cr_input(s->g, "w", CR_F64, cr_rank(s->y), cr_dims(s->y));
+    for (int i = 0; i < most; i++) {
+        s->weight[i] = 2 * spread(7 * i + 3) - 1;
+        for (int k = 0; k < operands; k++) s->direction[k][i] = 2 * spread(5 * i + 11 * k + 1) - 1;
+    }
+    set(s, s->w, s->weight);
+    for (int k = 0; k < s->n; k++) {
+        if (s->in[k].dtype == CR_F64) {
+            set(s, s->x[k], s->data[k]);
+            set(s, s->t[k], s->direction[k]);
+        } else cr_eval_set(s->e, s->x[k], CR_BOOL, s->data[k], (size_t)cr_count(s->x[k]));
+    }
+}
+
+static void start(struct setup *s) {
+    *s = (struct setup){.g = cr_graph_new(NULL), .rtol = 1e-12};
+    assert_int_equal(cr_eval_new(&s->e, s->g, NULL), CR_OK);
+}
+
+static void end(struct setup *s) {
+    cr_eval_free(s->e);
+    cr_graph_free(s->g);
+}
+
+static void values(struct setup *s, cr_node y, double out[]) {
+    assert_true(cr_count(y) <= most);
+    if (cr_eval_value(s->e, y, CR_F64, out, (size_t)cr_count(y) * sizeof *out))
+        fail_msg("%s: %s", s->label, cr_eval_error(s->e) ? cr_eval_error(s->e) : cr_graph_error(s->g));
+}
+
+/* |a - b| <= tolerance times the size of the largest element: a derivative sums terms of that size. */
+static void compare(struct setup *s, int k, const char *what, const double a[], const double b[], int64_t n,
+                    double tolerance) {
+    double size = 1;
+    for (int64_t i = 0; i < n; i++) size = fmax(size, fmax(fabs(a[i]), fabs(b[i])));
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs(a[i] - b[i]) <= tolerance * size))
+            fail_msg("%s by operand %d: %s: element %d: %.17g and %.17g", s->label, k, what, (int)i, a[i],
+                     b[i]);
+}
+
+/* ---- Differences ---- */
+
+struct oracle {
+    cr_program *p;
+    cr_run *r;
+    double moved[most], out[most];
+};
+
+static void oracle_start(struct oracle *o, struct setup *s, cr_node y, int k) {
+    cr_options *options = cr_options_new(NULL);
+    cr_target *t = cr_target_new(s->g);
+    cr_target_output(t, "result of the test", y);
+    cr_options_set(options, "device", "reference");
+    if (cr_compile(&o->p, t, options)) fail_msg("%s: %s", s->label, cr_graph_error(s->g));
+    cr_run_new(&o->r, o->p, NULL, NULL, 0);
+    for (int i = 0; i < s->n; i++) {
+        size_t bytes = (size_t)cr_count(s->x[i]) * cr_dtype_size(s->in[i].dtype);
+        cr_bind(o->r, s->in[i].name, s->in[i].dtype, i == k ? o->moved : s->data[i], bytes);
+    }
+    cr_bind(o->r, "w", CR_F64, s->weight, (size_t)cr_count(s->w) * sizeof(double));
+    cr_bind(o->r, "result of the test", CR_F64, o->out, (size_t)cr_count(y) * sizeof(double));
+    cr_target_free(t);
+    cr_options_free(options);
+}
+
+static void oracle_end(struct oracle *o) {
+    cr_run_free(o->r);
+    cr_program_free(o->p);
+}
+
+static void oracle_at(struct oracle *o, struct setup *s, int k, double h) {
+    for (int i = 0; i < most; i++) o->moved[i] = s->data[k][i] + h * s->direction[k][i];
+    if (cr_step(o->r)) fail_msg("%s: %s", s->label, cr_run_error(o->r));
+}
+
+enum { columns = 7 };
+
+/* The directional derivative of y by operand k along t, by central differences at h, h/1.6 ..., extrapolated to
+ * h = 0 (Ridders 1982; Numerical Recipes 5.7). y must be smooth within h of the operands. */
+static void differences(struct setup *s, cr_node y, int k, double out[]) {
+    struct oracle o;
+    static double a[columns][columns][most];
+    double h = 0.02, error[most];
+    int64_t n = cr_count(y);
+    oracle_start(&o, s, y, k);
+    for (int j = 0; j < columns; j++, h /= 1.6) {
+        oracle_at(&o, s, k, h);
+        memcpy(a[0][j], o.out, sizeof o.out);
+        oracle_at(&o, s, k, -h);
+        for (int64_t i = 0; i < n; i++) {
+            double factor = 2.56;
+            a[0][j][i] = (a[0][j][i] - o.out[i]) / (2 * h);
+            if (j == 0) error[i] = INFINITY;
+            for (int m = 1; m <= j; m++, factor *= 2.56) {
+                a[m][j][i] = (a[m - 1][j][i] * factor - a[m - 1][j - 1][i]) / (factor - 1);
+                double e = fmax(fabs(a[m][j][i] - a[m - 1][j][i]), fabs(a[m][j][i] - a[m - 1][j - 1][i]));
+                if (e <= error[i]) error[i] = e, out[i] = a[m][j][i];
+            }
+        }
+    }
+    oracle_end(&o);
+}
+
+/* ---- All that must hold of one operand ---- */
+
+static cr_node jvp(struct setup *s, cr_node y, int k) {
+    cr_node d;
+    if (cr_jvp(&d, 1, &y, 1, &s->x[k], &s->t[k])) fail_msg("%s: %s", s->label, cr_graph_error(s->g));
+    return d;
+}
+
+static cr_node vjp(struct setup *s, cr_node y, cr_node w, int k) {
+    cr_node d;
+    if (cr_vjp(&d, 1, &y, &w, 1, &s->x[k])) fail_msg("%s: %s", s->label, cr_graph_error(s->g));
+    return d;
+}
+
+static double dot(const double a[], const double b[], int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* Differences are good to some 1e-9 of the largest element: h^14 terms of functions that vary over 0.3. */
+static const double by_differences = 1e-8;
+
+static void check_operand(struct setup *s, int k) {
+    int64_t nx = cr_count(s->x[k]), ny = cr_count(s->y);
+    double tangent[most], cotangent[most], expected[most], found[most];
+    cr_node forward = jvp(s, s->y, k), reverse = vjp(s, s->y, s->w, k);
+    assert_int_equal(cr_count(forward), ny);
+    assert_int_equal(cr_count(reverse), nx);
+    values(s, forward, tangent);
+    values(s, reverse, cotangent);
+    differences(s, s->y, k, expected);
+    compare(s, k, "JVP and differences", tangent, expected, ny, fmax(by_differences, s->rtol));
+    double a = dot(s->weight, tangent, ny), b = dot(cotangent, s->direction[k], nx);
+    compare(s, k, "w . JVP and VJP . t", &a, &b, 1, s->rtol * (double)(1 + nx + ny));
+
+    double again[most];
+    cr_node fr = jvp(s, reverse, k), rr = vjp(s, reverse, s->t[k], k), rf = vjp(s, forward, s->w, k),
+            ff = jvp(s, forward, k);
+    values(s, fr, found);
+    values(s, rr, again);
+    compare(s, k, "forward over reverse and reverse over reverse", found, again, nx, 100 * s->rtol);
+    values(s, rf, again);
+    compare(s, k, "forward over reverse and reverse over forward", found, again, nx, 100 * s->rtol);
+    differences(s, reverse, k, expected);
+    compare(s, k, "forward over reverse and differences of the gradient", found, expected, nx,
+            fmax(10 * by_differences, s->rtol));
+    values(s, ff, again);
+    a = dot(s->weight, again, ny), b = dot(found, s->direction[k], nx);
+    compare(s, k, "forward over forward and forward over reverse", &a, &b, 1,
+            100 * s->rtol * (double)(1 + nx + ny));
+}
+
+static bool differentiable(int op, int k) {
+    enum rule_kind kind = rule_kind(op, k);
+    return kind != RULE_NONE && kind != RULE_ZERO;
+}
+
+static bool covered[OP_COUNT][operands];
+
+/* ---- Elementwise rows, over shapes ---- */
+
+enum variant { RANK_0, RANK_1, BROADCAST, TRANSPOSED, SLICED, SIZE_0, VARIANTS };
+
+static int arity_of(int op) {
+    const char *arguments = ops_row(op)->arguments;
+    return !strncmp(arguments, "condition", 9) ? 3 : !strncmp(arguments, "x, y", 4) ? 2 : 1;
+}
+
+/* The input of operand k, and what the op sees of it. */
+static cr_node seen(struct setup *s, enum variant v, int k, cr_dtype dtype) {
+    static const int64_t d5[] = {5}, d34[] = {3, 4}, d4[] = {4}, d43[] = {4, 3}, d74[] = {7, 2},
+                         d03[] = {0, 3};
+    static const char *const names[] = {"x", "y", "z"};
+    const int64_t *dims = v == RANK_1       ? d5
+                          : v == TRANSPOSED ? d43
+                          : v == SLICED     ? d74
+                          : v == SIZE_0     ? d03
+                                            : d34;
+    int rank = v == RANK_0 ? 0 : v == RANK_1 ? 1 : 2;
+    if (v == BROADCAST && k) rank = 2 - k, dims = d4; /* [3, 4], [4], [] */
+    add_input(s, names[k], dtype, rank, dims);
+    if (v == TRANSPOSED) return cr_t(s->x[k]);
+    if (v == SLICED) return cr_slice(s->x[k], 2, (int64_t[]){5, 1}, (int64_t[]){-2, 1}, (int64_t[]){3, 1});
+    return s->x[k];
+}
+
+/* In the domain, and no two operands, nor an operand and 0, within 0.05 where a kink may be. */
+static double sample(const struct op_row *row, int k, int i) {
+    double margin = 0.05, u = spread(i + 1) * 0.96 + 0.02;
+    if (row->class == CLASS_PIECEWISE && k) u = fmod(u + 0.31 * k, 0.96) + 0.02;
+    double x = row->low + u * (row->high - row->low);
+    return row->class == CLASS_PIECEWISE && fabs(x) < margin ? x + 2 * margin : x;
+}
+
+/* fmod and mod jump where the quotient is whole. */
+static bool near_jump(const struct setup *s, int op) {
+    if (op != OP_fmod && op != OP_mod) return false;
+    for (int i = 0; i < most; i++)
+        for (int j = 0; j < most; j++) {
+            double q = s->data[0][i] / s->data[1][j];
+            if (fabs(q - nearbyint(q)) < 0.12) return true;
+        }
+    return false;
+}
+
+static void element_case(int op, enum variant v, int64_t n) {
+    struct setup s;
+    cr_node x[operands];
+    int arity = arity_of(op);
+    const struct op_row *row = ops_row(op);
+    start(&s);
+    snprintf(s.label, sizeof s.label, "%s, n = %d, variant %d", row->name, (int)n, (int)v);
+    for (int k = 0; k < arity; k++)
+        x[k] = seen(&s, v, k, row->dtype == DTYPE_SELECT && k == 0 ? CR_BOOL : CR_F64);
+    for (int k = 0; k < arity; k++)
+        for (int i = 0; i < most; i++) {
+            if (s.in[k].dtype == CR_BOOL) ((uint8_t *)s.data[k])[i] = spread(i) < 0.5;
+            else s.data[k][i] = sample(row, k, i);
+        }
+    if (op == OP_fmod || op == OP_mod) /* all quotients between 1.2 and 1.7 */
+        for (int i = 0; i < most; i++) {
+            s.data[1][i] = (1 + 0.05 * spread(i));
+            s.data[0][i] = 1.3 + 0.4 * spread(3 * i);
+        }
+    assert_false(near_jump(&s, op));
+    double number = (double)n;
+    cr_attr attr = {"n", 1, &number, NULL};
+    s.y = op == OP_variable ? cr_variable(x[0])
+                            : cr_op(s.g, row->name, arity, x, strstr(row->arguments, ", n") != NULL, &attr);
+    fill(&s);
+    for (int k = 0; k < arity; k++)
+        if (differentiable(op, k)) {
+            covered[op][k] = true;
+            check_operand(&s, k);
+        }
+    end(&s);
+}
+
+TEST(elementwise_derivatives_agree_with_differences_and_each_other) {
+    (void)state;
+    for (int op = 1; op < OP_COUNT; op++) {
+        if ((op_kind(op) != KIND_ELEM && op != OP_variable) || ops_row(op)->class == CLASS_ZERO_DERIVATIVE)
+            continue;
+        bool attribute = strstr(ops_row(op)->arguments, ", n") != NULL;
+        for (int v = 0; v < VARIANTS; v++)
+            for (int64_t n = attribute ? (op == OP_powi ? -2 : 0) : 0; n <= (attribute ? 4 : 0); n++)
+                element_case(op, (enum variant)v, n);
+    }
+}
+
+/* ---- Structural rows ---- */
+
+static const struct structural {
+    int op;
+    const char *formula; /* in x and, if it has a shape, y */
+    int rank, rank_y;
+    int64_t dims[3], dims_y[3];
+} structurals[] = {
+    {OP_sum, "sum(x, axis=0)", 2, -1, {3, 4}, {0}},
+    {OP_sum, "sum(x)", 0, -1, {0}, {0}},
+    {OP_sum, "sum(t(x), axis=[0, 2], keep=true)", 3, -1, {2, 3, 2}, {0}},
+    {OP_sum, "sum(x, axis=0)", 2, -1, {0, 3}, {0}},
+    {OP_sum, "sum(x, axis=1)", 2, -1, {0, 3}, {0}},
+    {OP_prod, "prod(x, axis=1)", 2, -1, {3, 4}, {0}},
+    {OP_prod, "prod(t(x), axis=[0, 2])", 3, -1, {2, 3, 2}, {0}},
+    {OP_prod, "prod(x, axis=0)", 2, -1, {0, 3}, {0}},
+    {OP_prod, "prod(x)", 1, -1, {1}, {0}},
+    {OP_max, "max(x, axis=0)", 2, -1, {3, 4}, {0}},
+    {OP_max, "max(t(x)[::-1], axis=1, keep=true)", 2, -1, {3, 4}, {0}},
+    {OP_max, "max(x, axis=1)", 2, -1, {0, 3}, {0}},
+    {OP_min, "min(x, axis=0)", 2, -1, {3, 4}, {0}},
+    {OP_min, "min(x)", 2, -1, {3, 4}, {0}},
+    {OP_cumsum, "cumsum(x)", 2, -1, {3, 4}, {0}},
+    {OP_cumsum, "cumsum(t(x), axis=0, reverse=true)", 2, -1, {3, 4}, {0}},
+    {OP_cumsum, "cumsum(x)", 2, -1, {3, 0}, {0}},
+    {OP_recur, "recur(x, y)", 2, 2, {3, 4}, {3, 4}},
+    {OP_recur, "recur(t(x), y, axis=0, reverse=true)", 2, 2, {3, 4}, {4, 3}},
+    {OP_recur, "recur(x, y)", 1, 1, {0}, {0}},
+    {OP_recur, "recur(x, y)", 1, 1, {1}, {1}},
+    {OP_reshape, "reshape(t(x), [2, 6])", 2, -1, {3, 4}, {0}},
+    {OP_reshape, "reshape(x, [])", 1, -1, {1}, {0}},
+    {OP_permute, "permute(x, [2, 0, 1])", 3, -1, {2, 3, 2}, {0}},
+    {OP_permute, "permute(x, [1, 0])", 2, -1, {0, 3}, {0}},
+    {OP_expand, "expand(x, [2, 3, 4])", 2, -1, {3, 1}, {0}},
+    {OP_expand, "expand(x, [2, 3])", 0, -1, {0}, {0}},
+    {OP_expand, "expand(x, [0, 3])", 1, -1, {3}, {0}},
+    {OP_slice, "x[::-2, 1:3]", 2, -1, {5, 4}, {0}},
+    {OP_slice, "t(x)[2, 1:1]", 2, -1, {3, 4}, {0}},
+    {OP_unslice, "unslice(x, [1, 4], [2, -3], [4, 5])", 2, -1, {2, 2}, {0}},
+    {OP_unslice, "pad(t(x), [1, 0], [0, 2])", 2, -1, {3, 2}, {0}},
+    {OP_concat, "concat(x, y, x, axis=1)", 2, 2, {2, 3}, {2, 1}},
+    {OP_concat, "concat(y, t(x), y, y, y)", 2, 2, {3, 2}, {1, 3}},
+    {OP_concat, "concat(x, y)", 2, 2, {0, 3}, {2, 3}},
+    {OP_gather, "gather(x, [[2, 0], [0, 0]])", 2, -1, {3, 4}, {0}},
+    {OP_gather, "gather(t(x), [[2, 0], [1, 1], [0, 0], [2, 2]], 1)", 2, -1, {3, 4}, {0}},
+    {OP_scatter_add, "scatter_add(x, [2, 0, 2], 4)", 2, -1, {3, 4}, {0}},
+    {OP_scatter_add, "scatter_add(x, [[2, 0], [1, 1]], 3, 1)", 2, -1, {2, 2}, {0}},
+    {OP_sort, "sort(x)", 2, -1, {3, 4}, {0}},
+    {OP_sort, "sort(t(x), axis=0, descending=true)", 2, -1, {3, 4}, {0}},
+    {OP_sort, "sort(x)", 1, -1, {0}, {0}},
+    {OP_matmul, "x @ y", 2, 2, {3, 4}, {4, 2}},
+    {OP_matmul, "x @ y", 1, 2, {4}, {4, 2}},
+    {OP_matmul, "x @ y", 2, 1, {3, 4}, {4}},
+    {OP_matmul, "x @ y", 1, 1, {4}, {4}},
+    {OP_matmul, "t(x) @ y", 3, 2, {2, 4, 3}, {4, 2}},
+    {OP_matmul, "x @ t(y)[:, ::-1]", 2, 3, {3, 2}, {2, 4, 2}},
+    {OP_matmul, "x @ y", 2, 2, {2, 0}, {0, 3}},
+    {OP_matmul, "x @ y", 2, 2, {0, 2}, {2, 3}},
+    {OP_cast, "cast(cast(x, f32), f64)", 2, -1, {3, 4}, {0}},
+};
+
+static void structural_case(const struct structural *c, bool squared) {
+    struct setup s;
+    const struct op_row *row = ops_row(c->op);
+    char formula[160];
+    start(&s);
+    add_input(&s, squared ? "u" : "x", CR_F64, c->rank, c->dims);
+    if (c->rank_y >= 0) add_input(&s, squared ? "v" : "y", CR_F64, c->rank_y, c->dims_y);
+    if (squared) { /* so that second derivatives are not all 0 */
+        cr_named(cr_square(s.x[0]), "x");
+        if (c->rank_y >= 0) cr_named(cr_square(s.x[1]), "y");
+    }
+    for (int k = 0; k < s.n; k++)
+        for (int i = 0; i < most; i++) s.data[k][i] = row->low + (row->high - row->low) * spread(i + 30 * k);
+    snprintf(formula, sizeof formula, "%s", c->formula);
+    snprintf(s.label, sizeof s.label, "%s%s", c->formula, squared ? " of squares" : "");
+    s.y = cr_formula(s.g, formula);
+    if (c->op == OP_cast) s.rtol = 1e-6; /* f32 between */
+    fill(&s);
+    for (int k = 0; k < s.n; k++)
+        if (c->op == OP_concat || differentiable(c->op, k)) {
+            covered[c->op][k] = true;
+            check_operand(&s, k);
+        }
+    end(&s);
+}
+
+TEST(structural_derivatives_agree_with_differences_and_each_other) {
+    (void)state;
+    for (size_t i = 0; i < sizeof structurals / sizeof *structurals; i++) {
+        structural_case(&structurals[i], false);
+        structural_case(&structurals[i], true);
+    }
+}
+
+TEST(every_derivative_of_the_table_is_covered) {
+    (void)state;
+    for (int op = 1; op < OP_COUNT; op++)
+        for (int k = 0; k < operands; k++) {
+            bool there = op == OP_concat ? k < 2 : k < arity_of(op) || op_kind(op) == KIND_ELEM;
+            if (op == OP_part || !there || !differentiable(op, k)) continue;
+            if (k < arity_of(op) && !covered[op][k]) fail_msg("%s by operand %d has no case", op_name(op), k);
+        }
+}
+
+/* ---- References, and rows whose derivative is 0 ---- */
+
+struct reference {
+    int op;
+    int64_t n;
+    double x[3], d[3], dd[3]; /* dd: by a a, a b, b b */
+};
+
+#define WIDE(...)
+#define INTEGER(...)
+#define CASE(...)
+#define FOLD(...)
+#define REFERENCE(op, n, a, b, c, value, da, db, dc, daa, dab, dbb) \
+    {OP_##op, n, {a, b, c}, {da, db, dc}, {daa, dab, dbb}},
+static const struct reference references[] = {
+#include "../data/references.inc"
+};
+
+/* 1e-12 of the derivative's size or of 1: a local gradient is a few roundings. */
+TEST(first_and_second_derivatives_agree_with_mpmath_in_both_modes) {
+    (void)state;
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
+        const struct reference *r = &references[i];
+        if (ops_row(r->op)->class == CLASS_ZERO_DERIVATIVE) continue;
+        struct setup s;
+        double number = (double)r->n, found[4], one[most];
+        cr_attr attr = {"n", 1, &number, NULL};
+        int arity = arity_of(r->op);
+        start(&s);
+        snprintf(s.label, sizeof s.label, "%s(%.17g, %.17g), n = %d", op_name(r->op), r->x[0], r->x[1],
+                 (int)r->n);
+        for (int k = 0; k < arity; k++) {
+            seen(&s, RANK_0, k, r->op == OP_where && k == 0 ? CR_BOOL : CR_F64);
+            s.data[k][0] = r->x[k];
+            if (s.in[k].dtype == CR_BOOL) *(uint8_t *)s.data[k] = r->x[k] != 0;
+        }
+        s.y = cr_op(s.g, op_name(r->op), arity, s.x, strstr(ops_row(r->op)->arguments, ", n") != NULL, &attr);
+        fill(&s);
+        one[0] = s.direction[0][0] = s.direction[1][0] = s.direction[2][0] = s.weight[0] = 1;
+        set(&s, s.w, one);
+        for (int k = 0; k < arity; k++)
+            if (s.in[k].dtype == CR_F64) set(&s, s.t[k], one);
+        for (int k = r->op == OP_where; k < arity; k++) {
+            cr_node forward = jvp(&s, s.y, k), reverse = vjp(&s, s.y, s.w, k);
+            values(&s, forward, &found[0]);
+            values(&s, reverse, &found[1]);
+            compare(&s, k, "forward mode and mpmath", &found[0], &r->d[k], 1, 1e-12);
+            compare(&s, k, "reverse mode and mpmath", &found[1], &r->d[k], 1, 1e-12);
+            for (int j = k; j < arity && r->op != OP_where; j++) {
+                values(&s, jvp(&s, reverse, j), &found[0]);
+                values(&s, vjp(&s, reverse, s.w, j), &found[1]);
+                values(&s, jvp(&s, forward, j), &found[2]);
+                values(&s, vjp(&s, forward, s.w, j), &found[3]);
+                for (int m = 0; m < 4; m++)
+                    compare(&s, k, "second derivative and mpmath", &found[m], &r->dd[k + j], 1, 1e-11);
+            }
+        }
+        end(&s);
+    }
+}
+
+TEST(a_row_of_zero_derivative_gives_zeros_of_the_right_shape) {
+    (void)state;
+    for (int op = 1; op < OP_COUNT; op++) {
+        const struct op_row *row = ops_row(op);
+        bool floats = row->dtype == DTYPE_FLOAT || row->dtype == DTYPE_NUMBER || row->dtype == DTYPE_ANY;
+        if (row->class != CLASS_ZERO_DERIVATIVE || !floats) continue;
+        struct setup s;
+        double found[most];
+        static const int64_t dims[] = {3, 4};
+        start(&s);
+        for (int k = 0; k < arity_of(op); k++) {
+            add_input(&s, k ? "y" : "x", CR_F64, 2, dims);
+            for (int i = 0; i < most; i++) s.data[k][i] = sample(row, k, i);
+        }
+        s.y = cr_op(s.g, row->name, s.n, s.x, 0, NULL);
+        fill(&s);
+        for (int k = 0; k < s.n; k++) {
+            cr_node d[2] = {jvp(&s, s.y, k), vjp(&s, s.y, s.w, k)};
+            for (int m = 0; m < 2; m++) {
+                assert_int_equal(cr_rank(d[m]), 2);
+                assert_int_equal(cr_dims(d[m])[1], 4);
+                values(&s, d[m], found);
+                for (int i = 0; i < 12; i++) assert_true(found[i] == 0);
+            }
+        }
+        end(&s);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(elementwise_derivatives_agree_with_differences_and_each_other),
+        RUN(structural_derivatives_agree_with_differences_and_each_other),
+        RUN(every_derivative_of_the_table_is_covered), /* by the two before */
+        RUN(first_and_second_derivatives_agree_with_mpmath_in_both_modes),
+        RUN(a_row_of_zero_derivative_gives_zeros_of_the_right_shape),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
