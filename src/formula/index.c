@@ -48,8 +48,18 @@ static int make_items(struct reader *r, size_t first, struct item items[]) {
     return n;
 }
 
-/* start:stop:step cut to the axis, as Python does. */
-static cr_node take_range(cr_node x, int axis, const struct item *item, int64_t size) {
+/* What the items make of x: one slice, then one shape, in which numbers have taken their axes away and None has added
+ * some; then a tensor gathers along an axis of that. */
+struct plan {
+    int64_t start[CR_MAX_RANK], step[CR_MAX_RANK];
+    struct shape count, shape;
+    int axis; /* of x, next */
+    const struct item *gather;
+    int gather_axis; /* of the shape */
+};
+
+/* start:stop:step cut to the axis, as Python does. Gives the count. */
+static int64_t take_range(const struct item *item, int64_t size, int64_t *start, int64_t *by) {
     int64_t step = item->has[2] ? item->at[2] : 1, least = step > 0 ? 0 : -1,
             most = step > 0 ? size : size - 1;
     int64_t ends[2] = {step > 0 ? least : most, step > 0 ? most : least};
@@ -59,7 +69,9 @@ static cr_node take_range(cr_node x, int axis, const struct item *item, int64_t 
         ends[i] = ends[i] < least ? least : ends[i] > most ? most : ends[i];
     }
     int64_t span = step > 0 ? ends[1] - ends[0] : ends[0] - ends[1], stride = step > 0 ? step : -step;
-    return ops_slice_axis(x, axis, ends[0], step, span > 0 ? (span - 1) / stride + 1 : 0);
+    *start = ends[0];
+    *by = step;
+    return span > 0 ? (span - 1) / stride + 1 : 0;
 }
 
 static struct value out_of_range(struct reader *r, const struct item *item, int64_t size) {
@@ -67,10 +79,25 @@ static struct value out_of_range(struct reader *r, const struct item *item, int6
                        (long long)item->at[0], (long long)size);
 }
 
-static cr_node take_one(struct reader *r, cr_node x, int axis, const struct item *item, int64_t size) {
-    int64_t i = item->at[0] < 0 ? item->at[0] + size : item->at[0];
-    if (i < 0 || i >= size) return out_of_range(r, item, size), graph_error_node(r->g);
-    return cr_squeeze(ops_slice_axis(x, axis, i, 1, 1), 1, (int[]){axis}, false);
+static void add_axis(struct reader *r, struct plan *p, int64_t size, const struct token *at) {
+    if (p->shape.rank == CR_MAX_RANK) reader_fail(r, CR_ELIMIT, at, "rank above %d", CR_MAX_RANK);
+    else p->shape.dim[p->shape.rank++] = size;
+}
+
+/* One axis of x, of this size. */
+static void plan_axis(struct reader *r, struct plan *p, const struct item *item, int64_t size) {
+    int64_t *start = &p->start[p->axis], *step = &p->step[p->axis], *count = &p->count.dim[p->axis];
+    *start = 0, *step = 1, *count = size;
+    p->axis++;
+    if (item->kind == ITEM_NUMBER) {
+        *start = item->at[0] < 0 ? item->at[0] + size : item->at[0];
+        *count = 1;
+        if (*start < 0 || *start >= size) out_of_range(r, item, size);
+        return;
+    }
+    if (item->kind == ITEM_RANGE) *count = take_range(item, size, start, step);
+    if (item->kind == ITEM_NODE) p->gather = item, p->gather_axis = p->shape.rank;
+    add_axis(r, p, *count, &item->token);
 }
 
 /* How many axes the items use up; -1 with a mistake. */
@@ -92,25 +119,30 @@ static int used_axes(struct reader *r, cr_node x, int n, const struct item items
     return used;
 }
 
-static cr_node apply(struct reader *r, cr_node x, int n, const struct item items[]) {
-    int used = used_axes(r, x, n, items), axis = 0; /* from the start, of what x has become */
-    int left = cr_rank(x) - used;
-    for (int i = 0; i < n && cr_ok(x) && !r->status; i++) {
-        reader_at(r, &items[i].token);
-        int from_end = axis - cr_rank(x);
-        int64_t size = from_end < 0 ? cr_dims(x)[axis] : 0;
-        switch (items[i].kind) {
-        case ITEM_NUMBER: x = take_one(r, x, from_end, &items[i], size); break;
-        case ITEM_RANGE: x = take_range(x, from_end, &items[i], size), axis++; break;
-        case ITEM_ALL_REST: axis += left; break;
-        case ITEM_NEW: x = cr_expand_dims(x, axis++); break;
-        case ITEM_NODE:
-            x = cr_take(x, items[i].node, axis);
-            axis += cr_rank(items[i].node);
-            break;
-        }
-        if (!r->status) node_value(r, x, &items[i].token);
+static void plan_items(struct reader *r, struct plan *p, const struct shape *s, int n,
+                       const struct item items[], int left) {
+    static const struct item all = {.kind = ITEM_RANGE};
+    for (int i = 0; i < n && !r->status; i++) {
+        if (items[i].kind == ITEM_NEW) add_axis(r, p, 1, &items[i].token);
+        else if (items[i].kind == ITEM_ALL_REST)
+            for (; left > 0; left--) plan_axis(r, p, &all, s->dim[p->axis]);
+        else plan_axis(r, p, &items[i], s->dim[p->axis]);
     }
+    while (!r->status && p->axis < s->rank) plan_axis(r, p, &all, s->dim[p->axis]);
+}
+
+static cr_node apply(struct reader *r, cr_node x, int n, const struct item items[]) {
+    struct shape s = ops_shape(x);
+    struct plan p = {.count = {.rank = s.rank}};
+    int used = used_axes(r, x, n, items);
+    plan_items(r, &p, &s, n, items, s.rank - used);
+    if (r->status) return x;
+    reader_at(r, &items[0].token);
+    x = ops_reshape(ops_slice(x, p.start, p.step, &p.count), &p.shape);
+    if (!p.gather || !cr_ok(x)) return x;
+    reader_at(r, &p.gather->token);
+    x = cr_take(x, p.gather->node, p.gather_axis);
+    node_value(r, x, &p.gather->token);
     return x;
 }
 

@@ -37,6 +37,17 @@ bool ops_good(const char *op, int n, const cr_node x[]) {
     return g != NULL;
 }
 
+/* A literal that meets nothing which has a dtype takes the default float. */
+static bool settle(cr_graph *g, cr_dtype *dtype, int n, const cr_node x[], cr_node settled[]) {
+    for (int i = 0; i < n; i++) {
+        bool weak = graph_get(x[i])->weak;
+        if (weak && *dtype == CR_F64) *dtype = g->default_float;
+        settled[i] = weak ? ops_to_dtype(x[i], g->default_float) : x[i];
+        if (!cr_ok(settled[i])) return false;
+    }
+    return true;
+}
+
 cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
                  const cr_node x[]) {
     cr_graph *g = x[0].graph;
@@ -48,8 +59,13 @@ cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, cons
         return graph_fail(g, CR_ELIMIT, op_name(op), "shape %s is too large (or has a negative size)",
                           ops_show(&t, s));
     }
+    cr_node settled[node_inline];
     bool weak = op_kind(op) == KIND_ELEM && dtype_is_float(dtype);
     for (int i = 0; i < n; i++) weak = weak && graph_get(x[i])->weak;
+    if (op_kind(op) != KIND_ELEM && op != OP_cast && n <= node_inline) {
+        if (!settle(g, &dtype, n, x, settled)) return graph_error_node(g);
+        x = settled;
+    }
     struct make m = {.op = op,
                      .dtype = dtype,
                      .weak = weak,
@@ -100,6 +116,20 @@ cr_node ops_weak_const(cr_graph *g, int rank, const int64_t dims[], const double
 
 cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s) {
     return ops_expand(ops_scalar(g, dtype, 0), s);
+}
+
+cr_node ops_literal_as(cr_node x, cr_dtype dtype) {
+    const struct node *n = graph_get(x);
+    cr_graph *g = x.graph;
+    struct shape s = graph_shape(g, n);
+    int64_t count = graph_elements(g, n), one = 0, *words = &one;
+    size_t size = cr_dtype_size(dtype), room = ((size_t)count * size + 7) / 8 * 8;
+    if (room > sizeof one) words = mem_zero(&g->mem, room);
+    if (!words) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
+    for (int64_t i = 0; i < count; i++) dtype_put(dtype, words, i, dtype_get(CR_F64, graph_attr(g, n), i));
+    cr_node y = constant(g, dtype, false, s.rank, s.dim, words, s.rank ? (size_t)count * size : sizeof one);
+    if (words != &one) mem_free(&g->mem, words, room);
+    return y;
 }
 
 /* The count of elements of a leaf's shape, or -1 with an error. */

@@ -48,6 +48,23 @@ static cr_node matrix_product(cr_node x, cr_node y) {
     return ops_node(OP_matmul, cr_dtype_of(x), &s, 0, NULL, 2, (cr_node[]){x, y});
 }
 
+/* A scalar with the dtype of x, or a literal. */
+static cr_node stand_in(cr_node x) {
+    return graph_get(x)->weak ? cr_number(x.graph, 0.5) : ops_scalar(x.graph, cr_dtype_of(x), 0);
+}
+
+/* Made common as add would: of scalars in their place. */
+static bool unify(cr_node *x, cr_node *y) {
+    bool literal = graph_get(*x)->weak || graph_get(*y)->weak;
+    if (!literal && cr_dtype_of(*x) == cr_dtype_of(*y)) return true;
+    cr_node both = cr_add(stand_in(*x), stand_in(*y));
+    if (!cr_ok(both)) return false;
+    cr_dtype dtype = graph_get(both)->weak ? x->graph->default_float : cr_dtype_of(both);
+    *x = ops_to_dtype(*x, dtype);
+    *y = ops_to_dtype(*y, dtype);
+    return cr_ok(*x) && cr_ok(*y);
+}
+
 cr_node cr_matmul(cr_node x, cr_node y) {
     if (!ops_good("matmul", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
     int rx = cr_rank(x), ry = cr_rank(y);
@@ -56,12 +73,7 @@ cr_node cr_matmul(cr_node x, cr_node y) {
     x = ops_arithmetic(x, false);
     y = ops_arithmetic(y, false);
     if (!cr_ok(x) || !cr_ok(y)) return graph_error_node(x.graph);
-    if (cr_dtype_of(x) != cr_dtype_of(y)) { /* made common as add would, over scalars of the two dtypes */
-        cr_node both = cr_add(ops_scalar(x.graph, cr_dtype_of(x), 0), ops_scalar(y.graph, cr_dtype_of(y), 0));
-        if (!cr_ok(both)) return both;
-        x = ops_to_dtype(x, cr_dtype_of(both));
-        y = ops_to_dtype(y, cr_dtype_of(both));
-    }
+    if (!unify(&x, &y)) return graph_error_node(x.graph);
     if (cr_dims(x)[rx - 1] != cr_dims(y)[ry == 1 ? 0 : ry - 2]) return inner_sizes(x, y);
     cr_node z = matrix_product(rx == 1 ? cr_expand_dims(x, 0) : x, ry == 1 ? cr_expand_dims(y, 1) : y);
     if (!cr_ok(z)) return z;
