@@ -1,5 +1,6 @@
 /* Models and formulas: the public interface. */
 #include "formula/model.h"
+#include "formula/print.h"
 
 #include <string.h>
 
@@ -72,7 +73,7 @@ cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char
                        cr_text *why) {
     if (out) *out = NULL;
     if (!out || (size && !text)) return CR_EINVAL;
-    if (size > 16u << 20) return CR_ELIMIT; /* no model that a person wrote is larger than 16 MiB */
+    if (size > most_text) return CR_ELIMIT; /* no model that a person wrote is so long */
     struct mem mem = context_mem(ctx);
     cr_model *m = mem_zero(&mem, sizeof *m);
     if (!m) return CR_ENOMEM;

@@ -22,12 +22,13 @@ static bool needs_point(const cr_graph *g, const struct node *n) {
     return n->dtype != CR_I64 && n->dtype != CR_BOOL;
 }
 
-/* "[[1, 2], [3, 4]]". Where nodes have labels, to be shown and not to be read again, a long one is cut. */
+/* "[[1, 2], [3, 4]]". Where it is shown and not to be read again, a long one is cut. */
 static void write_list(struct walk *w, const struct node *n) {
     struct cr_text *out = w->out;
     const cr_graph *g = w->g;
     struct shape s = graph_shape(g, n);
-    int64_t count = graph_elements(g, n), shown = count < list_limit || !w->labels ? count : list_limit;
+    int64_t count = graph_elements(g, n),
+            shown = count < list_limit || !w->labels || w->exact ? count : list_limit;
     for (int64_t i = 0; i < shown; i++) {
         int64_t inner = 1;
         int opened = 0, k = s.rank;
@@ -133,6 +134,7 @@ static const char *call_name(const cr_graph *g, const struct node *n) {
 /* Numbers alone, which a reader would make one number of where an operator stands between them. */
 static bool all_numbers(const struct walk *w, const struct node *n, const uint32_t x[]) {
     double v;
+    if (!w->exact) return false;
     for (uint32_t i = 0; i < n->n; i++)
         if (!walk_scalar(w->g, x[i], &v) || graph_at(w->g, x[i])->dtype == CR_BOOL) return false;
     return true;
@@ -147,7 +149,7 @@ static bool is_infix(const struct walk *w, const struct node *n, const uint32_t 
 
 /* Operators before or behind one operand. False: n is none. */
 static bool put_unary(struct walk *w, uint32_t id, const struct node *n, uint32_t x, enum level least) {
-    bool power = n->op == OP_square || (n->op == OP_powi && graph_attr(w->g, n)[0] != 2);
+    bool power = n->op == OP_square || n->op == OP_powi;
     if (op_kind(n->op) != KIND_ELEM || n->n != 1 || all_numbers(w, n, &x)) return false;
     if (n->op == OP_neg) put_prefix(w, "-", LEVEL_MINUS, LEVEL_POWER, x, least);
     else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, x, least);
@@ -298,18 +300,15 @@ static void write_kept(struct walk *w, const struct node *n) {
     text_str(w->out, ", keep=true");
 }
 
-/* Is this square or powi written as a call? */
-static bool is_call(const struct walk *w, const struct node *n) {
-    return all_numbers(w, n, graph_args(w->g, n)) || (n->op == OP_powi && graph_attr(w->g, n)[0] == 2);
-}
-
 void walk_attributes(struct walk *w, uint32_t id) {
     const struct node *n = graph_at(w->g, id);
     const int64_t *a = graph_attr(w->g, n);
     switch (n->op) {
     case OP_const: write_const(w, id); return;
-    case OP_square: text_str(w->out, is_call(w, n) ? "" : "^2"); return;
-    case OP_powi: text_add(w->out, is_call(w, n) ? ", n=%lld" : "^%lld", (long long)a[0]); return;
+    case OP_square: text_str(w->out, all_numbers(w, n, graph_args(w->g, n)) ? "" : "^2"); return;
+    case OP_powi:
+        text_add(w->out, all_numbers(w, n, graph_args(w->g, n)) ? ", n=%lld" : "^%lld", (long long)a[0]);
+        return;
     case OP_polygamma:
     case OP_stumpff:
         if (a[0]) write_integer(w, "n", a[0]);
@@ -347,6 +346,11 @@ static const struct walk_style text_style = {put_node, walk_attributes, write_na
 void print_formula(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root) {
     struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style};
     walk_run(&w, x, expand_root);
+}
+
+void print_exact(struct cr_text *out, cr_node x, const struct print_labels *labels) {
+    struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style, .exact = true};
+    walk_run(&w, x, true);
 }
 
 cr_status cr_print(cr_text *out, cr_node x) {

@@ -81,7 +81,8 @@ static void write_node(struct walk *w, const struct item *item, bool expand) {
 }
 
 void walk_run(struct walk *w, cr_node root, bool expand_root) {
-    struct item item = {.id = graph_get(root) ? root.id : 0, .setting = SETTING_DEFAULT};
+    struct item item = {.id = graph_get(root) ? root.id : 0,
+                        .setting = w->exact ? SETTING_NONE : SETTING_DEFAULT};
     const size_t start = w->out->n;
     if (!w->g) {
         text_str(w->out, "error");
@@ -90,7 +91,7 @@ void walk_run(struct walk *w, cr_node root, bool expand_root) {
     int op = graph_at(w->g, item.id)->op;
     write_node(w, &item, expand_root && op != OP_input && op != OP_param);
     while (w->n && !w->out->failed) {
-        if (w->out->n - start > print_limit) {
+        if (w->out->n - start > (w->exact ? most_text : print_limit)) {
             text_str(w->out, "...");
             break;
         }
@@ -208,11 +209,11 @@ static bool strip_casts(const struct walk *w, const struct node *n, uint32_t id[
 
 struct operands walk_operands(const struct walk *w, const struct node *n) {
     const cr_graph *g = w->g;
-    struct operands o = {.setting = SETTING_DEFAULT};
+    struct operands o = {.setting = n->op == OP_cast ? SETTING_NONE : SETTING_DEFAULT};
     for (uint32_t i = 0; i < n->n && i < 3; i++) o.id[i] = operand(g, n, (int)i);
     if (op_kind(n->op) == KIND_ELEM) {
         strip_expands(w, n, o.id);
-        o.setting = n->op != OP_cast && strip_casts(w, n, o.id) ? SETTING_TYPED : SETTING_NONE;
+        o.setting = strip_casts(w, n, o.id) ? SETTING_TYPED : SETTING_NONE;
     } else if (op_kind(n->op) == KIND_REDUCE && ops_row(n->op)->dtype == DTYPE_NUMBER) {
         uint32_t bare = strip(w, o.id[0], OP_cast);
         if (arithmetic_dtype(g, (cr_dtype)graph_at(g, bare)->dtype, DTYPE_NUMBER) == n->dtype) o.id[0] = bare;

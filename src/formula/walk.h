@@ -47,6 +47,7 @@ struct walk {
     cr_graph *g;
     const struct print_labels *labels;
     const struct walk_style *style;
+    bool exact;        /* to be read again */
     struct item *item; /* what is still to be written: the last comes first */
     size_t n, cap;
 };
