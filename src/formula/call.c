@@ -4,20 +4,11 @@
 #include "formula/model.h"
 #include "tensor/dtype.h"
 
-enum { most_keywords = 8, longest_keyword = 32 };
-
 static struct operand *keyword(const struct reader *r, const struct arguments *a, int k) {
     return argument(r, a, a->n + k);
 }
 
 /* ---- Attributes ---- */
-
-struct attributes {
-    int n;
-    cr_attr attr[most_keywords];
-    char name[most_keywords][longest_keyword];
-    double number[most_keywords][CR_MAX_RANK];
-};
 
 static void refuse_attribute(struct reader *r, const struct call_row *row, const struct token *key) {
     reader_fail(r, CR_ENAME, key, "%s has no attribute '%.*s': it is %s(%s)", row->name,
@@ -147,23 +138,24 @@ static void add_positional(struct reader *r, const struct call_row *row, const s
 
 static struct value call_with(struct reader *r, int i, const struct call_row *row, const struct token *name,
                               const struct arguments *a, struct operands_of_call *x) {
-    struct attributes attributes = {0};
+    struct attributes *attributes = &r->attributes;
     const struct value *first = a->n ? &argument(r, a, 0)->value : NULL;
     int operands = row->operands < 0 || a->n < row->operands ? a->n : row->operands;
+    attributes->n = 0;
     bool draw = call_takes_key(row, 0) && call_attribute(row, 0, &(size_t){0});
-    add_positional(r, row, a, operands, &attributes);
+    add_positional(r, row, a, operands, attributes);
     for (int k = 0; k < a->keywords && !r->status; k++)
-        add_attribute(r, row, &keyword(r, a, k)->key, &keyword(r, a, k)->value, &attributes);
+        add_attribute(r, row, &keyword(r, a, k)->key, &keyword(r, a, k)->value, attributes);
     if (r->status) return (struct value){0};
-    if (r->has_hint && draw && attributes.n == 0 &&
+    if (r->has_hint && draw && attributes->n == 0 &&
         strncmp(call_attribute(row, 0, &(size_t){0}), "shape", 5) == 0)
-        add_hint(r, &attributes);
+        add_hint(r, attributes);
     reader_at(r, name);
     if (row->operands < 0 && a->n == 1 && first->kind == VALUE_LIST) add_list(r, first->list, name, x);
     else add_operands(r, row, a, operands, x);
     if (r->status) return (struct value){0};
     reader_at(r, name);
-    return node_value(r, call_op(r->g, i, x->n, x->x, attributes.n, attributes.attr), name);
+    return node_value(r, call_op(r->g, i, x->n, x->x, attributes->n, attributes->attr), name);
 }
 
 static struct value call_row_of(struct reader *r, int i, const struct token *name,
@@ -235,10 +227,7 @@ static struct value unknown_function(struct reader *r, const struct token *name)
 
 struct value read_call(struct reader *r, const struct token *name, const struct arguments *a) {
     const struct function *f = find_function(r, name);
-    if (f) {
-        struct function copy = *f; /* the table may move */
-        return call_function(r, &copy, name, a);
-    }
+    if (f) return call_function(r, f, name, a);
     if (own_word(name)) return read_own_word(r, name, a);
     int row = call_find(name->s, name->n);
     if (row < 0) return unknown_function(r, name);

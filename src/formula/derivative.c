@@ -20,15 +20,15 @@ bool own_word(const struct token *name) { return find_own(name) != NULL; }
 
 /* ---- Derivatives ---- */
 
-/* One node, or those of a list, on the heap: NULL with a mistake. */
+/* One node, or those of a list, on the heap: NULL with a mistake. Where no list is meant, one is a tensor. */
 struct nodes {
     bool list;
     size_t n;
     cr_node *x;
 };
 
-static struct nodes nodes_of(struct reader *r, const struct operand *o) {
-    struct nodes v = {o->value.kind == VALUE_LIST, 1, NULL};
+static struct nodes nodes_of(struct reader *r, const struct operand *o, bool list) {
+    struct nodes v = {list && o->value.kind == VALUE_LIST, 1, NULL};
     if (v.list) v.n = o->value.list->n;
     if (v.n > INT16_MAX) return reader_fail(r, CR_ELIMIT, &o->at, "more than %d names", INT16_MAX), v;
     v.x = mem_alloc(&r->mem, mem_mul(v.n, sizeof *v.x));
@@ -75,11 +75,9 @@ static struct value forward(struct reader *r, const struct token *name, cr_node 
 static struct value derivative(struct reader *r, const struct token *name, const struct arguments *a) {
     const struct operand *x = argument(r, a, 0);
     cr_node y = value_node(r, x[0].value, &x[0].at);
-    struct nodes wrt = nodes_of(r, &x[1]), with = {0};
+    struct nodes wrt = nodes_of(r, &x[1], true), with = {0};
     struct value v = {0};
-    if (a->n == 3) with = nodes_of(r, &x[2]);
-    if (!r->status && token_is(name, "vjp") && with.n != 1)
-        reader_fail(r, CR_EINVAL, &x[2].at, "one cotangent is expected");
+    if (a->n == 3) with = nodes_of(r, &x[2], wrt.list && token_is(name, "jvp"));
     if (!r->status)
         v = token_is(name, "jvp") ? forward(r, name, y, &wrt, &with) : backward(r, name, y, &wrt, with.x);
     nodes_free(r, &wrt);

@@ -173,6 +173,12 @@ static void go_to(struct reader *r, const struct function *f) {
     reader_advance(r);
 }
 
+static void swap_places(struct place *a, struct place *b) {
+    struct place c = *a;
+    *a = *b;
+    *b = c;
+}
+
 /* The text of the function, read with its parameters bound; then reading goes on where it was. */
 static struct value read_there(struct reader *r, const struct function *f, const struct token *name,
                                struct binding *b) {
@@ -181,12 +187,10 @@ static struct value read_there(struct reader *r, const struct function *f, const
     go_to(r, f);
     size_t frame = r->place.frame;
     if (bind_parameters(r, b) && b->a) {
-        struct place there = r->place;
-        r->place = saved;
+        swap_places(&r->place, &saved);
         check_arguments(r, f, name, b);
-        bool wrong = r->status;
-        r->place = there;
-        if (wrong) b->a = NULL; /* told at the call already */
+        swap_places(&r->place, &saved);
+        if (r->status) b->a = NULL; /* told at the call already */
     }
     if (!r->status && (r->g || !b->a)) v = read_body(r);
     drop_names(r, frame);

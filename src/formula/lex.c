@@ -54,7 +54,7 @@ static struct token newline(struct lexer *l) {
 /* Beyond 2^53 a double skips integers: one that it would change is refused, not changed. */
 static bool exact(const char *digits, size_t n, double value) {
     char s[320];
-    if (value <= 0x1p53) return true;
+    if (value < 0x1p53) return true;
     for (; n > 1 && *digits == '0'; n--) digits++;
     return (size_t)snprintf(s, sizeof s, "%.0f", value) == n && memcmp(s, digits, n) == 0;
 }

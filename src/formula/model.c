@@ -135,10 +135,12 @@ cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why
 
 /* ---- One expression over a graph ---- */
 
+/* With the line and the caret, where the graph has but the sentence. */
 static void refuse(cr_graph *g, cr_status status, const cr_text *why) {
-    if (g->status) return;
-    g->line = 0; /* the sentence has a position */
-    graph_fail(g, status, NULL, "%s", *cr_text_str(why) ? cr_text_str(why) : cr_status_text(status));
+    const char *s = *cr_text_str(why) ? cr_text_str(why) : cr_status_text(status);
+    cr_text_clear(&g->error);
+    text_str(&g->error, s);
+    g->status = status;
 }
 
 cr_node cr_formula(cr_graph *g, const char *text) {

@@ -30,6 +30,7 @@ struct value {
 };
 struct list {
     struct list *older; /* all lists of a reading, to be freed */
+    int depth;          /* of the lists in it, itself included: at most CR_MAX_RANK */
     size_t n, cap;
     struct value *item;
 };
@@ -113,7 +114,7 @@ struct pending {
 
 enum {
     most_depth = 10000, /* of brackets, and powers of powers */
-    most_calls = 32,    /* of functions that call functions */
+    most_calls = 16,    /* of functions that call functions */
     most_words =
         1 << 22 /* read beyond the text itself: functions that call functions that ... expand so far */
 };
@@ -131,6 +132,16 @@ struct place {
     uint32_t like;      /* scope, in the graph's text, whose parameters a layer shares; 0: its own */
     uint32_t draws;     /* so far in this scope */
     int calls;
+};
+
+enum { most_keywords = 8, longest_keyword = 32 };
+
+/* Of the op that is being called; here, and not in the frames of calls that call. */
+struct attributes {
+    int n;
+    cr_attr attr[most_keywords];
+    char name[most_keywords][longest_keyword];
+    double number[most_keywords][CR_MAX_RANK];
 };
 
 struct reader {
@@ -154,7 +165,9 @@ struct reader {
     uint32_t *name_of, *function_of; /* by interned name: the newest, from 1 */
     size_t name_of_cap, function_of_cap;
     struct list *lists;
+    struct attributes attributes;
     bool declares;   /* the text has an input or a parameter */
+    bool in_size;    /* in the brackets of a type */
     bool made_layer; /* the last call was of a layer */
     bool has_hint;   /* the parameter whose initial value is being read */
     struct shape hint;
@@ -240,6 +253,8 @@ bool read_type(struct reader *r, const struct token *leaf, const struct declared
                struct shape *s);
 void sizes_from_data(cr_model *m);
 
+/* declaration.c: behind "input" or "param". */
+void read_declaration(struct reader *r, bool param);
 /* statement.c */
 struct value read_statements(struct reader *r, const char *end);
 

@@ -129,6 +129,15 @@ static cr_node free_leaf(struct reader *r, uint32_t text) {
                     : cr_input(r->g, name, d->dtype, d->shape.rank, d->shape.dim);
 }
 
+/* In the brackets of a type a name is a size, which another declaration or the caller gives a number. */
+static struct value size_name(struct reader *r, const struct token *t) {
+    uint32_t text = intern_token(r, t);
+    struct known *k = r->status ? NULL : model_known(r->m, text);
+    if (!k) return reader_no_memory(r);
+    k->size = true;
+    return open_value();
+}
+
 /* A dry reading collects names that the text does not declare; a building one makes inputs of them. */
 static struct value free_name(struct reader *r, const struct token *t) {
     cr_model *m = r->m;
@@ -174,5 +183,6 @@ struct value find_name(struct reader *r, const struct token *t) {
     bool dotted = memchr(t->s, '.', t->n) != NULL;
     if (dotted && !r->g) return open_value(); /* a layer's parameter: known once it is built */
     if (dotted || (!r->m && !r->place.calls)) return graph_node_value(r, t);
-    return r->place.calls ? unknown(r, t) : free_name(r, t);
+    if (r->place.calls) return unknown(r, t);
+    return r->in_size && !r->g ? size_name(r, t) : free_name(r, t);
 }

@@ -140,6 +140,12 @@ static bool all_numbers(const struct walk *w, const struct node *n, const uint32
     return true;
 }
 
+/* x^2 is read as a square. */
+static bool is_call(const struct walk *w, const struct node *n) {
+    return all_numbers(w, n, graph_args(w->g, n)) ||
+           (w->exact && n->op == OP_powi && graph_attr(w->g, n)[0] == 2);
+}
+
 /* pow with a whole literal is not x^2, which is powi. */
 static bool is_infix(const struct walk *w, const struct node *n, const uint32_t x[]) {
     double v;
@@ -150,7 +156,7 @@ static bool is_infix(const struct walk *w, const struct node *n, const uint32_t 
 /* Operators before or behind one operand. False: n is none. */
 static bool put_unary(struct walk *w, uint32_t id, const struct node *n, uint32_t x, enum level least) {
     bool power = n->op == OP_square || n->op == OP_powi;
-    if (op_kind(n->op) != KIND_ELEM || n->n != 1 || all_numbers(w, n, &x)) return false;
+    if (op_kind(n->op) != KIND_ELEM || n->n != 1 || is_call(w, n)) return false;
     if (n->op == OP_neg) put_prefix(w, "-", LEVEL_MINUS, LEVEL_POWER, x, least);
     else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, x, least);
     else if (power) put_suffix(w, id, x, LEVEL_POWER, least);
@@ -305,10 +311,8 @@ void walk_attributes(struct walk *w, uint32_t id) {
     const int64_t *a = graph_attr(w->g, n);
     switch (n->op) {
     case OP_const: write_const(w, id); return;
-    case OP_square: text_str(w->out, all_numbers(w, n, graph_args(w->g, n)) ? "" : "^2"); return;
-    case OP_powi:
-        text_add(w->out, all_numbers(w, n, graph_args(w->g, n)) ? ", n=%lld" : "^%lld", (long long)a[0]);
-        return;
+    case OP_square: text_str(w->out, is_call(w, n) ? "" : "^2"); return;
+    case OP_powi: text_add(w->out, is_call(w, n) ? ", n=%lld" : "^%lld", (long long)a[0]); return;
     case OP_polygamma:
     case OP_stumpff:
         if (a[0]) write_integer(w, "n", a[0]);

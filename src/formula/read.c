@@ -101,6 +101,7 @@ struct list *reader_list(struct reader *r) {
     struct list *l = mem_zero(&r->mem, sizeof *l);
     if (!l) return reader_no_memory(r), NULL;
     l->older = r->lists;
+    l->depth = 1;
     r->lists = l;
     return l;
 }
@@ -109,5 +110,8 @@ bool list_add(struct reader *r, struct list *l, struct value v) {
     if (!l || r->status) return false;
     if (!mem_grow(&r->mem, &l->item, &l->cap, l->n, sizeof *l->item)) return reader_no_memory(r), false;
     l->item[l->n++] = v;
-    return true;
+    if (v.kind == VALUE_LIST && v.list->depth >= l->depth) l->depth = v.list->depth + 1;
+    if (l->depth > CR_MAX_RANK)
+        reader_fail(r, CR_ELIMIT, &r->place.token, "lists nested more than %d deep", CR_MAX_RANK);
+    return !r->status;
 }

@@ -55,7 +55,9 @@ static int64_t read_size(struct reader *r, const struct token *leaf, int axis, i
     struct token t = r->place.token;
     bool single = single_name(r);
     if (single && !r->g && !r->place.calls && !find_bound(r, &t)) note_axis(r, leaf, &t, axis);
+    r->in_size = true;
     struct value v = read_expression(r);
+    r->in_size = false;
     char who[128];
     if (r->status || !r->g) return 1;
     if (v.kind != VALUE_NUMBER || !v.integer || v.number < 0)

@@ -241,8 +241,8 @@ static size_t distance(const char *a, size_t n, const char *b) {
 const char *call_nearest(const char *word, size_t n, const char *(*name)(const void *user, size_t i),
                          const void *user, size_t count) {
     const char *best = NULL;
-    size_t least = n < 4 ? 1 : 2; /* further away is another word */
-    for (size_t i = 0; i < count; i++) {
+    size_t least = n < 4 ? 1 : 2; /* further away is another word, and so is every other letter */
+    for (size_t i = 0; n > 1 && i < count; i++) {
         const char *candidate = name(user, i);
         size_t d = candidate ? distance(word, n, candidate) : longest_word;
         if (d < least + (best == NULL)) best = candidate, least = d;

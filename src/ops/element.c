@@ -201,7 +201,6 @@ static cr_node elementwise_n(int op, cr_node x, int64_t n) {
         return graph_fail(x.graph, CR_EINVAL, op_name(op), "order %lld is outside of 0 .. 100", (long long)n);
     if (op == OP_powi && (n < -INT32_MAX || n > INT32_MAX))
         return graph_fail(x.graph, CR_ELIMIT, op_name(op), "power %lld is beyond 2^31", (long long)n);
-    if (op == OP_powi && n == 2) return cr_square(x); /* one node for one thing */
     if (op == OP_powi && n < 0) x = ops_arithmetic(x, true);
     return ops_elementwise(op, 1, &x, 1, &n);
 }
