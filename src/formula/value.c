@@ -165,7 +165,8 @@ static struct value fold(const struct token *op, struct value a, struct value b)
 }
 
 static cr_node power(cr_node a, struct value b, cr_node exponent) {
-    if (b.kind == VALUE_NUMBER && b.integer && fabs(b.number) < 0x1p31) return cr_powi(a, (int64_t)b.number);
+    bool whole = b.kind == VALUE_NUMBER && b.integer && fabs(b.number) < 0x1p31;
+    if (whole) return b.number == 2 ? cr_square(a) : cr_powi(a, (int64_t)b.number);
     return cr_pow(a, exponent);
 }
 

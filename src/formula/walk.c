@@ -209,11 +209,12 @@ static bool strip_casts(const struct walk *w, const struct node *n, uint32_t id[
 
 struct operands walk_operands(const struct walk *w, const struct node *n) {
     const cr_graph *g = w->g;
-    struct operands o = {.setting = n->op == OP_cast ? SETTING_NONE : SETTING_DEFAULT};
+    enum setting none = w->exact ? SETTING_NONE : SETTING_DEFAULT;
+    struct operands o = {.setting = n->op == OP_cast ? none : SETTING_DEFAULT};
     for (uint32_t i = 0; i < n->n && i < 3; i++) o.id[i] = operand(g, n, (int)i);
     if (op_kind(n->op) == KIND_ELEM) {
         strip_expands(w, n, o.id);
-        o.setting = strip_casts(w, n, o.id) ? SETTING_TYPED : SETTING_NONE;
+        o.setting = strip_casts(w, n, o.id) ? SETTING_TYPED : none;
     } else if (op_kind(n->op) == KIND_REDUCE && ops_row(n->op)->dtype == DTYPE_NUMBER) {
         uint32_t bare = strip(w, o.id[0], OP_cast);
         if (arithmetic_dtype(g, (cr_dtype)graph_at(g, bare)->dtype, DTYPE_NUMBER) == n->dtype) o.id[0] = bare;
