@@ -217,6 +217,9 @@ static struct value unknown_function(struct reader *r, const struct token *name)
     while (call_row((int)rows, &row)) rows++;
     int n = name->n > 40 ? 40 : (int)name->n;
     const char *near = other_name(name);
+    if (reader_is(r, "="))
+        return reader_fail(r, CR_ESYNTAX, name, "a function is defined by fn %.*s(...) = expression", n,
+                           name->s);
     if (!near && find_bound(r, name))
         return reader_fail(r, CR_ENAME, name, "'%.*s' is a name, not a function: a product is written with *",
                            n, name->s);

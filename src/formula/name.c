@@ -91,13 +91,23 @@ static const char *known_name(const void *user, size_t i) {
 
 /* True, PI ... of other languages. */
 static const char *other_word(const struct token *t) {
-    static const char *const words[][2] = {{"True", "true"},    {"TRUE", "true"}, {"False", "false"},
-                                           {"FALSE", "false"},  {"Inf", "inf"},   {"INF", "inf"},
-                                           {"Infinity", "inf"}, {"NaN", "nan"},   {"NAN", "nan"},
-                                           {"PI", "pi"},        {"Pi", "pi"}};
+    static const char *const words[][2] = {
+        {"True", "true"},   {"TRUE", "true"},    {"False", "false"}, {"FALSE", "false"}, {"Inf", "inf"},
+        {"INF", "inf"},     {"Infinity", "inf"}, {"NaN", "nan"},     {"NAN", "nan"},     {"PI", "pi"},
+        {"Pi", "pi"},       {"float", "f64"},    {"double", "f64"},  {"int", "i64"},     {"float32", "f32"},
+        {"float64", "f64"}, {"int32", "i32"},    {"int64", "i64"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (token_is(t, words[i][0])) return words[i][1];
     return NULL;
+}
+
+/* x.T of a value that is no layer. */
+static bool is_method(const struct reader *r, const struct token *t) {
+    const char *dot = memchr(t->s, '.', t->n);
+    struct token before = *t;
+    before.n = dot ? (size_t)(dot - t->s) : 0;
+    const struct name *n = dot ? find_bound(r, &before) : NULL;
+    return n && !n->layer;
 }
 
 static struct value unknown(struct reader *r, const struct token *t) {
@@ -105,7 +115,9 @@ static struct value unknown(struct reader *r, const struct token *t) {
     int n = t->n > 60 ? 60 : (int)t->n;
     const char *near = other_word(t);
     if (!near) near = call_nearest(t->s, t->n, known_name, r, count);
-    if (!near && token_is(t, "None")) return reader_fail(r, CR_ENAME, t, "None stands in an index alone");
+    if (!near && is_method(r, t))
+        return reader_fail(r, CR_ENAME, t,
+                           "unknown name '%.*s': functions stand before a value, as t(x) or sum(x)", n, t->s);
     return reader_fail(r, CR_ENAME, t, "unknown name '%.*s'%s%s%s%s", n, t->s, near ? ": did you mean " : "",
                        near ? near : "", near ? "?" : "",
                        !near && r->place.calls ? ": a function sees its parameters, its own names and sizes"

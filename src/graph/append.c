@@ -63,8 +63,11 @@ static cr_node no_memory(cr_graph *g) { return graph_fail(g, CR_ENOMEM, NULL, "o
 
 static cr_node append(cr_graph *g, struct node *n, const uint32_t *args) {
     if (g->count == UINT32_MAX) return graph_fail(g, CR_ELIMIT, NULL, "more than 2^32 - 1 nodes");
+    bool leaf = n->op == OP_input || n->op == OP_param;
+    if (leaf && !mem_grow(&g->mem, &g->leaf, &g->leaf_cap, g->leaf_n, sizeof *g->leaf)) return no_memory(g);
     if (!grow(g) || !place_args(g, n, args)) return no_memory(g);
     uint32_t id = g->count++;
+    if (leaf) g->leaf[g->leaf_n++] = id;
     if (id) {
         uint32_t *head = &g->bucket[hash_node(n, args) & (g->buckets - 1)];
         n->next = *head;
@@ -109,6 +112,7 @@ void graph_drop_last(cr_graph *g) {
     struct node *n = graph_at(g, id);
     g->bucket[hash_node(n, graph_args(g, n)) & (g->buckets - 1)] = n->next;
     if (n->n > node_inline) g->pool_n = n->arg[0];
+    if (g->leaf_n && g->leaf[g->leaf_n - 1] == id) g->leaf_n--;
     while (g->note_n > 1 && g->note[g->note_n - 1].node == id) g->note_n--;
     g->count--;
 }

@@ -60,6 +60,8 @@ struct cr_graph {
     size_t note_n, note_cap;
     struct named *named; /* by interned name: the node */
     size_t named_cap;
+    uint32_t *leaf; /* inputs and parameters, in order */
+    size_t leaf_n, leaf_cap;
     int64_t unique; /* the number of the next variable */
     cr_dtype default_float;
     uint32_t file; /* the position that new nodes are noted with */
