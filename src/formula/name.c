@@ -107,7 +107,7 @@ static bool is_method(const struct reader *r, const struct token *t) {
     struct token before = *t;
     before.n = dot ? (size_t)(dot - t->s) : 0;
     const struct name *n = dot ? find_bound(r, &before) : NULL;
-    return n && !n->layer;
+    return dot && !(n && n->layer);
 }
 
 static struct value unknown(struct reader *r, const struct token *t) {

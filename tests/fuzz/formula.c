@@ -12,6 +12,25 @@ static void set_leaves(cr_graph *g, cr_eval *e) {
     }
 }
 
+/* What is written as a model is read again and written the same. */
+static void write_again(cr_graph *g, cr_node y, cr_context *ctx) {
+    cr_text *text = NULL, *again = NULL;
+    cr_model *m = NULL;
+    cr_graph *h = cr_graph_new(ctx);
+    cr_node z;
+    bool written = !cr_text_new(&text, ctx) && !cr_text_new(&again, ctx) && h && !cr_print_model(text, g, y);
+    if (written) {
+        cr_status s = cr_model_new(&m, cr_text_str(text), cr_text_size(text), NULL, ctx, again);
+        if (!s) s = cr_model_build(&z, m, h, again);
+        if (!s) cr_text_clear(again), s = cr_print_model(again, h, z);
+        if (s != CR_ENOMEM && (s || strcmp(cr_text_str(text), cr_text_str(again)))) abort();
+    }
+    cr_model_free(m);
+    cr_graph_free(h);
+    cr_text_free(text);
+    cr_text_free(again);
+}
+
 static void use(cr_graph *g, cr_node y, cr_context *ctx) {
     cr_text *text = NULL;
     cr_eval *e = NULL;
@@ -42,7 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         cr_graph *g = cr_graph_new(ctx);
         cr_node y;
         cr_model_size(m, "n", 3);
-        if (cr_model_build(&y, m, g, why) == CR_OK && cr_ok(y)) use(g, y, ctx);
+        if (cr_model_build(&y, m, g, why) == CR_OK && cr_ok(y)) {
+            write_again(g, y, ctx);
+            use(g, y, ctx);
+        }
         cr_graph_free(g);
     }
     cr_model_free(m);
