@@ -339,6 +339,9 @@ CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_optio
 CR_API void cr_program_free(cr_program *p);              /* not before the runs of it */
 CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */
 CR_API size_t cr_program_steps(const cr_program *p);     /* kernels launched by one cr_step */
+/* The i-th input that a run must bind, and the i-th output; NULL past the end. */
+CR_API const char *cr_program_input(const cr_program *p, int i);
+CR_API const char *cr_program_output(const cr_program *p, int i);
 /* The plan as text: every step, its op, shapes and bytes. */
 CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
 

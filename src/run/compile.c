@@ -295,3 +295,14 @@ size_t cr_program_workspace(const cr_program *p) {
 }
 
 size_t cr_program_steps(const cr_program *p) { return p ? p->plan.steps : 0; }
+
+const char *cr_program_input(const cr_program *p, int i) {
+    for (size_t k = 0; p && i >= 0 && k < p->leaves; k++)
+        if (graph_at(p->g, p->leaf[k].node)->op == OP_input && i-- == 0)
+            return graph_text(p->g, p->leaf[k].text);
+    return NULL;
+}
+
+const char *cr_program_output(const cr_program *p, int i) {
+    return p && i >= 0 && (size_t)i < p->outputs ? graph_text(p->g, p->output[i].text) : NULL;
+}

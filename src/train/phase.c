@@ -69,14 +69,20 @@ cr_status train_fit_columns(struct cr_train *t, cr_graph *g) {
     return CR_OK;
 }
 
-/* What the program does not read is no input of it. */
-cr_status train_bind(struct cr_train *t, cr_run *run, int64_t rows) {
+static bool reads(const cr_program *p, const char *name) {
+    for (int i = 0; cr_program_input(p, i); i++)
+        if (strcmp(cr_program_input(p, i), name) == 0) return true;
+    return false;
+}
+
+cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, int64_t rows) {
     for (size_t i = 0; i < t->columns; i++) {
         struct column *c = &t->column[i];
+        if (!reads(program, c->name)) continue;
         void *data = c->whole ? cr_array_data((cr_array *)(uintptr_t)c->array) : c->batch; /* only read */
         size_t bytes = c->whole ? c->row_bytes : c->row_bytes * (size_t)rows;
         cr_status status = cr_bind(run, c->name, cr_array_dtype(c->array), data, bytes);
-        if (status && status != CR_ENAME) return train_fail(t, status, "%s", cr_run_error(run));
+        if (status) return train_fail(t, status, "%s", cr_run_error(run));
     }
     return CR_OK;
 }
@@ -159,7 +165,7 @@ static cr_status start(struct cr_train *t, struct phase *p) {
         status = cr_bind(p->run, t->metric[i].name, CR_F64, &p->value[i], sizeof p->value[i]);
     if (status) return train_fail(t, status, "%s", cr_run_error(p->run));
     cr_run_seed(p->run, t->seed);
-    return train_bind(t, p->run, p->rows);
+    return train_bind(t, p->program, p->run, p->rows);
 }
 
 void phase_drop(struct phase *p) {
@@ -174,21 +180,22 @@ static cr_status make(struct cr_train *t, struct phase *p, const char *option) {
     cr_status status = train_build(t, p->rows, p->training, &p->g, &loss);
     if (!status) status = train_fit_columns(t, p->g);
     if (!status) status = compile(t, &p->program, p->g, loss, p->training, option);
-    if (!status && p->training && cr_store_init(t->store, p->g, t->seed))
-        status = train_fail(t, CR_EINVAL, "%s", cr_store_error(t->store));
+    if (!status && p->training && (status = cr_store_init(t->store, p->g, t->seed)))
+        train_fail(t, status, "%s", cr_store_error(t->store));
     return status ? status : start(t, p);
 }
 
-struct phase *train_phase(struct cr_train *t, int64_t rows, bool training) {
+cr_status train_phase(struct phase **out, struct cr_train *t, int64_t rows, bool training) {
     struct phase *p = &t->phase[training ? 0 : 2];
     if (p->rows && p->rows != rows) p++; /* of each kind two sizes are kept */
-    if (p->rows == rows) return p;
+    *out = p;
+    if (p->rows == rows) return CR_OK;
     phase_drop(p);
     p->rows = rows;
     p->training = training;
-    if (make(t, p, "finite") == CR_OK) return p;
-    phase_drop(p);
-    return NULL;
+    cr_status status = make(t, p, "finite");
+    if (status) phase_drop(p);
+    return status;
 }
 
 /* The batch that gave a loss which is no finite number, once more, node by node. Nothing has been updated. */

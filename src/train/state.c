@@ -21,10 +21,9 @@ cr_status train_save_state(struct cr_train *t) {
     counters_of(t, c);
     memcpy(s, t->sum, sizeof t->sum);
     s[train_metrics] = t->best_value;
-    if (cr_store_set_tensor(t->store, counter_name, CR_I64, 1, &n, c) ||
-        cr_store_set_tensor(t->store, sum_name, CR_F64, 1, &m, s))
-        return train_fail(t, CR_EINVAL, "%s", cr_store_error(t->store));
-    return CR_OK;
+    cr_status status = cr_store_set_tensor(t->store, counter_name, CR_I64, 1, &n, c);
+    if (!status) status = cr_store_set_tensor(t->store, sum_name, CR_F64, 1, &m, s);
+    return status ? train_fail(t, status, "%s", cr_store_error(t->store)) : CR_OK;
 }
 
 cr_status train_load_state(struct cr_train *t) {

@@ -182,8 +182,9 @@ static cr_status predict_all(cr_train *t, const int64_t *order, int64_t n, doubl
     memset(sum, 0, train_metrics * sizeof *sum);
     for (int64_t at = 0; at < n;) {
         int64_t rows = n - at < t->batch ? n - at : t->batch;
-        struct phase *p = train_phase(t, rows, false);
-        cr_status status = p ? phase_step(t, p, order + at) : CR_EINVAL;
+        struct phase *p;
+        cr_status status = train_phase(&p, t, rows, false);
+        if (!status) status = phase_step(t, p, order + at);
         if (status) return status;
         for (int i = 0; i < t->metrics; i++) sum[i] += p->value[i] * (double)rows;
         at += rows;
@@ -193,9 +194,9 @@ static cr_status predict_all(cr_train *t, const int64_t *order, int64_t n, doubl
 
 static cr_status train_batch(cr_train *t) {
     int64_t left = t->trained - t->position, rows = left < t->batch ? left : t->batch;
-    struct phase *p = train_phase(t, rows, true);
-    if (!p) return CR_EINVAL;
-    cr_status status = phase_step(t, p, t->order + t->rows + t->position);
+    struct phase *p;
+    cr_status status = train_phase(&p, t, rows, true);
+    if (!status) status = phase_step(t, p, t->order + t->rows + t->position);
     if (status) return status;
     for (int i = 0; i < t->metrics; i++) {
         t->sum[i] += p->value[i] * (double)rows;
@@ -263,7 +264,8 @@ static cr_status open(cr_train *t, bool training) {
     if (t->rows < 1) return train_fail(t, CR_ESHAPE, "there are no observations");
     cr_status status = train_split(t);
     int64_t rows = training ? t->trained : t->rows;
-    if (!status && !train_phase(t, rows < t->batch ? rows : t->batch, training)) status = CR_EINVAL;
+    struct phase *first;
+    if (!status) status = train_phase(&first, t, rows < t->batch ? rows : t->batch, training);
     if (!status && best_metric(t) < 0)
         status = train_fail(t, CR_ENAME, "best: the model has no metric '%s'", t->best);
     return status;

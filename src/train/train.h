@@ -74,8 +74,8 @@ train_fail(struct cr_train *t, cr_status status, const char *format, ...);
 cr_status train_memory(struct cr_train *t);
 
 /* phase.c */
-/* The phase for batches of `rows`, built if there is none yet; NULL on failure. */
-struct phase *train_phase(struct cr_train *t, int64_t rows, bool training);
+/* The phase for batches of `rows`, built if there is none yet. */
+cr_status train_phase(struct phase **out, struct cr_train *t, int64_t rows, bool training);
 void phase_drop(struct phase *p);
 /* One step on the observations order[0 .. p->rows-1]. */
 cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order);
@@ -83,7 +83,7 @@ cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order);
 cr_status train_build(struct cr_train *t, int64_t rows, bool training, cr_graph **g, cr_node *loss);
 /* Columns cast to what the inputs of g are, with room for batches; bound; filled with these observations. */
 cr_status train_fit_columns(struct cr_train *t, cr_graph *g);
-cr_status train_bind(struct cr_train *t, cr_run *run, int64_t rows);
+cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, int64_t rows);
 void train_gather(struct cr_train *t, int64_t rows, const int64_t *order);
 
 /* state.c: where a training stands, as tensors of the store. */
