@@ -27,7 +27,7 @@ const struct verb verbs[] = {
      "the parameters that minimise the loss", " method rate iterations tolerance json svg quiet ", run_fit},
     {"train",
      "FILE.cr --data x=FILE --data y=FILE " VALUES " [--optimiser 'adam(rate=0.001)'] [--epochs 10] [--batch "
-                                                   "32] [--validation 0.1] [--best 'max accuracy'] "
+     "32] [--validation 0.1] [--best 'max accuracy'] "
      "[--patience n] [--seed n] [--out weights.safetensors] [--checkpoint FILE] [--log FILE.jsonl] [--svg "
      "FILE] "
      "[--threads n] [--quiet]",
@@ -94,6 +94,8 @@ static int run_help(struct arguments *a) {
     for (const struct verb *v = verbs; v->name; v++)
         if (!one || v == one) printf("  chainrule %s %s\n      %s\n", v->name, v->form, v->help);
     if (!one) fputs(examples, stdout);
+    for (int i = 0; one && one->run == run_train && cr_optimiser_name(i); i++)
+        printf("  %s(%s)\n", cr_optimiser_name(i), cr_optimiser_signature(i));
     return EXIT_DONE;
 }
 

@@ -1,10 +1,11 @@
 /* IDX, the format of MNIST (LeCun, Cortes, Burges): 0 0 type rank, sizes as big-endian u32, then the numbers, big-endian.
  * Bytes and shorts become i32 as long as nobody asks for another dtype. */
+#include "file/idx.h"
+
 #include <string.h>
 
 #include "base/context.h"
 #include "file/gzip.h"
-#include "file/read.h"
 #include "tensor/array.h"
 #include "tensor/shape.h"
 
@@ -80,15 +81,19 @@ static cr_status parse(cr_array **out, const struct bytes *b, const char *path, 
     return CR_OK;
 }
 
+cr_status file_idx_parse(cr_array **out, struct bytes *b, const char *path, cr_text *why) {
+    cr_status status = gzip_is(b->s, b->n) ? gzip_unpack(b, FILE_MOST, path, why) : CR_OK;
+    *out = NULL;
+    return status ? status : parse(out, b, path, why);
+}
+
 cr_status cr_idx_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why) {
     struct bytes b;
     struct mem mem = context_mem(ctx);
     if (out) *out = NULL;
     if (!out || !path) return CR_EINVAL;
     cr_status status = file_read(&b, path, FILE_MOST, &mem, why);
-    if (status) return status;
-    if (gzip_is(b.s, b.n)) status = gzip_unpack(&b, FILE_MOST, path, why);
-    if (!status) status = parse(out, &b, path, why);
+    if (!status) status = file_idx_parse(out, &b, path, why);
     file_drop(&b);
     return status;
 }

@@ -1,10 +1,11 @@
 /* safetensors (github.com/huggingface/safetensors, "Format"): the length of a JSON header as little-endian u64, the header,
  * the numbers. A store is written and read as one. The JSON is jansson's, where the library was built with it. */
+#include "file/safetensors.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
-#include "file/read.h"
 #include "file/write.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
@@ -62,7 +63,7 @@ struct loading {
     const char *path;
     cr_text *why;
     struct mem mem;
-    struct bytes file;
+    const struct bytes *file;
     json_t *header;
     const char *numbers;
     uint64_t size; /* of the numbers */
@@ -76,7 +77,7 @@ static cr_status bad(const struct loading *l, const char *name, const char *what
 }
 
 static cr_status read_header(struct loading *l) {
-    const struct bytes *b = &l->file;
+    const struct bytes *b = l->file;
     json_error_t error;
     const char *other = file_guess(b->s, b->n);
     if (other) return file_fail(l->why, CR_EFORMAT, l->path, "expected safetensors, found %s", other);
@@ -250,19 +251,15 @@ static cr_status fill_store(const struct loading *l, cr_store *store) {
     return status;
 }
 
-cr_status cr_store_load(cr_store *store, const char *path, cr_context *ctx, cr_text *why) {
-    if (!store || !path) return CR_EINVAL;
-    struct loading l = {.path = path, .why = why, .mem = context_mem(ctx)};
-    cr_status status = file_read(&l.file, path, FILE_MOST, &l.mem, why);
-    if (status) return status;
-    status = read_header(&l);
+cr_status file_safetensors_parse(cr_store *store, const struct bytes *b, const char *path, cr_text *why) {
+    struct loading l = {.path = path, .why = why, .mem = b->mem, .file = b};
+    cr_status status = read_header(&l);
     if (!status) status = read_entries(&l);
     if (!status) status = check_places(&l);
     if (!status) status = check_store(&l, store);
     if (!status) status = fill_store(&l, store);
     mem_free(&l.mem, l.entry, l.room * sizeof *l.entry);
     json_decref(l.header);
-    file_drop(&l.file);
     return status;
 }
 
@@ -364,9 +361,9 @@ static cr_status without(const char *path, cr_text *why) {
     return file_fail(why, CR_EFORMAT, path, "this library was built without jansson, which safetensors need");
 }
 
-cr_status cr_store_load(cr_store *store, const char *path, cr_context *ctx, cr_text *why) {
-    (void)ctx;
-    return store && path ? without(path, why) : CR_EINVAL;
+cr_status file_safetensors_parse(cr_store *store, const struct bytes *b, const char *path, cr_text *why) {
+    (void)store, (void)b;
+    return without(path, why);
 }
 
 cr_status cr_store_save(const char *path, const cr_store *store, cr_store_choose_fn *choose, void *user,
@@ -376,3 +373,13 @@ cr_status cr_store_save(const char *path, const cr_store *store, cr_store_choose
 }
 
 #endif
+
+cr_status cr_store_load(cr_store *store, const char *path, cr_context *ctx, cr_text *why) {
+    struct bytes b;
+    struct mem mem = context_mem(ctx);
+    if (!store || !path) return CR_EINVAL;
+    cr_status status = file_read(&b, path, FILE_MOST, &mem, why);
+    if (!status) status = file_safetensors_parse(store, &b, path, why);
+    file_drop(&b);
+    return status;
+}
