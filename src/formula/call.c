@@ -86,6 +86,12 @@ static cr_node derive_key(struct reader *r) {
     return cr_fold_in(key, cr_number(g, (double)r->draws++));
 }
 
+/* Noise on an operand (dropout), whose key was left out: it is for training alone. */
+static bool is_noise(const struct call_row *row, const struct arguments *a) {
+    return row->operands > 1 && a->n == row->operands - 1 && !call_takes_key(row, 0) &&
+           call_takes_key(row, 1);
+}
+
 static void insert_key(struct reader *r, const struct call_row *row, struct arguments *a) {
     for (int k = 0; k < row->operands && a->n == row->operands - 1; k++) {
         if (!call_takes_key(row, k)) continue;
@@ -160,6 +166,7 @@ static struct value call_row_of(struct reader *r, int i, const struct token *nam
         row.operands = -1;
     name_attributes(r, &row, a, &extra);
     reader_at(r, name);
+    if (r->m && !r->m->training && is_noise(&row, a)) return a->value[0];
     insert_key(r, &row, a);
     if (row.operands < 0 && a->n == 1 &&
         a->value[0].kind == VALUE_LIST) { /* concat([a, b]) as well as concat(a, b) */

@@ -42,6 +42,15 @@ struct function {
 struct size {
     uint32_t text;
     int64_t size; /* -1: open */
+    bool given;   /* by the caller; else shown by data, anew at each building */
+};
+
+/* What an input or parameter is declared as: known after the dry reading. */
+struct leaf {
+    uint32_t text;
+    bool param;
+    cr_dtype dtype;
+    int rank;
 };
 
 struct declared {
@@ -65,6 +74,9 @@ struct cr_model {
     size_t declared_n, declared_cap;
     uint32_t *free_name;
     size_t free_n, free_cap;
+    struct leaf *leaf;
+    size_t leaves, leaf_cap;
+    bool training;
 };
 
 enum { most_depth = 64 }; /* of brackets, calls, and powers of powers */

@@ -111,6 +111,8 @@ struct value find_name(struct reader *r, const struct token *t) {
     if (memchr(t->s, '.', t->n))
         return r->g ? unknown(r, t)
                     : (struct value){.kind = VALUE_NODE}; /* a layer's parameter: known once built */
+    if (token_is(t, "training"))
+        return (struct value){.kind = VALUE_BOOL, .number = r->m->training, .integer = true};
     if (r->in_function) return unknown(r, t);
     return free_name(r, t);
 }
@@ -130,7 +132,7 @@ static int64_t read_size(struct reader *r, int64_t shown) {
             if (!mem_grow(&r->m->mem, &r->m->size, &r->m->size_cap, r->m->sizes, sizeof *size))
                 return reader_fail(r, CR_ENOMEM, &t, "out of memory"), 1;
             size = &r->m->size[r->m->sizes++];
-            *size = (struct size){text, -1};
+            *size = (struct size){text, -1, false};
         }
         if (size && size->size < 0 && shown >= 0) size->size = shown;
     }
@@ -200,6 +202,14 @@ static cr_node shared_param(struct reader *r, const struct token *t) {
     return x;
 }
 
+static void note_leaf(struct reader *r, const struct token *at, struct leaf leaf) {
+    struct cr_model *m = r->m;
+    if (!m || r->g || r->in_function) return;
+    if (!mem_grow(&m->mem, &m->leaf, &m->leaf_cap, m->leaves, sizeof leaf))
+        reader_fail(r, CR_ENOMEM, at, "out of memory");
+    else m->leaf[m->leaves++] = leaf;
+}
+
 static void read_declaration(struct reader *r, bool param) {
     cr_dtype dtype = CR_F64;
     struct shape s;
@@ -218,6 +228,7 @@ static void read_declaration(struct reader *r, bool param) {
     const struct declared *given = r->m && !r->status ? find_declared(r->m, text) : NULL;
     bool shared = param && r->in_function && r->like && r->g;
     if (r->status || !read_type(r, given, &dtype, &s)) return;
+    note_leaf(r, &t, (struct leaf){text, param, dtype, s.rank});
     if (given && r->g && given->shape.rank != s.rank) {
         reader_fail(r, CR_ESHAPE, &t, "'%.*s' is declared with rank %d, given with rank %d", (int)t.n, t.s,
                     s.rank, given->shape.rank);

@@ -114,6 +114,7 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (!o || !name || !value) return CR_EINVAL;
     if (strcmp(name, "device") == 0) return set_flag(&o->reference, value, "reference", "cpu");
     if (strcmp(name, "trap_nan") == 0) return set_flag(&o->trap_nan, value, "1", "0");
+    if (strcmp(name, "finite") == 0) return set_flag(&o->finite, value, "1", "0");
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -205,6 +206,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     const struct cr_options *o = wish->options;
     p->reference = o && o->reference;
     p->trap_nan = o && o->trap_nan;
+    p->finite = o && o->finite;
     p->tasks = (size_t)cr_context_thread_count(p->ctx);
     uint32_t *kept = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *kept));
     p->output = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *p->output));
@@ -293,3 +295,14 @@ size_t cr_program_workspace(const cr_program *p) {
 }
 
 size_t cr_program_steps(const cr_program *p) { return p ? p->plan.steps : 0; }
+
+const char *cr_program_input(const cr_program *p, int i) {
+    for (size_t k = 0; p && i >= 0 && k < p->leaves; k++)
+        if (graph_at(p->g, p->leaf[k].node)->op == OP_input && i-- == 0)
+            return graph_text(p->g, p->leaf[k].text);
+    return NULL;
+}
+
+const char *cr_program_output(const cr_program *p, int i) {
+    return p && i >= 0 && (size_t)i < p->outputs ? graph_text(p->g, p->output[i].text) : NULL;
+}

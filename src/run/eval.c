@@ -197,7 +197,7 @@ static cr_status run_job(struct job *j) {
     if (j->work && j->place.slot && j->place.operand) {
         j->place.team = (struct team){p->ctx, p->tasks, j->work + p->plan.workspace, p->scratch};
         status = place_slots(j);
-        if (!status && (status = program_run(p, &j->place))) status = told(j->e, j, status);
+        if (!status && (status = program_run(p, &j->place, false))) status = told(j->e, j, status);
         if (!status) status = keep_values(j);
     }
     mem_free_aligned(&j->e->mem, j->work, bytes);

@@ -13,7 +13,7 @@ struct port {
 
 struct cr_options {
     struct mem mem;
-    bool reference, trap_nan, no_fuse;
+    bool reference, trap_nan, finite, no_fuse;
 };
 
 struct cr_program {
@@ -30,7 +30,7 @@ struct cr_program {
     size_t leaves, leaf_cap;
     size_t tasks, scratch; /* bytes a task */
     uint32_t most_operands;
-    bool reference, trap_nan;
+    bool reference, trap_nan, finite;
 };
 
 struct program_wish {
@@ -56,10 +56,11 @@ struct place_of_run {
     int64_t bad, limit;
     const uint8_t *active; /* by step: NULL: all */
 };
-/* The steps, without the copies at the end. */
-cr_status program_run(const cr_program *p, struct place_of_run *r);
+/* The steps before the tail, where all that may fail stands, or those of the tail; without the copies at the end. */
+cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail);
 
 /* Does it hold a nan? */
 bool program_has_nan(const struct tensor *x);
+bool program_is_finite(const struct tensor *x);
 
 #endif

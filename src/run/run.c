@@ -357,6 +357,8 @@ static cr_status explain_failure(cr_run *r, cr_status status) {
     if (status == CR_EINDEX)
         return fail(r, status, "%s%s: index %lld is out of range for a size of %lld", where, what,
                     (long long)r->place.bad, (long long)r->place.limit);
+    if (status == CR_ENAN && !r->p->trap_nan)
+        return fail(r, status, "%s%s: an output is not finite", where, what);
     if (status == CR_ENAN) return fail(r, status, "%s%s: made the first nan", where, what);
     return fail(r, status, "%s%s: %s", where, what, cr_status_text(status));
 }
@@ -366,6 +368,18 @@ static cr_status prepare(cr_run *r) {
     if (status) return status;
     find_active(r);
     r->changed = false;
+    return CR_OK;
+}
+
+/* The outputs that are bound, before the first update. */
+static cr_status check_finite(cr_run *r, struct reference *ref) {
+    for (size_t i = 0; i < r->p->outputs && r->p->finite; i++) {
+        struct tensor y = {0};
+        if (r->output[i].data) y = result_of(r, ref, r->p->output[i].node);
+        if (!r->output[i].data || program_is_finite(&y)) continue;
+        r->place.bad_node = r->p->output[i].node;
+        return CR_ENAN;
+    }
     return CR_OK;
 }
 
@@ -381,6 +395,7 @@ static cr_status run_reference(cr_run *r) {
     r->place.bad_node = ref.bad_node;
     r->place.bad = ref.bad;
     r->place.limit = ref.limit;
+    if (!status) status = check_finite(r, &ref);
     if (!status) copy_out(r, &ref);
     if (!status) update(r, &ref);
     reference_free(&ref);
@@ -389,7 +404,9 @@ static cr_status run_reference(cr_run *r) {
 }
 
 static cr_status run_program(cr_run *r) {
-    cr_status status = program_run(r->p, &r->place);
+    cr_status status = program_run(r->p, &r->place, false);
+    if (!status) status = check_finite(r, NULL);
+    if (!status) status = program_run(r->p, &r->place, true);
     if (status) return status;
     copy_out(r, NULL);
     update(r, NULL);

@@ -64,7 +64,10 @@ static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s)
 
 /* ---- Trapping nan: the first node with one in its result and none in its operands ---- */
 
-bool program_has_nan(const struct tensor *x) {
+static bool is_nan(double v) { return v != v; }
+static bool is_not_finite(double v) { return v - v != 0; }
+
+static bool has(const struct tensor *x, bool (*wrong)(double v)) {
     if (!dtype_is_float(x->dtype)) return false;
     int64_t n = shape_count(x->rank, x->dim);
     for (int64_t i = 0; i < n; i++) {
@@ -73,11 +76,13 @@ bool program_has_nan(const struct tensor *x) {
             at += rest % x->dim[k] * x->stride[k];
             rest /= x->dim[k];
         }
-        double v = dtype_get(x->dtype, x->data, at);
-        if (v != v) return true;
+        if (wrong(dtype_get(x->dtype, x->data, at))) return true;
     }
     return false;
 }
+
+bool program_has_nan(const struct tensor *x) { return has(x, is_nan); }
+bool program_is_finite(const struct tensor *x) { return !has(x, is_not_finite); }
 
 static bool makes_nan(const cr_program *p, const struct place_of_run *r, uint32_t id) {
     const struct node *n = graph_at(p->g, id);
@@ -90,9 +95,9 @@ static bool makes_nan(const cr_program *p, const struct place_of_run *r, uint32_
     return true;
 }
 
-cr_status program_run(const cr_program *p, struct place_of_run *r) {
+cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail) {
     for (size_t s = 0; s < p->plan.steps; s++) {
-        if (r->active && !r->active[s]) continue;
+        if (p->plan.step[s].tail != tail || (r->active && !r->active[s])) continue;
         cr_status status = run_step(p, r, s);
         if (status) return status;
         r->bad_node = p->plan.node[p->plan.step[s].first];
