@@ -19,6 +19,7 @@ struct team {
     size_t tasks;
     char *scratch;
     size_t scratch_bytes; /* of each task, at multiples of 64 */
+    bool flush;           /* denormals, on whatever thread a task runs */
 };
 void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t i), void *arg);
 static inline void *team_scratch(const struct team *t, size_t task) {

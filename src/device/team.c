@@ -1,9 +1,25 @@
 /* Work cut into parts for the threads of a context. */
 #include "base/context.h"
+#include "base/mode.h"
 #include "device/device.h"
 
+struct flushed {
+    void (*body)(void *arg, size_t i);
+    void *arg;
+};
+
+/* Whichever thread this is, it has its own mode again afterwards. */
+static void run_flushed(void *arg, size_t i) {
+    const struct flushed *f = arg;
+    uint64_t before = mode_flush();
+    f->body(f->arg, i);
+    mode_restore(before);
+}
+
 void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t i), void *arg) {
-    context_parallel(t->ctx, body, arg, count);
+    struct flushed f = {body, arg};
+    if (t->flush) context_parallel(t->ctx, run_flushed, &f, count);
+    else context_parallel(t->ctx, body, arg, count);
 }
 
 void team_part(int64_t n, size_t parts, size_t i, int64_t *first, int64_t *end) {

@@ -115,6 +115,7 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (strcmp(name, "device") == 0) return set_flag(&o->reference, value, "reference", "cpu");
     if (strcmp(name, "trap_nan") == 0) return set_flag(&o->trap_nan, value, "1", "0");
     if (strcmp(name, "finite") == 0) return set_flag(&o->finite, value, "1", "0");
+    if (strcmp(name, "flush_denormals") == 0) return set_flag(&o->flush, value, "1", "0");
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -207,6 +208,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     p->reference = o && o->reference;
     p->trap_nan = o && o->trap_nan;
     p->finite = o && o->finite;
+    p->flush = o && o->flush;
     p->tasks = (size_t)cr_context_thread_count(p->ctx);
     uint32_t *kept = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *kept));
     p->output = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *p->output));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device/cpu/element.h"
+#include "device/finite.h"
 #include "device/kernels.h"
 #include "tensor/dtype.h"
 
@@ -147,19 +148,9 @@ static cr_status run_node(struct reference *r, uint32_t id) {
     return CR_OK;
 }
 
-static bool has_nan(const struct tensor *x) {
-    if (x->dtype != CR_F64) return false;
-    for (int64_t i = 0, n = shape_count(x->rank, x->dim); i < n; i++)
-        if (isnan(((double *)x->data)[i])) return true;
-    return false;
-}
-
-static bool makes_nan(const struct reference *r, uint32_t id) {
-    const struct node *n = graph_at(r->g, id);
-    if (n->n == 0 || !has_nan(&r->value[id])) return false;
-    for (uint32_t k = 0; k < n->n; k++)
-        if (has_nan(&r->value[graph_args(r->g, n)[k]])) return false;
-    return true;
+static struct unfinite look(const void *where, uint32_t id) {
+    const struct reference *r = where;
+    return tensor_unfinite(&r->value[id], (cr_dtype)graph_at(r->g, id)->dtype);
 }
 
 cr_status reference_run(struct reference *r) {
@@ -169,9 +160,10 @@ cr_status reference_run(struct reference *r) {
     r->owned = mem_zero(&r->g->mem, count);
     if (!r->value || !r->stride || !r->owned) return CR_ENOMEM;
     for (uint32_t id = 1; id < count; id++) {
+        if (r->needed && !r->needed[id]) continue;
         cr_status status = run_node(r, id);
         r->bad_node = id;
-        if (!status && r->trap_nan && makes_nan(r, id)) status = CR_ENAN;
+        if (!status && r->trap_nan) status = finite_trap(r->g, id, look, r, &r->infinite);
         if (status) return status;
     }
     return CR_OK;
