@@ -6,8 +6,10 @@
 #define ROW_COPY(type)                                                              \
     do {                                                                            \
         type *y = out;                                                              \
-        const type *x = in;                                                         \
+        const type *x = in, first = *x;                                             \
         if (in_stride == 1 && out_stride == 1) memcpy(y, x, (size_t)n * sizeof *y); \
+        else if (in_stride == 0 && out_stride == 1)                                 \
+            for (int64_t i = 0; i < n; i++) y[i] = first;                           \
         else                                                                        \
             for (int64_t i = 0; i < n; i++) y[i * out_stride] = x[i * in_stride];   \
     } while (0)

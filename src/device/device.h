@@ -20,6 +20,7 @@ struct team {
     char *scratch;
     size_t scratch_bytes; /* of each task, at multiples of 64 */
     bool flush;           /* denormals, on whatever thread a task runs */
+    char *shared;         /* by all tasks, aligned to 64 bytes: as much as the step said it needs */
 };
 void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t i), void *arg);
 static inline void *team_scratch(const struct team *t, size_t task) {
@@ -55,7 +56,21 @@ void copy_range(void *out, const void *in, size_t size, int rank, const int64_t 
 void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
                int rank, const int64_t dim[]);
 
-/* One reduction over the marked axes: op is OP_sum, OP_prod, OP_max or OP_min. */
+/* How one reduction combines numbers of one dtype. Numbers side by side go to the lanes in turn, which finish
+ * combines in a tree; a long line is cut into blocks, whose results are combined one after the other. Rows are
+ * added one after the other. So the error of a sum of n is of the order of (n/4096 + 256) u instead of n u. */
+enum { fold_lanes = 16 };
+struct fold {
+    void (*start)(void *x, int64_t n); /* n numbers that change nothing */
+    void (*lanes)(void *lane, const void *x,
+                  int64_t n);              /* fold_lanes numbers, and n more; a multiple but at the end */
+    void (*finish)(void *lane, void *out); /* the lanes to one number */
+    void (*lines)(const void *x, int64_t lines, int64_t n, void *out); /* each line of n to one number */
+    void (*rows)(void *acc, const void *x, int64_t rows, int64_t n);   /* n numbers, and each of the rows */
+};
+const struct fold *cpu_fold(int op, cr_dtype dtype);
+
+/* One reduction over the marked axes, whatever their order: op is OP_sum, OP_prod, OP_max or OP_min. */
 struct reduce_call {
     int op;
     struct tensor in;
@@ -64,14 +79,21 @@ struct reduce_call {
     const struct team *team;
 };
 void cpu_reduce(const struct reduce_call *r);
-size_t cpu_reduce_scratch(const struct reduce_call *r);
+size_t cpu_reduce_scratch(void);
 
-/* One instruction of a loop on count elements. */
+/* One elementwise instruction of a loop on count elements. */
 typedef void element_fn(int64_t count, void *y, const void *a, const void *b, const void *c, int64_t n);
 element_fn *cpu_element(int op, cr_dtype from, cr_dtype to);
 
-/* All of a loop. fn: the function of each instruction; slot: where each slot stands. */
-void cpu_loop(const struct loop *l, element_fn *const fn[], char *const slot[], const struct team *team);
+/* What an instruction calls: the one or the other. */
+struct kernel {
+    element_fn *element;
+    const struct fold *fold;
+};
+
+/* All of a loop. kernel: of each instruction; slot: where each slot stands. */
+void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const slot[],
+              const struct team *team);
 size_t cpu_loop_scratch(const struct loop *l);
 
 #endif

@@ -21,14 +21,15 @@ struct cr_program {
     cr_context *ctx;
     cr_graph *g;
     struct plan plan;
-    struct loop *loop; /* by step */
-    element_fn **fn;   /* by node of the plan's steps */
-    void **made;       /* by slot: constants that the program made (iota) */
+    struct loop *loop;     /* by step */
+    struct kernel *kernel; /* by node of the plan's steps */
+    void **made;           /* by slot: constants that the program made (iota) */
     struct port *output;
     size_t outputs;
     struct port *leaf; /* inputs and parameters */
     size_t leaves, leaf_cap;
     size_t tasks, scratch; /* bytes a task */
+    size_t shared;         /* bytes of all tasks together, besides */
     uint32_t most_operands;
     bool reference, trap_nan, finite, flush;
 };

@@ -53,7 +53,7 @@ static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s)
     const struct step *step = &p->plan.step[s];
     uint32_t id = p->plan.node[step->first];
     switch (step->kind) {
-    case STEP_LOOP: cpu_loop(&p->loop[s], p->fn + step->first, r->slot, &r->team); return CR_OK;
+    case STEP_LOOP: cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team); return CR_OK;
     case STEP_REDUCE: run_reduce(p, r, id); return CR_OK;
     case STEP_COPY: run_copy(p, r, id); return CR_OK;
     case STEP_KERNEL: return run_kernel(p, r, id);
@@ -65,7 +65,8 @@ struct team program_team(const cr_program *p, char *workspace) {
     return (struct team){.ctx = p->ctx,
                          .tasks = p->tasks,
                          .scratch = workspace + p->plan.workspace,
-                         .scratch_bytes = p->scratch};
+                         .scratch_bytes = p->scratch,
+                         .shared = workspace + p->plan.workspace + p->tasks * p->scratch};
 }
 
 /* ---- Trapping: steps are single nodes then, in the order of the graph ---- */
