@@ -14,6 +14,7 @@ struct builder {
     struct plan *p;
     const struct plan_wish *wish;
     uint8_t *tail;             /* by node: only updates need it */
+    uint8_t *early;            /* by node: a leaf, or one number made of such: it keeps no loop waiting */
     uint32_t open[open_loops]; /* newest loops, for nodes to join */
     size_t opened;
     uint32_t *next;       /* by node: the next node of its loop, until the loops are laid out */
@@ -93,6 +94,23 @@ static bool mark_tail(struct builder *b) {
     }
     mem_free(&b->p->mem, used, g->count);
     return true;
+}
+
+/* Numbers such as 1/n, which would else be computed when they come up: in a loop behind the one that could have used
+ * them. */
+static bool mark_early(struct builder *b) {
+    const cr_graph *g = b->p->g;
+    b->early = mem_zero(&b->p->mem, g->count);
+    for (uint32_t id = 1; b->early && id < g->count; id++) {
+        const struct node *n = graph_at(g, id);
+        enum op_kind kind = op_kind(n->op);
+        bool early = kind == KIND_LEAF;
+        if (plan_elementwise(n->op) || (kind == KIND_VIEW && n->op != OP_unslice))
+            early = b->wish->fuse && !b->tail[id] && graph_elements(g, n) == 1;
+        for (uint32_t k = 0; k < n->n; k++) early = early && b->early[graph_args(g, n)[k]];
+        b->early[id] = early;
+    }
+    return b->early != NULL;
 }
 
 /* ---- Steps ---- */
@@ -201,11 +219,22 @@ static bool may_join(const struct builder *b, uint32_t id, uint32_t loop) {
     return true;
 }
 
+static bool repeats_one(const struct plan *p, uint32_t x) {
+    if (p->view[x].slot == no_slot) return false;
+    const int64_t *dim = graph_dims(p->g, graph_at(p->g, x)), *stride = plan_strides(p, x);
+    for (int i = 0; i < graph_rank(p->g, graph_at(p->g, x)); i++)
+        if (dim[i] != 1 && stride[i] != 0) return false;
+    return true;
+}
+
 /* Does the node share something with the loop, or is it so small that company costs nothing? */
 static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     const struct node *n = graph_at(b->p->g, id);
     for (uint32_t k = 0; k < n->n; k++)
         if (ready_after(b, n->arg[k]) == (int64_t)loop) return true;
+    bool numbers = true; /* nothing but numbers that are repeated */
+    for (uint32_t k = 0; k < n->n && numbers; k++) numbers = repeats_one(b->p, n->arg[k]);
+    if (numbers) return true;
     if (plan_role(b->p->g, &b->p->step[loop], id) == ROLE_NARROW) return false;
     if (graph_elements(b->p->g, graph_at(b->p->g, n->arg[0])) <= 64 || b->tail[id]) return true;
     for (uint32_t m = b->head[loop]; m; m = b->next[m])
@@ -338,14 +367,17 @@ cr_status plan_steps(struct plan *p, const struct plan_wish *wish) {
     struct builder b = {.p = p, .wish = wish};
     uint32_t count = p->g->count;
     b.next = mem_zero(&p->mem, mem_mul(count, sizeof *b.next));
-    bool ok = b.next && mark_tail(&b);
-    for (uint32_t id = 1; id < count && ok;
-         id++) /* the tail waits: it is what may not start before all else is done */
-        if (!b.tail[id]) ok = plan_node(&b, id);
+    bool ok = b.next && mark_tail(&b) && mark_early(&b);
     for (uint32_t id = 1; id < count && ok; id++)
+        if (b.early[id]) ok = plan_node(&b, id);
+    for (uint32_t id = 1; id < count && ok; id++)
+        if (!b.early[id] && !b.tail[id]) ok = plan_node(&b, id);
+    for (uint32_t id = 1; id < count && ok;
+         id++) /* the tail waits: it may not start before all else is done */
         if (b.tail[id]) ok = plan_node(&b, id);
     ok = ok && loops_need_memory(&b) && lay_out(&b);
     mem_free(&p->mem, b.tail, count);
+    mem_free(&p->mem, b.early, count);
     mem_free(&p->mem, b.next, count * sizeof *b.next);
     mem_free(&p->mem, b.head, b.head_cap * sizeof *b.head);
     mem_free(&p->mem, b.end, b.end_cap * sizeof *b.end);
