@@ -2,6 +2,8 @@
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
 
+#include <stdatomic.h>
+
 #include "loop/loop.h"
 
 /* Numbers that a kernel reads or writes. */
@@ -26,6 +28,10 @@ void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t
 static inline void *team_scratch(const struct team *t, size_t task) {
     return t->scratch + task * t->scratch_bytes;
 }
+/* body(arg, first, end, task) for ranges that make up 0 .. count-1: several if `work`, in elements touched, is worth
+ * it. What a range does must not depend on where others end. */
+typedef void share_fn(void *arg, int64_t first, int64_t end, size_t task);
+void team_share(const struct team *t, int64_t count, int64_t work, share_fn *body, void *arg);
 /* Part i of n things cut into `parts`: from *first up to, not including, *end. */
 void team_part(int64_t n, size_t parts, size_t i, int64_t *first, int64_t *end);
 
@@ -38,7 +44,8 @@ struct kernel_call {
     struct tensor out; /* row-major */
     void *out_part[2]; /* of an op with several results: where each stands */
     const struct team *team;
-    int64_t bad, limit; /* of CR_EINDEX: the index found, and the size it must be below */
+    int64_t bad, limit;  /* of CR_EINDEX: the index found, and the size it must be below */
+    atomic_bool outside; /* a task has met an index out of range */
 };
 typedef cr_status kernel_fn(struct kernel_call *call);
 
@@ -52,6 +59,8 @@ void copy_strided(void *out, const void *in, size_t size, int rank, const int64_
 /* The elements first .. first+n-1, in row-major order, of such a view. */
 void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[],
                 int64_t first, int64_t n);
+/* out = in, gathered, by a team. */
+void copy_shared(const struct team *team, void *out, const struct tensor *in);
 /* out[strided] = in[strided]. */
 void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
                int rank, const int64_t dim[]);

@@ -27,3 +27,29 @@ void team_part(int64_t n, size_t parts, size_t i, int64_t *first, int64_t *end) 
     *first = each * k + (k < more ? k : more);
     *end = *first + each + (k < more);
 }
+
+/* Below this many elements for each, another thread costs more than it brings (some 10 microseconds). */
+enum { worth_a_thread = 1 << 15 };
+
+struct share {
+    share_fn *body;
+    void *arg;
+    int64_t count;
+    size_t parts;
+};
+
+static void run_share(void *arg, size_t i) {
+    const struct share *s = arg;
+    int64_t first, end;
+    team_part(s->count, s->parts, i, &first, &end);
+    s->body(s->arg, first, end, i);
+}
+
+void team_share(const struct team *t, int64_t count, int64_t work, share_fn *body, void *arg) {
+    int64_t parts = work / worth_a_thread;
+    if (parts > (int64_t)t->tasks) parts = (int64_t)t->tasks;
+    if (parts > count) parts = count;
+    struct share s = {body, arg, count, parts > 1 ? (size_t)parts : 1};
+    if (s.parts > 1) team_run(t, s.parts, run_share, &s);
+    else body(arg, 0, count, 0);
+}

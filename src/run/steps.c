@@ -44,9 +44,8 @@ static void run_reduce(const cr_program *p, struct place_of_run *r, uint32_t id)
 }
 
 static void run_copy(const cr_program *p, struct place_of_run *r, uint32_t id) {
-    struct tensor in = program_tensor(p, graph_at(p->g, id)->arg[0], r->slot),
-                  out = program_tensor(p, id, r->slot);
-    copy_strided(out.data, in.data, cr_dtype_size(in.dtype), in.rank, in.dim, in.stride);
+    struct tensor in = program_tensor(p, graph_at(p->g, id)->arg[0], r->slot);
+    copy_shared(&r->team, program_tensor(p, id, r->slot).data, &in);
 }
 
 static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s) {
