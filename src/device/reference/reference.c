@@ -52,7 +52,9 @@ static void run_element(struct reference *r, uint32_t id) {
     for (int k = 0; k < 3; k++) x[k] = &r->value[n->arg[k < (int)n->n ? k : 0]];
     int64_t count = graph_elements(r->g, n), attr = graph_attr_count(r->g, n) ? graph_attr(r->g, n)[0] : 0;
     if (n->op == OP_cast) dtype_convert(y->dtype, y->data, 1, x[0]->dtype, x[0]->data, 1, count);
-    else element_base(n->op, x[n->n - 1]->dtype)(count, y->data, x[0]->data, x[1]->data, x[2]->data, attr);
+    else
+        element_reference(n->op, x[n->n - 1]->dtype)(count, y->data, x[0]->data, x[1]->data, x[2]->data,
+                                                     attr);
 }
 
 /* One after the other, in row-major order of the operand. */
@@ -76,7 +78,7 @@ static void run_reduce(struct reference *r, uint32_t id) {
         char *acc = (char *)y->data + (size_t)at * cr_dtype_size(y->dtype),
              *v = (char *)x->data + (size_t)i * cr_dtype_size(x->dtype);
         if (flag) *acc = (char)(n->op == OP_max ? *acc | *v : *acc & *v);
-        else element_base(op, y->dtype)(1, acc, acc, v, v, 0);
+        else element_reference(op, y->dtype)(1, acc, acc, v, v, 0);
     }
 }
 
