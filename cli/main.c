@@ -23,8 +23,10 @@ const struct verb verbs[] = {
      "the gradients against differences and against the other mode, op by op", " wrt ", run_check},
     {"fit",
      "FILE.cr DATA.csv " VALUES
-     " [--method lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] [--quiet]",
-     "the parameters that minimise the loss", " method rate iterations tolerance json svg quiet ", run_fit},
+     " [--method lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--flush-denormals] [--json]"
+     " [--svg FILE] [--quiet]",
+     "the parameters that minimise the loss",
+     " method rate iterations tolerance flush-denormals json svg quiet ", run_fit},
     {"train",
      "FILE.cr --data x=FILE --data y=FILE " VALUES " [--optimiser 'adam(rate=0.001)'] [--epochs 10] [--batch "
      "32] [--validation 0.1] [--best 'max accuracy'] "
@@ -126,8 +128,9 @@ static const char **text_option(struct arguments *a, const char *name) {
 }
 
 static bool *flag_option(struct arguments *a, const char *name) {
-    static const char *const names[] = {"json", "dot", "latex", "full", "trap-nan", "manual", "quiet"};
-    bool *flags[] = {&a->json, &a->dot, &a->latex, &a->full, &a->trap_nan, &a->manual, &a->quiet};
+    static const char *const names[] = {"json",   "dot",  "latex", "full", "trap-nan", "flush-denormals",
+                                        "manual", "quiet"};
+    bool *flags[] = {&a->json, &a->dot, &a->latex, &a->full, &a->trap_nan, &a->flush, &a->manual, &a->quiet};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) return flags[i];
     return NULL;

@@ -67,7 +67,7 @@ CR_API const char *cr_version(void);
     X(CR_ELIMIT, 9, "a size, rank or count beyond a limit")                                                  \
     X(CR_EFILE, 10, "a file that cannot be opened, read or written")                                         \
     X(CR_EFORMAT, 11, "a file whose content is not what its format says")                                    \
-    X(CR_ENAN, 12, "a value that is not a number, trapped")                                                  \
+    X(CR_ENAN, 12, "a nan or an infinity, trapped")                                                          \
     X(CR_EUNBOUND, 13, "an input without data, or a parameter without a value")                              \
     X(CR_ESTOPPED, 14, "stopped by a callback")                                                              \
     X(CR_ENODERIV, 15, "a derivative that does not exist")                                                   \
@@ -324,8 +324,12 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
 
 /* Options by name; an unknown name or value is CR_EINVAL.
  *   "device"     "cpu" (default), "reference" (the oracle: double precision, node by node, slow)
- *   "trap_nan"   "0", "1": a step fails at the first node that makes a nan of operands that have none
+ *   "trap_nan"   "0", "1": a step fails at the first node, in the order of the graph, that makes a nan of operands
+ *                without one, or an infinity of operands without one. Every node runs alone then, which is slower
  *   "finite"     "0", "1": a step fails, before any update, if an output that is bound has a nan or an infinity
+ *   "flush_denormals"  "0", "1": within a step numbers too small to be normal count as 0, which is faster where
+ *                many are (gradients of a net that fits its data); the floating-point mode of every thread is back
+ *                on leaving. x86-64 and ARM64; elsewhere no effect
  *   "fuse"       "1", "0": one pass for a chain of elementwise ops */
 typedef struct cr_options cr_options;
 CR_API cr_options *cr_options_new(cr_context *ctx);
@@ -393,6 +397,10 @@ CR_API cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store);
 CR_API void cr_eval_free(cr_eval *e);
 /* Copies the data of an input or parameter in and forgets values computed from what it was. */
 CR_API cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes);
+/* "trap_nan" and "flush_denormals" as cr_options_set has them; computed values are forgotten. */
+CR_API cr_status cr_eval_option(cr_eval *e, const char *name, const char *value);
+/* Computes n nodes together, so that what they share is known to be needed once, and in the order of the graph. */
+CR_API cr_status cr_eval_all(cr_eval *e, int n, const cr_node x[]);
 CR_API cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data, size_t bytes);
 CR_API double cr_eval_number(cr_eval *e, cr_node x); /* of one element; nan on failure */
 /* The value as an array of its own, to be freed by the caller. */
@@ -415,7 +423,8 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  * or, where the loss no longer resolves a step, those of Hager and Zhang 2005), "gd" (gradient descent)
  *   "iterations"  at most so many (10000)
  *   "tolerance"   ends when |gradient_i| max(|param_i|, 1) is at most this times max(|loss|, 1) for all i
- * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking */
+ * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking
+ *   "flush_denormals"  "0", "1": as cr_options_set has it, in every evaluation of loss and gradient */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);
 /* Called after each iteration; false stops, with the best point so far in the store and CR_ESTOPPED. */
 typedef bool cr_fit_progress_fn(void *user, int64_t iteration, double loss, double gradient_norm);
