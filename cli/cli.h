@@ -16,6 +16,12 @@ struct given {
     struct given *next;
 };
 
+/* An option with a value that is its verb's own business: --epochs 10. May be given more than once. */
+struct option {
+    const char *name, *value;
+};
+enum { most_options = 64 };
+
 /* The command line of one verb. Options that a verb does not know are wrong use. */
 struct arguments {
     int argc;
@@ -26,9 +32,13 @@ struct arguments {
     const char *tolerance, *iterations;
     double rate;
     int order;
-    bool json, dot, latex, full, trap_nan, manual, quiet;
+    bool json, dot, latex, full, trap_nan, flush, manual, quiet;
+    struct option option[most_options];
+    int options;
     struct given *given;
 };
+/* The last value given to an option, or NULL. */
+const char *option_value(const struct arguments *a, const char *name);
 
 /* A model built, its values bound. */
 struct session {
@@ -55,6 +65,10 @@ int run_grad(struct arguments *a);
 int run_diff(struct arguments *a);
 int run_check(struct arguments *a);
 int run_fit(struct arguments *a);
+int run_train(struct arguments *a);
+int run_eval(struct arguments *a);
+int run_predict(struct arguments *a);
+int run_info(struct arguments *a);
 int run_draw(struct arguments *a);
 int run_ops(struct arguments *a);
 
@@ -78,6 +92,28 @@ const struct given *find_given(const struct given *g, const char *name);
 int session_open(struct session *s, const struct arguments *a, bool need_values);
 void session_close(struct session *s);
 int session_failed(const struct session *s, const char *sentence);
+
+/* data.c: any file of numbers, by what it is: npy, IDX (gzip too), CSV (a matrix, or a vector if it has one column). */
+bool load_data(cr_array **out, const char *path, cr_text *why);
+bool is_csv(const char *path);
+/* A number as JSON has it; nan and infinities as text. */
+void append_number(cr_text *t, double x);
+void append_text(cr_text *t, const char *s); /* quoted, for JSON */
+
+/* learn.c: a model with data, for train, eval and predict. */
+struct learning {
+    cr_context *ctx;
+    cr_model *model;
+    cr_store *store;
+    cr_train *train;
+    cr_text *text, *why;
+    cr_array *array[64];
+    int arrays;
+};
+int learn_open(struct learning *l, const struct arguments *a);
+void learn_close(struct learning *l);
+int learn_failed(const struct learning *l);
+int learn_weights(struct learning *l, const char *path);
 
 /* picture.c: dot source drawn by Graphviz, to a file. */
 int draw_dot(const char *dot, size_t size, const char *path);

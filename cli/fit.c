@@ -72,6 +72,7 @@ static int set_options(cr_fit *f, const struct arguments *a) {
         return wrong_use("--iterations: expected a number, found '%s'", a->iterations);
     if (a->tolerance && cr_fit_set(f, "tolerance", a->tolerance))
         return wrong_use("--tolerance: expected a number, found '%s'", a->tolerance);
+    if (a->flush) cr_fit_set(f, "flush_denormals", "1");
     if (!a->quiet && isatty(STDERR_FILENO)) cr_fit_progress(f, progress, NULL);
     return EXIT_DONE;
 }

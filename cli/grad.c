@@ -98,43 +98,6 @@ static int forward(struct session *s, const struct arguments *a) {
     return EXIT_DONE;
 }
 
-/* One run with every check on: the first node that makes a nan is told. */
-static int trap(struct session *s, const cr_node d[]) {
-    cr_options *o = cr_options_new(s->ctx);
-    cr_target *t = cr_target_new(s->graph);
-    cr_program *p = NULL;
-    cr_run *r = NULL;
-    cr_array *leaf[256] = {NULL};
-    double room = 0;
-    int leaves = 0, code = EXIT_DONE;
-    cr_options_set(o, "trap_nan", "1");
-    cr_node sum = cr_sum(s->result, 0, NULL, false);
-    for (int i = 0; i < s->n; i++) sum = cr_add(sum, cr_cast(cr_sum(d[i], 0, NULL, false), cr_dtype_of(sum)));
-    cr_target_output(t, "sum of all", cr_cast(sum, CR_F64));
-    cr_status status = cr_compile(&p, t, o);
-    if (!status) status = cr_run_new(&r, p, s->store, NULL, 0);
-    if (!status) status = cr_bind(r, "sum of all", CR_F64, &room, sizeof room);
-    for (int i = 0; !status && cr_ok(cr_leaf(s->graph, i)) && leaves < 256; i++) {
-        cr_node x = cr_leaf(s->graph, i);
-        if (cr_eval_array(&leaf[leaves], s->eval, x)) continue;
-        if (strcmp(cr_op_of(x), "param") == 0)
-            cr_store_set(s->store, cr_name(x), cr_dtype_of(x), cr_array_data(leaf[leaves]),
-                         cr_array_bytes(leaf[leaves]));
-        else
-            cr_bind(r, cr_name(x), cr_dtype_of(x), cr_array_data(leaf[leaves]), cr_array_bytes(leaf[leaves]));
-        cr_bind(r, "sum of all", CR_F64, &room, sizeof room);
-        leaves++;
-    }
-    if (!status && cr_step(r)) code = session_failed(s, cr_run_error(r));
-    if (status) code = session_failed(s, cr_graph_error(s->graph));
-    for (int i = 0; i < leaves; i++) cr_array_free(leaf[i]);
-    cr_run_free(r);
-    cr_program_free(p);
-    cr_target_free(t);
-    cr_options_free(o);
-    return code;
-}
-
 static int gradients(struct session *s, const struct arguments *a) {
     cr_node d[256];
     if (a->order == 1 && s->n && cr_grad(d, s->result, s->n, s->wrt))
@@ -143,7 +106,12 @@ static int gradients(struct session *s, const struct arguments *a) {
         d[i] = order_of(s, s->result, s->wrt[i], a->order);
         if (!cr_ok(d[i])) return session_failed(s, cr_graph_error(s->graph));
     }
-    if (a->trap_nan && trap(s, d)) return EXIT_FAILED;
+    if (a->trap_nan) { /* all together: the first of the graph is told, not the first of one gradient */
+        cr_node all[257] = {s->result};
+        memcpy(all + 1, d, (size_t)s->n * sizeof *d);
+        if (cr_eval_option(s->eval, "trap_nan", "1") || cr_eval_all(s->eval, s->n + 1, all))
+            return session_failed(s, cr_eval_error(s->eval));
+    }
     return a->json ? print_json(s, d) : print_plain(s, d, a->order);
 }
 

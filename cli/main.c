@@ -23,8 +23,28 @@ const struct verb verbs[] = {
      "the gradients against differences and against the other mode, op by op", " wrt ", run_check},
     {"fit",
      "FILE.cr DATA.csv " VALUES
-     " [--method lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] [--quiet]",
-     "the parameters that minimise the loss", " method rate iterations tolerance json svg quiet ", run_fit},
+     " [--method lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--flush-denormals] [--json]"
+     " [--svg FILE] [--quiet]",
+     "the parameters that minimise the loss",
+     " method rate iterations tolerance flush-denormals json svg quiet ", run_fit},
+    {"train",
+     "FILE.cr --data x=FILE --data y=FILE " VALUES " [--optimiser 'adam(rate=0.001)'] [--epochs 10] [--batch "
+     "32] [--validation 0.1] [--best 'max accuracy'] "
+     "[--patience n] [--seed n] [--out weights.safetensors] [--checkpoint FILE] [--log FILE.jsonl] [--svg "
+     "FILE] "
+     "[--threads n] [--quiet]",
+     "the parameters that minimise the loss over many observations, batch by batch",
+     " data optimiser epochs batch validation best patience seed out checkpoint log svg threads quiet ",
+     run_train},
+    {"eval",
+     "FILE.cr --weights FILE --data x=FILE --data y=FILE " VALUES " [--batch n] [--threads n] [--json]",
+     "the loss and the metrics of a trained model on data", " data weights batch threads json ", run_eval},
+    {"predict",
+     "FILE.cr --weights FILE --data x=FILE " VALUES
+     " --of NAME [--out FILE.npy|FILE.csv] [--batch n] [--threads n] [--json]",
+     "what a node of a trained model is for every observation", " data weights of out batch threads json ",
+     run_predict},
+    {"info", "FILE", "what is in a file of data or weights", " json ", run_info},
     {"draw", "FORMULA|FILE.cr " VALUES " [--dot|--svg FILE]", "the graph as a picture", " wrt dot svg ",
      run_draw},
     {"ops", "[--manual]", "every op, with its attributes", " manual ", run_ops},
@@ -76,6 +96,8 @@ static int run_help(struct arguments *a) {
     for (const struct verb *v = verbs; v->name; v++)
         if (!one || v == one) printf("  chainrule %s %s\n      %s\n", v->name, v->form, v->help);
     if (!one) fputs(examples, stdout);
+    for (int i = 0; one && one->run == run_train && cr_optimiser_name(i); i++)
+        printf("  %s(%s)\n", cr_optimiser_name(i), cr_optimiser_signature(i));
     return EXIT_DONE;
 }
 
@@ -106,11 +128,31 @@ static const char **text_option(struct arguments *a, const char *name) {
 }
 
 static bool *flag_option(struct arguments *a, const char *name) {
-    static const char *const names[] = {"json", "dot", "latex", "full", "trap-nan", "manual", "quiet"};
-    bool *flags[] = {&a->json, &a->dot, &a->latex, &a->full, &a->trap_nan, &a->manual, &a->quiet};
+    static const char *const names[] = {"json",   "dot",  "latex", "full", "trap-nan", "flush-denormals",
+                                        "manual", "quiet"};
+    bool *flags[] = {&a->json, &a->dot, &a->latex, &a->full, &a->trap_nan, &a->flush, &a->manual, &a->quiet};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) return flags[i];
     return NULL;
+}
+
+const char *option_value(const struct arguments *a, const char *name) {
+    const char *value = NULL;
+    for (int i = 0; i < a->options; i++)
+        if (strcmp(a->option[i].name, name) == 0) value = a->option[i].value;
+    return value;
+}
+
+/* Options that only one verb knows keep their text: the verb reads it. */
+static bool is_own(const char *name) { return strcmp(name, "rate") != 0 && strcmp(name, "order") != 0; }
+
+static int add_option(struct arguments *a, const char *name, size_t n, const char *value) {
+    if (a->options == most_options) return wrong_use("more than %d options", most_options);
+    char *copy = malloc(n + 1);
+    if (!copy) return fail("out of memory");
+    memcpy(copy, name, n + 1);
+    a->option[a->options++] = (struct option){copy, value};
+    return EXIT_DONE;
 }
 
 static int read_option(const struct verb *v, struct arguments *a, int *i) {
@@ -127,6 +169,7 @@ static int read_option(const struct verb *v, struct arguments *a, int *i) {
     if (!value) return wrong_use("--%s needs a value", name);
     double number;
     if (text_option(a, name)) return *text_option(a, name) = value, EXIT_DONE;
+    if (is_own(name)) return add_option(a, name, n, value);
     if (!read_number(value, &number)) return wrong_use("--%s: expected a number, found '%s'", name, value);
     if (strcmp(name, "rate") == 0) return a->rate = number, EXIT_DONE;
     if (number < 0 || number > 20 || number != (double)(int)number)
@@ -186,6 +229,7 @@ int main(int argc, char **argv) {
     int code = read_arguments(v, &a);
     if (!code) code = v->run(&a);
     free_given(a.given);
+    for (int i = 0; i < a.options; i++) free((void *)(uintptr_t)a.option[i].name);
     if (fflush(stdout) != 0 || ferror(stdout)) code = code ? code : fail("standard output cannot be written");
     return code;
 }

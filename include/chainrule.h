@@ -67,7 +67,7 @@ CR_API const char *cr_version(void);
     X(CR_ELIMIT, 9, "a size, rank or count beyond a limit")                                                  \
     X(CR_EFILE, 10, "a file that cannot be opened, read or written")                                         \
     X(CR_EFORMAT, 11, "a file whose content is not what its format says")                                    \
-    X(CR_ENAN, 12, "a value that is not a number, trapped")                                                  \
+    X(CR_ENAN, 12, "a nan or an infinity, trapped")                                                          \
     X(CR_EUNBOUND, 13, "an input without data, or a parameter without a value")                              \
     X(CR_ESTOPPED, 14, "stopped by a callback")                                                              \
     X(CR_ENODERIV, 15, "a derivative that does not exist")                                                   \
@@ -290,6 +290,12 @@ CR_API cr_status cr_model_load(cr_model **out, const char *path, cr_context *ctx
 CR_API void cr_model_free(cr_model *m);
 /* Names that are used but not declared, in order of first use; NULL past the end. */
 CR_API const char *cr_model_free_name(const cr_model *m, int i);
+/* The i-th input or parameter that the text declares outside of functions, in its order, with dtype and rank; NULL past the
+ * end. What is not wanted may be NULL. */
+CR_API const char *cr_model_leaf(const cr_model *m, int i, bool *param, cr_dtype *dtype, int *rank);
+/* For training (true) or prediction (false, at first): what `training` is in formulas; dropout without a key of its own
+ * is for training alone. */
+CR_API void cr_model_training(cr_model *m, bool training);
 /* Gives such a name, or an input with open sizes, a dtype and shape; unless given it is an f64 scalar input.
  */
 CR_API cr_status cr_model_declare(cr_model *m, const char *name, bool param, cr_dtype dtype, int rank,
@@ -323,7 +329,12 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
 
 /* Options by name; an unknown name or value is CR_EINVAL.
  *   "device"     "cpu" (default), "reference" (the oracle: double precision, node by node, slow)
- *   "trap_nan"   "0", "1": a step fails at the first node that makes a nan of operands that have none
+ *   "trap_nan"   "0", "1": a step fails at the first node, in the order of the graph, that makes a nan of operands
+ *                without one, or an infinity of operands without one. Every node runs alone then, which is slower
+ *   "finite"     "0", "1": a step fails, before any update, if an output that is bound has a nan or an infinity
+ *   "flush_denormals"  "0", "1": within a step numbers too small to be normal count as 0, which is faster where
+ *                many are (gradients of a net that fits its data); the floating-point mode of every thread is back
+ *                on leaving. x86-64 and ARM64; elsewhere no effect
  *   "fuse"       "1", "0": one pass for a chain of elementwise ops */
 typedef struct cr_options cr_options;
 CR_API cr_options *cr_options_new(cr_context *ctx);
@@ -337,6 +348,9 @@ CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_optio
 CR_API void cr_program_free(cr_program *p);              /* not before the runs of it */
 CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */
 CR_API size_t cr_program_steps(const cr_program *p);     /* kernels launched by one cr_step */
+/* The i-th input that a run must bind, and the i-th output; NULL past the end. */
+CR_API const char *cr_program_input(const cr_program *p, int i);
+CR_API const char *cr_program_output(const cr_program *p, int i);
 /* The plan as text: every step, its op, shapes and bytes. */
 CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
 
@@ -347,6 +361,11 @@ CR_API void cr_store_free(cr_store *s); /* not before the runs on it */
 /* Copies bytes in; an existing name must keep dtype and size. The shape is the parameter's. */
 CR_API cr_status cr_store_set(cr_store *s, const char *name, cr_dtype dtype, const void *data, size_t bytes);
 CR_API cr_status cr_store_get(const cr_store *s, const char *name, cr_dtype dtype, void *data, size_t bytes);
+/* The same with a shape, which files keep; data NULL: memory that is to be filled (cr_store_data). */
+CR_API cr_status cr_store_set_tensor(cr_store *s, const char *name, cr_dtype dtype, int rank,
+                                     const int64_t dims[], const void *data);
+/* A copy with its shape, to be freed by the caller. CR_ENAME when there is none. */
+CR_API cr_status cr_store_array(cr_array **out, const cr_store *s, const char *name);
 /* The tensor itself: NULL when there is none. Name of the i-th, or NULL past the end. */
 CR_API void *cr_store_data(cr_store *s, const char *name, cr_dtype *dtype, size_t *bytes);
 CR_API const char *cr_store_name(const cr_store *s, int i);
@@ -383,6 +402,10 @@ CR_API cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store);
 CR_API void cr_eval_free(cr_eval *e);
 /* Copies the data of an input or parameter in and forgets values computed from what it was. */
 CR_API cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes);
+/* "trap_nan" and "flush_denormals" as cr_options_set has them; computed values are forgotten. */
+CR_API cr_status cr_eval_option(cr_eval *e, const char *name, const char *value);
+/* Computes n nodes together, so that what they share is known to be needed once, and in the order of the graph. */
+CR_API cr_status cr_eval_all(cr_eval *e, int n, const cr_node x[]);
 CR_API cr_status cr_eval_value(cr_eval *e, cr_node x, cr_dtype dtype, void *data, size_t bytes);
 CR_API double cr_eval_number(cr_eval *e, cr_node x); /* of one element; nan on failure */
 /* The value as an array of its own, to be freed by the caller. */
@@ -405,7 +428,8 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  * or, where the loss no longer resolves a step, those of Hager and Zhang 2005), "gd" (gradient descent)
  *   "iterations"  at most so many (10000)
  *   "tolerance"   ends when |gradient_i| max(|param_i|, 1) is at most this times max(|loss|, 1) for all i
- * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking */
+ * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking
+ *   "flush_denormals"  "0", "1": as cr_options_set has it, in every evaluation of loss and gradient */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);
 /* Called after each iteration; false stops, with the best point so far in the store and CR_ESTOPPED. */
 typedef bool cr_fit_progress_fn(void *user, int64_t iteration, double loss, double gradient_norm);
@@ -419,6 +443,76 @@ CR_API int64_t cr_fit_iterations(const cr_fit *f);
 CR_API int64_t cr_fit_evaluations(const cr_fit *f); /* of loss and gradient */
 CR_API const char *cr_fit_reason(const cr_fit *f);  /* why it ended, as a sentence */
 CR_API const char *cr_fit_error(const cr_fit *f);   /* NULL: none */
+
+/* ---- Train: optimisers as graphs ---------------------------------------------------------------------- */
+
+/* Appends to the target what one training step does to params (n parameters): gradients of the loss, then an optimiser's
+ * step for each. Its state are parameters too ("adam.W1.mean"), 0 at first: cr_store_init makes them, a store keeps them.
+ *   method  "adam(rate=0.001)": an optimiser and its options, those left out at their defaults (cr_optimiser_name). An
+ *           option is a number, or a formula of `step` (the number of the run's step, from 0) and names of the graph:
+ *           "sgd(rate=0.1*0.5^(step//1000), momentum=0.9)". All optimisers have
+ *             clip=c          each gradient is kept in -c .. c
+ *             clip_norm=c     all gradients together are scaled to Euclidean norm c if theirs is greater
+ *             accumulate=k    parameters change at every k-th step, by the mean of k gradients
+ * On failure the graph keeps the sentence. */
+CR_API cr_status cr_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[]);
+/* One step for one parameter, as nodes, so that it may itself be differentiated: from p, its gradient, the number of
+ * steps before it, and the optimiser's state (0 to 2 nodes of p's shape) to out[0], the new p, and out[1..n], the new
+ * state. `accumulate` has no effect here. On failure all out are error nodes. */
+CR_API cr_status cr_optimise(cr_node out[], const char *method, cr_node p, cr_node gradient, cr_node step,
+                             int n, const cr_node state[]);
+/* The optimisers, to list: the name of the i-th, or NULL past the end; what it does; its options with defaults. */
+CR_API const char *cr_optimiser_name(int i);
+CR_API const char *cr_optimiser_help(int i);
+CR_API const char *cr_optimiser_signature(int i);
+
+/* ---- Train: a model on data, batch by batch ---------------------------------------------------------------- */
+
+typedef struct cr_train cr_train;
+/* A training of a model, whose inputs hold one observation for each row of their first axis, with parameters and all
+ * else that it remembers in the store. Model, store and context outlive it. */
+CR_API cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_context *ctx);
+CR_API void cr_train_free(cr_train *t);
+/* The observations of an input, borrowed: one for each row. Axes beyond those that the input has are merged: images
+ * [n, 28, 28] serve x: f32[batch, 784]. And what is the same for all of them. */
+CR_API cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array);
+CR_API cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array);
+/* Options by name:
+ *   "optimiser"   as cr_minimise takes it ("adam")
+ *   "epochs"      passes over the data (10)
+ *   "batch"       observations of a step (32); the last batch of an epoch may be shorter
+ *   "validation"  a number of observations, or a share below 1 of them, that do not train (0)
+ *   "best"        which epoch is the best: "loss", "max accuracy", "min error" ... of the validation, or without one of
+ *                 the training: "loss"
+ *   "patience"    ends after so many epochs without a better one (0: never)
+ *   "seed"        of initial values, order, validation and random draws (0)
+ *   "shuffle"     "1", "0": a new order in every epoch */
+CR_API cr_status cr_train_set(cr_train *t, const char *name, const char *value);
+/* Called after each step and each epoch; false stops (CR_ESTOPPED), to go on at the next cr_train_run. */
+typedef bool cr_train_progress_fn(void *user, const cr_train *t, bool epoch_ended);
+CR_API void cr_train_progress(cr_train *t, cr_train_progress_fn *fn, void *user);
+/* Trains the loss (what is called so, else the last expression) by all parameters of the model, from where the store says
+ * that the training stands: parameters that it lacks take their initial values. Afterwards, and at each call of progress
+ * with epoch_ended, the store holds all that is needed to go on to the same bits. CR_ENAN: the first loss that is not
+ * finite; the error names step and node, and the parameters are those before that step. Allocates nothing in a step. */
+CR_API cr_status cr_train_run(cr_train *t);
+/* The parameters of the best epoch take the place of the last ones. */
+CR_API cr_status cr_train_take_best(cr_train *t);
+/* The metrics over all observations, in prediction, with the parameters of the store. */
+CR_API cr_status cr_train_evaluate(cr_train *t);
+/* What a node is for all observations, in prediction: rows in their order. To be freed by the caller. */
+CR_API cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name);
+/* Metrics: the loss, then every fraction of rank 0 that the model names; NULL past the end. Their means over the present
+ * epoch's training so far, and over the validation (or evaluation), each batch weighted by its observations. */
+CR_API const char *cr_train_metric(const cr_train *t, int i, double *training, double *validation);
+CR_API int64_t cr_train_epoch(const cr_train *t);      /* epochs done */
+CR_API int64_t cr_train_epochs(const cr_train *t);     /* wanted */
+CR_API int64_t cr_train_best_epoch(const cr_train *t); /* from 1; 0: none yet */
+CR_API int64_t cr_train_step(const cr_train *t);       /* steps done */
+CR_API int64_t cr_train_position(const cr_train *t);   /* observations of the present epoch done */
+CR_API int64_t cr_train_observations(const cr_train *t, bool validation); /* that train, or validate */
+CR_API const char *cr_train_reason(const cr_train *t);                    /* why it ended */
+CR_API const char *cr_train_error(const cr_train *t); /* the sentence of a failure, or NULL */
 
 /* ---- Plots
  * ----------------------------------------------------------------------------------------------------------
@@ -458,6 +552,17 @@ CR_API cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const
 
 CR_API cr_status cr_npy_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why);
 CR_API cr_status cr_npy_save(const char *path, const cr_array *a, cr_text *why); /* whole or not at all */
+
+/* IDX, the format of MNIST and Fashion-MNIST, packed by gzip or not: bytes and shorts become i32. */
+CR_API cr_status cr_idx_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why);
+
+/* safetensors. Every tensor of the file is set in the store: what is there already keeps dtype and size, or all stays as
+ * it was. And a store as a file, whole or not at all: choose gives the name that a tensor has in the file, or NULL to leave
+ * it out; without one (NULL) all are saved as they are called. */
+CR_API cr_status cr_store_load(cr_store *store, const char *path, cr_context *ctx, cr_text *why);
+typedef const char *cr_store_choose_fn(void *user, const char *name);
+CR_API cr_status cr_store_save(const char *path, const cr_store *store, cr_store_choose_fn *choose,
+                               void *user, cr_context *ctx, cr_text *why);
 
 /* Columns of numbers with names. A first row that is not all numbers is a header; without one: "c1", "c2" ...
  */

@@ -24,6 +24,9 @@ look() {
     need make "the build" 'command -v make'
     need cmake "the build" 'command -v cmake'
     need libpthreadpool-dev "threads" 'header pthreadpool.h'
+    need zlib1g-dev "data packed by gzip" 'header zlib.h'
+    need libjansson-dev "safetensors" 'header jansson.h'
+    need dataset-fashion-mnist "real images, which the demo learns" '[ -f /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]'
     need graphviz "pictures of graphs" 'command -v dot'
     [ "$what" = check ] || return
     need gcc "one of the two compilers that must agree" 'command -v gcc'

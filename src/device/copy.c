@@ -2,12 +2,15 @@
 #include <string.h>
 
 #include "device/kernels.h"
+#include "tensor/dtype.h"
 
 #define ROW_COPY(type)                                                              \
     do {                                                                            \
         type *y = out;                                                              \
-        const type *x = in;                                                         \
+        const type *x = in, first = *x;                                             \
         if (in_stride == 1 && out_stride == 1) memcpy(y, x, (size_t)n * sizeof *y); \
+        else if (in_stride == 0 && out_stride == 1)                                 \
+            for (int64_t i = 0; i < n; i++) y[i] = first;                           \
         else                                                                        \
             for (int64_t i = 0; i < n; i++) y[i * out_stride] = x[i * in_stride];   \
     } while (0)
@@ -79,6 +82,25 @@ void copy_range(void *out, const void *in, size_t size, int rank, const int64_t 
 void copy_strided(void *out, const void *in, size_t size, int rank, const int64_t dim[],
                   const int64_t stride[]) {
     copy_range(out, in, size, rank, dim, stride, 0, shape_count(rank, dim));
+}
+
+struct copy {
+    char *out;
+    const struct tensor *in;
+};
+
+static void copy_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct copy *c = arg;
+    size_t size = cr_dtype_size(c->in->dtype);
+    (void)task;
+    copy_range(c->out + first * (int64_t)size, c->in->data, size, c->in->rank, c->in->dim, c->in->stride,
+               first, end - first);
+}
+
+void copy_shared(const struct team *team, void *out, const struct tensor *in) {
+    struct copy c = {out, in};
+    int64_t count = shape_count(in->rank, in->dim);
+    team_share(team, count, count, copy_part, &c);
 }
 
 void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,

@@ -2,6 +2,8 @@
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
 
+#include <stdatomic.h>
+
 #include "loop/loop.h"
 
 /* Numbers that a kernel reads or writes. */
@@ -19,11 +21,17 @@ struct team {
     size_t tasks;
     char *scratch;
     size_t scratch_bytes; /* of each task, at multiples of 64 */
+    bool flush;           /* denormals, on whatever thread a task runs */
+    char *shared;         /* by all tasks, aligned to 64 bytes: as much as the step said it needs */
 };
 void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t i), void *arg);
 static inline void *team_scratch(const struct team *t, size_t task) {
     return t->scratch + task * t->scratch_bytes;
 }
+/* body(arg, first, end, task) for ranges that make up 0 .. count-1: several if `work`, in elements touched, is worth
+ * it. What a range does must not depend on where others end. */
+typedef void share_fn(void *arg, int64_t first, int64_t end, size_t task);
+void team_share(const struct team *t, int64_t count, int64_t work, share_fn *body, void *arg);
 /* Part i of n things cut into `parts`: from *first up to, not including, *end. */
 void team_part(int64_t n, size_t parts, size_t i, int64_t *first, int64_t *end);
 
@@ -36,7 +44,8 @@ struct kernel_call {
     struct tensor out; /* row-major */
     void *out_part[2]; /* of an op with several results: where each stands */
     const struct team *team;
-    int64_t bad, limit; /* of CR_EINDEX: the index found, and the size it must be below */
+    int64_t bad, limit;  /* of CR_EINDEX: the index found, and the size it must be below */
+    atomic_bool outside; /* a task has met an index out of range */
 };
 typedef cr_status kernel_fn(struct kernel_call *call);
 
@@ -50,11 +59,27 @@ void copy_strided(void *out, const void *in, size_t size, int rank, const int64_
 /* The elements first .. first+n-1, in row-major order, of such a view. */
 void copy_range(void *out, const void *in, size_t size, int rank, const int64_t dim[], const int64_t stride[],
                 int64_t first, int64_t n);
+/* out = in, gathered, by a team. */
+void copy_shared(const struct team *team, void *out, const struct tensor *in);
 /* out[strided] = in[strided]. */
 void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
                int rank, const int64_t dim[]);
 
-/* One reduction over the marked axes: op is OP_sum, OP_prod, OP_max or OP_min. */
+/* How one reduction combines numbers of one dtype. Numbers side by side go to the lanes in turn, which finish
+ * combines in a tree; a long line is cut into blocks, whose results are combined one after the other. Rows are
+ * added one after the other. So the error of a sum of n is of the order of (n/4096 + 256) u instead of n u. */
+enum { fold_lanes = 16 };
+struct fold {
+    void (*start)(void *x, int64_t n); /* n numbers that change nothing */
+    void (*lanes)(void *lane, const void *x,
+                  int64_t n);              /* fold_lanes numbers, and n more; a multiple but at the end */
+    void (*finish)(void *lane, void *out); /* the lanes to one number */
+    void (*lines)(const void *x, int64_t lines, int64_t n, void *out); /* each line of n to one number */
+    void (*rows)(void *acc, const void *x, int64_t rows, int64_t n);   /* n numbers, and each of the rows */
+};
+const struct fold *cpu_fold(int op, cr_dtype dtype);
+
+/* One reduction over the marked axes, whatever their order: op is OP_sum, OP_prod, OP_max or OP_min. */
 struct reduce_call {
     int op;
     struct tensor in;
@@ -63,14 +88,21 @@ struct reduce_call {
     const struct team *team;
 };
 void cpu_reduce(const struct reduce_call *r);
-size_t cpu_reduce_scratch(const struct reduce_call *r);
+size_t cpu_reduce_scratch(void);
 
-/* One instruction of a loop on count elements. */
+/* One elementwise instruction of a loop on count elements. */
 typedef void element_fn(int64_t count, void *y, const void *a, const void *b, const void *c, int64_t n);
 element_fn *cpu_element(int op, cr_dtype from, cr_dtype to);
 
-/* All of a loop. fn: the function of each instruction; slot: where each slot stands. */
-void cpu_loop(const struct loop *l, element_fn *const fn[], char *const slot[], const struct team *team);
+/* What an instruction calls: the one or the other. */
+struct kernel {
+    element_fn *element;
+    const struct fold *fold;
+};
+
+/* All of a loop. kernel: of each instruction; slot: where each slot stands. */
+void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const slot[],
+              const struct team *team);
 size_t cpu_loop_scratch(const struct loop *l);
 
 #endif

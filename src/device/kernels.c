@@ -81,29 +81,46 @@ static struct indexing indexing_of(const struct tensor *whole, const struct tens
 }
 
 /* Index i of all; negative ones count from the end. False: outside. */
-static bool index_at(struct kernel_call *c, const struct tensor *index, int64_t limit, int64_t i,
-                     int64_t *at) {
+static bool index_at(const struct tensor *index, int64_t limit, int64_t i, int64_t *at) {
     int64_t v;
     memcpy(&v, element(index, offset_of(index, index->rank, i)), sizeof v);
     *at = v < 0 ? v + limit : v;
-    if (*at >= 0 && *at < limit) return true;
-    c->bad = v;
-    c->limit = limit;
-    return false;
+    return *at >= 0 && *at < limit;
+}
+
+/* CR_EINDEX with the first index that is outside, if a task has met one: whichever met it, it is the same. */
+static cr_status indices_good(struct kernel_call *c, const struct indexing *s) {
+    const struct tensor *index = &c->in[1];
+    if (!c->outside) return CR_OK;
+    for (int64_t i = 0, at; i < s->batches * s->picks; i++)
+        if (!index_at(index, s->limit, i, &at)) {
+            c->bad = at < 0 ? at - s->limit : at;
+            c->limit = s->limit;
+            break;
+        }
+    return CR_EINDEX;
+}
+
+static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
+    struct kernel_call *c = arg;
+    const struct tensor *x = &c->in[0], *index = &c->in[1];
+    struct indexing s = indexing_of(x, index, c->attr[0]);
+    int64_t base = 0, at;
+    (void)task;
+    for (int64_t i = first; i < end; i++) {
+        if (i == first || i % s.picks == 0) base = offset_of(x, s.batch, i / s.picks);
+        if (!index_at(index, s.limit, i, &at)) c->outside = true;
+        else if (s.run)
+            copy_strided(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), size_of(x),
+                         s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
+    }
 }
 
 cr_status kernel_gather(struct kernel_call *c) {
-    const struct tensor *x = &c->in[0], *index = &c->in[1];
-    struct indexing s = indexing_of(x, index, c->attr[0]);
-    for (int64_t b = 0, at; b < s.batches; b++)
-        for (int64_t i = 0, base = offset_of(x, s.batch, b); i < s.picks; i++) {
-            if (!index_at(c, index, s.limit, b * s.picks + i, &at)) return CR_EINDEX;
-            if (s.run == 0) continue;
-            copy_strided(element(&c->out, (b * s.picks + i) * s.run),
-                         element(x, base + at * x->stride[s.batch]), size_of(x), s.rest, x->dim + s.batch + 1,
-                         x->stride + s.batch + 1);
-        }
-    return CR_OK;
+    struct indexing s = indexing_of(&c->in[0], &c->in[1], c->attr[0]);
+    int64_t count = s.batches * s.picks;
+    team_share(c->team, count, count * (s.run + 1), gather_part, c);
+    return indices_good(c, &s);
 }
 
 #define ADD_RUN(T)                                               \
@@ -124,24 +141,52 @@ static void add_run(cr_dtype dtype, void *out, const void *in, int64_t n) {
 
 enum { some = 512 }; /* elements of a run copied at a time */
 
-/* In the order of the indices: colliding sums have one order. */
-cr_status kernel_scatter_add(struct kernel_call *c) {
-    const struct tensor *x = &c->in[0], *index = &c->in[1];
-    struct indexing s = indexing_of(&c->out, index, c->attr[0]);
+/* Elements first .. end-1 of run `from` of x are added to those of run `to` of the result. */
+static void scatter_run(const struct kernel_call *c, const struct indexing *s, int64_t from, int64_t to,
+                        int64_t first, int64_t end) {
+    const struct tensor *x = &c->in[0];
+    int axes = c->in[1].rank;
+    int64_t size = (int64_t)size_of(x);
     double buffer[some];
-    memset(c->out.data, 0, (size_t)count_of(c->out.rank, c->out.dim) * size_of(&c->out));
-    for (int64_t i = 0, at; i < s.batches * s.picks; i++) {
-        if (!index_at(c, index, s.limit, i, &at)) return CR_EINDEX;
-        char *out = element(&c->out, (i / s.picks * s.limit + at) * s.run);
-        const char *in = element(x, offset_of(x, index->rank, i));
-        for (int64_t first = 0; first < s.run; first += some) {
-            int64_t n = s.run - first < some ? s.run - first : some;
-            copy_range(buffer, in, size_of(x), s.rest, x->dim + index->rank, x->stride + index->rank, first,
-                       n);
-            add_run(x->dtype, out + first * (int64_t)size_of(x), buffer, n);
-        }
+    char *out = element(&c->out, to * s->run);
+    const char *in = element(x, offset_of(x, axes, from));
+    for (; first < end; first += some) {
+        int64_t n = end - first < some ? end - first : some;
+        copy_range(buffer, in, (size_t)size, s->rest, x->dim + axes, x->stride + axes, first, n);
+        add_run(x->dtype, out + first * size, buffer, n);
     }
-    return CR_OK;
+}
+
+/* Every element of the result has one owner, who adds to it in the order of the indices: of short runs one owner has
+ * whole runs, of long ones a part of each. */
+static bool long_runs(const struct indexing *s) { return s->run >= s->batches * s->limit; }
+
+static void scatter_part(void *arg, int64_t first, int64_t end, size_t task) {
+    struct kernel_call *c = arg;
+    struct indexing s = indexing_of(&c->out, &c->in[1], c->attr[0]);
+    int64_t runs = s.batches * s.limit, size = (int64_t)size_of(&c->out), at;
+    bool parts_of_runs = long_runs(&s);
+    (void)task;
+    for (int64_t i = 0; i < (parts_of_runs ? runs : 1); i++)
+        memset(element(&c->out, parts_of_runs ? i * s.run + first : first * s.run), 0,
+               (size_t)((parts_of_runs ? 1 : s.run) * (end - first) * size));
+    for (int64_t i = 0; i < s.batches * s.picks; i++) {
+        if (!index_at(&c->in[1], s.limit, i, &at)) {
+            c->outside = true;
+            continue;
+        }
+        int64_t to = i / s.picks * s.limit + at;
+        if (parts_of_runs) scatter_run(c, &s, i, to, first, end);
+        else if (to >= first && to < end) scatter_run(c, &s, i, to, 0, s.run);
+    }
+}
+
+cr_status kernel_scatter_add(struct kernel_call *c) {
+    struct indexing s = indexing_of(&c->out, &c->in[1], c->attr[0]);
+    int64_t runs = s.batches * s.limit;
+    team_share(c->team, long_runs(&s) ? s.run : runs, s.batches * s.picks * s.run + runs * s.run,
+               scatter_part, c);
+    return indices_good(c, &s);
 }
 
 /* ---- Along an axis ---- */
@@ -182,26 +227,38 @@ static int64_t line_start(const struct tensor *x, int axis, int64_t i) {
         }                                                                                        \
     } while (0)
 
-cr_status kernel_cumsum(struct kernel_call *c) {
+static void cumsum_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct kernel_call *c = arg;
     struct lines l = lines_of(c);
-    for (int64_t i = 0; i < l.count; i++) switch (c->out.dtype) {
+    (void)task;
+    for (int64_t i = first; i < end; i++) switch (c->out.dtype) {
         case CR_F64: SCAN_LINE(double, acc + bv); break;
         case CR_F32: SCAN_LINE(float, acc + bv); break;
         case CR_I64: SCAN_LINE(int64_t, acc + bv); break;
         default: SCAN_LINE(int32_t, acc + bv); break;
         }
+}
+
+static cr_status share_lines(struct kernel_call *c, share_fn *part) {
+    struct lines l = lines_of(c);
+    team_share(c->team, l.count, l.count * l.n, part, c);
     return CR_OK;
 }
 
+cr_status kernel_cumsum(struct kernel_call *c) { return share_lines(c, cumsum_part); }
+
 /* The first step takes b alone: what x is there does not matter, be it nan. */
-cr_status kernel_recur(struct kernel_call *c) {
+static void recur_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct kernel_call *c = arg;
     struct lines l = lines_of(c);
-    for (int64_t i = 0; i < l.count; i++) {
+    (void)task;
+    for (int64_t i = first; i < end; i++) {
         if (c->out.dtype == CR_F64) SCAN_LINE(double, k ? av *acc + bv : bv);
         else SCAN_LINE(float, k ? av *acc + bv : bv);
     }
-    return CR_OK;
 }
+
+cr_status kernel_recur(struct kernel_call *c) { return share_lines(c, recur_part); }
 
 #define EXTREME(T, better)                                 \
     do {                                                   \
@@ -220,11 +277,12 @@ cr_status kernel_recur(struct kernel_call *c) {
     } while (0)
 
 /* The first of equals; a nan wins, as in NumPy. */
-cr_status kernel_extreme(struct kernel_call *c) {
+static void extreme_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct kernel_call *c = arg;
     const struct tensor *in = c->in;
-    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1],
-            rows = count_of(in->rank - 1, in->dim);
-    for (int64_t i = 0; i < rows; i++) {
+    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1];
+    (void)task;
+    for (int64_t i = first; i < end; i++) {
         int64_t at = 0;
         switch (in->dtype) {
         case CR_F64: EXTREME_LINE(double); break;
@@ -234,19 +292,31 @@ cr_status kernel_extreme(struct kernel_call *c) {
         }
         ((int64_t *)c->out.data)[i] = at;
     }
+}
+
+cr_status kernel_extreme(struct kernel_call *c) {
+    team_share(c->team, count_of(c->in->rank - 1, c->in->dim), count_of(c->in->rank, c->in->dim),
+               extreme_part, c);
     return CR_OK;
 }
 
 /* ---- Random ---- */
 
 /* The middle of one of 2^52 (f32: 2^23) equal parts of (0, 1): never 0 or 1, and exact in either dtype. */
-cr_status kernel_uniform(struct kernel_call *c) {
-    int64_t key, n = count_of(c->out.rank, c->out.dim);
+static void uniform_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct kernel_call *c = arg;
+    int64_t key;
     memcpy(&key, c->in->data, sizeof key);
-    for (int64_t i = 0; i < n; i++) {
+    (void)task;
+    for (int64_t i = first; i < end; i++) {
         uint64_t bits = philox_bits(key, i);
         if (c->out.dtype == CR_F64) ((double *)c->out.data)[i] = ((double)(bits >> 12) + 0.5) * 0x1p-52;
         else ((float *)c->out.data)[i] = ((float)(bits >> 41) + 0.5f) * 0x1p-23f;
     }
+}
+
+cr_status kernel_uniform(struct kernel_call *c) {
+    int64_t n = count_of(c->out.rank, c->out.dim);
+    team_share(c->team, n, 16 * n, uniform_part, c); /* a draw costs what some 16 elements do */
     return CR_OK;
 }

@@ -57,8 +57,9 @@ static void sort_line(const struct line *l, int64_t *order, int64_t *spare) {
     if (from != order) memcpy(order, from, (size_t)l->n * sizeof *order);
 }
 
-/* Part 0: the values; part 1: where they stood. The scratch takes a line of indices. */
-cr_status kernel_sort(struct kernel_call *c) {
+/* Part 0: the values; part 1: where they stood. The scratch of a task takes a line of indices. */
+static void sort_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct kernel_call *c = arg;
     const struct tensor *x = c->in;
     size_t size = cr_dtype_size(x->dtype);
     int last = x->rank - 1;
@@ -66,18 +67,24 @@ cr_status kernel_sort(struct kernel_call *c) {
                      .n = x->dim[last],
                      .descending = c->attr[0] != 0,
                      .before = before_of(x->dtype)};
-    int64_t lines = l.n ? shape_count(x->rank, x->dim) / l.n : 0, *spare = team_scratch(c->team, 0);
-    for (int64_t i = 0; i < lines; i++) {
+    for (int64_t i = first; i < end; i++) {
         int64_t offset = 0, rest = i, *order = (int64_t *)c->out_part[1] + i * l.n;
         for (int k = last - 1; k >= 0; k--) {
             offset += rest % x->dim[k] * x->stride[k];
             rest /= x->dim[k];
         }
         l.x = (const char *)x->data + offset * (int64_t)size;
-        sort_line(&l, order, spare);
+        sort_line(&l, order, team_scratch(c->team, task));
         for (int64_t k = 0; k < l.n; k++)
             memcpy((char *)c->out_part[0] + (size_t)(i * l.n + k) * size,
                    (const char *)l.x + order[k] * l.step * (int64_t)size, size);
     }
+}
+
+cr_status kernel_sort(struct kernel_call *c) {
+    const struct tensor *x = c->in;
+    int64_t n = x->dim[x->rank - 1], count = shape_count(x->rank, x->dim), depth = 1;
+    while (n >> depth) depth++;
+    team_share(c->team, n ? count / n : 0, count * depth, sort_part, c);
     return CR_OK;
 }

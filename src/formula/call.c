@@ -136,6 +136,11 @@ static void add_positional(struct reader *r, const struct call_row *row, const s
 
 /* ---- Ops ---- */
 
+/* Noise on an operand (dropout), whose key was left out: it is for training alone. */
+static bool is_noise(const struct call_row *row, int n) {
+    return row->operands > 1 && n == row->operands - 1 && !call_takes_key(row, 0) && call_takes_key(row, 1);
+}
+
 static struct value call_with(struct reader *r, int i, const struct call_row *row, const struct token *name,
                               const struct arguments *a, struct operands_of_call *x) {
     struct attributes *attributes = &r->attributes;
@@ -147,6 +152,7 @@ static struct value call_with(struct reader *r, int i, const struct call_row *ro
     for (int k = 0; k < a->keywords && !r->status; k++)
         add_attribute(r, row, &keyword(r, a, k)->key, &keyword(r, a, k)->value, attributes);
     if (r->status) return (struct value){0};
+    if (r->m && !r->m->training && is_noise(row, a->n)) return *first;
     if (r->has_hint && draw && attributes->n == 0 &&
         strncmp(call_attribute(row, 0, &(size_t){0}), "shape", 5) == 0)
         add_hint(r, attributes);

@@ -50,6 +50,13 @@ static const struct declared *given_leaf(struct reader *r, const struct token *t
     return k && k->declared ? &r->m->declared[k->declared - 1] : NULL;
 }
 
+static void note_leaf(struct reader *r, const struct token *t, bool param, cr_dtype dtype, int rank) {
+    cr_model *m = r->m;
+    if (!m || r->g || r->place.calls) return;
+    if (!mem_grow(&m->mem, &m->leaf, &m->leaf_cap, m->leaves, sizeof *m->leaf)) reader_no_memory(r);
+    else m->leaf[m->leaves++] = (struct leaf){intern_token(r, t), param, dtype, rank};
+}
+
 /* Behind "input" or "param". */
 void read_declaration(struct reader *r, bool param) {
     struct token t = r->place.token;
@@ -63,6 +70,7 @@ void read_declaration(struct reader *r, bool param) {
         reader_fail(r, CR_ESYNTAX, &t, "an input stands outside of functions: pass it as a parameter");
     r->declares = r->declares || !r->place.calls;
     if (!read_type(r, &t, given_leaf(r, &t), &dtype, &s)) return;
+    note_leaf(r, &t, param, dtype, s.rank);
     bool shared = param && r->place.like && r->g;
     if (r->g)
         v = node_value(r, shared ? shared_param(r, &t, dtype, &s) : make_leaf(r, &t, param, dtype, &s), &t);

@@ -7,11 +7,20 @@
 #include "base/context.h"
 
 /* Layers that every model knows, in the language itself. */
-static const char prelude[] = "fn dense(x, n) {\n"
-                              "    param W: dtype(x)[size(x, axis=-1), n] = he_normal()\n"
-                              "    param b: dtype(x)[n] = 0\n"
-                              "    x @ W + b\n"
-                              "}\n";
+static const char prelude[] =
+    "fn dense(x, n) {\n"
+    "    param W: dtype(x)[size(x, axis=-1), n] = he_normal()\n"
+    "    param b: dtype(x)[n] = 0\n"
+    "    x @ W + b\n"
+    "}\n"
+    /* Schedules, factors of a learning rate: of step, over n steps. */
+    "fn cosine(step, n) = 0.5*(1 + cos(pi*minimum(step/n, 1)))\n"
+    "fn warmup(step, n) = minimum((step + 1)/n, 1)\n"
+    "fn staircase(step, n, factor=0.5) = factor^(step//n)\n"
+    /* Smith and Topin 2018: up over 3/10 of the steps, then down to nothing, by half cosines. */
+    "fn one_cycle(step, n, start=0.04) = where(step < 0.3*n,\n"
+    "    start + (1 - start)*0.5*(1 - cos(pi*step/(0.3*n))),\n"
+    "    0.5*(1 + cos(pi*minimum((step - 0.3*n)/(0.7*n), 1))))\n";
 
 static struct value read_text(struct reader *r, struct lexer *source, const char *text, size_t size,
                               const char *file) {
@@ -53,6 +62,7 @@ void cr_model_free(cr_model *m) {
     mem_free(&mem, m->axis, m->axis_cap * sizeof *m->axis);
     mem_free(&mem, m->declared, m->declared_cap * sizeof *m->declared);
     mem_free(&mem, m->free_name, m->free_cap * sizeof *m->free_name);
+    mem_free(&mem, m->leaf, m->leaf_cap * sizeof *m->leaf);
     mem_free(&mem, m, sizeof *m);
 }
 
@@ -116,6 +126,19 @@ cr_status cr_model_size(cr_model *m, const char *name, int64_t size) {
     k->number = size;
     k->size_given = true;
     return CR_OK;
+}
+
+const char *cr_model_leaf(const cr_model *m, int i, bool *param, cr_dtype *dtype, int *rank) {
+    if (!m || i < 0 || (size_t)i >= m->leaves) return NULL;
+    const struct leaf *leaf = &m->leaf[i];
+    if (param) *param = leaf->param;
+    if (dtype) *dtype = leaf->dtype;
+    if (rank) *rank = leaf->rank;
+    return intern_bytes(&m->names, leaf->text);
+}
+
+void cr_model_training(cr_model *m, bool training) {
+    if (m) m->training = training;
 }
 
 cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why) {

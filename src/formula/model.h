@@ -57,6 +57,14 @@ struct axis_name {
     int axis;
 };
 
+/* What an input or parameter of the text is declared as: known after the dry reading. */
+struct leaf {
+    uint32_t text;
+    bool param;
+    cr_dtype dtype;
+    int rank;
+};
+
 struct cr_model {
     struct mem mem;
     char *text;
@@ -72,6 +80,9 @@ struct cr_model {
     size_t axes, axis_cap;
     uint32_t *free_name; /* used but not declared */
     size_t free_n, free_cap;
+    struct leaf *leaf;
+    size_t leaves, leaf_cap;
+    bool training; /* not prediction: noise is drawn */
 };
 struct known *model_known(cr_model *m, uint32_t text); /* NULL: out of memory */
 

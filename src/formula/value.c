@@ -129,6 +129,7 @@ static cr_node list_node(struct reader *r, const struct value *v, const struct t
 cr_node value_node(struct reader *r, struct value v, const struct token *at) {
     cr_node nothing = graph_error_node(r->g);
     if (r->status) return nothing;
+    if (!r->g && v.kind != VALUE_NOTHING) return nothing;
     switch (v.kind) {
     case VALUE_OPEN: return nothing;
     case VALUE_NODE: return v.node;

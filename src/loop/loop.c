@@ -65,19 +65,20 @@ static uint32_t add_numbers(struct maker *m, int n, const int64_t x[]) {
 static bool same_access(const struct loop *l, const struct access *a, const struct access *b,
                         const int64_t numbers[]) {
     return a->slot == b->slot && a->offset == b->offset && a->dtype == b->dtype && a->kind == b->kind &&
-           a->rank == b->rank &&
+           a->narrow == b->narrow && a->rank == b->rank &&
            (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
 }
 
 /* An access for reading this node's numbers, found or added. */
-static uint32_t read_access(struct maker *m, uint32_t node) {
+static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
     const struct node *n = graph_at(m->p->g, node);
     const struct view *v = &m->p->view[node];
-    struct access a = {.dtype = n->dtype, .slot = v->slot, .offset = v->offset};
+    struct access a = {.dtype = n->dtype, .slot = v->slot, .offset = v->offset, .narrow = narrow};
     int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK], numbers[2 * CR_MAX_RANK];
     int rank =
         loop_merge(graph_rank(m->p->g, n), graph_dims(m->p->g, n), plan_strides(m->p, node), dim, stride);
-    bool direct = m->l->count <= 1 || (rank == 1 && stride[0] == 1), repeat = rank == 1 && stride[0] == 0;
+    bool direct = graph_elements(m->p->g, n) <= 1 || (rank == 1 && stride[0] == 1),
+         repeat = rank == 1 && stride[0] == 0;
     a.kind = direct ? ACCESS_DIRECT : repeat ? ACCESS_REPEAT : ACCESS_STRIDED;
     a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
     memcpy(numbers, dim, a.rank * sizeof *dim);
@@ -89,18 +90,19 @@ static uint32_t read_access(struct maker *m, uint32_t node) {
     return add_access(m, a);
 }
 
-static uint32_t write_access(struct maker *m, uint32_t node) {
+static uint32_t write_access(struct maker *m, uint32_t node, bool narrow) {
     const struct view *v = &m->p->view[node];
     return add_access(m, (struct access){.kind = ACCESS_DIRECT,
+                                         .narrow = narrow,
                                          .dtype = graph_at(m->p->g, node)->dtype,
                                          .slot = v->slot,
                                          .offset = v->offset});
 }
 
-static struct place operand_place(struct maker *m, uint32_t node) {
+static struct place operand_place(struct maker *m, uint32_t node, bool narrow) {
     uint32_t i = member(m, node);
     if (i != no_slot) return m->l->instruction[i].result;
-    uint32_t a = read_access(m, node);
+    uint32_t a = read_access(m, node, narrow);
     if (m->failed) return (struct place){0};
     bool buffered = m->l->access[a].kind != ACCESS_DIRECT;
     return (struct place){.in_buffer = buffered,
@@ -139,16 +141,68 @@ static size_t widest(const struct maker *m) {
     return w;
 }
 
+/* ---- How it goes through its elements ---- */
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
+
+/* As many whole rows as make a tile, but one at least. */
+static int64_t rows_in_tile(const struct loop *l, int64_t tile) {
+    return l->run >= tile ? 1 : least(tile / l->run, fold_rows);
+}
+
+static void cut(struct maker *m, size_t widest_dtype) {
+    struct loop *l = m->l;
+    const struct step *s = m->s;
+    int64_t tile = (int64_t)(tile_bytes / widest_dtype);
+    bool folds = s->lines || s->rows_too;
+    l->rows = folds ? s->rows : 1;
+    l->run = folds ? s->run : l->count;
+    l->tile_rows = l->unit_rows = 1;
+    l->tile_cols = l->unit_cols = tile;
+    if (plan_whole_rows(s) || (!s->lines && s->rows_too && l->run <= tile)) {
+        l->tile_cols = l->unit_cols = l->run;
+        l->tile_rows = l->unit_rows = rows_in_tile(l, tile);
+    } else if (s->lines) {
+        l->unit_cols = fold_block;
+    }
+    if (s->rows_too) l->unit_rows = fold_rows;
+    size_t bytes = (size_t)(l->tile_rows * l->tile_cols) * widest_dtype;
+    l->buffer_bytes = bytes > tile_bytes ? (bytes + 63) / 64 * 64 : tile_bytes;
+}
+
+/* ---- Instructions ---- */
+
+static enum instruction_kind kind_of(const struct maker *m, uint32_t id) {
+    int64_t rows, run;
+    enum loop_role role = plan_role(m->p->g, m->s, id);
+    if (role != ROLE_FOLD) return role == ROLE_WIDE ? DO_WIDE : DO_NARROW;
+    if (plan_fold(m->p->g, id, &rows, &run) == FOLD_ROWS) return FOLD_ROWS_PART;
+    return plan_whole_rows(m->s) ? FOLD_WHOLE : FOLD_PART;
+}
+
+/* Room for what the units leave. */
+static void make_partial(struct maker *m, struct instruction *in) {
+    struct loop *l = m->l;
+    int64_t numbers = in->kind == FOLD_PART ? l->rows * pieces(l->run, l->unit_cols)
+                                            : l->run * pieces(l->rows, l->unit_rows);
+    in->state = l->buffers++;
+    in->partial = l->shared;
+    l->shared += ((size_t)numbers * cr_dtype_size((cr_dtype)in->to) + 63) / 64 * 64;
+}
+
 static void make_instruction(struct maker *m, uint32_t i) {
     uint32_t id = m->p->node[m->s->first + i];
     const struct node *n = graph_at(m->p->g, id);
-    struct instruction in = {.op = n->op, .to = n->dtype, .node = id};
+    struct instruction in = {.op = n->op, .to = n->dtype, .node = id, .kind = (uint8_t)kind_of(m, id)};
     in.from = graph_at(m->p->g, n->arg[n->n - 1])->dtype;
-    in.n = graph_attr_count(m->p->g, n) ? graph_attr(m->p->g, n)[0] : 0;
-    for (uint32_t k = 0; k < n->n; k++) in.operand[k] = operand_place(m, n->arg[k]);
+    if (in.kind <= DO_NARROW) in.n = graph_attr_count(m->p->g, n) ? graph_attr(m->p->g, n)[0] : 0;
+    for (uint32_t k = 0; k < n->n; k++) in.operand[k] = operand_place(m, n->arg[k], in.kind == DO_NARROW);
     bool stored = m->p->view[id].slot != no_slot;
     in.result.in_buffer = !stored;
-    in.result.index = 0x7fffffff & (stored ? write_access(m, id) : new_buffer(m));
+    in.result.index = 0x7fffffff & (stored ? write_access(m, id, in.kind != DO_WIDE) : new_buffer(m));
+    in.accesses = (uint32_t)m->l->accesses;
+    if (in.kind == FOLD_PART || in.kind == FOLD_ROWS_PART) make_partial(m, &in);
     m->l->instruction[i] = in;
     m->made = i + 1;
     release(m, i);
@@ -158,8 +212,9 @@ cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s) 
     *l = (struct loop){.mem = p->mem};
     struct maker m = {.l = l, .p = p, .s = s};
     uint32_t n = s->n;
-    l->count = graph_elements(p->g, graph_at(p->g, p->node[s->first]));
-    l->tile = (int64_t)((size_t)tile_bytes / widest(&m));
+    const int64_t *dim = intern_bytes(&p->g->shape, s->shape);
+    l->count = shape_count((int)(intern_size(&p->g->shape, s->shape) / sizeof *dim), dim);
+    cut(&m, widest(&m));
     l->instruction = mem_zero(&l->mem, n * sizeof *l->instruction);
     m.last = mem_alloc(&l->mem, n * sizeof *m.last);
     m.spare = mem_alloc(&l->mem, n * sizeof *m.spare);

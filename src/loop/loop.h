@@ -1,6 +1,7 @@
-/* A loop: what a group of elementwise nodes does, said once, for all ways to run it. It runs over the
- * elements of one shape in row-major order, cut into tiles; each instruction makes one tile of numbers from
- * up to three. */
+/* A loop: what a group of elementwise nodes and reductions of them does, said once, for all ways to run it. It
+ * runs over the elements of one shape in row-major order, seen as rows. Units of rows and columns may run in any
+ * order and on any thread; a unit is cut into tiles, which run in order; over a tile, each instruction makes one
+ * tile of numbers from up to three, or folds one. */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
@@ -19,6 +20,7 @@ enum access_kind {
 /* Numbers read from a slot, or (DIRECT alone) written to it. */
 struct access {
     uint8_t kind, dtype, rank; /* rank, sizes and strides: of STRIDED, neighbours that run on merged */
+    bool narrow;               /* one number for each row */
     uint32_t slot;
     uint32_t numbers; /* STRIDED: where its sizes stand in the loop's numbers; its strides follow */
     uint32_t buffer;  /* REPEAT and STRIDED: which tile buffer holds them */
@@ -31,19 +33,35 @@ struct place {
     unsigned index : 31;
 };
 
+enum instruction_kind {
+    DO_WIDE,       /* number by number of the tile */
+    DO_NARROW,     /* number by number of the tile's rows */
+    FOLD_WHOLE,    /* each line to one number of the result */
+    FOLD_PART,     /* of one line, a block; each unit leaves one number */
+    FOLD_ROWS_PART /* a block of rows; each unit leaves a row */
+};
+
 struct instruction {
+    uint8_t kind;
     uint16_t op;
     uint8_t from, to; /* dtypes of its (last) operand and of its result */
     uint32_t node;
     struct place result, operand[3];
-    int64_t n; /* the row's attribute n */
+    int64_t n;         /* the row's attribute n */
+    uint32_t accesses; /* those from the last instruction's number up to this one are first read here */
+    uint32_t state;    /* of a FOLD_..PART: the tile buffer in which a unit combines */
+    size_t partial;    /* and where in the shared bytes what units leave stands, row-major */
 };
 
 struct loop {
     struct mem mem;
-    int64_t count; /* elements */
-    int64_t tile;  /* elements in a tile */
+    int64_t count;                /* elements: */
+    int64_t rows, run;            /* in so many rows */
+    int64_t unit_rows, unit_cols; /* a unit: a block of rows, of columns */
+    int64_t tile_rows, tile_cols; /* a tile in it, side by side: all columns, or one row */
     uint32_t buffers;
+    size_t buffer_bytes; /* of each: room for a tile */
+    size_t shared;       /* bytes for what units leave */
     uint32_t instructions;
     struct instruction *instruction;
     struct access *access;

@@ -38,6 +38,32 @@ bool plan_contiguous(const struct plan *p, uint32_t node) {
     return true;
 }
 
+/* An axis of one counts as neither; a reduction of nothing, or over axes of one alone, is none of these. */
+enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_t *run) {
+    const struct node *n = graph_at(g, node);
+    if (op_kind(n->op) != KIND_REDUCE) return FOLD_NO;
+    struct shape s = graph_shape(g, graph_at(g, n->arg[0]));
+    bool gone[CR_MAX_RANK] = {false}, before = false;
+    int changes = 0, axes = 0;
+    for (size_t i = 0; i < graph_attr_count(g, n); i++) gone[s.rank + graph_attr(g, n)[i]] = true;
+    *rows = *run = 1;
+    for (int i = 0; i < s.rank; i++) {
+        if (s.dim[i] == 1) continue;
+        if (axes++ && gone[i] != before) changes++, *rows *= *run, *run = 1;
+        before = gone[i];
+        *run *= s.dim[i];
+    }
+    if (*rows * *run <= 1 || changes > 1) return FOLD_NO;
+    if (before) return FOLD_LINES;
+    return changes ? FOLD_ROWS : FOLD_NO;
+}
+
+enum loop_role plan_role(const cr_graph *g, const struct step *loop, uint32_t node) {
+    const struct node *n = graph_at(g, node);
+    if (op_kind(n->op) == KIND_REDUCE) return ROLE_FOLD;
+    return n->shape == loop->shape ? ROLE_WIDE : ROLE_NARROW;
+}
+
 cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
     *p = (struct plan){.mem = g->mem, .g = g, .updates = wish->updates};
     p->view = mem_alloc(&p->mem, mem_mul(g->count, sizeof *p->view));

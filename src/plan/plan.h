@@ -34,12 +34,33 @@ struct view {
 
 enum step_kind { STEP_LOOP, STEP_REDUCE, STEP_KERNEL, STEP_COPY };
 
-/* LOOP: elementwise nodes of one shape, in order. The others: one node; COPY gathers a view into a slot of
- * its own. */
+/* How a reduction goes through its operand, seen as `rows` rows of `run` elements side by side. Which it is, and the
+ * order in which it combines, is a function of shape and axes alone. */
+enum fold_kind {
+    FOLD_NO,    /* neither */
+    FOLD_LINES, /* each row to one number: the axes reduced are the last */
+    FOLD_ROWS,  /* all rows to one: the axes reduced are the first */
+};
+/* A line is folded in blocks of so many elements, rows in blocks of so many rows. */
+enum { fold_block = 4096, fold_rows = 64 };
+
+/* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are no longer than a
+ * block, the loop has each whole row at hand: then it may also compute with the rows' results, number by number, and
+ * read them again repeated along the rows. The others: one node; COPY gathers a view into a slot of its own. */
 struct step {
     enum step_kind kind;
-    uint32_t first, n; /* nodes: plan->node[first .. first + n - 1] */
-    bool tail;         /* nothing but updates needs it: runs when nothing can fail any more */
+    uint32_t first, n;    /* nodes: plan->node[first .. first + n - 1] */
+    bool tail;            /* nothing but updates needs it: runs when nothing can fail any more */
+    bool lines, rows_too; /* of a LOOP: it has a FOLD_LINES, a FOLD_ROWS */
+    uint32_t shape;       /* of a LOOP */
+    int64_t rows, run;    /* of a LOOP with either */
+};
+
+/* What a node does in its loop. */
+enum loop_role {
+    ROLE_WIDE,   /* elementwise, of the loop's shape */
+    ROLE_NARROW, /* elementwise, one number for each row */
+    ROLE_FOLD,   /* a reduction */
 };
 
 /* After the steps: param = value; or nothing to do, since a step of the tail writes it in place. */
@@ -76,6 +97,11 @@ struct plan_wish {
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
 cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish);
 void plan_drop(struct plan *p);
+
+enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_t *run);
+enum loop_role plan_role(const cr_graph *g, const struct step *loop, uint32_t node);
+/* Does the loop have whole rows at hand? */
+static inline bool plan_whole_rows(const struct step *s) { return s->lines && s->run <= fold_block; }
 
 /* Is this op run as one of the instructions of a loop? */
 bool plan_elementwise(int op);

@@ -14,6 +14,7 @@ struct builder {
     struct plan *p;
     const struct plan_wish *wish;
     uint8_t *tail;             /* by node: only updates need it */
+    uint8_t *early;            /* by node: a leaf, or one number made of such: it keeps no loop waiting */
     uint32_t open[open_loops]; /* newest loops, for nodes to join */
     size_t opened;
     uint32_t *next;       /* by node: the next node of its loop, until the loops are laid out */
@@ -95,6 +96,23 @@ static bool mark_tail(struct builder *b) {
     return true;
 }
 
+/* Numbers such as 1/n, which would else be computed when they come up: in a loop behind the one that could have used
+ * them. */
+static bool mark_early(struct builder *b) {
+    const cr_graph *g = b->p->g;
+    b->early = mem_zero(&b->p->mem, g->count);
+    for (uint32_t id = 1; b->early && id < g->count; id++) {
+        const struct node *n = graph_at(g, id);
+        enum op_kind kind = op_kind(n->op);
+        bool early = kind == KIND_LEAF;
+        if (plan_elementwise(n->op) || (kind == KIND_VIEW && n->op != OP_unslice))
+            early = b->wish->fuse && !b->tail[id] && graph_elements(g, n) == 1;
+        for (uint32_t k = 0; k < n->n; k++) early = early && b->early[graph_args(g, n)[k]];
+        b->early[id] = early;
+    }
+    return b->early != NULL;
+}
+
 /* ---- Steps ---- */
 
 static uint32_t new_step(struct builder *b, enum step_kind kind, bool tail) {
@@ -129,27 +147,96 @@ static int64_t ready_after(const struct builder *b, uint32_t arg) {
     return step == no_slot ? -1 : (int64_t)step;
 }
 
+/* Is it a value that instructions of this loop hand on without memory? */
 static bool in_loop(const struct builder *b, uint32_t arg, uint32_t loop) {
     uint32_t x = plan_real(b->p->g, arg);
     return b->p->step_of[x] == loop && plan_elementwise(graph_at(b->p->g, x)->op);
 }
 
-static bool may_join(const struct builder *b, const struct node *n, uint32_t loop, bool tail) {
+/* Is element i of row r of this view, of the loop's shape, number r of its slot? */
+static bool repeats_rows(const struct plan *p, const struct step *loop, uint32_t x) {
+    struct shape s = graph_shape(p->g, graph_at(p->g, x));
+    const int64_t *stride = plan_strides(p, x);
+    int64_t within = 1, next = 1;
+    for (int i = s.rank - 1; i >= 0; i--) {
+        if (s.dim[i] == 1) continue;
+        if (within < loop->run) {
+            within *= s.dim[i];
+            if (stride[i] != 0) return false;
+        } else {
+            if (stride[i] != next) return false;
+            next *= s.dim[i];
+        }
+    }
+    return within == loop->run && p->view[x].offset == 0;
+}
+
+/* Can an instruction of this role read a value of its own loop that is no element of the same row and place? */
+static bool has_row_result(const struct builder *b, uint32_t x, uint32_t loop, enum loop_role role) {
     const struct plan *p = b->p;
     const struct step *s = &p->step[loop];
-    if (s->n >= loop_most || s->tail != tail || graph_at(p->g, b->head[loop])->shape != n->shape)
+    int64_t rows, run;
+    if (!plan_whole_rows(s)) return false;
+    if (role == ROLE_NARROW && in_loop(b, x, loop)) return plan_role(p->g, s, x) == ROLE_NARROW;
+    uint32_t from = p->view[x].slot == no_slot ? x : p->slot[p->view[x].slot].node;
+    enum loop_role made = plan_role(p->g, s, from);
+    if (made == ROLE_WIDE || (made == ROLE_FOLD && plan_fold(p->g, from, &rows, &run) != FOLD_LINES))
         return false;
+    if (role != ROLE_NARROW) return graph_at(p->g, x)->shape == s->shape && repeats_rows(p, s, x);
+    return p->view[x].offset == 0 && plan_contiguous(p, x);
+}
+
+static bool available(const struct builder *b, uint32_t arg, uint32_t loop, enum loop_role role) {
+    if (ready_after(b, arg) < (int64_t)loop) return true;
+    if (ready_after(b, arg) > (int64_t)loop) return false;
+    uint32_t x = plan_real(b->p->g, arg);
+    if (in_loop(b, x, loop) && role != ROLE_NARROW && plan_role(b->p->g, &b->p->step[loop], x) == ROLE_WIDE)
+        return true;
+    return has_row_result(b, x, loop, role);
+}
+
+/* A loop goes through its elements in one way: as rows that are all at hand, in blocks of one line, or in blocks of
+ * rows. */
+static bool fold_fits(const struct plan *p, const struct step *s, uint32_t id) {
+    int64_t rows, run;
+    enum fold_kind kind = plan_fold(p->g, id, &rows, &run);
+    if (graph_at(p->g, graph_at(p->g, id)->arg[0])->shape != s->shape) return false;
+    if (!s->lines && !s->rows_too) return true;
+    if (rows != s->rows || run != s->run) return false;
+    return run <= fold_block || (kind == FOLD_LINES ? !s->rows_too : !s->lines);
+}
+
+static bool may_join(const struct builder *b, uint32_t id, uint32_t loop) {
+    const struct plan *p = b->p;
+    const struct step *s = &p->step[loop];
+    const struct node *n = graph_at(p->g, id);
+    enum loop_role role = plan_role(p->g, s, id);
+    if (s->n >= loop_most || s->tail != (bool)b->tail[id]) return false;
+    if (role == ROLE_FOLD && !fold_fits(p, s, id)) return false;
+    if (role == ROLE_NARROW && !(plan_whole_rows(s) && graph_elements(p->g, n) == s->rows)) return false;
     for (uint32_t k = 0; k < n->n; k++)
-        if (!in_loop(b, n->arg[k], loop) && ready_after(b, n->arg[k]) >= (int64_t)loop) return false;
+        if (!available(b, n->arg[k], loop, role)) return false;
+    return true;
+}
+
+static bool repeats_one(const struct plan *p, uint32_t x) {
+    if (p->view[x].slot == no_slot) return false;
+    const int64_t *dim = graph_dims(p->g, graph_at(p->g, x)), *stride = plan_strides(p, x);
+    for (int i = 0; i < graph_rank(p->g, graph_at(p->g, x)); i++)
+        if (dim[i] != 1 && stride[i] != 0) return false;
     return true;
 }
 
 /* Does the node share something with the loop, or is it so small that company costs nothing? */
 static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     const struct node *n = graph_at(b->p->g, id);
-    if (graph_elements(b->p->g, n) <= 64 || b->tail[id]) return true;
     for (uint32_t k = 0; k < n->n; k++)
-        if (in_loop(b, n->arg[k], loop)) return true;
+        if (ready_after(b, n->arg[k]) == (int64_t)loop) return true;
+    bool numbers = true; /* nothing but numbers that are repeated */
+    for (uint32_t k = 0; k < n->n && numbers; k++) numbers = repeats_one(b->p, n->arg[k]);
+    if (numbers) return true;
+    if (plan_role(b->p->g, &b->p->step[loop], id) == ROLE_NARROW) return false;
+    if (graph_elements(b->p->g, graph_at(b->p->g, n->arg[0])) <= 64 || b->tail[id]) return true;
     for (uint32_t m = b->head[loop]; m; m = b->next[m])
         for (uint32_t k = 0; k < graph_at(b->p->g, m)->n; k++)
             for (uint32_t j = 0; j < n->n; j++)
@@ -157,18 +244,22 @@ static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     return false;
 }
 
-static bool plan_element(struct builder *b, uint32_t id) {
-    const struct node *n = graph_at(b->p->g, id);
-    uint32_t loop = no_slot;
-    for (size_t i = b->opened; i-- > 0 && b->opened - i <= open_loops && loop == no_slot && b->wish->fuse;) {
+/* The newest loop that the node may join, or a new one of this shape; no_slot: out of memory. */
+static uint32_t loop_for(struct builder *b, uint32_t id, uint32_t shape) {
+    for (size_t i = b->opened; i-- > 0 && b->opened - i <= open_loops && b->wish->fuse;) {
         uint32_t open = b->open[i % open_loops];
-        if (may_join(b, n, open, b->tail[id]) && worth_joining(b, id, open)) loop = open;
+        if (may_join(b, id, open) && worth_joining(b, id, open)) return open;
     }
-    if (loop == no_slot) {
-        loop = new_step(b, STEP_LOOP, b->tail[id]);
-        if (loop == no_slot) return false;
-        b->open[b->opened++ % open_loops] = loop;
-    }
+    uint32_t loop = new_step(b, STEP_LOOP, b->tail[id]);
+    if (loop == no_slot) return loop;
+    b->open[b->opened++ % open_loops] = loop;
+    b->p->step[loop].shape = shape;
+    return loop;
+}
+
+static bool plan_element(struct builder *b, uint32_t id) {
+    uint32_t loop = loop_for(b, id, graph_at(b->p->g, id)->shape);
+    if (loop == no_slot) return false;
     step_takes(b, loop, id);
     return true;
 }
@@ -208,6 +299,23 @@ static bool plan_alias(struct builder *b, uint32_t id) {
     return set_view(p, id, p->view[x].slot, (int64_t)(before / cr_dtype_size((cr_dtype)n->dtype)), NULL);
 }
 
+static bool plan_reduce(struct builder *b, uint32_t id) {
+    struct plan *p = b->p;
+    int64_t rows, run;
+    uint32_t x = graph_at(p->g, id)->arg[0];
+    enum fold_kind kind = plan_fold(p->g, id, &rows, &run);
+    if (kind == FOLD_NO) return need_memory(p, x) && step_alone(b, STEP_REDUCE, id);
+    uint32_t loop = loop_for(b, id, graph_at(p->g, x)->shape);
+    if (loop == no_slot || !own_slot(p, SLOT_WORK, id)) return false;
+    struct step *s = &p->step[loop];
+    s->rows = rows;
+    s->run = run;
+    if (kind == FOLD_LINES) s->lines = true;
+    else s->rows_too = true;
+    step_takes(b, loop, id);
+    return true;
+}
+
 static bool plan_node(struct builder *b, uint32_t id) {
     const struct node *n = graph_at(b->p->g, id);
     if (plan_elementwise(n->op)) return plan_element(b, id);
@@ -215,11 +323,12 @@ static bool plan_node(struct builder *b, uint32_t id) {
     case KIND_LEAF: return plan_leaf(b->p, id);
     case KIND_ALIAS: return plan_alias(b, id);
     case KIND_VIEW: return plan_view(b, id);
+    case KIND_REDUCE: return plan_reduce(b, id);
     default: break;
     }
     for (uint32_t k = 0; k < n->n; k++)
         if (!need_memory(b->p, graph_args(b->p->g, n)[k])) return false;
-    return step_alone(b, op_kind(n->op) == KIND_REDUCE ? STEP_REDUCE : STEP_KERNEL, id);
+    return step_alone(b, STEP_KERNEL, id);
 }
 
 /* Operands of loops that come from elsewhere, and all that is wanted, must stand in memory. */
@@ -228,7 +337,8 @@ static bool loops_need_memory(struct builder *b) {
     for (uint32_t id = 1; id < p->g->count; id++) {
         const struct node *n = graph_at(p->g, id);
         if (b->wish->keep && plan_elementwise(n->op) && !need_memory(p, id)) return false;
-        for (uint32_t k = 0; plan_elementwise(n->op) && k < n->n; k++)
+        bool looped = plan_elementwise(n->op) || op_kind(n->op) == KIND_REDUCE;
+        for (uint32_t k = 0; looped && k < n->n; k++)
             if (!in_loop(b, n->arg[k], p->step_of[id]) && !need_memory(p, n->arg[k])) return false;
     }
     for (size_t i = 0; i < b->wish->outputs; i++)
@@ -257,14 +367,17 @@ cr_status plan_steps(struct plan *p, const struct plan_wish *wish) {
     struct builder b = {.p = p, .wish = wish};
     uint32_t count = p->g->count;
     b.next = mem_zero(&p->mem, mem_mul(count, sizeof *b.next));
-    bool ok = b.next && mark_tail(&b);
-    for (uint32_t id = 1; id < count && ok;
-         id++) /* the tail waits: it is what may not start before all else is done */
-        if (!b.tail[id]) ok = plan_node(&b, id);
+    bool ok = b.next && mark_tail(&b) && mark_early(&b);
     for (uint32_t id = 1; id < count && ok; id++)
+        if (b.early[id]) ok = plan_node(&b, id);
+    for (uint32_t id = 1; id < count && ok; id++)
+        if (!b.early[id] && !b.tail[id]) ok = plan_node(&b, id);
+    for (uint32_t id = 1; id < count && ok;
+         id++) /* the tail waits: it may not start before all else is done */
         if (b.tail[id]) ok = plan_node(&b, id);
     ok = ok && loops_need_memory(&b) && lay_out(&b);
     mem_free(&p->mem, b.tail, count);
+    mem_free(&p->mem, b.early, count);
     mem_free(&p->mem, b.next, count * sizeof *b.next);
     mem_free(&p->mem, b.head, b.head_cap * sizeof *b.head);
     mem_free(&p->mem, b.end, b.end_cap * sizeof *b.end);

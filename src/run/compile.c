@@ -114,6 +114,8 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (!o || !name || !value) return CR_EINVAL;
     if (strcmp(name, "device") == 0) return set_flag(&o->reference, value, "reference", "cpu");
     if (strcmp(name, "trap_nan") == 0) return set_flag(&o->trap_nan, value, "1", "0");
+    if (strcmp(name, "finite") == 0) return set_flag(&o->finite, value, "1", "0");
+    if (strcmp(name, "flush_denormals") == 0) return set_flag(&o->flush, value, "1", "0");
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -126,7 +128,7 @@ void cr_program_free(cr_program *p) {
     for (size_t i = 0; p->loop && i < p->plan.steps; i++) loop_drop(&p->loop[i]);
     for (size_t i = 0; p->made && i < p->plan.slots; i++) mem_free(&m, p->made[i], p->plan.slot[i].bytes);
     mem_free(&m, p->loop, p->plan.steps * sizeof *p->loop);
-    mem_free(&m, p->fn, p->plan.nodes * sizeof *p->fn);
+    mem_free(&m, p->kernel, p->plan.nodes * sizeof *p->kernel);
     mem_free(&m, p->made, p->plan.slots * sizeof *p->made);
     mem_free(&m, p->output, p->outputs * sizeof *p->output);
     mem_free(&m, p->leaf, p->leaf_cap * sizeof *p->leaf);
@@ -172,11 +174,14 @@ static cr_status make_step(cr_program *p, size_t s) {
         if (status) return status;
         for (uint32_t i = 0; i < step->n; i++) {
             const struct instruction *in = &p->loop[s].instruction[i];
-            p->fn[step->first + i] = cpu_element(in->op, (cr_dtype)in->from, (cr_dtype)in->to);
+            struct kernel *k = &p->kernel[step->first + i];
+            if (in->kind <= DO_NARROW) k->element = cpu_element(in->op, (cr_dtype)in->from, (cr_dtype)in->to);
+            else k->fold = cpu_fold(in->op, (cr_dtype)in->to);
         }
         widen(&p->scratch, cpu_loop_scratch(&p->loop[s]));
+        widen(&p->shared, p->loop[s].shared);
     } else if (step->kind == STEP_REDUCE) {
-        widen(&p->scratch, cpu_reduce_scratch(NULL));
+        widen(&p->scratch, cpu_reduce_scratch());
     } else if (step->kind == STEP_KERNEL) {
         struct tensor few[3];
         struct kernel_call call = {.op = n->op,
@@ -191,8 +196,8 @@ static cr_status make_step(cr_program *p, size_t s) {
 
 static cr_status make_steps(cr_program *p) {
     p->loop = mem_zero(&p->mem, mem_mul(p->plan.steps, sizeof *p->loop));
-    p->fn = mem_zero(&p->mem, mem_mul(p->plan.nodes, sizeof *p->fn));
-    if (!p->loop || !p->fn) return CR_ENOMEM;
+    p->kernel = mem_zero(&p->mem, mem_mul(p->plan.nodes, sizeof *p->kernel));
+    if (!p->loop || !p->kernel) return CR_ENOMEM;
     for (size_t s = 0; s < p->plan.steps; s++) {
         cr_status status = make_step(p, s);
         if (status) return status;
@@ -205,6 +210,8 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     const struct cr_options *o = wish->options;
     p->reference = o && o->reference;
     p->trap_nan = o && o->trap_nan;
+    p->finite = o && o->finite;
+    p->flush = o && o->flush;
     p->tasks = (size_t)cr_context_thread_count(p->ctx);
     uint32_t *kept = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *kept));
     p->output = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *p->output));
@@ -289,7 +296,18 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
 }
 
 size_t cr_program_workspace(const cr_program *p) {
-    return p ? mem_add(p->plan.workspace, p->tasks * p->scratch) : 0;
+    return p ? mem_add(mem_add(p->plan.workspace, p->tasks * p->scratch), p->shared) : 0;
 }
 
 size_t cr_program_steps(const cr_program *p) { return p ? p->plan.steps : 0; }
+
+const char *cr_program_input(const cr_program *p, int i) {
+    for (size_t k = 0; p && i >= 0 && k < p->leaves; k++)
+        if (graph_at(p->g, p->leaf[k].node)->op == OP_input && i-- == 0)
+            return graph_text(p->g, p->leaf[k].text);
+    return NULL;
+}
+
+const char *cr_program_output(const cr_program *p, int i) {
+    return p && i >= 0 && (size_t)i < p->outputs ? graph_text(p->g, p->output[i].text) : NULL;
+}

@@ -22,6 +22,7 @@ struct cr_eval {
     struct mem mem;
     cr_graph *g;
     cr_store *store;
+    struct cr_options options;
     struct known *known; /* by node */
     size_t cap;
     char error[512];
@@ -49,6 +50,7 @@ cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store) {
     e->mem = g->mem;
     e->g = g;
     e->store = store;
+    e->options.no_fuse = true; /* every value is kept */
     *out = e;
     return CR_OK;
 }
@@ -92,6 +94,21 @@ static size_t value_bytes(const cr_graph *g, uint32_t id) {
     return (size_t)graph_elements(g, n) * cr_dtype_size((cr_dtype)n->dtype);
 }
 
+static void forget_computed(cr_eval *e) {
+    for (size_t i = 0; i < e->cap; i++)
+        if (e->known[i].data && !e->known[i].given) forget(e, &e->known[i]);
+}
+
+cr_status cr_eval_option(cr_eval *e, const char *name, const char *value) {
+    if (!e || !name || !value) return CR_EINVAL;
+    if (strcmp(name, "trap_nan") != 0 && strcmp(name, "flush_denormals") != 0)
+        return fail(e, CR_EINVAL, "an eval object has no option '%s'", name);
+    cr_status status = cr_options_set(&e->options, name, value);
+    if (status) return fail(e, status, "%s: expected 0 or 1, found '%s'", name, value);
+    forget_computed(e);
+    return CR_OK;
+}
+
 cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes) {
     const struct node *n = graph_get(leaf);
     if (!e || !n || leaf.graph != e->g || (bytes && !data)) return CR_EINVAL;
@@ -105,8 +122,7 @@ cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data
         return fail(e, CR_ESHAPE, "'%s': expected %zu bytes, found %zu", name, value_bytes(e->g, leaf.id),
                     bytes);
     if (!reserve(e)) return fail(e, CR_ENOMEM, "out of memory");
-    for (size_t i = 0; i < e->cap; i++)
-        if (e->known[i].data && !e->known[i].given) forget(e, &e->known[i]);
+    forget_computed(e);
     return keep(e, leaf.id, data, bytes, true) ? CR_OK : fail(e, CR_ENOMEM, "out of memory");
 }
 
@@ -176,15 +192,11 @@ static cr_status keep_values(struct job *j) {
     return CR_OK;
 }
 
-static cr_status told(cr_eval *e, const struct job *j, cr_status status) {
-    const cr_graph *g = j->program->g;
-    const struct note *name = graph_find_note(g, j->place.bad_node, NOTE_NAME);
-    const char *op = op_name(graph_at(g, j->place.bad_node)->op),
-               *what = name ? graph_text(g, name->text) : "";
-    if (status == CR_EINDEX)
-        return fail(e, status, "%s %s: index %lld is out of range for a size of %lld", op, what,
-                    (long long)j->place.bad, (long long)j->place.limit);
-    return fail(e, status, "%s %s: %s", op, what, cr_status_text(status));
+/* In the user's graph, where what was known before has its names. */
+static void told(cr_eval *e, const struct job *j) {
+    uint32_t id = e->g->count;
+    while (--id > 1 && j->map[id] != j->place.bad_node) {}
+    failure_text(e->error, sizeof e->error, e->g, id, &j->place.failure);
 }
 
 static cr_status run_job(struct job *j) {
@@ -195,9 +207,9 @@ static cr_status run_job(struct job *j) {
     j->place.operand = mem_zero(&j->e->mem, mem_mul(p->most_operands, sizeof *j->place.operand));
     cr_status status = CR_ENOMEM;
     if (j->work && j->place.slot && j->place.operand) {
-        j->place.team = (struct team){p->ctx, p->tasks, j->work + p->plan.workspace, p->scratch};
+        j->place.team = program_team(p, j->work);
         status = place_slots(j);
-        if (!status && (status = program_run(p, &j->place))) status = told(j->e, j, status);
+        if (!status && (status = program_run(p, &j->place, false))) told(j->e, j);
         if (!status) status = keep_values(j);
     }
     mem_free_aligned(&j->e->mem, j->work, bytes);
@@ -213,11 +225,10 @@ static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     struct copy_wish copy = {n, ids, is_known, e};
     cr_graph *g = j.map ? graph_copy(e->g, &copy, j.map) : NULL;
     cr_status status = CR_ENOMEM;
-    static const struct cr_options plain = {.no_fuse = true};
     if (g) {
         struct port *out = mem_alloc(&e->mem, mem_mul(n, sizeof *out));
         for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
-        struct program_wish wish = {g, out ? n : 0, out, 0, NULL, true, &plain};
+        struct program_wish wish = {g, out ? n : 0, out, 0, NULL, true, &e->options};
         status = program_make(&j.program, &wish);
         mem_free(&e->mem, out, n * sizeof *out);
     }
@@ -243,6 +254,10 @@ cr_status eval_compute(cr_eval *e, size_t n, const cr_node x[]) {
     mem_free(&e->mem, ids, n * sizeof *ids);
     if (!status) e->error[0] = 0;
     return status;
+}
+
+cr_status cr_eval_all(cr_eval *e, int n, const cr_node x[]) {
+    return e && n >= 0 && (x || !n) ? eval_compute(e, (size_t)n, x) : CR_EINVAL;
 }
 
 const void *eval_data(const cr_eval *e, cr_node x) {

@@ -25,10 +25,7 @@ static cr_status compute(cr_run *r, cr_store *s, cr_graph *g) {
         if (n->op != OP_param || !graph_find_note(g, id, NOTE_INIT) || cr_store_data(s, name, NULL, NULL))
             continue;
         size_t bytes = (size_t)cr_count(x) * cr_dtype_size(cr_dtype_of(x));
-        void *room = mem_zero(&g->mem, bytes);
-        if (!room) return CR_ENOMEM;
-        status = cr_store_set(s, name, cr_dtype_of(x), room, bytes);
-        mem_free(&g->mem, room, bytes);
+        status = cr_store_set_tensor(s, name, cr_dtype_of(x), cr_rank(x), cr_dims(x), NULL);
         if (!status) status = cr_bind(r, name, cr_dtype_of(x), cr_store_data(s, name, NULL, NULL), bytes);
     }
     return status ? status : cr_step(r);

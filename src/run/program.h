@@ -13,7 +13,7 @@ struct port {
 
 struct cr_options {
     struct mem mem;
-    bool reference, trap_nan, no_fuse;
+    bool reference, trap_nan, finite, no_fuse, flush;
 };
 
 struct cr_program {
@@ -21,16 +21,17 @@ struct cr_program {
     cr_context *ctx;
     cr_graph *g;
     struct plan plan;
-    struct loop *loop; /* by step */
-    element_fn **fn;   /* by node of the plan's steps */
-    void **made;       /* by slot: constants that the program made (iota) */
+    struct loop *loop;     /* by step */
+    struct kernel *kernel; /* by node of the plan's steps */
+    void **made;           /* by slot: constants that the program made (iota) */
     struct port *output;
     size_t outputs;
     struct port *leaf; /* inputs and parameters */
     size_t leaves, leaf_cap;
     size_t tasks, scratch; /* bytes a task */
+    size_t shared;         /* bytes of all tasks together, besides */
     uint32_t most_operands;
-    bool reference, trap_nan;
+    bool reference, trap_nan, finite, flush;
 };
 
 struct program_wish {
@@ -47,19 +48,28 @@ cr_status program_make(cr_program **out, const struct program_wish *wish);
 /* The tensor that a node's view is, with slots standing where `slot` says. */
 struct tensor program_tensor(const cr_program *p, uint32_t node, char *const slot[]);
 
+/* Why a step failed, and of an index: the one found, and the size it must be below. */
+struct failure {
+    cr_status status;
+    bool infinite; /* of CR_ENAN: an infinity, not a nan */
+    bool output;   /* of CR_ENAN: of an output, wherever it was made */
+    int64_t bad, limit;
+};
+/* "mlp.cr:7:12: log (l) of x: made the first nan", cut to size. */
+void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f);
+
 struct place_of_run {
     char **slot;
     struct team team;
     struct tensor *operand; /* room for most_operands */
     int64_t seed, step;
     uint32_t bad_node; /* where a step failed */
-    int64_t bad, limit;
+    struct failure failure;
     const uint8_t *active; /* by step: NULL: all */
 };
-/* The steps, without the copies at the end. */
-cr_status program_run(const cr_program *p, struct place_of_run *r);
-
-/* Does it hold a nan? */
-bool program_has_nan(const struct tensor *x);
+/* The threads and scratch of a run whose workspace this is. */
+struct team program_team(const cr_program *p, char *workspace);
+/* The steps before the tail, where all that may fail stands, or those of the tail; without the copies at the end. */
+cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail);
 
 #endif

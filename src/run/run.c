@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mode.h"
+#include "device/finite.h"
 #include "device/reference/reference.h"
 #include "run/program.h"
 #include "tensor/dtype.h"
@@ -79,7 +81,7 @@ static bool allocate(cr_run *r, void *workspace, size_t bytes) {
         r->workspace_bytes = bytes = cr_program_workspace(p);
         workspace = r->workspace = mem_alloc_aligned(&r->mem, bytes);
     }
-    r->place.team = (struct team){p->ctx, p->tasks, (char *)workspace + p->plan.workspace, p->scratch};
+    r->place.team = program_team(p, workspace);
     return workspace && r->leaf && r->output && r->place.slot && r->place.operand && r->active && r->wanted;
 }
 
@@ -344,21 +346,10 @@ static void update(cr_run *r, struct reference *ref) {
     }
 }
 
-static cr_status explain_failure(cr_run *r, cr_status status) {
-    const cr_graph *g = r->p->g;
-    const struct note *name = graph_find_note(g, r->place.bad_node, NOTE_NAME),
-                      *at = graph_find_note(g, r->place.bad_node, NOTE_POSITION);
-    char where[160] = "", what[160];
-    if (at)
-        snprintf(where, sizeof where, "%s%s%d:%d: ", at->text ? graph_text(g, at->text) : "",
-                 at->text ? ":" : "", at->line, at->column);
-    snprintf(what, sizeof what, "%s%s%s%s", op_name(graph_at(g, r->place.bad_node)->op), name ? " (" : "",
-             name ? graph_text(g, name->text) : "", name ? ")" : "");
-    if (status == CR_EINDEX)
-        return fail(r, status, "%s%s: index %lld is out of range for a size of %lld", where, what,
-                    (long long)r->place.bad, (long long)r->place.limit);
-    if (status == CR_ENAN) return fail(r, status, "%s%s: made the first nan", where, what);
-    return fail(r, status, "%s%s: %s", where, what, cr_status_text(status));
+static cr_status explain(cr_run *r, cr_status status) {
+    if (status == CR_ENOMEM) return fail(r, status, "%s", cr_status_text(status));
+    failure_text(r->error, sizeof r->error, r->p->g, r->place.bad_node, &r->place.failure);
+    return status;
 }
 
 static cr_status prepare(cr_run *r) {
@@ -369,27 +360,63 @@ static cr_status prepare(cr_run *r) {
     return CR_OK;
 }
 
-static cr_status run_reference(cr_run *r) {
-    const cr_graph *g = r->p->g;
-    const void **leaf = mem_zero(&r->mem, mem_mul(g->count, sizeof *leaf));
-    struct reference ref = {
-        .g = r->p->g, .leaf = leaf, .seed = r->place.seed, .step = r->place.step, .trap_nan = r->p->trap_nan};
-    if (!leaf) return CR_ENOMEM;
+/* The outputs that are bound, before the first update. */
+static cr_status check_finite(cr_run *r, struct reference *ref) {
+    for (size_t i = 0; i < r->p->outputs && r->p->finite; i++) {
+        if (!r->output[i].data) continue;
+        struct tensor y = result_of(r, ref, r->p->output[i].node);
+        struct unfinite found = tensor_unfinite(&y, y.dtype);
+        if (!found.nan && !found.inf) continue;
+        r->place.bad_node = r->p->output[i].node;
+        r->place.failure = (struct failure){.status = CR_ENAN, .output = true};
+        return CR_ENAN;
+    }
+    return CR_OK;
+}
+
+/* What the active steps compute, and leaves and views of them, which belong to no step. */
+static void find_needed(const cr_run *r, uint8_t *needed) {
+    for (uint32_t id = 1; id < r->p->g->count; id++)
+        needed[id] = r->p->plan.step_of[id] == no_slot || r->active[r->p->plan.step_of[id]];
+}
+
+static cr_status compute_reference(cr_run *r, const void **leaf, uint8_t *needed) {
+    struct reference ref = {.g = r->p->g,
+                            .leaf = leaf,
+                            .seed = r->place.seed,
+                            .step = r->place.step,
+                            .trap_nan = r->p->trap_nan,
+                            .needed = needed};
     for (size_t i = 0; i < r->p->leaves; i++)
         leaf[r->p->leaf[i].node] = r->place.slot[r->p->plan.view[r->p->leaf[i].node].slot];
+    find_needed(r, needed);
+    uint64_t before = r->p->flush ? mode_flush() : 0;
     cr_status status = reference_run(&ref);
+    if (r->p->flush) mode_restore(before);
     r->place.bad_node = ref.bad_node;
-    r->place.bad = ref.bad;
-    r->place.limit = ref.limit;
+    r->place.failure =
+        (struct failure){.status = status, .infinite = ref.infinite, .bad = ref.bad, .limit = ref.limit};
+    if (!status) status = check_finite(r, &ref);
     if (!status) copy_out(r, &ref);
     if (!status) update(r, &ref);
     reference_free(&ref);
-    mem_free(&r->mem, leaf, g->count * sizeof *leaf);
+    return status;
+}
+
+static cr_status run_reference(cr_run *r) {
+    size_t count = r->p->g->count;
+    const void **leaf = mem_zero(&r->mem, mem_mul(count, sizeof *leaf));
+    uint8_t *needed = mem_zero(&r->mem, count);
+    cr_status status = leaf && needed ? compute_reference(r, leaf, needed) : CR_ENOMEM;
+    mem_free(&r->mem, leaf, count * sizeof *leaf);
+    mem_free(&r->mem, needed, count);
     return status;
 }
 
 static cr_status run_program(cr_run *r) {
-    cr_status status = program_run(r->p, &r->place);
+    cr_status status = program_run(r->p, &r->place, false);
+    if (!status) status = check_finite(r, NULL);
+    if (!status) status = program_run(r->p, &r->place, true);
     if (status) return status;
     copy_out(r, NULL);
     update(r, NULL);
@@ -403,7 +430,7 @@ cr_status cr_step(cr_run *r) {
     if (status) return status;
     gather_inputs(r);
     status = r->p->reference ? run_reference(r) : run_program(r);
-    if (status) return explain_failure(r, status);
+    if (status) return explain(r, status);
     r->place.step++;
     r->error[0] = 0;
     return CR_OK;

@@ -1,6 +1,6 @@
 /* Running the steps of a program. */
-#include <string.h>
-
+#include "base/mode.h"
+#include "device/finite.h"
 #include "device/kernels.h"
 #include "run/program.h"
 #include "tensor/dtype.h"
@@ -29,9 +29,8 @@ static cr_status run_kernel(const cr_program *p, struct place_of_run *r, uint32_
     size_t first = (size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)n->dtype);
     c.out_part[1] = (char *)c.out.data + ((first + 63) & ~(size_t)63);
     cr_status status = kernel_find(n->op)(&c);
-    r->bad_node = id;
-    r->bad = c.bad;
-    r->limit = c.limit;
+    r->failure.bad = c.bad;
+    r->failure.limit = c.limit;
     return status;
 }
 
@@ -45,16 +44,15 @@ static void run_reduce(const cr_program *p, struct place_of_run *r, uint32_t id)
 }
 
 static void run_copy(const cr_program *p, struct place_of_run *r, uint32_t id) {
-    struct tensor in = program_tensor(p, graph_at(p->g, id)->arg[0], r->slot),
-                  out = program_tensor(p, id, r->slot);
-    copy_strided(out.data, in.data, cr_dtype_size(in.dtype), in.rank, in.dim, in.stride);
+    struct tensor in = program_tensor(p, graph_at(p->g, id)->arg[0], r->slot);
+    copy_shared(&r->team, program_tensor(p, id, r->slot).data, &in);
 }
 
 static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s) {
     const struct step *step = &p->plan.step[s];
     uint32_t id = p->plan.node[step->first];
     switch (step->kind) {
-    case STEP_LOOP: cpu_loop(&p->loop[s], p->fn + step->first, r->slot, &r->team); return CR_OK;
+    case STEP_LOOP: cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team); return CR_OK;
     case STEP_REDUCE: run_reduce(p, r, id); return CR_OK;
     case STEP_COPY: run_copy(p, r, id); return CR_OK;
     case STEP_KERNEL: return run_kernel(p, r, id);
@@ -62,41 +60,49 @@ static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s)
     return CR_OK;
 }
 
-/* ---- Trapping nan: the first node with one in its result and none in its operands ---- */
-
-bool program_has_nan(const struct tensor *x) {
-    if (!dtype_is_float(x->dtype)) return false;
-    int64_t n = shape_count(x->rank, x->dim);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at = 0, rest = i;
-        for (int k = x->rank - 1; k >= 0; k--) {
-            at += rest % x->dim[k] * x->stride[k];
-            rest /= x->dim[k];
-        }
-        double v = dtype_get(x->dtype, x->data, at);
-        if (v != v) return true;
-    }
-    return false;
+struct team program_team(const cr_program *p, char *workspace) {
+    return (struct team){.ctx = p->ctx,
+                         .tasks = p->tasks,
+                         .scratch = workspace + p->plan.workspace,
+                         .scratch_bytes = p->scratch,
+                         .shared = workspace + p->plan.workspace + p->tasks * p->scratch};
 }
 
-static bool makes_nan(const cr_program *p, const struct place_of_run *r, uint32_t id) {
-    const struct node *n = graph_at(p->g, id);
-    struct tensor y = program_tensor(p, id, r->slot);
-    if (!program_has_nan(&y)) return false;
-    for (uint32_t k = 0; k < n->n; k++) {
-        struct tensor x = program_tensor(p, graph_args(p->g, n)[k], r->slot);
-        if (program_has_nan(&x)) return false;
-    }
-    return true;
+/* ---- Trapping: steps are single nodes then, in the order of the graph ---- */
+
+struct look {
+    const cr_program *p;
+    char *const *slot;
+};
+
+static struct unfinite look(const void *where, uint32_t id) {
+    const struct look *l = where;
+    struct tensor x = program_tensor(l->p, id, l->slot);
+    return tensor_unfinite(&x, x.dtype);
 }
 
-cr_status program_run(const cr_program *p, struct place_of_run *r) {
+static cr_status trap(const cr_program *p, struct place_of_run *r) {
+    struct look where = {p, r->slot};
+    return finite_trap(p->g, r->bad_node, look, &where, &r->failure.infinite);
+}
+
+static cr_status run_steps(const cr_program *p, struct place_of_run *r, bool tail) {
     for (size_t s = 0; s < p->plan.steps; s++) {
-        if (r->active && !r->active[s]) continue;
-        cr_status status = run_step(p, r, s);
-        if (status) return status;
+        if (p->plan.step[s].tail != tail || (r->active && !r->active[s])) continue;
         r->bad_node = p->plan.node[p->plan.step[s].first];
-        if (p->trap_nan && makes_nan(p, r, r->bad_node)) return CR_ENAN;
+        cr_status status = run_step(p, r, s);
+        if (!status && p->trap_nan) status = trap(p, r);
+        r->failure.status = status;
+        if (status) return status;
     }
     return CR_OK;
+}
+
+cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail) {
+    r->team.flush = p->flush;
+    if (!p->flush) return run_steps(p, r, tail);
+    uint64_t before = mode_flush();
+    cr_status status = run_steps(p, r, tail);
+    mode_restore(before);
+    return status;
 }

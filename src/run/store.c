@@ -6,11 +6,14 @@
 #include "base/context.h"
 #include "base/intern.h"
 #include "base/text.h"
+#include "tensor/array.h"
 #include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 struct entry {
     uint32_t name;
     cr_dtype dtype;
+    struct shape shape;
     size_t bytes;
     void *data;
 };
@@ -66,23 +69,54 @@ static cr_status differs(cr_store *s, const struct entry *e, const char *name, c
     return e->dtype == dtype ? CR_ESHAPE : CR_EDTYPE;
 }
 
-static struct entry *add(cr_store *s, const char *name, cr_dtype dtype, size_t bytes) {
+static struct entry *add(cr_store *s, const char *name, cr_dtype dtype, const struct shape *shape,
+                         size_t bytes) {
     uint32_t id = intern_put(&s->names, name, strlen(name));
     if (id == intern_none || !mem_grow(&s->mem, &s->entry, &s->cap, s->n, sizeof *s->entry)) return NULL;
     void *data = mem_alloc_aligned(&s->mem, bytes);
     if (!data) return NULL;
-    s->entry[s->n] = (struct entry){id, dtype, bytes, data};
+    memset(data, 0, bytes);
+    s->entry[s->n] = (struct entry){id, dtype, *shape, bytes, data};
     return &s->entry[s->n++];
+}
+
+static cr_status set(cr_store *s, const char *name, cr_dtype dtype, const struct shape *shape,
+                     const void *data, size_t bytes) {
+    struct entry *e = find(s, name);
+    if (e && (e->dtype != dtype || e->bytes != bytes)) return differs(s, e, name, dtype, bytes);
+    if (!e) e = add(s, name, dtype, shape, bytes);
+    if (!e) return fail(s, CR_ENOMEM, name, "out of memory");
+    if (bytes && data) memcpy(e->data, data, bytes);
+    return CR_OK;
 }
 
 cr_status cr_store_set(cr_store *s, const char *name, cr_dtype dtype, const void *data, size_t bytes) {
     if (!s || !name || !*name || (bytes && !data) || !dtype_known((int)dtype)) return CR_EINVAL;
-    struct entry *e = find(s, name);
-    if (e && (e->dtype != dtype || e->bytes != bytes)) return differs(s, e, name, dtype, bytes);
-    if (!e) e = add(s, name, dtype, bytes);
-    if (!e) return fail(s, CR_ENOMEM, name, "out of memory");
-    if (bytes) memcpy(e->data, data, bytes);
-    return CR_OK;
+    int64_t count = (int64_t)(bytes / cr_dtype_size(dtype));
+    struct shape vector = shape_of(count == 1 ? 0 : 1, &count);
+    return set(s, name, dtype, &vector, data, bytes);
+}
+
+cr_status cr_store_set_tensor(cr_store *s, const char *name, cr_dtype dtype, int rank, const int64_t dims[],
+                              const void *data) {
+    if (!s || !name || !*name || !dtype_known((int)dtype) || rank < 0 || rank > CR_MAX_RANK ||
+        (rank && !dims))
+        return CR_EINVAL;
+    int64_t count = shape_count(rank, dims);
+    if (count < 0) return fail(s, CR_ELIMIT, name, "too many numbers");
+    struct shape shape = shape_of(rank, dims);
+    cr_status status = set(s, name, dtype, &shape, data, (size_t)count * cr_dtype_size(dtype));
+    if (!status) find(s, name)->shape = shape;
+    return status;
+}
+
+cr_status cr_store_array(cr_array **out, const cr_store *s, const char *name) {
+    if (out) *out = NULL;
+    const struct entry *e = find(s, name);
+    if (!out || !e) return out ? CR_ENAME : CR_EINVAL;
+    cr_status status = array_new(out, &s->mem, e->dtype, e->shape.rank, e->shape.dim);
+    if (!status && e->bytes) memcpy(cr_array_data(*out), e->data, e->bytes);
+    return status;
 }
 
 cr_status cr_store_get(const cr_store *s, const char *name, cr_dtype dtype, void *data, size_t bytes) {

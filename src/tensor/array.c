@@ -1,8 +1,9 @@
 /* cr_array: numbers in memory, owned. */
 #include "base/context.h"
-#include "tensor/shape.h"
+#include "tensor/array.h"
 #include "tensor/dtype.h"
 #include "tensor/print.h"
+#include "tensor/shape.h"
 
 #include <string.h>
 
@@ -14,8 +15,7 @@ struct cr_array {
     void *data;
 };
 
-static cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank,
-                           const int64_t dims[]) {
+cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank, const int64_t dims[]) {
     if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims)) return CR_EINVAL;
     if (rank > CR_MAX_RANK) return CR_ELIMIT;
     int64_t count = shape_count(rank, dims);

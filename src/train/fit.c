@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "graph/graph.h"
+#include "run/program.h"
 #include "tensor/dtype.h"
 
 void cr_fit_free(cr_fit *f) {
@@ -135,6 +136,10 @@ cr_status cr_fit_set(cr_fit *f, const char *name, const char *value) {
         if (strcmp(value, "lbfgs") != 0 && strcmp(value, "gd") != 0) return CR_EINVAL;
         f->descent = strcmp(value, "gd") == 0;
         return CR_OK;
+    }
+    if (strcmp(name, "flush_denormals") == 0) {
+        if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0) return CR_EINVAL;
+        return f->program->flush = *value == '1', CR_OK;
     }
     size_t n = strlen(value);
     if (n == 0 || text_parse_number(value, n, &x) != n) return CR_EINVAL;

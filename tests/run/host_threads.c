@@ -60,7 +60,7 @@ struct result {
     float loss, dx[rows * inner], dw[inner * columns];
 };
 
-static cr_status compute(struct result *out, cr_context *ctx) {
+static cr_status compute(struct result *out, cr_context *ctx, const char *flush) {
     static float x[rows * inner], w[inner * columns];
     for (int i = 0; i < rows * inner; i++) x[i] = (float)sin(i * 0.7) / 8;
     for (int i = 0; i < inner * columns; i++) w[i] = (float)cos(i * 0.3) / 8;
@@ -75,7 +75,10 @@ static cr_status compute(struct result *out, cr_context *ctx) {
     cr_target_output(t, "loss", loss);
     cr_target_output(t, "dx", d[0]);
     cr_target_output(t, "dw", d[1]);
-    cr_status s = cr_compile(&p, t, NULL);
+    cr_options *o = cr_options_new(NULL);
+    cr_status s = cr_options_set(o, "flush_denormals", flush);
+    if (!s) s = cr_compile(&p, t, o);
+    cr_options_free(o);
     if (!s) s = cr_run_new(&r, p, NULL, NULL, 0);
     cr_bind(r, "x", CR_F32, x, sizeof x);
     cr_bind(r, "w", CR_F32, w, sizeof w);
@@ -95,10 +98,10 @@ TEST(the_hosts_threads_compute_the_bits_of_one_thread) {
     static struct result one, many;
     struct host h = {.rounding = FE_TONEAREST};
     cr_context *ctx;
-    assert_int_equal(compute(&one, NULL), CR_OK);
+    assert_int_equal(compute(&one, NULL, "0"), CR_OK);
     assert_int_equal(cr_context_new(&ctx), CR_OK);
     assert_int_equal(cr_context_parallel(ctx, parallel, &h, workers), CR_OK);
-    assert_int_equal(compute(&many, ctx), CR_OK);
+    assert_int_equal(compute(&many, ctx, "0"), CR_OK);
     cr_context_free(ctx);
     assert_true(h.calls > 0);
     assert_memory_equal(&one, &many, sizeof one);
@@ -115,13 +118,14 @@ TEST(the_floating_point_mode_and_locale_are_left_as_they_are) {
         struct host h = {.rounding = rounding[i / 2], .flush = i % 2};
         if (!fpenv_set(h.flush, h.rounding)) continue;
         struct fpenv before = fpenv_now();
-        for (int threads = 0; threads <= workers; threads += workers) { /* 0: the host's own */
+        for (int k = 0; k < 4; k++) {
+            int threads = k % 2 * workers; /* 0: the host's own */
             cr_context *ctx;
             assert_int_equal(cr_context_new(&ctx), CR_OK);
             assert_int_equal(threads ? cr_context_threads(ctx, threads)
                                      : cr_context_parallel(ctx, parallel, &h, workers),
                              CR_OK);
-            assert_int_equal(compute(&out, ctx), CR_OK);
+            assert_int_equal(compute(&out, ctx, k / 2 ? "1" : "0"), CR_OK);
             cr_context_free(ctx);
             fpenv_assert_same(before);
         }
@@ -132,10 +136,81 @@ TEST(the_floating_point_mode_and_locale_are_left_as_they_are) {
     fpenv_assert_same(ours);
 }
 
+/* 2^-1030 is denormal. Halved and doubled again it is itself, and 0 where denormals are flushed. Every thread's part. */
+enum { tiny_count = 1 << 20 };
+static int64_t kept(cr_context *ctx, const char *flush, const char *device) {
+    static double x[tiny_count], y[tiny_count];
+    cr_graph *g = cr_graph_new(ctx);
+    cr_node in = cr_input(g, "x", CR_F64, 1, (int64_t[]){tiny_count});
+    cr_target *t = cr_target_new(g);
+    cr_target_output(t, "y", cr_mul(cr_mul(in, cr_number(g, 0.5)), cr_number(g, 2)));
+    cr_options *o = cr_options_new(ctx);
+    assert_int_equal(cr_options_set(o, "flush_denormals", flush), CR_OK);
+    assert_int_equal(cr_options_set(o, "device", device), CR_OK);
+    cr_program *p;
+    cr_run *r;
+    int64_t count = 0;
+    for (int64_t i = 0; i < tiny_count; i++) x[i] = 0x1p-1030;
+    assert_int_equal(cr_compile(&p, t, o), CR_OK);
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    cr_bind(r, "x", CR_F64, x, sizeof x);
+    cr_bind(r, "y", CR_F64, y, sizeof y);
+    assert_int_equal(cr_step(r), CR_OK);
+    for (int64_t i = 0; i < tiny_count; i++) count += y[i] == x[i];
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_options_free(o);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return count;
+}
+
+static double evaluated(const char *flush) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_number(g, 0x1p-1030), y = cr_mul(cr_cast(x, CR_F64), cr_number(g, 0.5));
+    cr_eval *e;
+    cr_eval_new(&e, g, NULL);
+    assert_int_equal(cr_eval_option(e, "flush_denormals", flush), CR_OK);
+    double value = cr_eval_number(e, y);
+    assert_int_equal(cr_eval_option(e, "fuse", "1"), CR_EINVAL);
+    assert_int_equal(cr_eval_option(e, "trap_nan", "yes"), CR_EINVAL);
+    cr_eval_free(e);
+    cr_graph_free(g);
+    return value;
+}
+
+TEST(denormals_are_flushed_on_every_thread_when_asked_and_kept_otherwise) {
+    (void)state;
+    if (!fpenv_set(true, FE_TONEAREST)) skip(); /* this processor has no such mode, or we do not know it */
+    fpenv_set(false, FE_TONEAREST);
+    struct fpenv before = fpenv_now();
+    struct host h = {.rounding = FE_TONEAREST};
+    cr_context *own, *pool;
+    assert_int_equal(cr_context_new(&own), CR_OK);
+    assert_int_equal(cr_context_parallel(own, parallel, &h, workers), CR_OK);
+    assert_int_equal(cr_context_new(&pool), CR_OK);
+    assert_int_equal(cr_context_threads(pool, workers), CR_OK);
+    cr_context *const contexts[] = {NULL, own, pool};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kept(contexts[i], "1", "cpu"), 0);
+        assert_int_equal(kept(contexts[i], "0", "cpu"), tiny_count);
+    }
+    assert_int_equal(kept(NULL, "1", "reference"), 0);
+    assert_int_equal(kept(NULL, "0", "reference"), tiny_count);
+    assert_true(evaluated("1") == 0);
+    assert_true(evaluated("0") == 0x1p-1031);
+    assert_true(h.calls > 0);
+    assert_int_equal(h.changed, 0);
+    cr_context_free(own);
+    cr_context_free(pool);
+    fpenv_assert_same(before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_hosts_threads_compute_the_bits_of_one_thread),
         RUN(the_floating_point_mode_and_locale_are_left_as_they_are),
+        RUN(denormals_are_flushed_on_every_thread_when_asked_and_kept_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Which kernel runs an elementwise node; and casts, whose kernels go by two dtypes. */
+/* Which kernels run an elementwise node or a reduction; and casts, whose kernels go by two dtypes. */
 #include "device/cpu/element.h"
 
 #include "tensor/dtype.h"
@@ -54,13 +54,34 @@ static element_fn *const casts[][CR_F64 + 1] = {
     [CR_BF16] = FROM_ALL(bf16), [CR_F32] = FROM_ALL(f32), [CR_F64] = FROM_ALL(f64),
 };
 
-element_fn *cpu_element(int op, cr_dtype from, cr_dtype to) {
-    if (op == OP_cast) return casts[to][from];
+enum set { SET_BASE, SET_AVX2, SET_AVX512 };
+
+/* The widest instruction set of this processor that there are kernels for. */
+static enum set set_of_machine(void) {
 #ifdef ELEMENT_X86
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        return element_avx512(op, from);
-    if (__builtin_cpu_supports("avx2")) return element_avx2(op, from);
+        return SET_AVX512;
+    if (__builtin_cpu_supports("avx2")) return SET_AVX2;
+#endif
+    return SET_BASE;
+}
+
+element_fn *cpu_element(int op, cr_dtype from, cr_dtype to) {
+    if (op == OP_cast) return casts[to][from];
+#ifdef ELEMENT_X86
+    enum set set = set_of_machine();
+    if (set == SET_AVX512) return element_avx512(op, from);
+    if (set == SET_AVX2) return element_avx2(op, from);
 #endif
     return element_base(op, from);
+}
+
+const struct fold *cpu_fold(int op, cr_dtype dtype) {
+#ifdef ELEMENT_X86
+    enum set set = set_of_machine();
+    if (set == SET_AVX512) return fold_avx512(op, dtype);
+    if (set == SET_AVX2) return fold_avx2(op, dtype);
+#endif
+    return fold_base(op, dtype);
 }

@@ -8,7 +8,11 @@
 #define ELEMENT_X86
 element_fn *element_avx2(int op, cr_dtype dtype);
 element_fn *element_avx512(int op, cr_dtype dtype);
+const struct fold *fold_avx2(int op, cr_dtype dtype);
+const struct fold *fold_avx512(int op, cr_dtype dtype);
 #endif
 element_fn *element_base(int op, cr_dtype dtype);
+element_fn *element_reference(int op, cr_dtype dtype); /* of the oracle */
+const struct fold *fold_base(int op, cr_dtype dtype);
 
 #endif

@@ -1,4 +1,4 @@
-/* The elementwise kernels for AVX2. */
+/* The elementwise and reducing kernels for AVX2. */
 #include "device/cpu/element.h"
 #ifdef ELEMENT_X86
 #if defined(__clang__)
@@ -6,8 +6,10 @@
 #else
 #pragma GCC target("avx2")
 #endif
-#define FIND element_avx2
+#define FIND      element_avx2
+#define FIND_FOLD fold_avx2
 #include "device/cpu/element.inc"
+#include "device/cpu/fold.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -1,4 +1,4 @@
-/* The elementwise kernels for AVX-512. */
+/* The elementwise and reducing kernels for AVX-512. */
 #include "device/cpu/element.h"
 #ifdef ELEMENT_X86
 #if defined(__clang__)
@@ -7,8 +7,10 @@
 #else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
 #endif
-#define FIND element_avx512
+#define FIND      element_avx512
+#define FIND_FOLD fold_avx512
 #include "device/cpu/element.inc"
+#include "device/cpu/fold.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

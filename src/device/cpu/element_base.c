@@ -1,4 +1,7 @@
-/* The elementwise kernels for the processor that the library was built for. */
-#define FIND element_base
+/* The elementwise and reducing kernels for the processor that the library was built for. */
 #include "device/cpu/element.h"
+
+#define FIND      element_base
+#define FIND_FOLD fold_base
 #include "device/cpu/element.inc"
+#include "device/cpu/fold.inc"

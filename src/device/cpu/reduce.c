@@ -1,109 +1,14 @@
-/* Reductions. The order of combination is a function of shape and axes alone, never of strides, threads or
- * alignment:
- *
- *   the axes are merged to alternating runs of kept and reduced ones. If the innermost run is reduced, its
- * elements go to 16 accumulators in turn, in blocks of 4096, which are combined in a tree; else whole rows of
- * kept elements are accumulated, in blocks of 64 rows. Blocks are combined one after the other.
- *
- * So the error of a sum of n is of the order of (n/4096 + 256) u instead of n u. */
-#include <math.h>
+/* Reductions over axes in any order: those over all of the last or all of the first axes run in loops, with the same
+ * functions. The order of combination is one of shape and axes alone, never of strides, threads or alignment: the
+ * axes are merged to alternating runs of kept and reduced ones. If the innermost run is reduced, its lines are
+ * folded and the lines' results combined one after the other; else whole rows of kept elements are added, in blocks
+ * of fold_rows, which are combined one after the other. */
 #include <string.h>
 
 #include "device/device.h"
 #include "tensor/dtype.h"
 
-enum { lanes = 16, block = 4096, rows_block = 64, columns = 256, worth_a_thread = 1 << 16 };
-
-/* ---- One dtype ---- */
-
-#define ADD(x, z)  ((x) + (z))
-#define MUL(x, z)  ((x) * (z))
-#define FMAX(x, z) ((x) > (z) || (x) != (x) ? (x) : (z))
-#define FMIN(x, z) ((x) < (z) || (x) != (x) ? (x) : (z))
-
-/* fold_line: n numbers side by side to one. fold_row: acc[i] combined with x[i]. */
-#define FOLD(name, T, start, COMBINE)                                                      \
-    static void line_##name(const void *px, int64_t n, void *out) {                        \
-        const T *x = px;                                                                   \
-        T total = start, acc[lanes];                                                       \
-        for (int64_t first = 0; first < n; first += block) {                               \
-            int64_t end = n - first < block ? n : first + block, i = first;                \
-            for (int k = 0; k < lanes; k++) acc[k] = start;                                \
-            for (; i + lanes <= end; i += lanes)                                           \
-                for (int k = 0; k < lanes; k++) acc[k] = (T)COMBINE(acc[k], x[i + k]);     \
-            for (int k = 0; i < end; i++, k++) acc[k] = (T)COMBINE(acc[k], x[i]);          \
-            for (int half = lanes / 2; half > 0; half /= 2)                                \
-                for (int k = 0; k < half; k++) acc[k] = (T)COMBINE(acc[k], acc[k + half]); \
-            total = (T)COMBINE(total, acc[0]);                                             \
-        }                                                                                  \
-        memcpy(out, &total, sizeof total);                                                 \
-    }                                                                                      \
-    static void row_##name(void *pacc, const void *px, int64_t n) {                        \
-        T *acc = pacc;                                                                     \
-        const T *x = px;                                                                   \
-        for (int64_t i = 0; i < n; i++) acc[i] = (T)COMBINE(acc[i], x[i]);                 \
-    }                                                                                      \
-    static void start_##name(void *pacc, int64_t n) {                                      \
-        T *acc = pacc;                                                                     \
-        for (int64_t i = 0; i < n; i++) acc[i] = start;                                    \
-    }
-FOLD(sum_f64, double, 0, ADD)
-FOLD(sum_f32, float, 0, ADD)
-FOLD(sum_i64, int64_t, 0, ADD)
-FOLD(sum_i32, int32_t, 0, ADD)
-FOLD(prod_f64, double, 1, MUL)
-FOLD(prod_f32, float, 1, MUL)
-FOLD(prod_i64, int64_t, 1, MUL)
-FOLD(prod_i32, int32_t, 1, MUL)
-FOLD(max_f64, double, -(double)INFINITY, FMAX)
-FOLD(max_f32, float, -INFINITY, FMAX)
-FOLD(max_i64, int64_t, INT64_MIN, FMAX)
-FOLD(max_i32, int32_t, INT32_MIN, FMAX)
-FOLD(max_b8, uint8_t, 0, FMAX)
-FOLD(min_f64, double, (double)INFINITY, FMIN)
-FOLD(min_f32, float, INFINITY, FMIN)
-FOLD(min_i64, int64_t, INT64_MAX, FMIN)
-FOLD(min_i32, int32_t, INT32_MAX, FMIN)
-FOLD(min_b8, uint8_t, 1, FMIN)
-
-struct fold {
-    void (*line)(const void *x, int64_t n, void *out);
-    void (*row)(void *acc, const void *x, int64_t n);
-    void (*start)(void *acc, int64_t n);
-};
-
-#define FOLD_OF(name) \
-    { line_##name, row_##name, start_##name }
-static const struct fold *fold_of(int op, cr_dtype dtype) {
-    static const struct fold none = {0};
-    static const struct fold sums[] = {[CR_I32] = FOLD_OF(sum_i32),
-                                       [CR_I64] = FOLD_OF(sum_i64),
-                                       [CR_F32] = FOLD_OF(sum_f32),
-                                       [CR_F64] = FOLD_OF(sum_f64)};
-    static const struct fold prods[] = {[CR_I32] = FOLD_OF(prod_i32),
-                                        [CR_I64] = FOLD_OF(prod_i64),
-                                        [CR_F32] = FOLD_OF(prod_f32),
-                                        [CR_F64] = FOLD_OF(prod_f64)};
-    static const struct fold maxs[] = {[CR_BOOL] = FOLD_OF(max_b8),
-                                       [CR_I32] = FOLD_OF(max_i32),
-                                       [CR_I64] = FOLD_OF(max_i64),
-                                       [CR_F32] = FOLD_OF(max_f32),
-                                       [CR_F64] = FOLD_OF(max_f64)};
-    static const struct fold mins[] = {[CR_BOOL] = FOLD_OF(min_b8),
-                                       [CR_I32] = FOLD_OF(min_i32),
-                                       [CR_I64] = FOLD_OF(min_i64),
-                                       [CR_F32] = FOLD_OF(min_f32),
-                                       [CR_F64] = FOLD_OF(min_f64)};
-    switch (op) {
-    case OP_sum: return &sums[dtype];
-    case OP_prod: return &prods[dtype];
-    case OP_max: return &maxs[dtype];
-    case OP_min: return &mins[dtype];
-    default: return &none;
-    }
-}
-
-/* ---- Any shape ---- */
+enum { columns = 256, worth_a_thread = 1 << 16 };
 
 /* Kept and reduced axes, each in order; the innermost run apart. */
 struct reduce_job {
@@ -172,26 +77,27 @@ static void reduce_lines(const struct reduce_job *j, int64_t k, char *buffer) {
     j->fold->start(out, 1);
     for (int64_t i = 0; i < j->inner; i++) {
         int64_t at = kept + offset_of(j->gone, j->gone_dim, j->gone_stride, i);
-        for (int64_t first = 0; first < j->run_count; first += block) {
-            int64_t n = j->run_count - first < block ? j->run_count - first : block;
-            j->fold->line(run_at(j, at, first, n, buffer), n, part);
-            j->fold->row(out, part, 1);
+        for (int64_t first = 0; first < j->run_count; first += fold_block) {
+            int64_t n = j->run_count - first < fold_block ? j->run_count - first : fold_block;
+            j->fold->lines(run_at(j, at, first, n, buffer), 1, n, part);
+            j->fold->rows(out, part, 1, 1);
         }
     }
 }
 
 /* Results first .. first+n-1 of a run of kept elements: rows accumulated in blocks. */
 static void reduce_rows(const struct reduce_job *j, int64_t k, int64_t first, int64_t n, char *buffer) {
-    char *out = (char *)j->r->out + (k * j->run_count + first) * (int64_t)j->size, *acc = buffer + block * 8;
+    char *out = (char *)j->r->out + (k * j->run_count + first) * (int64_t)j->size,
+         *acc = buffer + fold_block * 8;
     int64_t kept = offset_of(j->kept, j->kept_dim, j->kept_stride, k);
     j->fold->start(out, n);
     for (int64_t i = 0; i < j->inner;) {
         j->fold->start(acc, n);
-        for (int64_t end = i + rows_block; i < end && i < j->inner; i++)
-            j->fold->row(
+        for (int64_t end = i + fold_rows; i < end && i < j->inner; i++)
+            j->fold->rows(
                 acc, run_at(j, kept + offset_of(j->gone, j->gone_dim, j->gone_stride, i), first, n, buffer),
-                n);
-        j->fold->row(out, acc, n);
+                1, n);
+        j->fold->rows(out, acc, 1, n);
     }
 }
 
@@ -207,11 +113,11 @@ static void reduce_part(void *arg, size_t part) {
     }
 }
 
-size_t cpu_reduce_scratch(const struct reduce_call *r) { return (void)r, block * 8 + columns * 8; }
+size_t cpu_reduce_scratch(void) { return fold_block * 8 + columns * 8; }
 
 void cpu_reduce(const struct reduce_call *r) {
     struct reduce_job j = {
-        .r = r, .fold = fold_of(r->op, r->in.dtype), .size = cr_dtype_size(r->in.dtype), .parts = 1};
+        .r = r, .fold = cpu_fold(r->op, r->in.dtype), .size = cr_dtype_size(r->in.dtype), .parts = 1};
     int64_t kept = 1, count = shape_count(r->in.rank, r->in.dim);
     for (int i = 0; i < r->in.rank; i++) kept *= r->reduced[i] ? 1 : r->in.dim[i];
     if (count == 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device/cpu/element.h"
+#include "device/finite.h"
 #include "device/kernels.h"
 #include "tensor/dtype.h"
 
@@ -51,7 +52,9 @@ static void run_element(struct reference *r, uint32_t id) {
     for (int k = 0; k < 3; k++) x[k] = &r->value[n->arg[k < (int)n->n ? k : 0]];
     int64_t count = graph_elements(r->g, n), attr = graph_attr_count(r->g, n) ? graph_attr(r->g, n)[0] : 0;
     if (n->op == OP_cast) dtype_convert(y->dtype, y->data, 1, x[0]->dtype, x[0]->data, 1, count);
-    else element_base(n->op, x[n->n - 1]->dtype)(count, y->data, x[0]->data, x[1]->data, x[2]->data, attr);
+    else
+        element_reference(n->op, x[n->n - 1]->dtype)(count, y->data, x[0]->data, x[1]->data, x[2]->data,
+                                                     attr);
 }
 
 /* One after the other, in row-major order of the operand. */
@@ -75,7 +78,7 @@ static void run_reduce(struct reference *r, uint32_t id) {
         char *acc = (char *)y->data + (size_t)at * cr_dtype_size(y->dtype),
              *v = (char *)x->data + (size_t)i * cr_dtype_size(x->dtype);
         if (flag) *acc = (char)(n->op == OP_max ? *acc | *v : *acc & *v);
-        else element_base(op, y->dtype)(1, acc, acc, v, v, 0);
+        else element_reference(op, y->dtype)(1, acc, acc, v, v, 0);
     }
 }
 
@@ -147,19 +150,9 @@ static cr_status run_node(struct reference *r, uint32_t id) {
     return CR_OK;
 }
 
-static bool has_nan(const struct tensor *x) {
-    if (x->dtype != CR_F64) return false;
-    for (int64_t i = 0, n = shape_count(x->rank, x->dim); i < n; i++)
-        if (isnan(((double *)x->data)[i])) return true;
-    return false;
-}
-
-static bool makes_nan(const struct reference *r, uint32_t id) {
-    const struct node *n = graph_at(r->g, id);
-    if (n->n == 0 || !has_nan(&r->value[id])) return false;
-    for (uint32_t k = 0; k < n->n; k++)
-        if (has_nan(&r->value[graph_args(r->g, n)[k]])) return false;
-    return true;
+static struct unfinite look(const void *where, uint32_t id) {
+    const struct reference *r = where;
+    return tensor_unfinite(&r->value[id], (cr_dtype)graph_at(r->g, id)->dtype);
 }
 
 cr_status reference_run(struct reference *r) {
@@ -169,9 +162,10 @@ cr_status reference_run(struct reference *r) {
     r->owned = mem_zero(&r->g->mem, count);
     if (!r->value || !r->stride || !r->owned) return CR_ENOMEM;
     for (uint32_t id = 1; id < count; id++) {
+        if (r->needed && !r->needed[id]) continue;
         cr_status status = run_node(r, id);
         r->bad_node = id;
-        if (!status && r->trap_nan && makes_nan(r, id)) status = CR_ENAN;
+        if (!status && r->trap_nan) status = finite_trap(r->g, id, look, r, &r->infinite);
         if (status) return status;
     }
     return CR_OK;

@@ -11,14 +11,16 @@ struct reference {
     const void *const *leaf; /* by node: the data of inputs and parameters, in their own dtypes */
     int64_t seed, step;
     bool trap_nan;
-    struct tensor *value; /* by node */
-    int64_t *stride;      /* of the values, CR_MAX_RANK each */
+    const uint8_t *needed; /* by node; NULL: all are */
+    struct tensor *value;  /* by node */
+    int64_t *stride;       /* of the values, CR_MAX_RANK each */
     uint8_t *owned;
     uint32_t bad_node;
+    bool infinite; /* of CR_ENAN: an infinity, not a nan */
     int64_t bad, limit;
 };
 
-/* Computes all nodes of r->g. Afterwards reference_result gives the value of a node, in its own dtype, once;
+/* Computes the nodes of r->g that are needed. Afterwards reference_result gives the value of a node, in its own dtype, once;
  * reference_free after that, or after a failure. */
 cr_status reference_run(struct reference *r);
 struct tensor reference_result(struct reference *r, uint32_t node);

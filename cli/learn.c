@@ -1,0 +1,213 @@
+/* A model with data, for the verbs train, eval and predict. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+int learn_failed(const struct learning *l) {
+    return fail("%s", cr_train_error(l->train) ? cr_train_error(l->train) : cr_status_text(CR_ENOMEM));
+}
+
+/* In the dtype of the input at once, so that the file's own numbers don't stay. */
+static int add(struct learning *l, const char *name, cr_array *array, bool whole) {
+    bool param;
+    cr_dtype dtype;
+    const char *leaf;
+    for (int i = 0; (leaf = cr_model_leaf(l->model, i, &param, &dtype, NULL)); i++)
+        if (strcmp(leaf, name) == 0) break;
+    if (leaf && dtype != cr_array_dtype(array)) {
+        cr_array *cast = NULL;
+        cr_status status = cr_array_cast(&cast, array, dtype);
+        cr_array_free(array);
+        if (status) return fail("out of memory");
+        array = cast;
+    }
+    if (l->arrays == sizeof l->array / sizeof *l->array)
+        return cr_array_free(array), fail("too many arrays of data");
+    l->array[l->arrays++] = array;
+    return (whole ? cr_train_constant : cr_train_data)(l->train, name, array) ? learn_failed(l) : EXIT_DONE;
+}
+
+static bool declares(const struct learning *l, const char *name) {
+    const char *leaf;
+    for (int i = 0; (leaf = cr_model_leaf(l->model, i, NULL, NULL, NULL)); i++)
+        if (strcmp(leaf, name) == 0) return true;
+    return false;
+}
+
+/* --data table.csv: every column that the model has an input for. */
+static int add_table(struct learning *l, const char *path) {
+    cr_table *t = NULL;
+    int code = cr_csv_load(&t, path, l->ctx, l->why) ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
+    for (int k = 0; !code && k < cr_table_columns(t); k++) {
+        cr_array *a = NULL;
+        int64_t rows = cr_table_rows(t);
+        if (!declares(l, cr_table_name(t, k))) continue;
+        if (cr_array_new(&a, l->ctx, CR_F64, 1, &rows)) code = fail("out of memory");
+        else {
+            if (rows) memcpy(cr_array_data(a), cr_table_column(t, k), (size_t)rows * sizeof(double));
+            code = add(l, cr_table_name(t, k), a, false);
+        }
+    }
+    cr_table_free(t);
+    return code;
+}
+
+static int add_data(struct learning *l, const char *value) {
+    char name[256];
+    const char *equals = strchr(value, '=');
+    cr_array *a = NULL;
+    if (!equals && is_csv(value)) return add_table(l, value);
+    if (!equals || equals == value || (size_t)(equals - value) >= sizeof name)
+        return wrong_use(
+            "--data: expected input=FILE, or FILE.csv with columns called as the inputs, found '%s'", value);
+    memcpy(name, value, (size_t)(equals - value));
+    name[equals - value] = 0;
+    if (!load_data(&a, equals + 1, l->why)) return fail("%s", cr_text_str(l->why));
+    return add(l, name, a, false);
+}
+
+/* name=value: a size, or an input that is the same for all observations. */
+static int add_given(struct learning *l, const struct given *g) {
+    char name[256];
+    cr_array *copy = NULL;
+    if (g->name_size >= sizeof name) return fail("a name is too long");
+    memcpy(name, g->name, g->name_size);
+    name[g->name_size] = 0;
+    bool one = cr_array_rank(g->array) == 0;
+    if (one && cr_model_size(l->model, name, (int64_t) * (double *)cr_array_data(g->array)) == CR_OK)
+        return EXIT_DONE;
+    if (cr_array_cast(&copy, g->array, CR_F64)) return fail("out of memory");
+    return add(l, name, copy, true);
+}
+
+static int set_options(struct learning *l, const struct arguments *a) {
+    static const char *const names[] = {"optimiser", "epochs",   "batch", "validation",
+                                        "best",      "patience", "seed"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = option_value(a, names[i]);
+        if (value && cr_train_set(l->train, names[i], value))
+            return wrong_use("--%s", cr_train_error(l->train));
+    }
+    return EXIT_DONE;
+}
+
+static int threads_of(const struct arguments *a) {
+    const char *s = option_value(a, "threads");
+    return s ? atoi(s) : 0;
+}
+
+int learn_open(struct learning *l, const struct arguments *a) {
+    memset(l, 0, sizeof *l);
+    if (cr_context_new(&l->ctx) || cr_context_threads(l->ctx, threads_of(a)) ||
+        cr_text_new(&l->text, l->ctx) || cr_text_new(&l->why, l->ctx) || cr_store_new(&l->store, l->ctx))
+        return fail("out of memory, or --threads is no number from 0 to 1024");
+    if (cr_model_load(&l->model, a->formula, l->ctx, l->why))
+        return fail("%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM));
+    if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");
+    int code = set_options(l, a);
+    bool any = false;
+    for (const struct given *g = a->given; g && !code; g = g->next) code = add_given(l, g);
+    for (int i = 0; i < a->options && !code; i++) {
+        if (strcmp(a->option[i].name, "data") != 0) continue;
+        code = add_data(l, a->option[i].value);
+        any = true;
+    }
+    return code || any ? code : wrong_use("which data? --data x=FILE for each input, or --data FILE.csv");
+}
+
+void learn_close(struct learning *l) {
+    cr_train_free(l->train);
+    for (int i = 0; i < l->arrays; i++) cr_array_free(l->array[i]);
+    cr_store_free(l->store);
+    cr_model_free(l->model);
+    cr_text_free(l->text);
+    cr_text_free(l->why);
+    cr_context_free(l->ctx);
+}
+
+int learn_weights(struct learning *l, const char *path) {
+    if (!path) return wrong_use("--weights FILE: the parameters that 'chainrule train --out FILE' wrote");
+    cr_text_clear(l->why);
+    return cr_store_load(l->store, path, l->ctx, l->why) ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
+}
+
+/* ---- eval ---- */
+
+static int report(struct learning *l, bool json) {
+    double value;
+    const char *name;
+    cr_text_append(l->text, json ? "{" : "");
+    for (int i = 0; (name = cr_train_metric(l->train, i, NULL, &value)); i++) {
+        if (json) {
+            cr_text_append(l->text, i ? ", " : "");
+            append_text(l->text, name);
+            cr_text_append(l->text, ": ");
+        } else {
+            cr_text_append(l->text, name);
+            cr_text_append(l->text, " = ");
+        }
+        append_number(l->text, value);
+        cr_text_append(l->text, json ? "" : "\n");
+    }
+    cr_text_append(l->text, json ? "}\n" : "");
+    return print_text(l->text);
+}
+
+int run_eval(struct arguments *a) {
+    struct learning l;
+    int code = learn_open(&l, a);
+    if (!code) code = learn_weights(&l, option_value(a, "weights"));
+    if (!code && cr_train_evaluate(l.train)) code = learn_failed(&l);
+    if (!code) code = report(&l, a->json);
+    learn_close(&l);
+    return code;
+}
+
+/* ---- predict ---- */
+
+/* A row for each observation, its numbers side by side. */
+static void append_csv(cr_text *t, const cr_array *a) {
+    int64_t rows = cr_array_rank(a) ? cr_array_dims(a)[0] : 1, width = rows ? cr_array_count(a) / rows : 0;
+    cr_array *wide = NULL;
+    if (cr_array_cast(&wide, a, CR_F64)) return;
+    const double *x = cr_array_data(wide);
+    for (int64_t i = 0; i < rows * width; i++) {
+        cr_array *one = NULL;
+        if (cr_array_new(&one, NULL, cr_array_dtype(a) == CR_F32 ? CR_F32 : CR_F64, 0, NULL)) break;
+        if (cr_array_dtype(a) == CR_F32) *(float *)cr_array_data(one) = (float)x[i];
+        else *(double *)cr_array_data(one) = x[i];
+        cr_array_print(t, one, false);
+        cr_array_free(one);
+        cr_text_append(t, (i + 1) % width ? "," : "\n");
+    }
+    cr_array_free(wide);
+}
+
+static int write_prediction(struct learning *l, const cr_array *y, const struct arguments *a) {
+    const char *path = option_value(a, "out");
+    size_t n = path ? strlen(path) : 0;
+    cr_text_clear(l->why);
+    if (path && n > 4 && strcmp(path + n - 4, ".npy") == 0)
+        return cr_npy_save(path, y, l->why) ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
+    if (a->json) cr_array_print(l->text, y, true), cr_text_append(l->text, "\n");
+    else append_csv(l->text, y);
+    if (!path) return print_text(l->text);
+    cr_status status = cr_file_write(path, cr_text_str(l->text), cr_text_size(l->text), l->ctx, l->why);
+    return status ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
+}
+
+int run_predict(struct arguments *a) {
+    struct learning l;
+    cr_array *y = NULL;
+    const char *of = option_value(a, "of");
+    int code = learn_open(&l, a);
+    if (!code) code = learn_weights(&l, option_value(a, "weights"));
+    if (!code && !of) code = wrong_use("--of NAME: which node of the model?");
+    if (!code && cr_train_predict(&y, l.train, of)) code = learn_failed(&l);
+    if (!code) code = write_prediction(&l, y, a);
+    cr_array_free(y);
+    learn_close(&l);
+    return code;
+}

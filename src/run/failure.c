@@ -1,0 +1,61 @@
+/* The sentence of a step that failed: where, which node, what happened. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "run/program.h"
+#include "tensor/dtype.h"
+
+struct line {
+    char *to;
+    size_t size, n;
+};
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static void
+say(struct line *l, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    int n = vsnprintf(l->to + l->n, l->size - l->n, format, ap);
+    va_end(ap);
+    if (n > 0) l->n += (size_t)n < l->size - l->n ? (size_t)n : l->size - l->n - 1;
+}
+
+/* Nodes that a backward pass made have neither name nor position: what they compute tells them apart. */
+static void say_operand(struct line *l, const cr_graph *g, uint32_t id) {
+    while (op_kind(graph_at(g, id)->op) == KIND_VIEW) id = graph_at(g, id)->arg[0]; /* the same numbers */
+    const struct node *n = graph_at(g, id);
+    const struct note *name = graph_find_note(g, id, NOTE_NAME);
+    if (name) say(l, "%s", graph_text(g, name->text));
+    else if (n->op == OP_input || n->op == OP_param)
+        say(l, "%s", graph_text(g, (uint32_t)graph_attr(g, n)[0]));
+    else if (n->op == OP_const && graph_elements(g, n) == 1)
+        say(l, "%.6g", dtype_get((cr_dtype)n->dtype, graph_attr(g, n), 0));
+    else say(l, "%s(..)", op_name(n->op));
+}
+
+static void say_node(struct line *l, const cr_graph *g, uint32_t id) {
+    const struct node *n = graph_at(g, id);
+    const struct note *name = graph_find_note(g, id, NOTE_NAME), *at = graph_find_note(g, id, NOTE_POSITION);
+    if (at)
+        say(l, "%s%s%d:%d: ", at->text ? graph_text(g, at->text) : "", at->text ? ":" : "", at->line,
+            at->column);
+    say(l, "%s", op_name(n->op));
+    if (name) say(l, " (%s)", graph_text(g, name->text));
+    for (uint32_t k = 0; k < n->n && k < 3; k++) {
+        say(l, k ? ", " : " of ");
+        say_operand(l, g, graph_args(g, n)[k]);
+    }
+    say(l, n->n > 3 ? " ...: " : ": ");
+}
+
+void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f) {
+    struct line l = {to, size, 0};
+    say_node(&l, g, node);
+    if (f->status == CR_EINDEX)
+        say(&l, "index %lld is out of range for a size of %lld", (long long)f->bad, (long long)f->limit);
+    else if (f->status == CR_ENAN && f->output) say(&l, "an output is not finite");
+    else if (f->status == CR_ENAN) say(&l, "made the first %s", f->infinite ? "infinity" : "nan");
+    else say(&l, "%s", cr_status_text(f->status));
+}

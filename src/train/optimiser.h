@@ -1,0 +1,31 @@
+/* Optimisers as graphs: a step takes nodes and gives nodes. */
+#ifndef TRAIN_OPTIMISER_H
+#define TRAIN_OPTIMISER_H
+
+#include "ops/build.h"
+
+enum { optimiser_states = 2, optimiser_options = 8 };
+
+/* One step for one parameter. */
+struct optimising {
+    cr_node p, d;                         /* the parameter and its gradient */
+    cr_node t;                            /* the number of this step, from 1: an f64 scalar */
+    const cr_node *option;                /* scalars, in the order of the row's arguments */
+    cr_node state[optimiser_states];      /* error nodes until asked for */
+    cr_node next_state[optimiser_states]; /* error nodes where the step has none */
+    /* Makes state i where the caller has none yet; a step asks for what it needs alone. */
+    cr_node (*make_state)(struct optimising *o, int i);
+    void *user;
+};
+
+struct optimiser_row {
+    const char *name, *states, *arguments, *sentence;
+    cr_node (*step)(struct optimising *o);
+};
+/* Row i, or NULL past the end; the row of a name, or NULL. */
+const struct optimiser_row *optimiser_row(int i);
+const struct optimiser_row *optimiser_find(const char *name, size_t n);
+/* The i-th of the names parted by blanks: its length, 0 past the end. */
+size_t optimiser_state_name(const struct optimiser_row *row, int i, const char **name);
+
+#endif

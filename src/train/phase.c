@@ -1,0 +1,221 @@
+/* The model compiled for batches of one size, and a step of it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/graph.h"
+#include "train/train.h"
+
+/* ---- The graph ---- */
+
+/* The shape that a column shows the model: rows, then what an observation is, its last axes merged where the input has
+ * fewer. */
+static struct shape shown(const struct column *c, int64_t rows) {
+    struct shape s = shape_of(cr_array_rank(c->array), cr_array_dims(c->array));
+    if (c->whole) return s;
+    s.dim[0] = rows;
+    for (; s.rank > c->rank && s.rank > 2 && c->rank > 1; s.rank--) s.dim[s.rank - 2] *= s.dim[s.rank - 1];
+    return s;
+}
+
+static cr_status declare(struct cr_train *t, int64_t rows) {
+    for (size_t i = 0; i < t->columns; i++) {
+        const struct column *c = &t->column[i];
+        struct shape s = shown(c, rows);
+        if (cr_model_declare(t->model, c->name, false, cr_array_dtype(c->array), s.rank, s.dim))
+            return train_memory(t);
+    }
+    return CR_OK;
+}
+
+cr_status train_build(struct cr_train *t, int64_t rows, bool training, cr_graph **g, cr_node *loss) {
+    struct cr_text why = text_make(&t->mem);
+    *g = cr_graph_new(t->ctx);
+    if (!*g || declare(t, rows)) return train_memory(t);
+    cr_model_training(t->model, training);
+    cr_status status = cr_model_build(loss, t->model, *g, &why);
+    cr_model_training(t->model, false);
+    if (status) train_fail(t, status, "%s", why.n ? cr_text_str(&why) : cr_status_text(status));
+    text_drop(&why);
+    cr_node named = cr_find(*g, "loss");
+    if (!status && cr_ok(named)) *loss = named;
+    return status;
+}
+
+/* ---- Data ---- */
+
+/* The column in its input's dtype, and room for a batch of it. */
+static cr_status fit_column(struct cr_train *t, struct column *c, cr_node input) {
+    if (cr_array_dtype(c->array) != cr_dtype_of(input)) {
+        cr_array *cast = NULL;
+        if (cr_array_cast(&cast, c->array, cr_dtype_of(input))) return train_memory(t);
+        cr_array_free(c->own);
+        c->array = c->own = cast;
+    }
+    c->row_bytes = c->whole ? cr_array_bytes(c->array) : cr_array_bytes(c->array) / (size_t)t->rows;
+    if (c->whole || c->batch) return CR_OK;
+    c->batch_bytes = mem_mul(c->row_bytes, (size_t)t->batch);
+    c->batch = mem_alloc_aligned(&t->mem, c->batch_bytes);
+    return c->batch ? CR_OK : train_memory(t);
+}
+
+cr_status train_fit_columns(struct cr_train *t, cr_graph *g) {
+    for (size_t i = 0; i < t->columns; i++) {
+        cr_node x = cr_find(g, t->column[i].name);
+        if (!cr_ok(x) || strcmp(cr_op_of(x), "input") != 0)
+            return train_fail(t, CR_ENAME, "the model has no input '%s'", t->column[i].name);
+        cr_status status = fit_column(t, &t->column[i], x);
+        if (status) return status;
+    }
+    return CR_OK;
+}
+
+static bool reads(const cr_program *p, const char *name) {
+    for (int i = 0; cr_program_input(p, i); i++)
+        if (strcmp(cr_program_input(p, i), name) == 0) return true;
+    return false;
+}
+
+cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, int64_t rows) {
+    for (size_t i = 0; i < t->columns; i++) {
+        struct column *c = &t->column[i];
+        if (!reads(program, c->name)) continue;
+        void *data = c->whole ? cr_array_data((cr_array *)(uintptr_t)c->array) : c->batch; /* only read */
+        size_t bytes = c->whole ? c->row_bytes : c->row_bytes * (size_t)rows;
+        cr_status status = cr_bind(run, c->name, cr_array_dtype(c->array), data, bytes);
+        if (status) return train_fail(t, status, "%s", cr_run_error(run));
+    }
+    return CR_OK;
+}
+
+void train_gather(struct cr_train *t, int64_t rows, const int64_t *order) {
+    for (size_t k = 0; k < t->columns; k++) {
+        struct column *c = &t->column[k];
+        const char *from = c->whole ? NULL : cr_array_data((cr_array *)(uintptr_t)c->array);
+        for (int64_t i = 0; from && i < rows; i++)
+            memcpy(c->batch + (size_t)i * c->row_bytes, from + (size_t)order[i] * c->row_bytes, c->row_bytes);
+    }
+}
+
+/* ---- Metrics: the loss, and every number that the model names ---- */
+
+static bool is_metric(const cr_graph *g, uint32_t id, const char *name) {
+    const struct node *n = graph_at(g, id);
+    return name && !strchr(name, '.') && strlen(name) < train_name && graph_rank(g, n) == 0 && !n->weak &&
+           op_kind(n->op) != KIND_LEAF && n->dtype >= CR_F16;
+}
+
+static cr_status find_metrics(struct cr_train *t, cr_graph *g, cr_node loss) {
+    t->metrics = 1;
+    strcpy(t->metric[0].name, "loss");
+    for (uint32_t id = 1; id < g->count; id++) {
+        const char *name = cr_name(graph_handle(g, id));
+        if (id == loss.id || !is_metric(g, id, name)) continue;
+        if (t->metrics == train_metrics)
+            return train_fail(t, CR_ELIMIT, "more than %d metrics", train_metrics - 1);
+        strcpy(t->metric[t->metrics++].name, name);
+    }
+    return CR_OK;
+}
+
+/* ---- The program ---- */
+
+static cr_status target_metrics(struct cr_train *t, cr_target *target, cr_graph *g, cr_node loss) {
+    cr_status status = t->metrics ? CR_OK : find_metrics(t, g, loss);
+    for (int i = 0; i < t->metrics && !status; i++) {
+        cr_node x = i ? cr_find(g, t->metric[i].name) : loss;
+        status = cr_target_output(target, t->metric[i].name, cr_cast(x, CR_F64));
+    }
+    return status;
+}
+
+/* The parameters of the model: all that the graph has before an optimiser adds its own. */
+static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr_node loss) {
+    int n = 0;
+    cr_node *param = mem_alloc(&t->mem, mem_mul(g->count, sizeof *param));
+    size_t room = g->count * sizeof *param;
+    if (!param) return CR_ENOMEM;
+    t->own_nodes = g->count;
+    for (uint32_t id = 1; id < g->count; id++)
+        if (graph_at(g, id)->op == OP_param && graph_at(g, id)->dtype >= CR_F32)
+            param[n++] = graph_handle(g, id);
+    cr_status status = n ? cr_minimise(target, t->method, loss, n, param)
+                         : train_fail(t, CR_EINVAL, "the model has no parameter to train");
+    mem_free(&t->mem, param, room);
+    return status;
+}
+
+static cr_status compile(struct cr_train *t, cr_program **out, cr_graph *g, cr_node loss, bool training,
+                         const char *option) {
+    cr_target *target = cr_target_new(g);
+    cr_options *o = cr_options_new(t->ctx);
+    cr_status status = target && o ? target_metrics(t, target, g, loss) : CR_ENOMEM;
+    if (!status && training) status = minimise(t, target, g, loss);
+    if (!status && training) status = cr_options_set(o, option, "1");
+    if (!status) status = cr_compile(out, target, o);
+    if (status) train_fail(t, status, "%s", cr_graph_error(g) ? cr_graph_error(g) : cr_status_text(status));
+    cr_options_free(o);
+    cr_target_free(target);
+    return status;
+}
+
+static cr_status start(struct cr_train *t, struct phase *p) {
+    cr_status status = cr_run_new(&p->run, p->program, t->store, NULL, 0);
+    if (status) return train_memory(t);
+    for (int i = 0; i < t->metrics && !status; i++)
+        status = cr_bind(p->run, t->metric[i].name, CR_F64, &p->value[i], sizeof p->value[i]);
+    if (status) return train_fail(t, status, "%s", cr_run_error(p->run));
+    cr_run_seed(p->run, t->seed);
+    return train_bind(t, p->program, p->run, p->rows);
+}
+
+void phase_drop(struct phase *p) {
+    cr_run_free(p->run);
+    cr_program_free(p->program);
+    cr_graph_free(p->g);
+    *p = (struct phase){0};
+}
+
+static cr_status make(struct cr_train *t, struct phase *p, const char *option) {
+    cr_node loss;
+    cr_status status = train_build(t, p->rows, p->training, &p->g, &loss);
+    if (!status) status = train_fit_columns(t, p->g);
+    if (!status) status = compile(t, &p->program, p->g, loss, p->training, option);
+    if (!status && p->training && (status = cr_store_init(t->store, p->g, t->seed)))
+        train_fail(t, status, "%s", cr_store_error(t->store));
+    return status ? status : start(t, p);
+}
+
+cr_status train_phase(struct phase **out, struct cr_train *t, int64_t rows, bool training) {
+    struct phase *p = &t->phase[training ? 0 : 2];
+    if (p->rows && p->rows != rows) p++; /* of each kind two sizes are kept */
+    *out = p;
+    if (p->rows == rows) return CR_OK;
+    phase_drop(p);
+    p->rows = rows;
+    p->training = training;
+    cr_status status = make(t, p, "finite");
+    if (status) phase_drop(p);
+    return status;
+}
+
+/* The batch that gave a loss which is no finite number, once more, node by node. Nothing has been updated. */
+static cr_status trace(struct cr_train *t, const struct phase *p) {
+    struct phase again = {.rows = p->rows, .training = true};
+    cr_status status = make(t, &again, "trap_nan");
+    if (!status) {
+        cr_run_set_step(again.run, t->step);
+        status = cr_step(again.run);
+        const char *where = status && cr_run_error(again.run) ? cr_run_error(again.run) : "it overflowed";
+        status = train_fail(t, CR_ENAN, "step %lld: the loss is not finite: %s", (long long)t->step, where);
+    }
+    phase_drop(&again);
+    return status;
+}
+
+cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order) {
+    train_gather(t, p->rows, order);
+    if (p->training) cr_run_set_step(p->run, t->step);
+    cr_status status = cr_step(p->run);
+    if (status == CR_ENAN && p->training) return trace(t, p);
+    return status ? train_fail(t, status, "step %lld: %s", (long long)t->step, cr_run_error(p->run)) : CR_OK;
+}

@@ -1,0 +1,90 @@
+/* What a node of the model is for every observation. */
+#include <string.h>
+
+#include "train/train.h"
+
+struct predicting {
+    struct cr_train *t;
+    const char *name;
+    int64_t rows; /* of the program; 0: none yet */
+    cr_graph *g;
+    cr_program *program;
+    cr_run *run;
+    cr_array *out;
+    size_t row_bytes;
+};
+
+static void drop(struct predicting *p) {
+    cr_run_free(p->run);
+    cr_program_free(p->program);
+    cr_graph_free(p->g);
+    p->run = NULL;
+    p->program = NULL;
+    p->g = NULL;
+}
+
+static cr_status compile(struct predicting *p, cr_node x) {
+    cr_target *target = cr_target_new(p->g);
+    cr_status status = target ? cr_target_output(target, p->name, x) : CR_ENOMEM;
+    if (!status) status = cr_compile(&p->program, target, NULL);
+    cr_target_free(target);
+    if (!status) status = cr_run_new(&p->run, p->program, p->t->store, NULL, 0);
+    if (status)
+        return train_fail(p->t, status, "%s",
+                          cr_graph_error(p->g) ? cr_graph_error(p->g) : cr_status_text(status));
+    return train_bind(p->t, p->program, p->run, p->rows);
+}
+
+/* All of the result, once its shape is known. */
+static cr_status make_out(struct predicting *p, cr_node x) {
+    int64_t dim[CR_MAX_RANK];
+    int rank = cr_rank(x);
+    for (int i = 0; i < rank; i++) dim[i] = cr_dims(x)[i];
+    if (rank == 0 || dim[0] != p->rows)
+        return train_fail(p->t, CR_ESHAPE, "'%s' has no row for each observation", p->name);
+    dim[0] = p->t->rows;
+    if (!p->out && cr_array_new(&p->out, p->t->ctx, cr_dtype_of(x), rank, dim)) return train_memory(p->t);
+    p->row_bytes = cr_array_bytes(p->out) / (size_t)p->t->rows;
+    return CR_OK;
+}
+
+static cr_status make(struct predicting *p, int64_t rows) {
+    cr_node result;
+    drop(p);
+    p->rows = rows;
+    cr_status status = train_build(p->t, rows, false, &p->g, &result);
+    if (!status) status = train_fit_columns(p->t, p->g);
+    cr_node x = status ? result : cr_find(p->g, p->name);
+    if (!status && !cr_ok(x)) status = train_fail(p->t, CR_ENAME, "the model has no '%s'", p->name);
+    if (!status) status = make_out(p, x);
+    return status ? status : compile(p, x);
+}
+
+static cr_status step(struct predicting *p, int64_t at, int64_t rows, int64_t *order) {
+    cr_status status = rows == p->rows ? CR_OK : make(p, rows);
+    if (status) return status;
+    for (int64_t i = 0; i < rows; i++) order[i] = at + i;
+    train_gather(p->t, rows, order);
+    status = cr_bind(p->run, p->name, cr_array_dtype(p->out),
+                     (char *)cr_array_data(p->out) + (size_t)at * p->row_bytes, (size_t)rows * p->row_bytes);
+    if (!status) status = cr_step(p->run);
+    return status ? train_fail(p->t, status, "%s", cr_run_error(p->run)) : CR_OK;
+}
+
+cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name) {
+    if (out) *out = NULL;
+    if (!out || !t || !name) return CR_EINVAL;
+    if (t->status) return t->status;
+    cr_text_clear(&t->error);
+    if (t->rows < 1) return train_fail(t, CR_ESHAPE, "there are no observations");
+    struct predicting p = {.t = t, .name = name};
+    int64_t *order = mem_alloc(&t->mem, mem_mul((size_t)t->batch, sizeof *order));
+    cr_status status = order ? CR_OK : train_memory(t);
+    for (int64_t at = 0; at < t->rows && !status; at += t->batch)
+        status = step(&p, at, t->rows - at < t->batch ? t->rows - at : t->batch, order);
+    mem_free(&t->mem, order, (size_t)t->batch * sizeof *order);
+    drop(&p);
+    if (status) cr_array_free(p.out);
+    else *out = p.out;
+    return status;
+}

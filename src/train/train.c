@@ -1,0 +1,302 @@
+/* The training loop: epochs of batches, validation, the best parameters, when to stop. */
+#include "train/train.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+
+cr_status train_fail(struct cr_train *t, cr_status status, const char *format, ...) {
+    char s[600];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(s, sizeof s, format, ap);
+    va_end(ap);
+    if (!t->error.n) text_str(&t->error, s);
+    return status;
+}
+
+cr_status train_memory(struct cr_train *t) { return train_fail(t, CR_ENOMEM, "out of memory"); }
+
+/* ---- Life ---- */
+
+cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_context *ctx) {
+    if (out) *out = NULL;
+    if (!out || !model || !store) return CR_EINVAL;
+    struct mem m = context_mem(ctx);
+    cr_train *t = mem_zero(&m, sizeof *t);
+    if (!t) return CR_ENOMEM;
+    t->mem = m;
+    t->ctx = ctx;
+    t->model = model;
+    t->store = store;
+    t->error = text_make(&m);
+    t->batch = 32;
+    t->epochs = 10;
+    t->shuffle = true;
+    t->reason = "not run";
+    strcpy(t->method, "adam");
+    strcpy(t->best, "loss");
+    *out = t;
+    return CR_OK;
+}
+
+void cr_train_free(cr_train *t) {
+    if (!t) return;
+    struct mem m = t->mem;
+    for (int i = 0; i < 4; i++) phase_drop(&t->phase[i]);
+    for (size_t i = 0; i < t->columns; i++) {
+        cr_array_free(t->column[i].own);
+        mem_free_aligned(&m, t->column[i].batch, t->column[i].batch_bytes);
+    }
+    mem_free(&m, t->column, t->column_cap * sizeof *t->column);
+    mem_free(&m, t->order, (size_t)t->order_count * sizeof *t->order);
+    text_drop(&t->error);
+    mem_free(&m, t, sizeof *t);
+}
+
+/* ---- Data and options ---- */
+
+static int input_rank(const cr_model *m, const char *name) {
+    bool param;
+    int rank;
+    const char *leaf;
+    for (int i = 0; (leaf = cr_model_leaf(m, i, &param, NULL, &rank)); i++)
+        if (!param && strcmp(leaf, name) == 0) return rank;
+    return -1;
+}
+
+static cr_status add_column(cr_train *t, const char *name, const cr_array *array, bool whole) {
+    struct column c = {.array = array, .whole = whole, .rank = input_rank(t->model, name)};
+    if (strlen(name) >= sizeof c.name) return train_fail(t, CR_ELIMIT, "a name is too long");
+    if (c.rank < 0) return train_fail(t, CR_ENAME, "the model declares no input '%s'", name);
+    if (!whole && cr_array_rank(array) == 0)
+        return train_fail(t, CR_ESHAPE, "'%s': expected a row for each observation, found one number", name);
+    int64_t rows = whole ? t->rows : cr_array_dims(array)[0];
+    for (size_t i = 0; i < t->columns && !whole; i++)
+        if (!t->column[i].whole && rows != t->rows)
+            return train_fail(t, CR_ESHAPE, "'%s' has %lld observations, '%s' has %lld", name,
+                              (long long)rows, t->column[i].name, (long long)t->rows);
+    if (!mem_grow(&t->mem, &t->column, &t->column_cap, t->columns, sizeof c)) return train_memory(t);
+    strcpy(c.name, name);
+    t->rows = rows;
+    t->column[t->columns++] = c;
+    return CR_OK;
+}
+
+cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array) {
+    if (!t || !input || !array) return CR_EINVAL;
+    return t->status ? t->status : (t->status = add_column(t, input, array, false));
+}
+
+cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array) {
+    if (!t || !input || !array) return CR_EINVAL;
+    return t->status ? t->status : (t->status = add_column(t, input, array, true));
+}
+
+static cr_status set_text(cr_train *t, const char *name, char *to, size_t room, const char *value) {
+    if (strlen(value) >= room) return train_fail(t, CR_ELIMIT, "%s: too long", name);
+    strcpy(to, value);
+    return CR_OK;
+}
+
+static cr_status set_best(cr_train *t, const char *value) {
+    t->best_is_most = strncmp(value, "max ", 4) == 0;
+    bool said = t->best_is_most || strncmp(value, "min ", 4) == 0;
+    return set_text(t, "best", t->best, sizeof t->best, said ? value + 4 : value);
+}
+
+static cr_status set_number(cr_train *t, const char *name, const char *value) {
+    const struct {
+        const char *name;
+        int64_t *to, least;
+    } whole[] = {{"batch", &t->batch, 1},
+                 {"epochs", &t->epochs, 0},
+                 {"patience", &t->patience, 0},
+                 {"seed", &t->seed, 0}};
+    double x;
+    size_t n = strlen(value);
+    bool number = n && text_parse_number(value, n, &x) == n;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (strcmp(whole[i].name, name) != 0) continue;
+        if (!number || x != floor(x) || x < (double)whole[i].least || x >= 0x1p53)
+            return train_fail(t, CR_EINVAL, "%s: expected an integer from %lld, found '%s'", name,
+                              (long long)whole[i].least, value);
+        *whole[i].to = (int64_t)x;
+        return CR_OK;
+    }
+    if (strcmp(name, "validation") != 0) return train_fail(t, CR_ENAME, "there is no option '%s'", name);
+    if (!number || !(x < 1 || x == floor(x)))
+        return train_fail(t, CR_EINVAL,
+                          "validation: expected a share below 1 or a number of observations, found '%s'",
+                          value);
+    t->validation = x;
+    return CR_OK;
+}
+
+static cr_status set(cr_train *t, const char *name, const char *value) {
+    if (strcmp(name, "optimiser") == 0) return set_text(t, name, t->method, sizeof t->method, value);
+    if (strcmp(name, "best") == 0) return set_best(t, value);
+    if (strcmp(name, "shuffle") != 0) return set_number(t, name, value);
+    if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+        return train_fail(t, CR_EINVAL, "shuffle: expected 0 or 1, found '%s'", value);
+    t->shuffle = *value == '1';
+    return CR_OK;
+}
+
+cr_status cr_train_set(cr_train *t, const char *name, const char *value) {
+    if (!t || !name || !value) return CR_EINVAL;
+    return t->status ? t->status : (t->status = set(t, name, value));
+}
+
+void cr_train_progress(cr_train *t, cr_train_progress_fn *fn, void *user) {
+    if (t) t->progress = fn, t->user = user;
+}
+
+/* ---- What it says ---- */
+
+const char *cr_train_error(const cr_train *t) { return t && t->error.n ? cr_text_str(&t->error) : NULL; }
+const char *cr_train_reason(const cr_train *t) { return t ? t->reason : ""; }
+int64_t cr_train_epoch(const cr_train *t) { return t ? t->epoch : 0; }
+int64_t cr_train_epochs(const cr_train *t) { return t ? t->epochs : 0; }
+int64_t cr_train_best_epoch(const cr_train *t) { return t ? t->best_epoch : 0; }
+int64_t cr_train_step(const cr_train *t) { return t ? t->step : 0; }
+int64_t cr_train_position(const cr_train *t) { return t ? t->position : 0; }
+int64_t cr_train_observations(const cr_train *t, bool validation) {
+    return !t ? 0 : validation ? t->validated : t->trained;
+}
+
+const char *cr_train_metric(const cr_train *t, int i, double *training, double *validation) {
+    if (!t || i < 0 || i >= t->metrics) return NULL;
+    if (training) *training = t->metric[i].training;
+    if (validation) *validation = t->metric[i].validation;
+    return t->metric[i].name;
+}
+
+/* ---- Passes over observations ---- */
+
+/* Sums of metrics times rows over n observations, in prediction. */
+static cr_status predict_all(cr_train *t, const int64_t *order, int64_t n, double sum[train_metrics]) {
+    memset(sum, 0, train_metrics * sizeof *sum);
+    for (int64_t at = 0; at < n;) {
+        int64_t rows = n - at < t->batch ? n - at : t->batch;
+        struct phase *p;
+        cr_status status = train_phase(&p, t, rows, false);
+        if (!status) status = phase_step(t, p, order + at);
+        if (status) return status;
+        for (int i = 0; i < t->metrics; i++) sum[i] += p->value[i] * (double)rows;
+        at += rows;
+    }
+    return CR_OK;
+}
+
+static cr_status train_batch(cr_train *t) {
+    int64_t left = t->trained - t->position, rows = left < t->batch ? left : t->batch;
+    struct phase *p;
+    cr_status status = train_phase(&p, t, rows, true);
+    if (!status) status = phase_step(t, p, t->order + t->rows + t->position);
+    if (status) return status;
+    for (int i = 0; i < t->metrics; i++) {
+        t->sum[i] += p->value[i] * (double)rows;
+        t->metric[i].training = t->sum[i] / (double)(t->position + rows);
+    }
+    t->position += rows;
+    t->step++;
+    return CR_OK;
+}
+
+static int best_metric(const cr_train *t) {
+    for (int i = 0; i < t->metrics; i++)
+        if (strcmp(t->metric[i].name, t->best) == 0) return i;
+    return -1;
+}
+
+static cr_status look_at_best(cr_train *t) {
+    const struct metric *m = &t->metric[best_metric(t)];
+    double value = t->validated ? m->validation : m->training, sign = t->best_is_most ? -1 : 1;
+    if (t->best_epoch && !(sign * value < sign * t->best_value)) return CR_OK;
+    t->best_epoch = t->epoch;
+    t->best_value = value;
+    return train_keep_best(t);
+}
+
+static cr_status end_epoch(cr_train *t) {
+    double sum[train_metrics];
+    cr_status status = predict_all(t, t->order + t->trained, t->validated, sum);
+    for (int i = 0; i < t->metrics; i++)
+        t->metric[i].validation = t->validated ? sum[i] / (double)t->validated : NAN;
+    t->epoch++;
+    t->position = 0;
+    memset(t->sum, 0, sizeof t->sum);
+    if (!status) status = look_at_best(t);
+    return status ? status : train_save_state(t);
+}
+
+static bool go_on(cr_train *t, bool epoch_ended) {
+    if (!t->progress || t->progress(t->user, t, epoch_ended)) return true;
+    t->reason = "stopped";
+    return false;
+}
+
+static cr_status run_epoch(cr_train *t) {
+    train_shuffle(t, t->epoch);
+    while (t->position < t->trained) {
+        cr_status status = train_batch(t);
+        if (status) return status;
+        if (!go_on(t, false)) return CR_ESTOPPED;
+    }
+    cr_status status = end_epoch(t);
+    if (status) return status;
+    return go_on(t, true) ? CR_OK : CR_ESTOPPED;
+}
+
+static bool patience_over(const cr_train *t) {
+    return t->patience && t->best_epoch && t->epoch - t->best_epoch >= t->patience;
+}
+
+/* ---- Running ---- */
+
+static cr_status open(cr_train *t, bool training) {
+    if (t->status) return t->status;
+    cr_text_clear(&t->error);
+    if (t->rows < 1) return train_fail(t, CR_ESHAPE, "there are no observations");
+    cr_status status = train_split(t);
+    int64_t rows = training ? t->trained : t->rows;
+    struct phase *first;
+    if (!status) status = train_phase(&first, t, rows < t->batch ? rows : t->batch, training);
+    if (!status && best_metric(t) < 0)
+        status = train_fail(t, CR_ENAME, "best: the model has no metric '%s'", t->best);
+    return status;
+}
+
+cr_status cr_train_run(cr_train *t) {
+    if (!t) return CR_EINVAL;
+    cr_status status = open(t, true);
+    if (!status) status = train_load_state(t);
+    t->reason = "all epochs are done";
+    while (!status && t->epoch < t->epochs) {
+        if (patience_over(t)) {
+            t->reason = "no better epoch within the patience";
+            break;
+        }
+        status = run_epoch(t);
+    }
+    if (status && status != CR_ESTOPPED) t->reason = "it failed";
+    if (status && status != CR_ESTOPPED && status != CR_ENAN) return status;
+    cr_status saved = train_save_state(t);
+    return status ? status : saved;
+}
+
+cr_status cr_train_evaluate(cr_train *t) {
+    double sum[train_metrics];
+    if (!t) return CR_EINVAL;
+    cr_status status = open(t, false);
+    if (status) return status;
+    train_shuffle(t, 0);
+    for (int64_t i = 0; i < t->rows; i++) t->order[i] = i;
+    status = predict_all(t, t->order, t->rows, sum);
+    for (int i = 0; i < t->metrics && !status; i++) t->metric[i].validation = sum[i] / (double)t->rows;
+    return status;
+}

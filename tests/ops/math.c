@@ -1,0 +1,214 @@
+/* The vector functions: how far from the true value, what they do at the ends of the range, and the same bits wherever a number
+ * stands and whichever instruction set computes it. The true value of f32 is the C library's in f64, of f64 in long double
+ * where that has 64 bits. */
+#include "support/test.h"
+
+#include <float.h>
+
+#include "device/cpu/element.h"
+
+typedef double wide_fn(double x);
+typedef long double widest_fn(long double x);
+
+static double sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+static long double sigmoid_l(long double x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
+static long double softplus_l(long double x) { return fmaxl(x, 0) + log1pl(expl(-fabsl(x))); }
+
+static const struct function {
+    int op;
+    wide_fn *wide;
+    widest_fn *widest;
+    double most; /* ulp: what was measured, and some more for what was not tried */
+} functions[] = {
+    {OP_exp, exp, expl, 1.5},
+    {OP_expm1, expm1, expm1l, 2},
+    {OP_log, log, logl, 1.5},
+    {OP_log1p, log1p, log1pl, 2},
+    {OP_tanh, tanh, tanhl, 3},
+    {OP_sigmoid, sigmoid, sigmoid_l, 3},
+    {OP_softplus, softplus, softplus_l, 3},
+};
+enum { function_count = sizeof functions / sizeof *functions, batch = 4096 };
+
+/* The distance in units of the last place of a number of this size, of the format with so many bits and this least
+ * exponent. */
+static double ulps(long double found, long double expected, int bits, int least) {
+    if (isnan(found) && isnan(expected)) return 0;
+    if (found == expected) return 0;
+    if (isnan(found) || isnan(expected) || isinf(found)) return INFINITY;
+    int e;
+    frexpl(expected, &e);
+    if (e < least) e = least;
+    return (double)(fabsl(found - expected) / ldexpl(1, e - bits));
+}
+
+static uint64_t random_bits(uint64_t *s) { /* splitmix64 (Vigna 2015) */
+    uint64_t z = (*s += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Half of all bit patterns, half where the function is neither flat nor overflows. */
+static double random_number(uint64_t *s, bool is_f64) {
+    uint64_t u = random_bits(s);
+    if (u & 1) {
+        double scale[] = {1e-3, 0.5, 2, 30, 800};
+        return ((double)(u >> 11) * 0x1p-52 - 1) * scale[(u >> 1) % 5];
+    }
+    uint32_t low = (uint32_t)(u >> 32);
+    double d;
+    float f;
+    memcpy(&d, &u, sizeof d);
+    memcpy(&f, &low, sizeof f);
+    return is_f64 ? d : (double)f;
+}
+
+TEST(f32_is_within_its_ulps) {
+    (void)state;
+    uint64_t seed = 1;
+    float x[batch], y[batch];
+    for (int i = 0; i < function_count; i++) {
+        double worst = 0, at = 0;
+        for (int round = 0; round < 200; round++) {
+            for (int k = 0; k < batch; k++) x[k] = (float)random_number(&seed, false);
+            cpu_element(functions[i].op, CR_F32, CR_F32)(batch, y, x, x, x, 0);
+            for (int k = 0; k < batch; k++) {
+                double expected = functions[i].wide(x[k]);
+                if (fabs(expected) > FLT_MAX * (1 + 0x1p-25)) expected = copysign(INFINITY, expected);
+                double e = ulps(y[k], expected, FLT_MANT_DIG, FLT_MIN_EXP);
+                if (e > worst) worst = e, at = x[k];
+            }
+        }
+        print_message("%s f32: %.3f ulp at %a\n", op_name(functions[i].op), worst, at);
+        if (!(worst <= functions[i].most)) fail_msg("%s: %g ulp at %a", op_name(functions[i].op), worst, at);
+    }
+}
+
+TEST(f64_is_within_its_ulps) {
+    (void)state;
+    if (LDBL_MANT_DIG < 64) skip();
+    uint64_t seed = 2;
+    double x[batch], y[batch];
+    for (int i = 0; i < function_count; i++) {
+        double worst = 0, at = 0;
+        for (int round = 0; round < 60; round++) {
+            for (int k = 0; k < batch; k++) x[k] = random_number(&seed, true);
+            cpu_element(functions[i].op, CR_F64, CR_F64)(batch, y, x, x, x, 0);
+            for (int k = 0; k < batch; k++) {
+                long double expected = functions[i].widest(x[k]);
+                if (fabsl(expected) > DBL_MAX * (1 + 0x1p-54L)) expected = copysignl(INFINITY, expected);
+                double e = ulps(y[k], expected, DBL_MANT_DIG, DBL_MIN_EXP);
+                if (e > worst) worst = e, at = x[k];
+            }
+        }
+        print_message("%s f64: %.3f ulp at %a\n", op_name(functions[i].op), worst, at);
+        if (!(worst <= functions[i].most)) fail_msg("%s: %g ulp at %a", op_name(functions[i].op), worst, at);
+    }
+}
+
+/* At the ends: what C's Annex F says of the functions, and of sigmoid and softplus their limits. */
+TEST(the_ends_of_the_range_are_exact) {
+    (void)state;
+    static const struct {
+        int op;
+        double x, y;
+    } ends[] = {
+        {OP_exp, -(double)INFINITY, 0},
+        {OP_exp, (double)INFINITY, (double)INFINITY},
+        {OP_exp, 0, 1},
+        {OP_exp, -800, 0},
+        {OP_exp, 800, (double)INFINITY},
+        {OP_expm1, -(double)INFINITY, -1},
+        {OP_expm1, 0, 0},
+        {OP_expm1, -0.0, -0.0},
+        {OP_expm1, 800, (double)INFINITY},
+        {OP_expm1, -800, -1},
+        {OP_log, 0, -(double)INFINITY},
+        {OP_log, -0.0, -(double)INFINITY},
+        {OP_log, 1, 0},
+        {OP_log, -1, (double)NAN},
+        {OP_log, -(double)INFINITY, (double)NAN},
+        {OP_log, (double)INFINITY, (double)INFINITY},
+        {OP_log1p, -1, -(double)INFINITY},
+        {OP_log1p, -2, (double)NAN},
+        {OP_log1p, -0.0, -0.0},
+        {OP_log1p, (double)INFINITY, (double)INFINITY},
+        {OP_tanh, (double)INFINITY, 1},
+        {OP_tanh, -(double)INFINITY, -1},
+        {OP_tanh, -0.0, -0.0},
+        {OP_tanh, -1e30, -1},
+        {OP_sigmoid, -(double)INFINITY, 0},
+        {OP_sigmoid, (double)INFINITY, 1},
+        {OP_sigmoid, 0, 0.5},
+        {OP_softplus, -(double)INFINITY, 0},
+        {OP_softplus, (double)INFINITY, (double)INFINITY},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        double y;
+        float x32 = (float)ends[i].x, y32;
+        cpu_element(ends[i].op, CR_F64, CR_F64)(1, &y, &ends[i].x, &ends[i].x, &ends[i].x, 0);
+        cpu_element(ends[i].op, CR_F32, CR_F32)(1, &y32, &x32, &x32, &x32, 0);
+        bool nan = isnan(ends[i].y) && isnan(y) && isnan(y32);
+        bool same = y == ends[i].y && (double)y32 == ends[i].y && !signbit(y) == !signbit(ends[i].y) &&
+                    !signbit(y32) == !signbit(ends[i].y);
+        if (!nan && !same) fail_msg("%s(%g) = %g, f32 %g", op_name(ends[i].op), ends[i].x, y, (double)y32);
+    }
+    for (int i = 0; i < function_count; i++) {
+        double x = (double)NAN, y;
+        float x32 = (float)NAN, y32;
+        cpu_element(functions[i].op, CR_F64, CR_F64)(1, &y, &x, &x, &x, 0);
+        cpu_element(functions[i].op, CR_F32, CR_F32)(1, &y32, &x32, &x32, &x32, 0);
+        assert_true(isnan(y) && isnan(y32));
+    }
+}
+
+/* Any start, any length: the bits of one number on its own. */
+static void same_anywhere(int op, cr_dtype dtype, element_fn *fn) {
+    enum { n = 97 };
+    size_t size = cr_dtype_size(dtype);
+    char x[n * 8], alone[n * 8], y[n * 8 + 8];
+    uint64_t seed = 3;
+    for (int i = 0; i < n; i++) {
+        double v = random_number(&seed, dtype == CR_F64);
+        float f = (float)v;
+        memcpy(x + (size_t)i * size, size == 8 ? (void *)&v : (void *)&f, size);
+    }
+    for (int i = 0; i < n; i++)
+        element_base(op, dtype)(1, alone + (size_t)i * size, x + (size_t)i * size, x, x, 0);
+    for (int first = 0; first < 17; first++)
+        for (int count = 1; first + count <= n; count += 1 + count / 3) {
+            const char *from = x + (size_t)first * size;
+            fn(count, y, from, from, from, 0);
+            for (int i = 0; i < count * (int)size; i += (int)size) {
+                char *a = y + i, *b = alone + (size_t)first * size + i;
+                double u = size == 8 ? *(double *)(void *)a : *(float *)(void *)a;
+                if (memcmp(a, b, size) != 0 && !isnan(u)) /* which nan is not said */
+                    fail_msg("%s: other bits at %d of %d from %d", op_name(op), i / (int)size, count, first);
+            }
+        }
+}
+
+TEST(bits_depend_on_neither_place_nor_instruction_set) {
+    (void)state;
+    for (int i = 0; i < function_count; i++)
+        for (cr_dtype dtype = CR_F32; dtype <= CR_F64; dtype++) {
+            same_anywhere(functions[i].op, dtype, element_base(functions[i].op, dtype));
+            same_anywhere(functions[i].op, dtype, cpu_element(functions[i].op, dtype, dtype));
+#ifdef ELEMENT_X86
+            if (__builtin_cpu_supports("avx2"))
+                same_anywhere(functions[i].op, dtype, element_avx2(functions[i].op, dtype));
+#endif
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(f32_is_within_its_ulps),
+        RUN(f64_is_within_its_ulps),
+        RUN(the_ends_of_the_range_are_exact),
+        RUN(bits_depend_on_neither_place_nor_instruction_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
