@@ -375,7 +375,8 @@ CR_API cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, 
                             size_t bytes);
 CR_API void cr_run_free(cr_run *r);
 /* Binds an input or output to memory, borrowed until bound anew: name, dtype and size are checked here,
- * once. An output left unbound (or bound to NULL) is not copied out. Errors stick until the next cr_bind that
+ * once. An output left unbound (or bound to NULL) is not computed. Outputs may overlap inputs: these are read
+ * first. After a step that fails, outputs hold anything. Errors stick until the next cr_bind that
  * succeeds. */
 CR_API cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes);
 CR_API cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view);

@@ -1,4 +1,4 @@
-/* Byte strings kept once: a chained hash table over chunks that are freed together. */
+/* Byte strings kept once, in chunks that are freed together. */
 #include "base/intern.h"
 
 #include <string.h>
@@ -40,24 +40,26 @@ static void *chunk_take(struct intern *in, size_t size) {
     return p;
 }
 
-static bool rehash(struct intern *in, size_t buckets) {
-    uint32_t *b = mem_alloc(&in->mem, mem_mul(buckets, sizeof *b));
-    if (!b) return false;
-    memset(b, 0xff, buckets * sizeof *b);
-    for (size_t i = 0; i < in->n; i++) {
-        uint32_t *head = &b[in->entry[i].hash & (buckets - 1)];
-        in->entry[i].next = *head;
-        *head = (uint32_t)i;
-    }
-    mem_free(&in->mem, in->bucket, in->buckets * sizeof *b);
-    in->bucket = b;
-    in->buckets = buckets;
-    return true;
+static const char *keep(struct intern *in, const void *bytes, size_t size) {
+    char *copy = chunk_take(in, size);
+    if (!copy) return NULL;
+    if (size) memcpy(copy, bytes, size);
+    copy[size] = 0;
+    return copy;
+}
+
+static uint32_t add(struct intern *in, const void *bytes, size_t size) {
+    if (in->n >= intern_none - 1) return intern_none;
+    if (!mem_grow(&in->mem, &in->entry, &in->cap, in->n, sizeof *in->entry)) return intern_none;
+    const char *copy = keep(in, bytes, size);
+    if (!copy) return intern_none;
+    in->entry[in->n] = (struct intern_entry){copy, size};
+    return (uint32_t)in->n++;
 }
 
 bool intern_init(struct intern *in, const struct mem *m) {
     *in = (struct intern){.mem = *m};
-    if (rehash(in, 64) && intern_put(in, "", 0) == 0) return true;
+    if (hash_init(&in->table, m) && add(in, "", 0) == 0) return true;
     intern_drop(in);
     return false;
 }
@@ -68,36 +70,28 @@ void intern_drop(struct intern *in) {
         mem_free(&in->mem, c, sizeof *c + c->size);
     }
     mem_free(&in->mem, in->entry, in->cap * sizeof *in->entry);
-    mem_free(&in->mem, in->bucket, in->buckets * sizeof *in->bucket);
+    hash_drop(&in->table, &in->mem);
     *in = (struct intern){.mem = in->mem};
 }
 
-static uint32_t find_hashed(const struct intern *in, const void *bytes, size_t size, uint32_t hash) {
-    uint32_t i = in->buckets ? in->bucket[hash & (in->buckets - 1)] : intern_none;
-    for (; i != intern_none; i = in->entry[i].next) {
-        const struct intern_entry *e = &in->entry[i];
-        if (e->hash == hash && e->size == size && (!size || memcmp(e->bytes, bytes, size) == 0)) return i;
-    }
+/* The empty string is number 0, and not in the table. */
+static uint32_t find(const struct intern *in, const void *bytes, size_t size, uint32_t hash) {
+    size_t at = hash_start(&in->table, hash);
+    for (uint32_t i; (i = hash_next(&in->table, hash, &at));)
+        if (in->entry[i].size == size && memcmp(in->entry[i].bytes, bytes, size) == 0) return i;
     return intern_none;
 }
 
 uint32_t intern_find(const struct intern *in, const void *bytes, size_t size) {
-    return find_hashed(in, bytes, size, intern_hash(bytes, size));
+    return size ? find(in, bytes, size, intern_hash(bytes, size)) : 0;
 }
 
 uint32_t intern_put(struct intern *in, const void *bytes, size_t size) {
-    uint32_t hash = intern_hash(bytes, size);
-    uint32_t found = find_hashed(in, bytes, size, hash);
-    if (found != intern_none) return found;
-    if (in->n >= intern_none - 1) return intern_none;
-    if (!mem_grow(&in->mem, &in->entry, &in->cap, in->n, sizeof *in->entry)) return intern_none;
-    if (in->n >= in->buckets && !rehash(in, in->buckets * 2)) return intern_none;
-    char *copy = chunk_take(in, size);
-    if (!copy) return intern_none;
-    if (size) memcpy(copy, bytes, size);
-    copy[size] = 0;
-    uint32_t *head = &in->bucket[hash & (in->buckets - 1)];
-    in->entry[in->n] = (struct intern_entry){copy, size, hash, *head};
-    *head = (uint32_t)in->n;
-    return (uint32_t)in->n++;
+    if (size == 0) return 0;
+    uint32_t hash = intern_hash(bytes, size), id = find(in, bytes, size, hash);
+    if (id != intern_none) return id;
+    if (!hash_reserve(&in->table, &in->mem)) return intern_none;
+    id = add(in, bytes, size);
+    if (id != intern_none) hash_put(&in->table, hash, id);
+    return id;
 }

@@ -3,22 +3,20 @@
 #ifndef BASE_INTERN_H
 #define BASE_INTERN_H
 
-#include "base/mem.h"
+#include "base/hash.h"
 
 struct intern_entry {
     const void *bytes;
     size_t size;
-    uint32_t hash, next;
 };
 
 struct intern {
     struct mem mem;
     struct intern_entry *entry; /* entry[0] is the empty string */
     size_t n, cap;
-    uint32_t *bucket;
-    size_t buckets;
+    struct hash_table table;
     struct intern_chunk *chunk;
-    size_t held; /* bytes of memory */
+    size_t held; /* bytes of memory, but for entries and table */
 };
 
 #define intern_none UINT32_MAX

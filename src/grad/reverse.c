@@ -57,10 +57,11 @@ static bool is_one(const struct sweep *s, struct cotangent c, cr_node local) {
 
 static struct cotangent times_local(const struct sweep *s, struct cotangent c, cr_node local) {
     double d;
-    if (ops_literal(local, &d) && (d == 1 || d == 0)) return d == 1 ? c : (struct cotangent){0, 0, true};
-    if (ops_literal(local, &d) && d == -1)
-        return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
-    if (!cr_ok(local)) return (struct cotangent){0, 0, true};
+    if (!graph_get(local)) return (struct cotangent){0, 0, true};
+    if (ops_literal(local, &d)) {
+        if (d == 1 || d == 0) return d == 1 ? c : (struct cotangent){0, 0, true};
+        if (d == -1) return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
+    }
     if (is_one(s, c, local)) return unpack(ops_to_dtype(local, cr_dtype_of(node_of(s, c.value))));
     struct cotangent l = unpack(local);
     uint32_t mask = both(s, c.mask, l.mask);
@@ -117,15 +118,15 @@ static bool takes_part(const struct sweep *s, uint32_t id) {
 }
 
 static void visit(struct sweep *s, uint32_t id) {
-    const struct node n = *graph_at(s->g, id);
-    if (n.op ==
-        OP_part) { /* a result hands its cotangent to the op that has it; only floats have one: the first */
-        uint32_t op = n.arg[0];
+    const struct node *n = graph_at(s->g, id);
+    if (n->op ==
+        OP_part) { /* a result hands its cotangent to the op that has it; only the first is a float */
+        uint32_t op = n->arg[0];
         s->bar[op - s->first] = add(s, s->bar[op - s->first], s->bar[id - s->first]);
         return;
     }
-    for (uint32_t k = 0; k < n.n; k++) {
-        uint32_t x = graph_args(s->g, &n)[k];
+    for (uint32_t k = 0; k < n->n; k++) {
+        uint32_t x = graph_args(s->g, n)[k];
         if (!takes_part(s, x)) continue;
         struct cotangent c = contribution(s, id, (int)k);
         if (c.value) s->bar[x - s->first] = add(s, s->bar[x - s->first], c);

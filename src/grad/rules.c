@@ -23,10 +23,12 @@ static struct words words_of(const struct rule_in *in) {
     const struct node *node = graph_get(in->y);
     struct words w = {
         .y = in->y, .g = in->g, .t = in->t, .k = in->k, .part = in->part, .column = column(node->op, in->k)};
-    w.a = cr_operand(in->y, 0);
-    w.b = node->n > 1 ? cr_operand(in->y, 1) : w.a;
-    w.c = node->n > 2 ? cr_operand(in->y, 2) : w.a;
-    w.n = graph_attr_count(in->y.graph, node) ? graph_attr(in->y.graph, node)[0] : 0;
+    cr_graph *graph = in->y.graph;
+    const uint32_t *args = graph_args(graph, node);
+    w.a = graph_handle(graph, args[0]);
+    w.b = node->n > 1 ? graph_handle(graph, args[1]) : w.a;
+    w.c = node->n > 2 ? graph_handle(graph, args[2]) : w.a;
+    w.n = node->attr ? graph_attr(graph, node)[0] : 0;
     return w;
 }
 

@@ -33,6 +33,10 @@ cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int6
 cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
                  const cr_node x[]);
 
+/* The same where the shape is one that the graph has, by its number. */
+cr_node ops_shaped(int op, cr_dtype dtype, uint32_t shape, int n_attr, const int64_t attr[], int n,
+                   const cr_node x[]);
+
 /* False, with the graph's error set, if a handle is bad or of another graph. Errors already there stay
  * silent. */
 bool ops_good(const char *op, int n, const cr_node x[]);
@@ -41,6 +45,8 @@ cr_node ops_to_dtype(cr_node x, cr_dtype dtype);
 /* x as a dtype that arithmetic has: halves to f32, and for FLOAT rows integers to the default float. */
 cr_node ops_arithmetic(cr_node x, bool to_float);
 struct shape ops_shape(cr_node x);
+/* Has this good node this shape? */
+bool ops_has_shape(cr_node x, const struct shape *s);
 /* The axis counted from the end (-rank .. -1), or 0 with an error. */
 int ops_axis(const char *op, cr_node x, int axis);
 /* The numbers of a const node with one element. */

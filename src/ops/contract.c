@@ -22,6 +22,7 @@ static cr_node fold_rows(cr_node x, cr_node y) {
 static bool broadcast_batch(cr_node *x, cr_node *y) {
     struct shape sx = ops_shape(*x), sy = ops_shape(*y);
     int rank = sx.rank > sy.rank ? sx.rank : sy.rank;
+    if (rank == 2) return true;
     struct shape tx = {.rank = rank}, ty = {.rank = rank};
     for (int k = 1; k <= rank; k++) {
         int64_t dx = k <= sx.rank ? sx.dim[sx.rank - k] : 1, dy = k <= sy.rank ? sy.dim[sy.rank - k] : 1;

@@ -48,11 +48,19 @@ static void run_copy(const cr_program *p, struct place_of_run *r, uint32_t id) {
     copy_shared(&r->team, program_tensor(p, id, r->slot).data, &in);
 }
 
+static void run_loop(const struct cr_program *p, struct place_of_run *r, size_t s) {
+    const struct step *step = &p->plan.step[s];
+    const struct call *call = r->call ? r->call + step->first : NULL;
+    if (!call || !call->fn) cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team);
+    else
+        for (uint32_t i = 0; i < step->n; i++) call_make(&call[i]);
+}
+
 static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s) {
     const struct step *step = &p->plan.step[s];
     uint32_t id = p->plan.node[step->first];
     switch (step->kind) {
-    case STEP_LOOP: cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team); return CR_OK;
+    case STEP_LOOP: run_loop(p, r, s); return CR_OK;
     case STEP_REDUCE: run_reduce(p, r, id); return CR_OK;
     case STEP_COPY: run_copy(p, r, id); return CR_OK;
     case STEP_KERNEL: return run_kernel(p, r, id);

@@ -12,6 +12,56 @@ TEST(equal_nodes_are_one_node) {
     cr_graph_free(g);
 }
 
+/* x[k] for many k: more users of one node than its list of users takes. */
+static cr_node pick(cr_node x, int64_t k) { return cr_slice(x, 1, &k, (int64_t[]){1}, (int64_t[]){1}); }
+
+TEST(each_of_a_thousand_users_of_one_node_is_found_again) {
+    (void)state;
+    enum { many = 1000 };
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){many}), first[many];
+    for (int64_t k = 0; k < many; k++) first[k] = pick(x, k);
+    size_t count = cr_graph_count(g);
+    for (int64_t k = 0; k < many; k++) assert_true(cr_same(first[k], pick(x, k)));
+    for (int64_t k = 1; k < many; k++) assert_false(cr_same(first[k], first[k - 1]));
+    assert_int_equal(cr_graph_count(g), count);
+    cr_graph_free(g);
+}
+
+TEST(cutting_leaves_the_older_users_of_a_node_and_forgets_the_newer) {
+    (void)state;
+    for (int64_t kept = 0; kept <= 40; kept++) { /* of 40 users: in the list, at its end, beyond it */
+        cr_graph *g = cr_graph_new(NULL);
+        cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){40}), first[40];
+        for (int64_t k = 0; k < kept; k++) first[k] = pick(x, k);
+        size_t mark = cr_graph_mark(g);
+        for (int64_t k = kept; k < 40; k++) first[k] = pick(x, k);
+        assert_int_equal(cr_graph_cut(g, mark), CR_OK);
+        for (int64_t k = 0; k < kept; k++) assert_true(cr_same(first[k], pick(x, k)));
+        for (int64_t k = kept; k < 40; k++) assert_false(cr_ok(first[k]));
+        assert_int_equal(cr_graph_count(g), mark);
+        for (int64_t k = 40; k-- > kept;) first[k] = pick(x, k); /* the other way round */
+        for (int64_t k = 0; k < 40; k++) assert_true(cr_same(first[k], pick(x, k)));
+        assert_int_equal(cr_graph_count(g), mark + (size_t)(40 - kept));
+        cr_graph_free(g);
+    }
+}
+
+TEST(equal_nodes_with_many_operands_are_one_node) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x[9], last;
+    for (int64_t k = 0; k < 9; k++) x[k] = cr_variable(cr_expand_dims(cr_number(g, (double)k), 0));
+    cr_node all = cr_concat(9, x, 0);
+    size_t count = cr_graph_count(g);
+    assert_true(cr_same(all, cr_concat(9, x, 0)));
+    assert_int_equal(cr_graph_count(g), count);
+    last = x[7], x[7] = x[6], x[6] = last;
+    assert_false(cr_same(all, cr_concat(9, x, 0)));
+    assert_false(cr_same(all, cr_concat(8, x, 0)));
+    cr_graph_free(g);
+}
+
 TEST(a_variable_never_merges) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
@@ -136,6 +186,9 @@ TEST(shapes_whose_size_overflows_are_refused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(equal_nodes_are_one_node),
+        RUN(each_of_a_thousand_users_of_one_node_is_found_again),
+        RUN(cutting_leaves_the_older_users_of_a_node_and_forgets_the_newer),
+        RUN(equal_nodes_with_many_operands_are_one_node),
         RUN(a_variable_never_merges),
         RUN(the_first_error_sticks_and_says_where),
         RUN(an_axis_added_and_one_stretched_is_an_error),
