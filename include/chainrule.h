@@ -427,6 +427,12 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking
  *   "flush_denormals"  "0", "1": as cr_options_set has it, in every evaluation of loss and gradient */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);
+/* Holds a parameter at its value, or frees it again. */
+CR_API cr_status cr_fit_fix(cr_fit *f, const char *name, bool fixed);
+/* Keeps every number of a parameter between low and high, which may be infinite. A start outside is moved in. */
+CR_API cr_status cr_fit_bounds(cr_fit *f, const char *name, double low, double high);
+/* Measurement errors: residual i counts as residual_i / sigma_i. n numbers, copied, one for each residual; 0: none. */
+CR_API cr_status cr_fit_sigma(cr_fit *f, int64_t n, const double sigma[]);
 /* Called after each iteration; false stops, with the best point so far in the store and CR_ESTOPPED. */
 typedef bool cr_fit_progress_fn(void *user, int64_t iteration, double loss, double gradient_norm);
 CR_API void cr_fit_progress(cr_fit *f, cr_fit_progress_fn *fn, void *user);

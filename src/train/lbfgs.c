@@ -127,25 +127,16 @@ static double first_step(const struct cr_fit *f) {
     return slope > 0 ? fmin(1, fmax(size, 1) / slope) : 1;
 }
 
-static cr_status ended(struct cr_fit *f, const char *reason, cr_status status) {
-    f->reason = reason;
-    return status;
-}
-
-static const char tolerance_reached[] = "the gradient is within the tolerance";
-static const char no_decrease[] = "no step lowers the loss any further in floating point";
-static const char out_of_iterations[] = "the iterations ran out";
-
 cr_status fit_lbfgs(struct cr_fit *f) {
     f->kept = 0;
     f->newest = 0;
     for (bool fresh = true; f->iterations < f->most_iterations;) {
         struct end at;
-        if (fit_converged(f, f->x, f->loss, f->g)) return ended(f, tolerance_reached, CR_OK);
+        if (fit_converged(f, f->x, f->loss, f->g)) return fit_ended(f, fit_tolerance_reached, CR_OK);
         direction(f);
         if (!search(f, f->kept ? 1 : first_step(f), &at)) {
-            if (f->status) return ended(f, "an evaluation failed", f->status);
-            if (fresh) return ended(f, no_decrease, CR_OK);
+            if (f->status) return fit_ended(f, "an evaluation failed", f->status);
+            if (fresh) return fit_ended(f, fit_no_decrease, CR_OK);
             f->kept = 0; /* once more, along the gradient */
             fresh = true;
             continue;
@@ -153,9 +144,9 @@ cr_status fit_lbfgs(struct cr_fit *f) {
         remember(f);
         move(f, at.f);
         fresh = false;
-        if (!fit_report(f)) return CR_ESTOPPED;
+        if (!fit_report(f, f->loss, f->best_norm)) return fit_ended(f, "stopped", CR_ESTOPPED);
     }
-    return ended(f, out_of_iterations, CR_EFAIL);
+    return fit_ended(f, fit_out_of_iterations, CR_EFAIL);
 }
 
 /* ---- Gradient descent ---- */
@@ -175,21 +166,21 @@ static bool backtrack(struct cr_fit *f, double *rate, double *loss) {
 cr_status fit_descend(struct cr_fit *f) {
     double rate = f->rate > 0 ? f->rate : first_step(f), loss;
     while (f->iterations < f->most_iterations) {
-        if (fit_converged(f, f->x, f->loss, f->g)) return ended(f, tolerance_reached, CR_OK);
+        if (fit_converged(f, f->x, f->loss, f->g)) return fit_ended(f, fit_tolerance_reached, CR_OK);
         for (int64_t i = 0; i < f->n; i++) f->d[i] = -f->g[i];
         if (f->rate > 0) {
             step_to(f, rate);
             loss = fit_evaluate(f, f->trial, f->trial_g);
             if (!f->status && isinf(loss))
-                return ended(f, "the loss is not finite any more: the rate is too large", CR_EFAIL);
+                return fit_ended(f, "the loss is not finite any more: the rate is too large", CR_EFAIL);
         } else if (!backtrack(f, &rate, &loss) && !f->status) {
-            return ended(f, no_decrease, CR_OK);
+            return fit_ended(f, fit_no_decrease, CR_OK);
         }
-        if (f->status) return ended(f, "an evaluation failed", f->status);
+        if (f->status) return fit_ended(f, "an evaluation failed", f->status);
         if (f->rate <= 0) rate *= 2;
         fit_keep_best(f, f->trial, loss, f->trial_g);
         move(f, loss);
-        if (!fit_report(f)) return CR_ESTOPPED;
+        if (!fit_report(f, f->loss, f->best_norm)) return fit_ended(f, "stopped", CR_ESTOPPED);
     }
-    return ended(f, out_of_iterations, CR_EFAIL);
+    return fit_ended(f, fit_out_of_iterations, CR_EFAIL);
 }
