@@ -66,6 +66,8 @@ static cr_status place_params(cr_fit *f, int n, const cr_node params[]) {
         p->name = copy_name(&f->mem, cr_name(params[i]));
         if (!p->gradient || !p->name) return CR_ENOMEM;
         p->first = f->n;
+        p->rank = cr_rank(params[i]);
+        memcpy(p->dims, cr_dims(params[i]), (size_t)p->rank * sizeof *p->dims);
         f->n += p->count;
     }
     return f->place ? CR_OK : CR_ENOMEM;

@@ -14,7 +14,15 @@ struct tensor_place {
     int64_t count, first; /* numbers, and where they stand in the flat vector */
     void *gradient;       /* bound output */
     size_t bytes;
+    int rank;
+    int64_t dims[CR_MAX_RANK];
     char *name;
+};
+
+struct statistics {
+    bool known; /* a least-squares fit with finite residuals and Jacobian */
+    int64_t freedom;
+    double rss, chi2, scale, condition, r2, log_likelihood; /* scale: what (J^T J)^-1 is multiplied by */
 };
 
 struct cr_fit {
@@ -44,7 +52,9 @@ struct cr_fit {
     const char *reason;
     char error[512], warning[512];
     cr_status status; /* of the last evaluation */
-    struct statistics *statistics;
+    struct statistics statistics;
+    double profile_base; /* the sum of squares that a profile rises from */
+    bool ran; /* and came to an end: there are results */
 };
 
 /* The loss at x, its gradient in g (0 where parameters are held). inf where it is not finite. */
@@ -71,6 +81,14 @@ struct tensor_place *fit_place(const struct cr_fit *f, const char *name); /* NUL
 cr_status fit_lbfgs(struct cr_fit *f);
 cr_status fit_descend(struct cr_fit *f);
 cr_status fit_least_squares(struct cr_fit *f);
+
+/* The weighted Jacobian at f->x of the parameters that may move, factorised in the residual's room (w, perm, in), Q^T r in rhs, the
+ * relative offset (Bates and Watts 1981): how long the residual's part within the Jacobian's columns is, as a share of all of it. False:
+ * not finite, or f->status. */
+bool lm_linearise(struct cr_fit *f);
+
+/* After a run: all that statistics.h has, at the parameters found. */
+void statistics_find(struct cr_fit *f);
 
 /* The Hessian's diagonal, or what stands for it, at f->x: f->scale[i] = sqrt(|H_ii|), 1 where nothing is known. */
 void fit_find_scale(struct cr_fit *f);

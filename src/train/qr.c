@@ -11,6 +11,16 @@ double qr_dot(int64_t n, const double *a, const double *b) {
     return sum;
 }
 
+double qr_dot_exact(int64_t n, const double *a, const double *b) {
+    double sum = 0, rest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double p = a[i] * b[i], t = sum + p, z = t - sum;
+        rest += fma(a[i], b[i], -p) + ((sum - (t - z)) + (p - z));
+        sum = t;
+    }
+    return sum + rest;
+}
+
 double qr_norm(int64_t n, const double *a) {
     double most = 0, sum = 0;
     for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(a[i]));
@@ -68,6 +78,10 @@ void qr_factor(int64_t rows, int n, double *a, double *tau, int *perm) {
         tau[k] = reflect(rows - k, column);
         for (int i = k + 1; i < n; i++) apply(rows - k, column, tau[k], a + i * rows + k);
     }
+}
+
+void qr_apply(int64_t rows, int n, const double *a, const double *tau, double *b) {
+    for (int k = n; k-- > 0;) apply(rows - k, a + k * rows + k, tau[k], b + k);
 }
 
 void qr_apply_transpose(int64_t rows, int n, const double *a, const double *tau, double *b) {

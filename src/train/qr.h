@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 double qr_dot(int64_t n, const double *a, const double *b);
+/* As if in twice the precision, then rounded (Ogita, Rump and Oishi 2005, Dot2). */
+double qr_dot_exact(int64_t n, const double *a, const double *b);
 /* sqrt(sum of squares), without overflow or underflow on the way. */
 double qr_norm(int64_t n, const double *a);
 
@@ -12,7 +14,8 @@ double qr_norm(int64_t n, const double *a);
  * Computations, 5.1.6 and 5.4.2). perm [n]: column k of R is column perm[k] of a; the largest rest comes first. perm NULL:
  * columns stay in order. */
 void qr_factor(int64_t rows, int n, double *a, double *tau, int *perm);
-/* b [rows] becomes Q^T b. */
+/* b [rows] becomes Q^T b, or Q b. */
+void qr_apply(int64_t rows, int n, const double *a, const double *tau, double *b);
 void qr_apply_transpose(int64_t rows, int n, const double *a, const double *tau, double *b);
 /* Solves R x = b, or R^T x = b, in place, for the leading n columns of R with lead rows. */
 void qr_solve(int64_t lead, int n, const double *r, double *b);

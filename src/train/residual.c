@@ -57,17 +57,18 @@ static cr_status make_room(struct residual *s, const struct mem *mem) {
         size_t count;
     } part[] = {{&s->r, m},        {&s->jacobian, m * n}, {&s->observed, m},      {&s->weight, m},
                 {&s->over_sigma, m}, {&s->w, rows * n},     {&s->rhs, rows},        {&s->trial_r, m},
-                {&s->along, m},    {&s->stack, 2 * n * n}, {&s->stack_rhs, 2 * n}, {&s->tau, n},
+                {&s->along, rows},    {&s->stack, 2 * n * n}, {&s->stack_rhs, 2 * n}, {&s->tau, n},
                 {&s->d, n},        {&s->norm, n},         {&s->p, n},             {&s->step, n},
-                {&s->trial, n},    {&s->u, n},            {&s->v, n}};
+                {&s->trial, n},    {&s->u, n},            {&s->v, n},
+                {&s->covariance, n * n}};
     size_t parts = sizeof part / sizeof *part;
     for (size_t i = 0; i < parts; i++) s->room_count += part[i].count;
     s->room = mem_zero(mem, mem_mul(s->room_count, sizeof *s->room));
-    s->index = mem_zero(mem, mem_mul(2 * n, sizeof *s->index));
+    s->index = mem_zero(mem, mem_mul(3 * n, sizeof *s->index));
     if (!s->room || !s->index) return CR_ENOMEM;
     double *next = s->room;
     for (size_t i = 0; i < parts; next += part[i++].count) *part[i].at = next;
-    s->perm = s->index, s->in = s->index + n;
+    s->perm = s->index, s->in = s->index + n, s->undetermined = s->index + 2 * n;
     return CR_OK;
 }
 
@@ -121,7 +122,7 @@ void residual_free(struct residual *s, const struct mem *m) {
     function_free(&s->value);
     function_free(&s->jacobian_function);
     mem_free(m, s->room, s->room_count * sizeof *s->room);
-    mem_free(m, s->index, 2 * (size_t)s->n * sizeof *s->index);
+    mem_free(m, s->index, 3 * (size_t)s->n * sizeof *s->index);
     mem_free(m, s, sizeof *s);
 }
 

@@ -23,12 +23,14 @@ struct residual {
     double *over_sigma;         /* [m]: 1/sigma */
     /* of the method (lm.c) */
     double *w, *rhs;            /* [rows, n], [rows]: the factorised Jacobian, Q^T r */
-    double *trial_r, *along;    /* [m] */
+    double *trial_r, *along;    /* [m], [rows] */
     double *stack;              /* [2n, n]: damped */
     double *stack_rhs;          /* [2n] */
     double *tau, *d, *norm, *p, *step, *trial, *u, *v; /* [n] */
-    int *index;                 /* [3n]: perm, in, ... */
-    int *perm, *in;
+    double *covariance;         /* [n, n] */
+    int *index;                 /* all below, [n] each */
+    int *perm, *in;             /* column k of R is in[perm[k]], parameter numbers in `in` */
+    int *undetermined;          /* by parameter */
     int in_n;                   /* parameters that may move: neither held nor at a bound */
     double cost, offset, delta, par;
 };

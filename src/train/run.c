@@ -90,11 +90,15 @@ static cr_status choose_method(struct cr_fit *f) {
 cr_status cr_fit_run(cr_fit *f) {
     if (!f) return CR_EINVAL;
     f->error[0] = f->warning[0] = 0;
+    f->ran = false;
+    f->statistics = (struct statistics){0};
     f->iterations = f->evaluations = 0;
     cr_status status = choose_method(f);
     if (status) return status;
     fit_gather(f, false, f->start);
     status = run_starts(f);
-    fit_scatter(f, ended(status) ? f->winner : f->start);
+    f->ran = ended(status);
+    if (f->ran) statistics_find(f);
+    fit_scatter(f, f->ran ? f->winner : f->start);
     return status;
 }

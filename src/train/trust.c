@@ -16,8 +16,7 @@ static double length(struct residual *s, const double *p) {
     return qr_norm(s->in_n, s->v);
 }
 
-/* Columns before the first that is, to rounding, a combination of those before it. */
-static int rank(const struct residual *s) {
+int trust_rank(const struct residual *s) {
     for (int k = 0; k < s->in_n; k++) {
         double whole = qr_norm(k + 1, s->w + k * s->rows);
         if (!(fabs(s->w[k * s->rows + k]) > 4 * DBL_EPSILON * whole)) return k;
@@ -78,7 +77,7 @@ static void find_par(struct residual *s, double delta, double low, double high, 
 }
 
 void trust_step(struct residual *s, double delta, double *p) {
-    int r = rank(s);
+    int r = trust_rank(s);
     double *q = s->u; /* p in the order of the columns of R */
     gauss_newton(s, r, q);
     double norm = length(s, q), excess = norm - delta;

@@ -108,15 +108,11 @@ static void read_formula(struct nist *p, const struct lines *l) {
     char text[512] = "";
     int i = find_line(l, "Model:", 0);
     while (!strchr(l->line[i], '=') || strstr(l->line[i], "pi =")) i++;
-    for (; i < l->n; i++) {
+    for (; !strstr(l->line[i], "Certified"); i++)
         for (const char *s = l->line[i]; *s; s++)
             if (!isspace((unsigned char)*s)) strncat(text, s, 1);
-        size_t n = strlen(text);
-        if (n > 2 && strcmp(text + n - 2, "+e") == 0) {
-            text[n - 2] = 0;
-            break;
-        }
-    }
+    size_t n = strlen(text);
+    if (strcmp(text + n - 2, "+e") == 0) text[n - 2] = 0;
     char *right = strchr(text, '=');
     *right++ = 0;
     put(p, "\ny_hat = ");
