@@ -70,6 +70,7 @@ void fit_find_scale(struct cr_fit *f) {
     if (f->residual && f->residual->factor > 0) from_jacobian(f);
     else if (f->curvature_function.run) from_hessian(f);
     double most = 0;
+    f->scaled = f->residual || f->curvature_function.run;
     for (int64_t i = 0; i < f->n; i++)
         if (isfinite(f->scale[i])) most = fmax(most, f->scale[i]);
     for (int64_t i = 0; i < f->n; i++) /* a direction without curvature is as any other */

@@ -40,6 +40,7 @@ struct cr_fit {
     uint8_t *held; /* fixed */
     int kept, newest;
     bool bounded; /* some bound is finite */
+    bool scaled;  /* scale holds the curvature */
     double loss, best_loss, best_norm;
     double loss64; /* bound output */
     struct residual *residual; /* NULL: the loss is not known as a sum of squares */
