@@ -475,6 +475,8 @@ CR_API double cr_fit_covariance(const cr_fit *f, int64_t i, int64_t j);
 CR_API double cr_fit_correlation(const cr_fit *f, int64_t i, int64_t j);
 /* Student's t interval about the estimate: confidence 0.95 for 95 %. */
 CR_API cr_status cr_fit_interval(const cr_fit *f, int64_t i, double confidence, double *low, double *high);
+/* By how many standard errors an interval reaches to either side: Student's t for the fit's degrees of freedom. */
+CR_API double cr_fit_quantile(const cr_fit *f, double confidence);
 /* P(|t| > |estimate/error|) if the number were 0 in truth. */
 CR_API double cr_fit_significance(const cr_fit *f, int64_t i);
 /* By name: "observations" (residuals), "parameters" (that moved), "freedom" (degrees of freedom), "rss" (sum of squared residuals,
@@ -572,7 +574,12 @@ CR_API cr_status cr_plot_labels(cr_plot *p, const char *title, const char *x, co
 /* n points, copied; those that are not finite are left out. line: joined in their order. */
 CR_API cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n, const double x[],
                              const double y[]);
-/* 800 by 500, self-contained; the same input gives the same bytes. */
+/* The area between low and high. */
+CR_API cr_status cr_plot_band(cr_plot *p, const char *label, int64_t n, const double x[], const double low[],
+                              const double high[]);
+/* What is added from now on stands in a lower panel of its own, over the same x; at most four panels. */
+CR_API cr_status cr_plot_panel(cr_plot *p, const char *y);
+/* 800 wide, 500 high with one panel and 150 more for each other, self-contained; the same input gives the same bytes. */
 CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
 
 /* ---- Explain: how each gradient came about ---------------------------------------------------------- */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "train/fit.h"
-#include "train/student.h"
 
 /* sqrt((S(x_i) - S) / s^2): on a linear problem |x_i - estimate| / error. Starts from, and leaves in f->x, the rest's best. nan: the fit
  * with it held did not come to an end. */
@@ -72,9 +71,7 @@ cr_status cr_fit_profile(cr_fit *f, int64_t i, double confidence, double *low, d
     if (low) *low = NAN;
     if (high) *high = NAN;
     if (!f || !low || !high || strcmp(cr_fit_state(f, i), "free") != 0) return CR_EINVAL;
-    double error = cr_fit_standard_error(f, i);
-    bool absolute = f->absolute && f->residual->has_sigma;
-    double t = student_quantile(confidence, absolute ? INFINITY : (double)f->statistics.freedom);
+    double error = cr_fit_standard_error(f, i), t = cr_fit_quantile(f, confidence);
     if (!(error > 0) || !isfinite(error) || !(t > 0)) return CR_EFAIL;
     struct kept k = keep(f);
     f->held[i] = 1;

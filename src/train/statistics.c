@@ -199,11 +199,15 @@ static double freedom_of(const cr_fit *f) {
     return f->absolute && f->residual->has_sigma ? INFINITY : (double)f->statistics.freedom;
 }
 
+double cr_fit_quantile(const cr_fit *f, double confidence) {
+    return known(f, 0) ? student_quantile(confidence, freedom_of(f)) : NAN;
+}
+
 cr_status cr_fit_interval(const cr_fit *f, int64_t i, double confidence, double *low, double *high) {
     if (low) *low = NAN;
     if (high) *high = NAN;
     if (!known(f, i) || !low || !high || !(confidence > 0 && confidence < 1)) return CR_EINVAL;
-    double half = student_quantile(confidence, freedom_of(f)) * cr_fit_standard_error(f, i);
+    double half = cr_fit_quantile(f, confidence) * cr_fit_standard_error(f, i);
     *low = f->winner[i] - half, *high = f->winner[i] + half;
     return CR_OK;
 }
