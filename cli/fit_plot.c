@@ -130,8 +130,8 @@ static cr_status draw(const struct fitting *t, const struct picture *p, cr_plot 
     cr_status status = cr_plot_add(plot, "data", false, p->n, x, y);
     if (!status) status = cr_ok(p->x) ? draw_curve(t, p, plot) : draw_diagonal(p, plot);
     if (!status) status = cr_plot_panel(plot, "residual");
-    if (!status) status = cr_plot_add(plot, "", true, 2, ends, zero);
-    return status ? status : cr_plot_add(plot, "", false, p->n, x, residual);
+    if (!status) status = cr_plot_add(plot, "", false, p->n, x, residual);
+    return status ? status : cr_plot_add(plot, "", true, 2, ends, zero);
 }
 
 static cr_status make_plot(const struct fitting *t, struct picture *p) {

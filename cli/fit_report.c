@@ -28,16 +28,14 @@ static int label_width(struct fitting *t) {
 static void text_row(struct fitting *t, int64_t i, int width) {
     double low, high;
     const char *state = cr_fit_state(t->f, i);
-    printf("%-*s = %-20.15g", width, label(t, i), cr_fit_estimate(t->f, i));
-    if (strcmp(state, "free") != 0) {
-        printf(" (%s)\n", state);
-        return;
-    }
-    if (!isnan(cr_fit_standard_error(t->f, i)) && cr_fit_interval(t->f, i, t->confidence, &low, &high) == CR_OK) {
-        printf(" %-14.6g %12.6g .. %-12.6g %8.2g", cr_fit_standard_error(t->f, i), low, high,
+    printf("%-*s = %.15g", width, label(t, i), cr_fit_estimate(t->f, i));
+    if (strcmp(state, "free") != 0) printf(" (%s)", state);
+    else if (!isnan(cr_fit_standard_error(t->f, i)) && cr_fit_interval(t->f, i, t->confidence, &low, &high) == CR_OK) {
+        int used = snprintf(NULL, 0, "%.15g", cr_fit_estimate(t->f, i));
+        printf("%*s %-14.6g %12.6g .. %-12.6g %8.2g", used < 20 ? 20 - used : 0, "", cr_fit_standard_error(t->f, i), low, high,
                cr_fit_significance(t->f, i));
         if (t->a->profile && cr_fit_profile(t->f, i, t->confidence, &low, &high) == CR_OK)
-            printf("   %12.6g .. %-12.6g", low, high);
+            printf("   %12.6g .. %.6g", low, high);
     }
     putchar('\n');
 }

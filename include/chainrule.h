@@ -434,8 +434,8 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  *   "rate"            of gd: fixed; without it each step is found by backtracking
  *   "robust"          of lm: "none" (default), "huber", "soft_l1", "cauchy": residuals far above the scale count less than their squares
  *   "robust_scale"    the residual (over its sigma) from where they do (1)
- *   "starts", "seed"  so many starts (1), the best end counts: between two bounds anywhere; else the given start times 10^u, u from -1
- *                     to 1, some with the other sign
+ *   "starts", "seed"  so many starts (1), the best end counts: between two bounds anywhere; else the given start (1 for 0) times 10^u,
+ *                     |u| up to 1 at first, to 5 later, some with the other sign
  *   "absolute_sigma"  "1": cr_fit_sigma's are the errors' true sizes; "0" (default): only their ratios count, and the size is found
  *                     from the residuals */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);

@@ -1,6 +1,11 @@
 /* A compiled program with its run. */
 #include "train/function.h"
 
+#include <string.h>
+
+#include "graph/graph.h"
+#include "run/program.h"
+
 cr_status function_make(struct function *f, cr_target *t, cr_store *store) {
     cr_status status = t ? cr_compile(&f->program, t, NULL) : CR_ENOMEM;
     cr_target_free(t);
@@ -13,7 +18,13 @@ void function_free(struct function *f) {
     *f = (struct function){0};
 }
 
+static bool has_leaf(const cr_program *p, const char *name) {
+    for (size_t i = 0; i < p->leaves; i++)
+        if (strcmp(graph_text(p->g, p->leaf[i].text), name) == 0) return true;
+    return false;
+}
+
+/* Asked beforehand, since a run remembers a name that it does not know as an error. */
 cr_status function_bind(struct function *f, const char *name, cr_dtype dtype, void *data, size_t bytes) {
-    cr_status status = f->run ? cr_bind(f->run, name, dtype, data, bytes) : CR_OK;
-    return status == CR_ENAME ? CR_OK : status;
+    return f->run && has_leaf(f->program, name) ? cr_bind(f->run, name, dtype, data, bytes) : CR_OK;
 }

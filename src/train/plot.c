@@ -226,37 +226,59 @@ static void draw_band(struct cr_text *out, const struct series *s, const char *c
     text_str(out, "\"/>\n");
 }
 
-static const char *colour_of(int series) { return colours[series % colour_count]; }
+/* Each panel begins anew; a band has the colour of the series behind it, which it is of. */
+static const char *colour_of(const struct cr_plot *p, int series) {
+    int n = 0;
+    for (int k = 0; k < series; k++) n += p->series[k].panel == p->series[series].panel && p->series[k].kind != BAND;
+    return colours[n % colour_count];
+}
 
 static void draw(struct cr_text *out, const struct cr_plot *p, int panel, const struct axis *x, const struct axis *y) {
     for (int k = 0; k < p->n; k++) {
         const struct series *s = &p->series[k];
         if (s->panel != panel) continue;
-        if (s->kind == POINTS) draw_points(out, s, colour_of(k), x, y);
-        if (s->kind == LINE) draw_line(out, s, colour_of(k), x, y);
-        if (s->kind == BAND) draw_band(out, s, colour_of(k), x, y);
+        if (s->kind == POINTS) draw_points(out, s, colour_of(p, k), x, y);
+        if (s->kind == LINE) draw_line(out, s, colour_of(p, k), x, y);
+        if (s->kind == BAND) draw_band(out, s, colour_of(p, k), x, y);
     }
 }
 
-/* A sign and a word for each series with a label, on white. */
+/* A sign and a word for a series. */
+static void legend_entry(struct cr_text *out, const struct cr_plot *p, int k, double x, double y) {
+    const struct series *s = &p->series[k];
+    if (s->kind == POINTS) {
+        text_str(out, "<circle");
+        attribute(out, "cx", x + 12), attribute(out, "cy", y - 4);
+        text_add(out, " r=\"3.5\" fill=\"%s\"/>\n", colour_of(p, k));
+    } else {
+        text_str(out, "<line");
+        attribute(out, "x1", x), attribute(out, "x2", x + 24);
+        attribute(out, "y1", y - 4), attribute(out, "y2", y - 4);
+        text_add(out, " stroke=\"%s\" stroke-width=\"%d\" stroke-opacity=\"%s\"/>\n", colour_of(p, k),
+                 s->kind == BAND ? 12 : 2, s->kind == BAND ? "0.2" : "1");
+    }
+    words(out, x + 32, y, "", cr_text_str(&s->label));
+}
+
+static bool labelled(const struct cr_plot *p, int k, int panel) {
+    return p->series[k].panel == panel && cr_text_size(&p->series[k].label) > 0;
+}
+
+/* About as wide as a label is drawn, with its sign. */
+static double legend_width(const struct cr_plot *p, int k) {
+    enum { letter = 7, sign = 56 };
+    return sign + letter * (double)cr_text_size(&p->series[k].label);
+}
+
+/* In one row above the first panel where there is room, so that no data are covered; else within the panel. */
 static void legend(struct cr_text *out, const struct cr_plot *p, int panel) {
-    double y = panel_top(panel) + 18;
+    double wide = 0, x = left, y = panel_top(panel) + 18;
+    for (int k = 0; k < p->n; k++) wide += labelled(p, k, panel) ? legend_width(p, k) : 0;
+    bool row = panel == 0 && wide <= width - left - right;
     for (int k = 0; k < p->n; k++) {
-        const struct series *s = &p->series[k];
-        if (s->panel != panel || !*cr_text_str(&s->label)) continue;
-        if (s->kind == POINTS) {
-            text_str(out, "<circle");
-            attribute(out, "cx", left + 24), attribute(out, "cy", y - 4);
-            text_add(out, " r=\"3.5\" fill=\"%s\"/>\n", colour_of(k));
-        } else {
-            text_str(out, "<line");
-            attribute(out, "x1", left + 12), attribute(out, "x2", left + 36);
-            attribute(out, "y1", y - 4), attribute(out, "y2", y - 4);
-            text_add(out, " stroke=\"%s\" stroke-width=\"%d\" stroke-opacity=\"%s\"/>\n", colour_of(k),
-                     s->kind == BAND ? 12 : 2, s->kind == BAND ? "0.2" : "1");
-        }
-        words(out, left + 44, y, "stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"", cr_text_str(&s->label));
-        y += 20;
+        if (!labelled(p, k, panel)) continue;
+        legend_entry(out, p, k, row ? x : left + 12, row ? top - 8 : y);
+        x += legend_width(p, k), y += 20;
     }
 }
 
@@ -283,7 +305,7 @@ cr_status cr_plot_svg(cr_text *out, const cr_plot *p) {
              "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
              width, height, width, height, width, height);
     for (int k = 0; k < p->panels; k++) draw_panel(out, p, k, &x);
-    words(out, width / 2.0, 28, "text-anchor=\"middle\" font-size=\"17\"", cr_text_str(&p->title));
+    words(out, width / 2.0, 22, "text-anchor=\"middle\" font-size=\"17\"", cr_text_str(&p->title));
     words(out, (left + width - right) / 2.0, height - 14, "text-anchor=\"middle\"", cr_text_str(&p->x_label));
     text_str(out, "</svg>\n");
     return text_status(out);

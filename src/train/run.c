@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "device/special.h"
 #include "train/fit.h"
 
@@ -9,19 +10,19 @@
 
 static double uniform(int64_t key, int64_t i) { return ((double)(philox_bits(key, i) >> 11) + 0.5) * 0x1p-53; }
 
-/* Start number k > 0: between two bounds anywhere alike; else the given start times 10^u, u from -1 to 1, every fourth with the
- * other sign; from 0, -1 to 1 likewise. */
-static double another(const struct cr_fit *f, int64_t i, int64_t key) {
-    double u = uniform(key, 2 * i), v = uniform(key, 2 * i + 1), x = f->start[i];
+/* Start number k > 0: between two bounds anywhere alike; else the given start (1 for 0) times 10^u, every fourth with the other sign, u
+ * up to 1 either way at first, to 5 from start 17 on. */
+static double another(const struct cr_fit *f, int64_t i, int64_t k) {
+    int64_t key = philox_fold(f->seed, k);
+    double u = uniform(key, 2 * i), v = uniform(key, 2 * i + 1), x = f->start[i] == 0 ? 1 : f->start[i];
     if (isfinite(f->low[i]) && isfinite(f->high[i])) return f->low[i] + u * (f->high[i] - f->low[i]);
-    double to = x == 0 ? 2 * u - 1 : x * pow(10, 2 * u - 1);
+    double decades = fmin(1 + (double)(k - 1) / 4, 5), to = x * pow(10, decades * (2 * u - 1));
     return v < 0.25 ? -to : to;
 }
 
 static void choose_start(struct cr_fit *f, int64_t start) {
-    int64_t key = philox_fold(f->seed, start);
     for (int64_t i = 0; i < f->n; i++) {
-        double x = start && !f->held[i] ? another(f, i, key) : f->start[i];
+        double x = start && !f->held[i] ? another(f, i, start) : f->start[i];
         f->x[i] = f->held[i] ? x : fmin(fmax(x, f->low[i]), f->high[i]);
     }
 }
@@ -36,14 +37,33 @@ static cr_status descend(struct cr_fit *f) {
     return f->used == METHOD_GD ? fit_descend(f) : fit_lbfgs(f);
 }
 
+/* Where the start gives no number: how many residuals, the first of them, and the values that did it. */
+static cr_status say_not_finite(struct cr_fit *f) {
+    struct cr_text t = text_make(&f->mem);
+    const struct residual *s = f->used == METHOD_LM ? f->residual : NULL;
+    long long bad = 0, first = 0;
+    for (int64_t i = s ? s->m : 0; i-- > 0;)
+        if (!isfinite(s->r[i])) bad++, first = i + 1;
+    f->reason = "the loss or its derivative is not finite at the starting values";
+    if (bad) text_add(&t, "%lld of %lld residuals are not finite, number %lld the first, ", bad, (long long)s->m, first);
+    else text_str(&t, "the loss or its derivative is not finite ");
+    text_str(&t, "at the starting values");
+    for (int64_t i = 0; i < f->n && i < 8; i++) {
+        text_str(&t, i ? ", " : " ");
+        cr_fit_label(&t, f, i);
+        text_str(&t, " = ");
+        text_number(&t, f->x[i]);
+    }
+    text_str(&t, f->n > 8 ? ", ...: choose others" : ": choose others");
+    fit_failed(f, CR_ENAN, t.failed ? f->reason : cr_text_str(&t));
+    text_drop(&t);
+    return CR_ENAN;
+}
+
 static cr_status run_one(struct cr_fit *f) {
     f->best_loss = f->best_norm = INFINITY;
     cr_status status = f->used == METHOD_LM ? fit_least_squares(f) : descend(f);
-    if (status == CR_ENAN) {
-        f->reason = "the loss or its derivative is not finite at the starting values";
-        fit_failed(f, CR_ENAN, f->reason);
-    }
-    return status;
+    return status == CR_ENAN ? say_not_finite(f) : status;
 }
 
 /* ---- All ---- */

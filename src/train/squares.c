@@ -58,27 +58,54 @@ static cr_node flat(cr_node x) {
     return cr_cast(cr_reshape(x, 1, &count), CR_F64);
 }
 
-/* What makes the difference of observed and predicted visible in a residual, for R^2: (a - b), times or over weights. */
-static void find_observed(struct walk *w, cr_node r, cr_node weight) {
-    cr_graph *g = r.graph;
-    cr_node scale = cr_ok(weight) ? cr_sqrt(weight) : none(g), observed = none(g);
-    for (bool more = true; more;) {
-        cr_node a = cr_operand(r, 0), b = cr_operand(r, 1);
-        more = false;
-        if ((is(r, "mul") || is(r, "div")) && moves(w, a) && !moves(w, b)) {
-            cr_node s = is(r, "div") ? cr_recip(b) : b;
-            scale = cr_ok(scale) ? cr_mul(scale, s) : s;
-            r = a, more = true;
-        } else if (is(r, "mul") && moves(w, b) && !moves(w, a)) {
-            scale = cr_ok(scale) ? cr_mul(scale, a) : a;
-            r = b, more = true;
-        } else if (is(r, "neg") || is(r, "cast")) {
-            r = a, more = true;
-        } else if (is(r, "sub") && moves(w, a) != moves(w, b)) {
-            observed = moves(w, a) ? b : a;
+/* The terms of a sum that no parameter reaches, added up with their signs: of y - a - b*x, y. */
+static cr_node free_terms(const struct walk *w, cr_node r) {
+    enum { most = 32 };
+    cr_node todo[most], sum = none(r.graph);
+    bool minus[most] = {false};
+    int n = 0;
+    for (todo[n++] = r; n;) {
+        cr_node x = todo[--n], a = cr_operand(x, 0);
+        bool less = minus[n];
+        if (!moves(w, x)) {
+            x = less ? cr_neg(x) : x;
+            sum = cr_ok(sum) ? cr_add(sum, x) : x;
+        } else if (is(x, "neg")) {
+            todo[n] = a, minus[n++] = !less;
+        } else if ((is(x, "add") || is(x, "sub")) && n + 2 <= most) {
+            todo[n] = a, minus[n++] = less;
+            todo[n] = cr_operand(x, 1), minus[n++] = less != is(x, "sub");
         }
     }
-    if (!cr_ok(observed)) return;
+    return sum;
+}
+
+/* y of y_hat - y or y - y_hat, and of longer sums. */
+static cr_node observed_in(const struct walk *w, cr_node r) {
+    cr_node a = cr_operand(r, 0), b = cr_operand(r, 1);
+    if (is(r, "sub") && moves(w, a) != moves(w, b)) return moves(w, a) ? b : a;
+    return free_terms(w, r);
+}
+
+/* What makes the difference of observed and predicted visible in a residual, for R^2: it may be multiplied or divided by weights. */
+static void find_observed(struct walk *w, cr_node r, cr_node weight) {
+    cr_graph *g = r.graph;
+    cr_node scale = cr_ok(weight) ? cr_sqrt(weight) : none(g);
+    for (;;) {
+        cr_node a = cr_operand(r, 0), b = cr_operand(r, 1), by;
+        if ((is(r, "mul") || is(r, "div")) && moves(w, a) && !moves(w, b)) {
+            by = is(r, "div") ? cr_recip(b) : b;
+            r = a;
+        } else if (is(r, "mul") && moves(w, b) && !moves(w, a)) {
+            by = a;
+            r = b;
+        } else {
+            break;
+        }
+        scale = cr_ok(scale) ? cr_mul(scale, by) : by;
+    }
+    cr_node observed = observed_in(w, r);
+    if (!cr_ok(observed) || !cr_count(observed) == cr_count(r)) return;
     w->out->observed = flat(cr_ok(scale) ? cr_mul(observed, scale) : observed);
     w->out->weight = cr_ok(scale) ? flat(cr_abs(scale)) : none(g);
 }

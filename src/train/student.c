@@ -22,13 +22,21 @@ static double beta_fraction(double a, double b, double x) {
     return value;
 }
 
-/* I_x(a, b), x and y = 1 - x given both, so that neither loses digits. */
-static double beta_ratio(double a, double b, double x, double y) {
+/* log(Gamma(a + 1/2) / Gamma(a)); for large a by its asymptotic series (Tricomi and Erdelyi 1951), where the two logarithms would cancel. */
+static double half_ratio(double a) {
+    if (a < 20) return special_lgamma(a + 0.5) - special_lgamma(a);
+    double u = 1 / a, v = u * u;
+    return log(a) / 2 - u * (1.0 / 8 - v * (1.0 / 192 - v * (1.0 / 640 - v * (17.0 / 14336 - v * 31.0 / 18432))));
+}
+
+/* I_x(a, 1/2), x and y = 1 - x given both, so that neither loses digits. */
+static double beta_ratio(double a, double x, double y) {
     if (x <= 0) return 0;
     if (y <= 0) return 1;
-    double front = exp(a * log(x) + b * log(y) + special_lgamma(a + b) - special_lgamma(a) - special_lgamma(b));
-    if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
-    return 1 - front * beta_fraction(b, a, y) / b;
+    double log_x = y < 0.5 ? log1p(-y) : log(x);
+    double front = exp(a * log_x + log(y) / 2 + half_ratio(a) - log(pi) / 2);
+    if (x < (a + 1) / (a + 2.5)) return front * beta_fraction(a, 0.5, x) / a;
+    return 1 - front * beta_fraction(0.5, a, y) / 0.5;
 }
 
 double student_tails(double t, double freedom) {
@@ -36,14 +44,13 @@ double student_tails(double t, double freedom) {
     if (isinf(freedom)) return erfc(t * sqrt(0.5));
     if (isinf(t)) return 0;
     double whole = freedom + t * t;
-    return beta_ratio(freedom / 2, 0.5, freedom / whole, t * t / whole);
+    return beta_ratio(freedom / 2, freedom / whole, t * t / whole);
 }
 
 /* -d tails / dt. */
 static double density(double t, double freedom) {
     if (isinf(freedom)) return 2 * exp(-t * t / 2) / sqrt(2 * pi);
-    double front = special_lgamma((freedom + 1) / 2) - special_lgamma(freedom / 2);
-    return 2 * exp(front - (freedom + 1) / 2 * log1p(t * t / freedom)) / sqrt(freedom * pi);
+    return 2 * exp(half_ratio(freedom / 2) - (freedom + 1) / 2 * log1p(t * t / freedom)) / sqrt(freedom * pi);
 }
 
 /* Newton's steps in log t, kept between ends that close in. */
