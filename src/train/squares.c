@@ -105,7 +105,7 @@ static void find_observed(struct walk *w, cr_node r, cr_node weight) {
         scale = cr_ok(scale) ? cr_mul(scale, by) : by;
     }
     cr_node observed = observed_in(w, r);
-    if (!cr_ok(observed) || !cr_count(observed) == cr_count(r)) return;
+    if (!cr_ok(observed) || cr_count(observed) != cr_count(r)) return;
     w->out->observed = flat(cr_ok(scale) ? cr_mul(observed, scale) : observed);
     w->out->weight = cr_ok(scale) ? flat(cr_abs(scale)) : none(g);
 }
