@@ -38,7 +38,7 @@ TEST(a_bound_that_is_not_reached_changes_nothing) {
 }
 
 /* The valley's floor leads from (-1.2, 1) past b = 0.5 at a = sqrt(0.5): minimum at the bound of (1 - a)^2 + 100 (0.5 - a^2)^2,
- * a = 0.70854... (mpmath: findroot of -2 (1 - a) - 400 a (0.5 - a^2)). */
+ * a = 0.70856 (mpmath: findroot of -2 (1 - a) - 400 a (0.5 - a^2)). */
 TEST(the_minimum_on_a_bound_is_found_along_a_curved_valley) {
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -47,7 +47,7 @@ TEST(the_minimum_on_a_bound_is_found_along_a_curved_valley) {
         cr_fit_bounds(p.f, "b", -INFINITY, 0.5);
         assert_int_equal(cr_fit_run(p.f), CR_OK);
         assert_true(problem_value(&p, "b") == 0.5);
-        assert_near(problem_value(&p, "a"), 0.70856403369471797, 1e-7);
+        assert_near(problem_value(&p, "a"), 0.70855950376135, 1e-7);
         problem_free(&p);
     }
 }
