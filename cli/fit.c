@@ -74,6 +74,15 @@ static int set_params(struct session *s) {
 
 /* ---- Options ---- */
 
+/* nan where the text is no number. */
+static double number_of(const char *text) {
+    cr_array *array = NULL;
+    double number = NAN;
+    if (read_value(&array, text, NULL) && cr_array_rank(array) == 0) number = *(double *)cr_array_data(array);
+    cr_array_free(array);
+    return number;
+}
+
 static int set_option(cr_fit *f, const char *option, const char *name, const char *value, const char *expected) {
     if (!value || cr_fit_set(f, name, value) == CR_OK) return EXIT_DONE;
     if (cr_fit_error(f)) return fail("--%s: %s", option, cr_fit_error(f));
@@ -99,7 +108,7 @@ static int set_options(struct fitting *t) {
         int code = set_option(t->f, row[i].option, row[i].name, row[i].value, row[i].expected);
         if (code) return code;
     }
-    t->confidence = option_value(a, "confidence") ? strtod(option_value(a, "confidence"), NULL) : 0.95;
+    t->confidence = option_value(a, "confidence") ? number_of(option_value(a, "confidence")) : 0.95;
     if (!(t->confidence > 0 && t->confidence < 1))
         return wrong_use("--confidence: expected a number between 0 and 1, found '%s'", option_value(a, "confidence"));
     if (!a->quiet && isatty(STDERR_FILENO)) cr_fit_progress(t->f, progress, NULL);
@@ -117,10 +126,7 @@ static bool next_item(const char **list, char name[256], double *number) {
     name[size] = 0;
     char value[64] = "";
     if (size < n && n - size - 1 < sizeof value) memcpy(value, *list + size + 1, n - size - 1);
-    cr_array *array = NULL;
-    *number = NAN;
-    if (*value && read_value(&array, value, NULL) && cr_array_rank(array) == 0) *number = *(double *)cr_array_data(array);
-    cr_array_free(array);
+    *number = *value ? number_of(value) : NAN;
     *list += n + ((*list)[n] == ',');
     return true;
 }
@@ -150,7 +156,7 @@ static int check_bounds(const struct session *s, const char *option, const char 
         bool found = false;
         for (int i = 0; i < s->n; i++) found = found || strcmp(cr_name(s->wrt[i]), name) == 0;
         if (!found) return fail("--%s: the model has no parameter '%s'", option, name);
-        if (isnan(number)) return wrong_use("--%s: expected %s=number, found '%s'", option, name, list);
+        if (isnan(number)) return wrong_use("--%s: expected %s=number", option, name);
     }
     return EXIT_DONE;
 }

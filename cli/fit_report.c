@@ -28,11 +28,11 @@ static int label_width(struct fitting *t) {
 static void text_row(struct fitting *t, int64_t i, int width) {
     double low, high;
     const char *state = cr_fit_state(t->f, i);
-    printf("%-*s = %.15g", width, label(t, i), cr_fit_estimate(t->f, i));
+    printf("%-*s = %.12g", width, label(t, i), cr_fit_estimate(t->f, i));
     if (strcmp(state, "free") != 0) printf(" (%s)", state);
     else if (!isnan(cr_fit_standard_error(t->f, i)) && cr_fit_interval(t->f, i, t->confidence, &low, &high) == CR_OK) {
-        int used = snprintf(NULL, 0, "%.15g", cr_fit_estimate(t->f, i));
-        printf("%*s %-14.6g %12.6g .. %-12.6g %8.2g", used < 20 ? 20 - used : 0, "", cr_fit_standard_error(t->f, i), low, high,
+        int used = snprintf(NULL, 0, "%.12g", cr_fit_estimate(t->f, i));
+        printf("%*s %-14.6g %12.6g .. %-12.6g %8.2g", used < 17 ? 17 - used : 0, "", cr_fit_standard_error(t->f, i), low, high,
                cr_fit_significance(t->f, i));
         if (t->a->profile && cr_fit_profile(t->f, i, t->confidence, &low, &high) == CR_OK)
             printf("   %12.6g .. %.6g", low, high);
@@ -43,7 +43,7 @@ static void text_row(struct fitting *t, int64_t i, int width) {
 static void text_heading(struct fitting *t, int width) {
     char interval[32];
     snprintf(interval, sizeof interval, "%g%% interval", 100 * t->confidence);
-    printf("%*s   %-20s %-14s %-28s %8s", width, "", "estimate", "standard error", interval, "P(>|t|)");
+    printf("%*s   %-17s %-14s %-28s %8s", width, "", "estimate", "standard error", interval, "P(>|t|)");
     puts(t->a->profile ? "   interval by profile likelihood" : "");
 }
 

@@ -22,7 +22,7 @@ static cr_status set_method(cr_fit *f, const char *value) {
 static cr_status set_robust(cr_fit *f, const char *value) {
     int kind = robust_parse(value);
     if (kind < 0) return CR_EINVAL;
-    if (kind && !f->residual) return fit_failed(f, CR_EINVAL, "robust: the loss is no sum of squares");
+    if (kind && !f->residual) return fit_failed(f, CR_EINVAL, "the loss is not known as a sum of squares");
     if (f->residual) f->residual->robust.kind = (enum robust_kind)kind;
     return CR_OK;
 }
