@@ -83,7 +83,8 @@ static double number_of(const char *text) {
     return number;
 }
 
-static int set_option(cr_fit *f, const char *option, const char *name, const char *value, const char *expected) {
+static int set_option(cr_fit *f, const char *option, const char *name, const char *value,
+                      const char *expected) {
     if (!value || cr_fit_set(f, name, value) == CR_OK) return EXIT_DONE;
     if (cr_fit_error(f)) return fail("--%s: %s", option, cr_fit_error(f));
     return wrong_use("--%s: expected %s, found '%s'", option, expected, value);
@@ -110,7 +111,8 @@ static int set_options(struct fitting *t) {
     }
     t->confidence = option_value(a, "confidence") ? number_of(option_value(a, "confidence")) : 0.95;
     if (!(t->confidence > 0 && t->confidence < 1))
-        return wrong_use("--confidence: expected a number between 0 and 1, found '%s'", option_value(a, "confidence"));
+        return wrong_use("--confidence: expected a number between 0 and 1, found '%s'",
+                         option_value(a, "confidence"));
     if (!a->quiet && isatty(STDERR_FILENO)) cr_fit_progress(t->f, progress, NULL);
     return EXIT_DONE;
 }
@@ -167,8 +169,10 @@ static int set_bounds(struct fitting *t) {
     if (!code) code = check_bounds(t->s, "upper", option_value(a, "upper"));
     for (int i = 0; i < t->s->n && !code; i++) {
         const char *name = cr_name(t->s->wrt[i]);
-        double low = bound_of(option_value(a, "lower"), name, -INFINITY), high = bound_of(option_value(a, "upper"), name, INFINITY);
-        if ((isfinite(low) || isfinite(high)) && cr_fit_bounds(t->f, name, low, high)) code = fail("%s", cr_fit_error(t->f));
+        double low = bound_of(option_value(a, "lower"), name, -INFINITY),
+               high = bound_of(option_value(a, "upper"), name, INFINITY);
+        if ((isfinite(low) || isfinite(high)) && cr_fit_bounds(t->f, name, low, high))
+            code = fail("%s", cr_fit_error(t->f));
     }
     return code;
 }
@@ -192,7 +196,8 @@ static cr_node observed_of(struct session *s, const char *name, const struct giv
     char other[300];
     snprintf(other, sizeof other, cr_ok(x) ? "%s observed" : "%s", name); /* y itself is the formula's */
     x = cr_input(s->graph, other, CR_F64, cr_array_rank(column->array), cr_array_dims(column->array));
-    if (cr_ok(x)) cr_eval_set(s->eval, x, CR_F64, cr_array_data(column->array), cr_array_bytes(column->array));
+    if (cr_ok(x))
+        cr_eval_set(s->eval, x, CR_F64, cr_array_data(column->array), cr_array_bytes(column->array));
     return x;
 }
 

@@ -33,9 +33,9 @@ static cr_node find_x(const struct fitting *t) {
     cr_node x = {t->s->graph, 0, 0};
     for (int i = 0; cr_ok(cr_leaf(t->s->graph, i)); i++) {
         cr_node leaf = cr_leaf(t->s->graph, i);
-        bool column = strcmp(cr_op_of(leaf), "input") == 0 && cr_rank(leaf) == 1 && cr_dtype_of(leaf) == CR_F64 &&
-                      cr_count(leaf) == cr_count(t->observed) && !cr_same(leaf, t->observed) &&
-                      strcmp(cr_name(leaf), "sigma") != 0;
+        bool column = strcmp(cr_op_of(leaf), "input") == 0 && cr_rank(leaf) == 1 &&
+                      cr_dtype_of(leaf) == CR_F64 && cr_count(leaf) == cr_count(t->observed) &&
+                      !cr_same(leaf, t->observed) && strcmp(cr_name(leaf), "sigma") != 0;
         if (column && cr_ok(x)) return (cr_node){t->s->graph, 0, 0};
         if (column) x = leaf;
     }
@@ -59,13 +59,15 @@ static cr_status read_rows(const struct fitting *t, struct picture *p) {
     if (!status) status = read_column(t, cr_ok(p->x) ? p->x : t->predicted, x, p->n);
     for (int64_t i = 0; i < p->n; i++) p->row[i] = (struct row){x[i], y[i], hat[i]};
     qsort(p->row, (size_t)p->n, sizeof *p->row, by_x);
-    for (int64_t i = 0; i < p->n; i++) x[i] = p->row[i].x, y[i] = p->row[i].y, hat[i] = p->row[i].y - p->row[i].hat;
+    for (int64_t i = 0; i < p->n; i++)
+        x[i] = p->row[i].x, y[i] = p->row[i].y, hat[i] = p->row[i].y - p->row[i].hat;
     return status;
 }
 
 /* ---- The curve: the model on other x, n at a time ---- */
 
-static cr_status predict_at(const struct fitting *t, const struct picture *p, const double *x, double *value, double *error) {
+static cr_status predict_at(const struct fitting *t, const struct picture *p, const double *x, double *value,
+                            double *error) {
     cr_status status = cr_eval_set(t->s->eval, p->x, CR_F64, x, (size_t)p->n * sizeof *x);
     if (!status) status = cr_fit_predict(t->f, t->s->eval, t->predicted, value, error);
     return status == CR_EINVAL ? cr_fit_predict(t->f, t->s->eval, t->predicted, value, NULL) : status;
@@ -77,7 +79,8 @@ static bool rows_alone(const struct fitting *t, const struct picture *p, const d
     int64_t half = (p->n + 1) / 2;
     for (int64_t i = 0; i < p->n; i++) other[i] = i < half ? x[i] : x[0];
     bool good = !predict_at(t, p, x, before, NULL) && !predict_at(t, p, other, after, NULL);
-    for (int64_t i = 0; good && i < half; i++) good = before[i] == after[i] || (isnan(before[i]) && isnan(after[i]));
+    for (int64_t i = 0; good && i < half; i++)
+        good = before[i] == after[i] || (isnan(before[i]) && isnan(after[i]));
     return good;
 }
 
@@ -91,7 +94,8 @@ static void choose_points(struct picture *p, bool alone) {
 
 static cr_status find_curve(const struct fitting *t, struct picture *p) {
     int64_t m = p->n * ((grid + p->n - 1) / p->n);
-    double *work = malloc((size_t)(4 * p->n) * sizeof *work), *x = work, factor = cr_fit_quantile(t->f, t->confidence);
+    double *work = malloc((size_t)(4 * p->n) * sizeof *work), *x = work,
+           factor = cr_fit_quantile(t->f, t->confidence);
     cr_status status = work ? read_column(t, p->x, x, p->n) : CR_ENOMEM;
     if (!status) choose_points(p, p->n > 1 && rows_alone(t, p, x, work + p->n));
     double *value = p->curve + m, *low = value + m, *high = low + m, *error = work ? work + p->n : NULL;
@@ -154,7 +158,8 @@ static cr_status make_plot(const struct fitting *t, struct picture *p) {
 
 int fit_plot(struct fitting *t, const char *path) {
     struct session *s = t->s;
-    if (!cr_ok(t->predicted)) return fail("--svg: to draw the fit, call the prediction of the column y y_hat");
+    if (!cr_ok(t->predicted))
+        return fail("--svg: to draw the fit, call the prediction of the column y y_hat");
     struct picture p = {.n = cr_count(t->observed), .x = find_x(t)};
     if (p.n == 0) return fail("--svg: there are no data to draw");
     size_t curve = (size_t)(p.n * ((grid + p.n - 1) / p.n));
@@ -163,7 +168,8 @@ int fit_plot(struct fitting *t, const char *path) {
     p.curve = calloc(4 * curve, sizeof *p.curve);
     cr_status status = p.row && p.data && p.curve ? make_plot(t, &p) : CR_ENOMEM;
     int code = EXIT_DONE;
-    if (status) code = fail("--svg: %s", cr_eval_error(s->eval) ? cr_eval_error(s->eval) : cr_status_text(status));
+    if (status)
+        code = fail("--svg: %s", cr_eval_error(s->eval) ? cr_eval_error(s->eval) : cr_status_text(status));
     else if (cr_file_write(path, cr_text_str(s->text), cr_text_size(s->text), s->ctx, s->why))
         code = fail("%s", cr_text_str(s->why));
     free(p.row);

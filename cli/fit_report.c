@@ -30,10 +30,11 @@ static void text_row(struct fitting *t, int64_t i, int width) {
     const char *state = cr_fit_state(t->f, i);
     printf("%-*s = %.12g", width, label(t, i), cr_fit_estimate(t->f, i));
     if (strcmp(state, "free") != 0) printf(" (%s)", state);
-    else if (!isnan(cr_fit_standard_error(t->f, i)) && cr_fit_interval(t->f, i, t->confidence, &low, &high) == CR_OK) {
+    else if (!isnan(cr_fit_standard_error(t->f, i)) &&
+             cr_fit_interval(t->f, i, t->confidence, &low, &high) == CR_OK) {
         int used = snprintf(NULL, 0, "%.12g", cr_fit_estimate(t->f, i));
-        printf("%*s %-14.6g %12.6g .. %-12.6g %8.2g", used < 17 ? 17 - used : 0, "", cr_fit_standard_error(t->f, i), low, high,
-               cr_fit_significance(t->f, i));
+        printf("%*s %-14.6g %12.6g .. %-12.6g %8.2g", used < 17 ? 17 - used : 0, "",
+               cr_fit_standard_error(t->f, i), low, high, cr_fit_significance(t->f, i));
         if (t->a->profile && cr_fit_profile(t->f, i, t->confidence, &low, &high) == CR_OK)
             printf("   %12.6g .. %.6g", low, high);
     }
@@ -68,9 +69,10 @@ static void text_statistics(struct fitting *t) {
     double r2 = statistic(t, "r2"), chi2 = statistic(t, "chi2");
     printf("\nresidual sum of squares     %.12g\n", statistic(t, "rss"));
     if (!isnan(statistic(t, "residual_deviation")))
-        printf("residual standard deviation %.12g (%g degrees of freedom)\n", statistic(t, "residual_deviation"),
-               statistic(t, "freedom"));
-    if (!isnan(chi2)) printf("chi^2                       %.6g, reduced %.6g\n", chi2, statistic(t, "reduced_chi2"));
+        printf("residual standard deviation %.12g (%g degrees of freedom)\n",
+               statistic(t, "residual_deviation"), statistic(t, "freedom"));
+    if (!isnan(chi2))
+        printf("chi^2                       %.6g, reduced %.6g\n", chi2, statistic(t, "reduced_chi2"));
     if (!isnan(r2)) printf("R^2                         %.10g\n", r2);
     printf("AIC, BIC                    %.6g, %.6g\n", statistic(t, "aic"), statistic(t, "bic"));
 }
@@ -83,9 +85,10 @@ void fit_text(struct fitting *t) {
     if (known) text_statistics(t);
     if (known) text_correlations(t, width);
     if (cr_fit_warning(t->f)) printf("\nwarning: %s\n", cr_fit_warning(t->f));
-    printf("\nloss %.12g, largest component of its gradient %.2g\n", cr_fit_loss(t->f), cr_fit_gradient_norm(t->f));
-    printf("%s: %lld iterations, %lld evaluations; ended since %s\n", cr_fit_method(t->f), (long long)cr_fit_iterations(t->f),
-           (long long)cr_fit_evaluations(t->f), cr_fit_reason(t->f));
+    printf("\nloss %.12g, largest component of its gradient %.2g\n", cr_fit_loss(t->f),
+           cr_fit_gradient_norm(t->f));
+    printf("%s: %lld iterations, %lld evaluations; ended since %s\n", cr_fit_method(t->f),
+           (long long)cr_fit_iterations(t->f), (long long)cr_fit_evaluations(t->f), cr_fit_reason(t->f));
 }
 
 /* ---- JSON ---- */
@@ -153,10 +156,12 @@ static void json_matrix(struct fitting *t, const char *name, double (*of)(const 
 }
 
 static void json_statistics(struct fitting *t) {
-    static const char *const names[] = {"observations", "freedom", "rss",           "residual_deviation", "chi2",      "reduced_chi2",
-                                        "r2",           "aic",     "bic",           "log_likelihood",     "condition"};
+    static const char *const names[] = {"observations", "freedom",        "rss",      "residual_deviation",
+                                        "chi2",         "reduced_chi2",   "r2",       "aic",
+                                        "bic",          "log_likelihood", "condition"};
     printf(", \"statistics\": {");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) member(i ? ", " : "", names[i], statistic(t, names[i]));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        member(i ? ", " : "", names[i], statistic(t, names[i]));
     member(", ", "confidence", t->confidence);
     fputs("}, \"estimates\": [", stdout);
     for (int64_t i = 0; i < cr_fit_count(t->f); i++) json_estimate(t, i);
@@ -170,7 +175,8 @@ void fit_json(struct fitting *t) {
     json_parameters(t);
     member("}, ", "loss", cr_fit_loss(t->f));
     member(", ", "gradient_norm", cr_fit_gradient_norm(t->f));
-    printf(", \"method\": \"%s\", \"iterations\": %lld, \"evaluations\": %lld, \"converged\": %s, \"reason\": \"%s\"",
+    printf(", \"method\": \"%s\", \"iterations\": %lld, \"evaluations\": %lld, \"converged\": %s, "
+           "\"reason\": \"%s\"",
            cr_fit_method(t->f), (long long)cr_fit_iterations(t->f), (long long)cr_fit_evaluations(t->f),
            t->status ? "false" : "true", cr_fit_reason(t->f));
     if (cr_fit_warning(t->f)) printf(", \"warning\": \"%s\"", cr_fit_warning(t->f));

@@ -24,10 +24,13 @@ const struct verb verbs[] = {
     {"fit",
      "FORMULA|FILE.cr DATA.csv " VALUES
      " [--fix b] [--lower b=0,c=1] [--upper b=9] [--sigma COLUMN [--absolute-sigma]]\n"
-     "      [--robust huber|soft_l1|cauchy [--robust-scale s]] [--starts n [--seed s]] [--confidence 0.95] [--profile]\n"
-     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] [--quiet]",
+     "      [--robust huber|soft_l1|cauchy [--robust-scale s]] [--starts n [--seed s]] [--confidence 0.95] "
+     "[--profile]\n"
+     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] "
+     "[--quiet]",
      "the parameters that minimise the loss, with their errors",
-     " method rate iterations tolerance json svg quiet fix lower upper sigma absolute-sigma robust robust-scale starts seed "
+     " method rate iterations tolerance json svg quiet fix lower upper sigma absolute-sigma robust "
+     "robust-scale starts seed "
      "confidence profile ",
      run_fit},
     {"train",

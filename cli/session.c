@@ -53,7 +53,8 @@ static int declare(struct session *s, const struct arguments *a, bool need_value
         bool whole = cr_array_rank(g->array) == 0;
         if (whole && cr_model_size(s->model, name, (int64_t) * (double *)cr_array_data(g->array)) == CR_OK)
             continue;
-        bool start = a->data && !g->optional && is_free(s->model, name); /* of a fit: where the parameter starts */
+        bool start =
+            a->data && !g->optional && is_free(s->model, name); /* of a fit: where the parameter starts */
         cr_model_declare(s->model, name, start, CR_F64, cr_array_rank(g->array), cr_array_dims(g->array));
     }
     return EXIT_DONE;

@@ -451,7 +451,7 @@ CR_API void cr_fit_progress(cr_fit *f, cr_fit_progress_fn *fn, void *user);
 /* CR_OK: reached the tolerance, or a point where no step lowers the loss any more. The store holds the best
  * point seen, and on any failure what it held before. Allocates nothing in an iteration. */
 CR_API cr_status cr_fit_run(cr_fit *f);
-CR_API double cr_fit_loss(const cr_fit *f); /* what was minimised, sigma and robust counted */
+CR_API double cr_fit_loss(const cr_fit *f);          /* what was minimised, sigma and robust counted */
 CR_API double cr_fit_gradient_norm(const cr_fit *f); /* its gradient's largest component */
 CR_API int64_t cr_fit_iterations(const cr_fit *f);
 CR_API int64_t cr_fit_evaluations(const cr_fit *f); /* of loss and gradient */

@@ -61,7 +61,8 @@ static void from_hessian(struct cr_fit *f) {
 static void from_jacobian(struct cr_fit *f) {
     const struct residual *s = f->residual;
     if (residual_jacobian(f, f->x))
-        for (int k = 0; k < s->n; k++) f->scale[k] = sqrt(2 * s->factor) * qr_norm(s->m, s->jacobian + k * s->m);
+        for (int k = 0; k < s->n; k++)
+            f->scale[k] = sqrt(2 * s->factor) * qr_norm(s->m, s->jacobian + k * s->m);
     f->status = CR_OK;
 }
 

@@ -93,7 +93,8 @@ static cr_status bind_outputs(cr_fit *f) {
     cr_status status = cr_bind(f->loss_function.run, "loss", CR_F64, &f->loss64, sizeof f->loss64);
     for (int i = 0; i < f->places && !status; i++) {
         snprintf(name, sizeof name, "gradient %d", i);
-        status = cr_bind(f->loss_function.run, name, f->place[i].dtype, f->place[i].gradient, f->place[i].bytes);
+        status =
+            cr_bind(f->loss_function.run, name, f->place[i].dtype, f->place[i].gradient, f->place[i].bytes);
     }
     return status;
 }
@@ -153,7 +154,8 @@ cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *data, s
     if (status) return fit_failed(f, status, cr_run_error(f->loss_function.run));
     status = function_bind(&f->curvature_function, name, dtype, data, bytes);
     if (!status && f->residual) status = function_bind(&f->residual->value, name, dtype, data, bytes);
-    if (!status && f->residual) status = function_bind(&f->residual->jacobian_function, name, dtype, data, bytes);
+    if (!status && f->residual)
+        status = function_bind(&f->residual->jacobian_function, name, dtype, data, bytes);
     return status ? fit_failed(f, status, NULL) : CR_OK;
 }
 

@@ -42,7 +42,7 @@ struct cr_fit {
     bool bounded; /* some bound is finite */
     bool scaled;  /* scale holds the curvature */
     double loss, best_loss, best_norm;
-    double loss64; /* bound output */
+    double loss64;             /* bound output */
     struct residual *residual; /* NULL: the loss is not known as a sum of squares */
     enum fit_method method, used;
     int64_t most_iterations, iterations, evaluations, starts, seed;
@@ -55,7 +55,7 @@ struct cr_fit {
     cr_status status; /* of the last evaluation */
     struct statistics statistics;
     double profile_base; /* the sum of squares that a profile rises from */
-    bool ran; /* and came to an end: there are results */
+    bool ran;            /* and came to an end: there are results */
 };
 
 /* The loss at x, its gradient in g (0 where parameters are held). inf where it is not finite. */

@@ -8,7 +8,6 @@
 #include "train/qr.h"
 #include "train/trust.h"
 
-
 /* ---- The linear problem at x ---- */
 
 /* The gradient of half the cost by parameter k. */
@@ -150,7 +149,8 @@ static double length_of(const struct residual *s, const double *x) {
 static void resize_region(struct residual *s, double drop, double fall, double length) {
     double ratio = fall > 0 ? drop / fall : 0;
     if (ratio <= 0.25) {
-        double by = drop >= 0 ? 0.5 : fmax(0.5 * fall / (fall - 0.5 * drop), 0.1); /* the parabola's minimum */
+        double by =
+            drop >= 0 ? 0.5 : fmax(0.5 * fall / (fall - 0.5 * drop), 0.1); /* the parabola's minimum */
         if (!isfinite(drop)) by = 0.1;
         s->delta = by * fmin(s->delta, 10 * length);
         s->par /= by;
@@ -231,7 +231,8 @@ enum { most_slow = 60 };
 
 cr_status fit_least_squares(struct cr_fit *f) {
     struct residual *s = f->residual;
-    double tolerance = fmax(f->tolerance, 0); /* by default as far as floating point goes: the last steps are few */
+    double tolerance =
+        fmax(f->tolerance, 0); /* by default as far as floating point goes: the last steps are few */
     memset(s->d, 0, (size_t)s->n * sizeof *s->d);
     s->par = 0;
     bool finite = residual_at(f, f->x, s->r);
@@ -249,7 +250,8 @@ cr_status fit_least_squares(struct cr_fit *f) {
             return f->status ? f->status : stopped_at(f, "the Jacobian is not finite any more", CR_EFAIL);
         dawdled = o == REFINED && s->offset > slow * before ? dawdled + 1 : 0;
         if (dawdled == most_slow) return stopped_at(f, fit_no_decrease, CR_OK);
-        if (!fit_report(f, s->factor * s->cost, largest_gradient(f))) return stopped_at(f, "stopped", CR_ESTOPPED);
+        if (!fit_report(f, s->factor * s->cost, largest_gradient(f)))
+            return stopped_at(f, "stopped", CR_ESTOPPED);
     }
     return stopped_at(f, fit_out_of_iterations, CR_EFAIL);
 }

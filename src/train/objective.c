@@ -68,7 +68,8 @@ void fit_keep_best(struct cr_fit *f, const double *x, double loss, const double 
 
 bool fit_converged(const struct cr_fit *f, const double *x, double loss, const double *g) {
     double tolerance = f->tolerance >= 0 ? f->tolerance : 1e-11, least = f->residual ? 0 : 1,
-           bound = tolerance * fmax(fabs(loss), least); /* squares may be small; another loss may be 0 by chance */
+           bound = tolerance *
+                   fmax(fabs(loss), least); /* squares may be small; another loss may be 0 by chance */
     for (int64_t i = 0; i < f->n; i++)
         if (!(fabs(g[i]) * fmax(fabs(x[i]), 1) <= bound || fit_at_bound(f, i, x[i], g[i]))) return false;
     return true;

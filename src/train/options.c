@@ -64,8 +64,8 @@ cr_status cr_fit_bounds(cr_fit *f, const char *name, double low, double high) {
     struct tensor_place *p = fit_place(f, name);
     if (!p) return unknown(f, "bounds", name);
     if (!(low <= high) || low == INFINITY || high == -INFINITY) {
-        snprintf(f->error, sizeof f->error, "bounds: of '%s' the lower one (%g) is not below the upper one (%g)", name,
-                 low, high);
+        snprintf(f->error, sizeof f->error,
+                 "bounds: of '%s' the lower one (%g) is not below the upper one (%g)", name, low, high);
         return CR_EINVAL;
     }
     for (int64_t i = 0; i < p->count; i++) f->low[p->first + i] = low, f->high[p->first + i] = high;
@@ -77,9 +77,12 @@ cr_status cr_fit_bounds(cr_fit *f, const char *name, double low, double high) {
 cr_status cr_fit_sigma(cr_fit *f, int64_t n, const double sigma[]) {
     if (!f || (n && !sigma)) return CR_EINVAL;
     struct residual *s = f->residual;
-    if (!s) return fit_failed(f, CR_EINVAL, "sigma: the loss is no sum of squares, so errors of its terms are not known");
+    if (!s)
+        return fit_failed(f, CR_EINVAL,
+                          "sigma: the loss is no sum of squares, so errors of its terms are not known");
     if (n != 0 && n != s->m) {
-        snprintf(f->error, sizeof f->error, "sigma: %lld numbers for %lld residuals", (long long)n, (long long)s->m);
+        snprintf(f->error, sizeof f->error, "sigma: %lld numbers for %lld residuals", (long long)n,
+                 (long long)s->m);
         return CR_ESHAPE;
     }
     for (int64_t i = 0; i < n; i++)

@@ -5,7 +5,16 @@
 #include "base/context.h"
 #include "base/text.h"
 
-enum { width = 800, left = 80, right = 30, top = 50, bottom = 60, first_height = 390, more_height = 130, gap = 20 };
+enum {
+    width = 800,
+    left = 80,
+    right = 30,
+    top = 50,
+    bottom = 60,
+    first_height = 390,
+    more_height = 130,
+    gap = 20
+};
 enum { most_series = 12, most_panels = 4, colour_count = 8 };
 
 /* Okabe and Ito's colours, told apart by the colour-blind. */
@@ -80,8 +89,8 @@ cr_status cr_plot_panel(cr_plot *p, const char *y) {
     return text_status(&p->y_label[p->panels - 1]);
 }
 
-static cr_status add(cr_plot *p, const char *label, enum kind kind, int64_t n, const double x[], const double y[],
-                     const double high[]) {
+static cr_status add(cr_plot *p, const char *label, enum kind kind, int64_t n, const double x[],
+                     const double y[], const double high[]) {
     if (!p || n < 0 || (n && (!x || !y || (kind == BAND && !high)))) return CR_EINVAL;
     if (p->n == most_series) return CR_ELIMIT;
     size_t bytes = (size_t)n * sizeof(double);
@@ -95,7 +104,8 @@ static cr_status add(cr_plot *p, const char *label, enum kind kind, int64_t n, c
     return s.label.failed ? CR_ENOMEM : CR_OK;
 }
 
-cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n, const double x[], const double y[]) {
+cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n, const double x[],
+                      const double y[]) {
     return add(p, label, line ? LINE : POINTS, n, x, y, NULL);
 }
 
@@ -112,7 +122,9 @@ struct axis {
 };
 
 static bool good(double x) { return isfinite(x) && fabs(x) < 1e300; }
-static bool shown(const struct series *s, int64_t i) { return good(s->x[i]) && good(s->y[i]) && good(s->high[i]); }
+static bool shown(const struct series *s, int64_t i) {
+    return good(s->x[i]) && good(s->y[i]) && good(s->high[i]);
+}
 
 static void widen(struct axis *a, double v) { a->low = fmin(a->low, v), a->high = fmax(a->high, v); }
 
@@ -139,7 +151,9 @@ static struct axis x_axis(const struct cr_plot *p) {
 }
 
 /* The panel's lower and upper end in the picture. */
-static double panel_top(int panel) { return panel ? top + first_height + gap + (panel - 1) * (more_height + gap) : top; }
+static double panel_top(int panel) {
+    return panel ? top + first_height + gap + (panel - 1) * (more_height + gap) : top;
+}
 static double panel_bottom(int panel) { return panel_top(panel) + (panel ? more_height : first_height); }
 
 static struct axis y_axis(const struct cr_plot *p, int panel) {
@@ -182,7 +196,8 @@ static void point(struct cr_text *out, const struct axis *x, const struct axis *
 }
 
 /* Lines of the grid, with numbers at the left; along x the numbers stand only below the last panel. */
-static void ticks(struct cr_text *out, const struct axis *a, const struct axis *across, bool vertical, bool numbers) {
+static void ticks(struct cr_text *out, const struct axis *a, const struct axis *across, bool vertical,
+                  bool numbers) {
     int n = (int)round((a->high - a->low) / a->step);
     for (int i = 0; i <= n; i++) {
         double v = a->low + i * a->step, where = at(a, v);
@@ -191,7 +206,8 @@ static void ticks(struct cr_text *out, const struct axis *a, const struct axis *
         if (vertical) rule(out, across->from, where, across->to, where, "#dddddd");
         else rule(out, where, across->from, where, across->to, "#dddddd");
         if (vertical) words(out, left - 8, where + 4, "text-anchor=\"end\"", cr_text_str(&number));
-        else if (numbers) words(out, where, across->from + 18, "text-anchor=\"middle\"", cr_text_str(&number));
+        else if (numbers)
+            words(out, where, across->from + 18, "text-anchor=\"middle\"", cr_text_str(&number));
         text_drop(&number);
     }
 }
@@ -229,11 +245,13 @@ static void draw_band(struct cr_text *out, const struct series *s, const char *c
 /* Each panel begins anew; a band has the colour of the series behind it, which it is of. */
 static const char *colour_of(const struct cr_plot *p, int series) {
     int n = 0;
-    for (int k = 0; k < series; k++) n += p->series[k].panel == p->series[series].panel && p->series[k].kind != BAND;
+    for (int k = 0; k < series; k++)
+        n += p->series[k].panel == p->series[series].panel && p->series[k].kind != BAND;
     return colours[n % colour_count];
 }
 
-static void draw(struct cr_text *out, const struct cr_plot *p, int panel, const struct axis *x, const struct axis *y) {
+static void draw(struct cr_text *out, const struct cr_plot *p, int panel, const struct axis *x,
+                 const struct axis *y) {
     for (int k = 0; k < p->n; k++) {
         const struct series *s = &p->series[k];
         if (s->panel != panel) continue;

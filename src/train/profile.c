@@ -45,11 +45,12 @@ struct kept {
     double best_loss, best_norm;
     const char *reason;
     struct statistics statistics;
-    char warning[sizeof ((struct cr_fit *)0)->warning];
+    char warning[sizeof((struct cr_fit *)0)->warning];
 };
 
 static struct kept keep(struct cr_fit *f) {
-    struct kept k = {f->progress, f->iterations, f->evaluations, f->best_loss, f->best_norm, f->reason, f->statistics, {0}};
+    struct kept k = {f->progress,  f->iterations, f->evaluations, f->best_loss,
+                     f->best_norm, f->reason,     f->statistics,  {0}};
     memcpy(k.warning, f->warning, sizeof k.warning);
     f->progress = NULL;
     f->profile_base = robust_cost(&f->residual->robust, f->residual->m, f->residual->r);
@@ -62,7 +63,8 @@ static void restore(struct cr_fit *f, const struct kept *k) {
     f->error[0] = f->warning[0] = 0;
     statistics_find(f); /* residuals and covariance too */
     fit_scatter(f, f->winner);
-    f->evaluations = k->evaluations, f->best_loss = k->best_loss, f->best_norm = k->best_norm, f->reason = k->reason;
+    f->evaluations = k->evaluations, f->best_loss = k->best_loss, f->best_norm = k->best_norm,
+    f->reason = k->reason;
     f->statistics = k->statistics;
     memcpy(f->warning, k->warning, sizeof k->warning);
 }

@@ -42,7 +42,8 @@ static void find_errors(const cr_fit *f, int64_t count, const double *column, do
     for (int64_t i = 0; i < count; i++) {
         double sum = 0;
         for (int64_t k = 0; k < f->n; k++)
-            for (int64_t j = 0; j < f->n; j++) sum += column[k * count + i] * c[k * f->n + j] * column[j * count + i];
+            for (int64_t j = 0; j < f->n; j++)
+                sum += column[k * count + i] * c[k * f->n + j] * column[j * count + i];
         error[i] = sqrt(fmax(sum, 0) * f->statistics.scale);
     }
 }

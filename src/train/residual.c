@@ -55,11 +55,25 @@ static cr_status make_room(struct residual *s, const struct mem *mem) {
     struct {
         double **at;
         size_t count;
-    } part[] = {{&s->r, m},        {&s->jacobian, m * n}, {&s->observed, m},      {&s->weight, m},
-                {&s->over_sigma, m}, {&s->w, rows * n},     {&s->rhs, rows},        {&s->trial_r, m},
-                {&s->along, rows},    {&s->stack, 2 * n * n}, {&s->stack_rhs, 2 * n}, {&s->tau, n},
-                {&s->d, n},        {&s->norm, n},         {&s->p, n},             {&s->step, n},
-                {&s->trial, n},    {&s->u, n},            {&s->v, n},
+    } part[] = {{&s->r, m},
+                {&s->jacobian, m * n},
+                {&s->observed, m},
+                {&s->weight, m},
+                {&s->over_sigma, m},
+                {&s->w, rows * n},
+                {&s->rhs, rows},
+                {&s->trial_r, m},
+                {&s->along, rows},
+                {&s->stack, 2 * n * n},
+                {&s->stack_rhs, 2 * n},
+                {&s->tau, n},
+                {&s->d, n},
+                {&s->norm, n},
+                {&s->p, n},
+                {&s->step, n},
+                {&s->trial, n},
+                {&s->u, n},
+                {&s->v, n},
                 {&s->covariance, n * n}};
     size_t parts = sizeof part / sizeof *part;
     for (size_t i = 0; i < parts; i++) s->room_count += part[i].count;

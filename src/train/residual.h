@@ -6,7 +6,9 @@
 #include "train/robust.h"
 #include "train/squares.h"
 
-enum { most_lm_params = 256 }; /* a graph of so many tangents, and a dense factorisation, are still moderate */
+enum {
+    most_lm_params = 256
+}; /* a graph of so many tangents, and a dense factorisation, are still moderate */
 static const int64_t most_lm_numbers = INT64_C(1) << 25; /* of the Jacobian: 256 MiB */
 
 struct residual {
@@ -18,20 +20,20 @@ struct residual {
     struct robust robust;
     double *room; /* all below */
     size_t room_count;
-    double *r, *jacobian;       /* [m]; [m, n], column-major */
-    double *observed, *weight;  /* [m], as in squares.h */
-    double *over_sigma;         /* [m]: 1/sigma */
+    double *r, *jacobian;      /* [m]; [m, n], column-major */
+    double *observed, *weight; /* [m], as in squares.h */
+    double *over_sigma;        /* [m]: 1/sigma */
     /* of the method (lm.c) */
-    double *w, *rhs;            /* [rows, n], [rows]: the factorised Jacobian, Q^T r */
-    double *trial_r, *along;    /* [m], [rows] */
-    double *stack;              /* [2n, n]: damped */
-    double *stack_rhs;          /* [2n] */
+    double *w, *rhs;                                   /* [rows, n], [rows]: the factorised Jacobian, Q^T r */
+    double *trial_r, *along;                           /* [m], [rows] */
+    double *stack;                                     /* [2n, n]: damped */
+    double *stack_rhs;                                 /* [2n] */
     double *tau, *d, *norm, *p, *step, *trial, *u, *v; /* [n] */
-    double *covariance;         /* [n, n] */
-    int *index;                 /* all below, [n] each */
-    int *perm, *in;             /* column k of R is in[perm[k]], parameter numbers in `in` */
-    int *undetermined;          /* by parameter */
-    int in_n;                   /* parameters that may move: neither held nor at a bound */
+    double *covariance;                                /* [n, n] */
+    int *index;                                        /* all below, [n] each */
+    int *perm, *in;    /* column k of R is in[perm[k]], parameter numbers in `in` */
+    int *undetermined; /* by parameter */
+    int in_n;          /* parameters that may move: neither held nor at a bound */
     double cost, offset, delta, par;
 };
 

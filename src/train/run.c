@@ -8,7 +8,9 @@
 
 /* ---- Starts ---- */
 
-static double uniform(int64_t key, int64_t i) { return ((double)(philox_bits(key, i) >> 11) + 0.5) * 0x1p-53; }
+static double uniform(int64_t key, int64_t i) {
+    return ((double)(philox_bits(key, i) >> 11) + 0.5) * 0x1p-53;
+}
 
 /* Start number k > 0: between two bounds anywhere alike; else the given start (1 for 0) times 10^u, every fourth with the other sign, u
  * up to 1 either way at first, to 5 from start 17 on. */
@@ -45,7 +47,9 @@ static cr_status say_not_finite(struct cr_fit *f) {
     for (int64_t i = s ? s->m : 0; i-- > 0;)
         if (!isfinite(s->r[i])) bad++, first = i + 1;
     f->reason = "the loss or its derivative is not finite at the starting values";
-    if (bad) text_add(&t, "%lld of %lld residuals are not finite, number %lld the first, ", bad, (long long)s->m, first);
+    if (bad)
+        text_add(&t, "%lld of %lld residuals are not finite, number %lld the first, ", bad, (long long)s->m,
+                 first);
     else text_str(&t, "the loss or its derivative is not finite ");
     text_str(&t, "at the starting values");
     for (int64_t i = 0; i < f->n && i < 8; i++) {
@@ -100,10 +104,12 @@ static cr_status choose_method(struct cr_fit *f) {
     bool weighed = f->residual && (f->residual->has_sigma || f->residual->robust.kind);
     if (f->used == METHOD_LM && !f->residual)
         return fit_failed(f, CR_EINVAL,
-                          "method lm: the loss is not known as a sum of squares: write it as a sum or mean of squares, or call "
+                          "method lm: the loss is not known as a sum of squares: write it as a sum or mean "
+                          "of squares, or call "
                           "the residual `residual`");
     if (f->used != METHOD_LM && weighed)
-        return fit_failed(f, CR_EINVAL, "sigma and robust losses are for method lm: others take them from the formula");
+        return fit_failed(f, CR_EINVAL,
+                          "sigma and robust losses are for method lm: others take them from the formula");
     return CR_OK;
 }
 

@@ -28,9 +28,7 @@ struct walk {
 static cr_node none(cr_graph *g) { return graph_error_node(g); }
 static bool is(cr_node x, const char *op) { return strcmp(cr_op_of(x), op) == 0; }
 
-static bool moves(const struct walk *w, cr_node x) {
-    return x.id < w->size && w->moves[x.id];
-}
+static bool moves(const struct walk *w, cr_node x) { return x.id < w->size && w->moves[x.id]; }
 
 /* By value, not by derivative: a weight behind stop_gradient moves too. */
 static bool mark(struct walk *w, cr_graph *g, int n, const cr_node params[]) {

@@ -21,7 +21,8 @@ static void scaled_r(const struct residual *s, double *a) {
     int n = s->in_n;
     memset(a, 0, (size_t)n * (size_t)n * sizeof *a);
     for (int k = 0; k < n; k++)
-        for (int i = 0; i <= k; i++) a[k * n + i] = s->w[k * s->rows + i] / (s->norm[s->perm[k]] > 0 ? s->norm[s->perm[k]] : 1);
+        for (int i = 0; i <= k; i++)
+            a[k * n + i] = s->w[k * s->rows + i] / (s->norm[s->perm[k]] > 0 ? s->norm[s->perm[k]] : 1);
 }
 
 /* Adds the share of singular vector l. */
@@ -128,10 +129,13 @@ static void warn(struct cr_fit *f) {
     warn_undetermined(f);
     if (f->warning[0]) return;
     if (t->condition * nearly_singular > 1)
-        snprintf(f->warning, sizeof f->warning,
-                 "the Jacobian is nearly singular (condition number %.1e): errors and the last digits are rough", t->condition);
+        snprintf(
+            f->warning, sizeof f->warning,
+            "the Jacobian is nearly singular (condition number %.1e): errors and the last digits are rough",
+            t->condition);
     else if (t->freedom <= 0)
-        snprintf(f->warning, sizeof f->warning, "no more observations than parameters: there are no standard errors");
+        snprintf(f->warning, sizeof f->warning,
+                 "no more observations than parameters: there are no standard errors");
 }
 
 void statistics_find(struct cr_fit *f) {

@@ -26,7 +26,8 @@ static double beta_fraction(double a, double b, double x) {
 static double half_ratio(double a) {
     if (a < 20) return special_lgamma(a + 0.5) - special_lgamma(a);
     double u = 1 / a, v = u * u;
-    return log(a) / 2 - u * (1.0 / 8 - v * (1.0 / 192 - v * (1.0 / 640 - v * (17.0 / 14336 - v * 31.0 / 18432))));
+    return log(a) / 2 -
+           u * (1.0 / 8 - v * (1.0 / 192 - v * (1.0 / 640 - v * (17.0 / 14336 - v * 31.0 / 18432))));
 }
 
 /* I_x(a, 1/2), x and y = 1 - x given both, so that neither loses digits. */

@@ -30,7 +30,8 @@ void problem_bind(struct problem *p, const char *name, const double *data, int n
         const double *from;
         void *to;
     } u = {data};
-    if (cr_fit_bind(p->f, name, CR_F64, u.to, (size_t)n * sizeof *data)) fail_msg("%s: %s", name, cr_fit_error(p->f));
+    if (cr_fit_bind(p->f, name, CR_F64, u.to, (size_t)n * sizeof *data))
+        fail_msg("%s: %s", name, cr_fit_error(p->f));
 }
 
 double problem_value(const struct problem *p, const char *name) {

@@ -36,7 +36,8 @@ static void read_nonlinear_params(struct nist *p, const struct lines *l) {
     for (int i = 0; i < l->n; i++) {
         double v[4];
         char name[8];
-        if (sscanf(l->line[i], " %7[b0-9] = %lf %lf %lf %lf", name, &v[0], &v[1], &v[2], &v[3]) != 5) continue;
+        if (sscanf(l->line[i], " %7[b0-9] = %lf %lf %lf %lf", name, &v[0], &v[1], &v[2], &v[3]) != 5)
+            continue;
         int k = p->params++;
         strcpy(p->param[k], name);
         p->start[0][k] = v[0], p->start[1][k] = v[1], p->certified[k] = v[2], p->deviation[k] = v[3];
@@ -146,7 +147,8 @@ void nist_read(struct nist *p, const char *path) {
     else read_linear_params(p, &l);
     p->rss = number_behind(&l, "Residual Sum of Squares:", 0);
     p->r2 = number_behind(&l, "R-Squared", 0);
-    p->residual_deviation = number_behind(&l, "Standard Deviation", find_line(&l, "Residual", 40 < l.n ? 20 : 0));
+    p->residual_deviation =
+        number_behind(&l, "Standard Deviation", find_line(&l, "Residual", 40 < l.n ? 20 : 0));
     read_data(p, &l);
     put_declarations(p);
     read_formula(p, &l);

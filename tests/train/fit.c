@@ -46,7 +46,8 @@ TEST(a_badly_scaled_quadratic_is_minimised) {
 
 TEST(a_wall_of_nan_is_stayed_away_from) {
     (void)state;
-    struct problem p = problem_of("param a: f64 = 1; a - log(a - 0.5) * 1e-3"); /* not defined from 0.5 down */
+    struct problem p =
+        problem_of("param a: f64 = 1; a - log(a - 0.5) * 1e-3"); /* not defined from 0.5 down */
     assert_int_equal(cr_fit_run(p.f), CR_OK);
     assert_near(problem_value(&p, "a"), 0.501, 1e-6);
     problem_free(&p);

@@ -14,7 +14,8 @@ static struct fitted fit(struct nist *p, int start, const char *method) {
     cr_text *why;
     cr_node loss, params[nist_most_params];
     cr_text_new(&why, NULL);
-    if (cr_model_new(&m, p->model, strlen(p->model), p->name, NULL, why) || cr_model_build(&loss, m, t.g, why))
+    if (cr_model_new(&m, p->model, strlen(p->model), p->name, NULL, why) ||
+        cr_model_build(&loss, m, t.g, why))
         fail_msg("%s", cr_text_str(why));
     cr_store_new(&t.store, NULL);
     for (int k = 0; k < p->params; k++) {
@@ -23,8 +24,8 @@ static struct fitted fit(struct nist *p, int start, const char *method) {
     }
     if (cr_fit_new(&t.f, loss, p->params, params, t.store)) fail_msg("%s", cr_graph_error(t.g));
     for (int k = 0; k < p->columns; k++)
-        assert_int_equal(
-            cr_fit_bind(t.f, p->column[k], CR_F64, p->data[k], (size_t)p->rows * sizeof(double)), CR_OK);
+        assert_int_equal(cr_fit_bind(t.f, p->column[k], CR_F64, p->data[k], (size_t)p->rows * sizeof(double)),
+                         CR_OK);
     if (method) cr_fit_set(t.f, "method", method);
     t.status = cr_fit_run(t.f);
     cr_model_free(m);
@@ -53,9 +54,9 @@ static struct digits digits_of(const struct nist *p, const struct fitted *t) {
 }
 
 static const char *const nonlinear[] = {
-    "Misra1a", "Chwirut2", "Chwirut1", "Lanczos3", "Gauss1",  "Gauss2",  "DanWood", "Misra1b", "Kirby2",
-    "Hahn1",   "Nelson",   "MGH17",    "Lanczos1", "Lanczos2", "Gauss3", "Misra1c", "Misra1d", "Roszman1",
-    "ENSO",    "MGH09",    "Thurber",  "BoxBOD",   "Rat42",   "MGH10",   "Eckerle4", "Rat43",  "Bennett5",
+    "Misra1a", "Chwirut2", "Chwirut1", "Lanczos3", "Gauss1",   "Gauss2", "DanWood",  "Misra1b", "Kirby2",
+    "Hahn1",   "Nelson",   "MGH17",    "Lanczos1", "Lanczos2", "Gauss3", "Misra1c",  "Misra1d", "Roszman1",
+    "ENSO",    "MGH09",    "Thurber",  "BoxBOD",   "Rat42",    "MGH10",  "Eckerle4", "Rat43",   "Bennett5",
 };
 static const char *const linear[] = {"Norris",   "Pontius",  "NoInt1",   "NoInt2",   "Filip",   "Longley",
                                      "Wampler1", "Wampler2", "Wampler3", "Wampler4", "Wampler5"};
@@ -81,8 +82,9 @@ static struct counts run_nonlinear(const char *method) {
             struct digits d = digits_of(&p, &t);
             bool six = d.estimates >= 6;
             c.six += six, c.eight += d.estimates >= 8, c.errors_four += six && d.errors >= 4;
-            printf("  %-9s %d %24.1f %6.1f %5.1f %10.1e %11d %11d\n", p.name, start + 1, d.estimates, d.errors, d.rss,
-                   cr_fit_statistic(t.f, "condition"), (int)cr_fit_iterations(t.f), (int)cr_fit_evaluations(t.f));
+            printf("  %-9s %d %24.1f %6.1f %5.1f %10.1e %11d %11d\n", p.name, start + 1, d.estimates,
+                   d.errors, d.rss, cr_fit_statistic(t.f, "condition"), (int)cr_fit_iterations(t.f),
+                   (int)cr_fit_evaluations(t.f));
             fitted_free(&t);
         }
     }
@@ -95,7 +97,8 @@ TEST(nonlinear_problems_are_solved_from_both_starts) {
     struct counts c = run_nonlinear(NULL);
     assert_true(c.six >= 53);
     assert_true(c.eight >= 46);
-    assert_true(c.errors_four >= 53); /* Lanczos1: the residuals, 1e-13, are rounding errors of y to a thousandth */
+    assert_true(c.errors_four >=
+                53); /* Lanczos1: the residuals, 1e-13, are rounding errors of y to a thousandth */
 }
 
 /* What rounding leaves: each residual is known to half a unit in its last place, which moves estimate k by its error over the residual

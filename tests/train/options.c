@@ -103,10 +103,12 @@ TEST(an_unknown_parameter_cannot_be_fixed) {
 TEST(a_parameter_is_shared_between_data_sets) {
     (void)state;
     static const double x[3] = {0, 1, 2}, y[3] = {1, 2, 5}, u[4] = {0, 1, 2, 3}, v[4] = {7, 8, 8, 11};
-    struct problem p = problem_of("input x: f64[3]; input y: f64[3]; input u: f64[4]; input v: f64[4]; param slope: f64 = 0; "
-                                  "param a: f64 = 0; param b: f64 = 0; "
-                                  "loss = sum((y - a - slope*x)^2) + sum((v - b - slope*u)^2)");
-    problem_bind(&p, "x", x, 3), problem_bind(&p, "y", y, 3), problem_bind(&p, "u", u, 4), problem_bind(&p, "v", v, 4);
+    struct problem p = problem_of(
+        "input x: f64[3]; input y: f64[3]; input u: f64[4]; input v: f64[4]; param slope: f64 = 0; "
+        "param a: f64 = 0; param b: f64 = 0; "
+        "loss = sum((y - a - slope*x)^2) + sum((v - b - slope*u)^2)");
+    problem_bind(&p, "x", x, 3), problem_bind(&p, "y", y, 3), problem_bind(&p, "u", u, 4),
+        problem_bind(&p, "v", v, 4);
     assert_int_equal(cr_fit_run(p.f), CR_OK);
     assert_string_equal(cr_fit_method(p.f), "lm");
     assert_near(problem_value(&p, "slope"), (4.0 + 6.0) / (2.0 + 5.0), 1e-13);
@@ -139,7 +141,8 @@ TEST(a_tensor_of_parameters_is_fitted_and_labelled) {
 /* sin(k x) sampled: many wrong frequencies are minima of their own. */
 static struct problem wave(const char *starts, const char *seed) {
     static double x[30], y[30];
-    struct problem p = problem_of("input x: f64[30]; input y: f64[30]; param k: f64 = 1; sum((y - sin(k*x))^2)");
+    struct problem p =
+        problem_of("input x: f64[30]; input y: f64[30]; param k: f64 = 1; sum((y - sin(k*x))^2)");
     for (int i = 0; i < 30; i++) x[i] = i / 3.0, y[i] = sin(2.7 * x[i]);
     problem_bind(&p, "x", x, 30), problem_bind(&p, "y", y, 30);
     cr_fit_bounds(p.f, "k", 0.1, 6);
@@ -151,7 +154,8 @@ static struct problem wave(const char *starts, const char *seed) {
 
 TEST(several_starts_find_what_one_does_not) {
     (void)state;
-    struct problem one = wave("1", "0"), many = wave("20", "0"), again = wave("20", "0"), other = wave("20", "7");
+    struct problem one = wave("1", "0"), many = wave("20", "0"), again = wave("20", "0"),
+                   other = wave("20", "7");
     assert_true(cr_fit_loss(one.f) > 1);
     assert_near(problem_value(&many, "k"), 2.7, 1e-12);
     assert_near(problem_value(&other, "k"), 2.7, 1e-12);
@@ -175,11 +179,14 @@ TEST(starts_go_on_where_the_first_is_not_finite) {
 TEST(a_start_that_gives_no_number_is_described) {
     (void)state;
     static const double x[3] = {-1, 2, -3}, y[3] = {1, 1, 1};
-    struct problem p = problem_of("input x: f64[3]; input y: f64[3]; param a: f64 = 1.5; sum((y - log(a*x))^2)");
+    struct problem p =
+        problem_of("input x: f64[3]; input y: f64[3]; param a: f64 = 1.5; sum((y - log(a*x))^2)");
     problem_bind(&p, "x", x, 3), problem_bind(&p, "y", y, 3);
     assert_int_equal(cr_fit_run(p.f), CR_ENAN);
-    assert_string_equal(cr_fit_error(p.f), "2 of 3 residuals are not finite, number 1 the first, at the starting values a = 1.5: "
-                                           "choose others");
+    assert_string_equal(
+        cr_fit_error(p.f),
+        "2 of 3 residuals are not finite, number 1 the first, at the starting values a = 1.5: "
+        "choose others");
     assert_true(problem_value(&p, "a") == 1.5);
     problem_free(&p);
 }
@@ -188,12 +195,14 @@ TEST(a_start_that_gives_no_number_is_described) {
 
 TEST(values_that_make_no_sense_are_refused) {
     (void)state;
-    static const char *const bad[][2] = {{"method", "magic"}, {"robust", "tukey"}, {"robust_scale", "0"}, {"starts", "0"},
-                                         {"starts", "1.5"},   {"seed", "-1"},      {"rate", "0"},         {"iterations", "x"},
-                                         {"tolerance", ""},   {"colour", "1"},     {"absolute_sigma", "2"}};
+    static const char *const bad[][2] = {{"method", "magic"}, {"robust", "tukey"},    {"robust_scale", "0"},
+                                         {"starts", "0"},     {"starts", "1.5"},      {"seed", "-1"},
+                                         {"rate", "0"},       {"iterations", "x"},    {"tolerance", ""},
+                                         {"colour", "1"},     {"absolute_sigma", "2"}};
     struct problem p = problem_of("param a: f64 = 0; a^2");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (cr_fit_set(p.f, bad[i][0], bad[i][1]) != CR_EINVAL) fail_msg("%s=%s was taken", bad[i][0], bad[i][1]);
+        if (cr_fit_set(p.f, bad[i][0], bad[i][1]) != CR_EINVAL)
+            fail_msg("%s=%s was taken", bad[i][0], bad[i][1]);
     problem_free(&p);
 }
 

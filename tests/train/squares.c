@@ -9,7 +9,8 @@ static const char *method_of(const char *text) {
     cr_fit_set(p.f, "iterations", "1");
     static const double data[3] = {1, 2, 4};
     for (int i = 0; cr_ok(cr_leaf(p.g, i)); i++)
-        if (strcmp(cr_op_of(cr_leaf(p.g, i)), "input") == 0) problem_bind(&p, cr_name(cr_leaf(p.g, i)), data, 3);
+        if (strcmp(cr_op_of(cr_leaf(p.g, i)), "input") == 0)
+            problem_bind(&p, cr_name(cr_leaf(p.g, i)), data, 3);
     cr_fit_run(p.f);
     snprintf(method, sizeof method, "%s", cr_fit_method(p.f));
     problem_free(&p);
@@ -55,15 +56,17 @@ TEST(what_is_no_sum_of_squares_is_not_taken_for_one) {
 /* ---- Statistics known from elsewhere ---- */
 
 /* R's `cars`, and what R prints for lm(dist ~ speed, cars), confint, AIC and BIC. */
-static const double speed[50] = {4,  4,  7,  7,  8,  9,  10, 10, 10, 11, 11, 12, 12, 12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15,
-                                 15, 16, 16, 17, 17, 17, 18, 18, 18, 18, 19, 19, 19, 20, 20, 20, 20, 20, 22, 23, 24, 24, 24, 24, 25};
-static const double dist[50] = {2,  10, 4,  22, 16, 10, 18, 26, 34, 17, 28, 14, 20, 24, 28, 26, 34,
-                                34, 46, 26, 36, 60, 80, 20, 26, 54, 32, 40, 32, 40, 50, 42, 56, 76,
+static const double speed[50] = {4,  4,  7,  7,  8,  9,  10, 10, 10, 11, 11, 12, 12, 12, 12, 13, 13,
+                                 13, 13, 14, 14, 14, 14, 15, 15, 15, 16, 16, 17, 17, 17, 18, 18, 18,
+                                 18, 19, 19, 19, 20, 20, 20, 20, 20, 22, 23, 24, 24, 24, 24, 25};
+static const double dist[50] = {2,  10, 4,  22, 16, 10, 18, 26, 34, 17, 28, 14, 20, 24, 28,  26, 34,
+                                34, 46, 26, 36, 60, 80, 20, 26, 54, 32, 40, 32, 40, 50, 42,  56, 76,
                                 84, 36, 46, 68, 32, 48, 52, 56, 64, 66, 54, 70, 92, 93, 120, 85};
 
 static struct problem cars(void) {
-    struct problem p = problem_of("input x: f64[50]; input y: f64[50]; param a: f64 = 0; param b: f64 = 0; y_hat = a + b*x; "
-                                  "loss = mean((y_hat - y)^2)");
+    struct problem p =
+        problem_of("input x: f64[50]; input y: f64[50]; param a: f64 = 0; param b: f64 = 0; y_hat = a + b*x; "
+                   "loss = mean((y_hat - y)^2)");
     problem_bind(&p, "x", speed, 50);
     problem_bind(&p, "y", dist, 50);
     assert_int_equal(cr_fit_run(p.f), CR_OK);
@@ -113,8 +116,9 @@ TEST(the_profile_of_puromycin_is_rs) {
     (void)state;
     static const double conc[12] = {0.02, 0.02, 0.06, 0.06, 0.11, 0.11, 0.22, 0.22, 0.56, 0.56, 1.10, 1.10};
     static const double rate[12] = {76, 47, 97, 107, 123, 139, 159, 152, 191, 201, 207, 200};
-    struct problem p = problem_of("input c: f64[12]; input v: f64[12]; param V: f64 = 200; param K: f64 = 0.1; "
-                                  "sum((v - V*c/(K + c))^2)");
+    struct problem p =
+        problem_of("input c: f64[12]; input v: f64[12]; param V: f64 = 200; param K: f64 = 0.1; "
+                   "sum((v - V*c/(K + c))^2)");
     double low, high;
     problem_bind(&p, "c", conc, 12);
     problem_bind(&p, "v", rate, 12);
@@ -134,7 +138,8 @@ TEST(the_profile_of_puromycin_is_rs) {
 
 TEST(a_parameter_the_data_cannot_bound_has_an_infinite_profile) {
     (void)state;
-    static const double x[4] = {1, 2, 3, 4}, y[4] = {1.0, 1.1, 0.9, 1.05}; /* a step long past: any large k will do */
+    static const double x[4] = {1, 2, 3, 4},
+                        y[4] = {1.0, 1.1, 0.9, 1.05}; /* a step long past: any large k will do */
     struct problem p = problem_of("input x: f64[4]; input y: f64[4]; param a: f64 = 1; param k: f64 = 2; "
                                   "sum((y - a*(1 - exp(-k*x)))^2)");
     double low, high;
@@ -183,7 +188,8 @@ TEST(sigma_weighs_the_mean) {
 
 TEST(weights_in_the_formula_weigh_the_same) {
     (void)state;
-    static const char *const forms[] = {"sum(((y - a)/s)^2)", "sum((y - a)^2/s^2)", "mean(1/s^2*(a - y)^2)/5"};
+    static const char *const forms[] = {"sum(((y - a)/s)^2)", "sum((y - a)^2/s^2)",
+                                        "mean(1/s^2*(a - y)^2)/5"};
     for (int i = 0; i < 3; i++) {
         char text[128];
         snprintf(text, sizeof text, "input y: f64[5]; input s: f64[5]; param a: f64 = 0; %s", forms[i]);
@@ -268,12 +274,14 @@ TEST(a_robust_scale_moves_the_border) {
 TEST(parameters_that_only_their_sum_determines_are_named) {
     (void)state;
     static const double x[4] = {1, 2, 3, 4}, y[4] = {1, 3, 2, 5};
-    struct problem p = problem_of("input x: f64[4]; input y: f64[4]; param a: f64 = 1; param b: f64 = 1; param c: f64 = 0; "
-                                  "sum((y - (a + b)*x - c)^2)");
+    struct problem p =
+        problem_of("input x: f64[4]; input y: f64[4]; param a: f64 = 1; param b: f64 = 1; param c: f64 = 0; "
+                   "sum((y - (a + b)*x - c)^2)");
     problem_bind(&p, "x", x, 4);
     problem_bind(&p, "y", y, 4);
     assert_int_equal(cr_fit_run(p.f), CR_OK);
-    assert_near(cr_fit_estimate(p.f, 0) + cr_fit_estimate(p.f, 1), 1.1, 1e-12); /* slope and intercept by hand */
+    assert_near(cr_fit_estimate(p.f, 0) + cr_fit_estimate(p.f, 1), 1.1,
+                1e-12); /* slope and intercept by hand */
     assert_near(cr_fit_estimate(p.f, 2), 0, 1e-12);
     assert_near(cr_fit_statistic(p.f, "r2"), 1 - 2.7 / 8.75, 1e-12); /* y of y - (a + b)*x - c found */
     assert_string_equal(cr_fit_state(p.f, 0), "not determined");
@@ -286,7 +294,8 @@ TEST(parameters_that_only_their_sum_determines_are_named) {
 TEST(no_more_observations_than_parameters_is_told) {
     (void)state;
     static const double x[2] = {1, 2}, y[2] = {1, 3};
-    struct problem p = problem_of("input x: f64[2]; input y: f64[2]; param a: f64 = 1; param b: f64 = 1; sum((y - a - b*x)^2)");
+    struct problem p = problem_of(
+        "input x: f64[2]; input y: f64[2]; param a: f64 = 1; param b: f64 = 1; sum((y - a - b*x)^2)");
     problem_bind(&p, "x", x, 2);
     problem_bind(&p, "y", y, 2);
     assert_int_equal(cr_fit_run(p.f), CR_OK);
