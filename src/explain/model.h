@@ -93,5 +93,6 @@ void explain_text(struct cr_text *out, const struct explanation *x);
 void explain_json(struct cr_text *out, const struct explanation *x);
 void explain_dot(struct cr_text *out, const struct explanation *x);
 void explain_latex(struct cr_text *out, const struct explanation *x);
+void explain_layout(struct cr_text *out, const struct explanation *x);
 
 #endif
