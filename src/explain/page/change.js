@@ -118,14 +118,14 @@ function ticks(low, high, n = 4) {
 const around = (low, high) => low < high ? [low - (high - low) * 0.06, high + (high - low) * 0.06] : [low - Math.max(1, abs(low)) / 2, high + Math.max(1, abs(high)) / 2];
 
 function chart(label, [x0, x1], [y0, y1], xName, yName) {
-  const w = 360, h = 220, left = 56, right = 10, top = 10, bottom = 36;
+  const w = 300, h = 200, left = 58, right = 12, top = 8, bottom = 36;
   const x = v => left + (v - x0) / (x1 - x0) * (w - left - right), y = v => h - bottom - (v - y0) / (y1 - y0) * (h - top - bottom);
   const svg = make.svg("svg.chart", {viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": label},
     make.svg("rect.area", {x: left, y: top, width: w - left - right, height: h - top - bottom}),
     ticks(x0, x1).map(v => [make.svg("line.grid", {x1: x(v), x2: x(v), y1: top, y2: h - bottom}), make.svg("text.tick", {x: x(v), y: h - bottom + 14, "text-anchor": "middle"}, format(v, 3))]),
     ticks(y0, y1).map(v => [make.svg("line.grid", {x1: left, x2: w - right, y1: y(v), y2: y(v)}), make.svg("text.tick", {x: left - 5, y: y(v) + 4, "text-anchor": "end"}, format(v, 3))]),
     make.svg("text.axis", {x: (left + w - right) / 2, y: h - 5, "text-anchor": "middle"}, cut(xName, 40)),
-    make.svg("text.axis", {x: 12, y: top + 4, transform: `rotate(-90 12 ${(h - bottom) / 2})`, "text-anchor": "middle", dx: 0, dy: (h - bottom) / 2 - top - 4}, cut(yName, 24)));
+    make.svg("text.axis", {x: 12, y: (top + h - bottom) / 2, transform: `rotate(-90 12 ${(top + h - bottom) / 2})`, "text-anchor": "middle"}, cut(yName, 24)));
   return {svg, x, y, clip: v => Math.min(y0 - 2 * (y0 - y1), Math.max(y0 - (y1 - y0), v)), area: {left, top, w: w - left - right, h: h - top - bottom}};
 }
 const polyline = (c, points) => make.svg(`path.${c}`, {d: points.length ? `M${points.map(p => p.map(v => Math.round(v * 10) / 10).join(" ")).join("L")}` : ""});
@@ -172,8 +172,15 @@ function curveOverOne(s) {
   return [c.svg, make("figcaption", {}, `${loss.name} over ${s.label}: the path, and the slope ${derivative(s.row.id)} at its end`)];
 }
 
+// As many cells as take a twentieth of a second.
+function fineness(s) {
+  const start = performance.now();
+  for (let k = 0; k < 5; k++) lossAt([{...s, v: value[s.row.value][s.i]}]);
+  return Math.max(15, Math.min(41, floor(sqrt(250 / (performance.now() - start + 0.01))) | 1));
+}
+
 function surfaceOverTwo(s, t) {
-  const xs = range(s, "x"), ys = range(t, "y"), n = lossSteps.length * data.elements > 4000 ? 21 : 41, at = ([a, b], i) => a + (b - a) * (i + 0.5) / n;
+  const xs = range(s, "x"), ys = range(t, "y"), n = fineness(s), at = ([a, b], i) => a + (b - a) * (i + 0.5) / n;
   const cells = Array.from({length: n * n}, (_, k) => lossAt([{...s, v: at(xs, k % n)}, {...t, v: at(ys, floor(k / n))}]));
   const finite = cells.filter(Number.isFinite).sort((a, b) => a - b), rank = v => Number.isFinite(v) ? finite.findIndex(f => f >= v) / finite.length : 1;
   const c = chart(`${loss.name} over ${s.label} and ${t.label}`, xs, ys, s.label, t.label), {left, top, w, h} = c.area, level = v => floor(rank(v) * 12);

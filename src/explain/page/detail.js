@@ -53,7 +53,8 @@ function heatMap(place) {
 function tensor(title, place) {
   if (place === undefined) return null;
   const s = summary(place), n = count(place);
-  const facts = n === 1 ? valueText(place) : `${shape(place)}: ${n} numbers from ${format(s.min ?? NaN, 4)} to ${format(s.max ?? NaN, 4)}, mean ${format(s.mean ?? NaN, 4)}, norm ${format(norm(place), 4)}, ${format(100 * s.zero / n, 3)} % zeros, ${s.nan} nan`;
+  if (n === 1) return make("p", {title: exact(place)}, make("small", {}, `${title} `), make("code", {}, valueText(place)));
+  const facts = `${shape(place)}: ${n} numbers from ${format(s.min ?? NaN, 4)} to ${format(s.max ?? NaN, 4)}, mean ${format(s.mean ?? NaN, 4)}, norm ${format(norm(place), 4)}, ${format(100 * s.zero / n, 3)} % zeros, ${s.nan} nan`;
   return make("div.tensor", {}, make("h3", {}, title), make("p", {title: exact(place)}, facts), value[place] && n > 1 && n <= 64 ? make("pre", {}, list(place, 6)) : null, make("div.charts", {}, heatMap(place), histogram(place)));
 }
 
@@ -96,10 +97,10 @@ function select(id) {
 }
 function refreshDetail() {
   const row = rows.get(state.selected);
-  if (!row) return detail.box.replaceChildren(make("h2", {}, "A node"), make("p.note", {}, "Click a node: its numbers, and every path from the loss to it with the product along each."));
+  if (!row) return detail.box.replaceChildren(make("p.note", {}, "Click a node for its numbers, and for every path from the loss to it with the product along each."));
   const shown = row.kind === "op" || row.kind === "loss" ? `${row.kind === "loss" ? "the loss, " : ""}op ${row.op}` : kinds[row.kind];
   detail.box.replaceChildren(make("h2", {}, row.name), make("p", {}, equals([row.name, named(row.say), numbered(row.say)]), make("small", {}, ` (${shown}${row.at ? `, at ${row.at}` : ""})`)),
-    make("div.halves", {}, tensor("Value", row.value), tensor(`Gradient ${derivative(row.id)}`, row.slope)), pathList(row) ?? "");
+    make("div.halves", {}, tensor("Value", row.value), tensor(derivative(row.id), row.slope)), pathList(row) ?? "");
 }
 
 // ---- Where a nan comes from ----
@@ -137,23 +138,32 @@ function parameterTable() {
       make("tbody", {}, changes.slice(0, 40).map(({row, change}) => make("tr", {}, make("th", {scope: "row"}, row.name), cell(count(row.value) === 1 ? "scalar" : shape(row.value)), cell(format(norm(row.slope), 4)), cell(format(change, 4)))))));
 }
 
-// How gradients grow and fade from the loss back: by the root mean square of each named node and parameter.
+// How gradients grow and fade from the loss back: by the root mean square of each named node and parameter, against the greatest
+// and the least of those nearer to the loss.
+function verdicts(list) {
+  let most = 0, least = Infinity;
+  return [...list].reverse().map(row => {
+    const g = rms(row.slope), s = summary(row.value), dead = row.kind === "op" && count(row.value) > 8 && s.zero > 0.9 * count(row.value);
+    const word = isnan(g) ? "nan" : !Number.isFinite(g) ? "explodes" : g === 0 ? "none" : g < 1e-3 * most ? "vanishes" : g > 1e3 * least ? "explodes" : dead ? "mostly dead" : "";
+    if (g > 0 && Number.isFinite(g)) most = Math.max(most, g), least = Math.min(least, g);
+    return word;
+  }).reverse();
+}
 function layerTable() {
-  const told = [...rows.values()].filter(row => row.slope !== undefined && count(row.slope) > 1 && (row.kind === "parameter" || row.kind === "op")).filter(row => rows.size < 60 || row.kind === "parameter" || !/^n\d+$/.test(row.name));
+  const told = [...rows.values()].filter(row => row.slope !== undefined && count(row.slope) > 1 && (row.kind === "parameter" || row.kind === "op")).filter(row => rows.size < 24 || row.kind === "parameter" || !/^n\d+$/.test(row.name));
   if (told.length < 2) return null;
-  const list = told.slice(-80), most = Math.max(...list.map(row => rms(row.slope)).filter(Number.isFinite));
-  const line = row => {
-    const g = rms(row.slope), s = summary(row.value), zeros = s.zero / count(row.value), part = g / most;
-    const word = isnan(g) ? "nan" : !Number.isFinite(g) ? "explodes" : g === 0 ? "none" : part < 1e-3 ? "vanishes" : zeros > 0.9 && row.kind === "op" && count(row.value) > 8 ? "mostly dead" : "";
-    const bar = make.svg("svg.bar", {viewBox: "0 0 100 8", "aria-hidden": "true"}, make.svg("rect.bin", {x: 0, y: 0, width: Number.isFinite(part) && part > 0 ? Math.max(1, 100 + log10(part) * 100 / 8) : 0, height: 8}));
-    return make("tr", {class: word ? "told" : undefined}, make("th", {scope: "row"}, make("button.step", {onclick: () => select(row.id)}, row.name)), cell(row.kind === "op" ? row.op : row.kind), cell(shape(row.value)), cell(format(rms(row.value), 3)), cell(`${format(100 * zeros, 3)} %`), cell(format(g, 3)), make("td", {}, bar), cell(word));
+  const list = told.slice(-80), word = verdicts(list), most = Math.max(...list.map(row => rms(row.slope)).filter(Number.isFinite));
+  const line = (row, i) => {
+    const g = rms(row.slope), part = g / most, width = Number.isFinite(part) && part > 0 ? Math.max(1, 100 + log10(part) * 100 / 8) : 0;
+    return make("tr", {class: word[i] ? "told" : undefined}, make("th", {scope: "row"}, make("button.step", {onclick: () => select(row.id)}, row.name)), cell(row.kind === "op" ? row.op : row.kind), cell(shape(row.value)),
+      cell(format(rms(row.value), 3)), cell(`${format(100 * summary(row.value).zero / count(row.value), 3)} %`), cell(format(g, 3)), make("td", {}, make.svg("svg.bar", {viewBox: "0 0 100 8", "aria-hidden": "true"}, make.svg("rect.bin", {x: 0, y: 0, width, height: 8}))), cell(word[i]));
   };
   return make("div", {}, make("h2", {}, "Where gradients grow and fade"), make("p.note", {}, "Root mean square of each tensor, from the input to the loss; bars on a logarithmic scale of eight decades."),
     make("table", {id: "layers"}, make("thead", {}, make("tr", {}, ["node", "", "shape", "value", "zeros", "gradient", "", ""].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, list.map(line))));
 }
 
 function nodeTable() {
-  const line = row => make("tr", {}, make("th", {scope: "row"}, row.name), cell(row.kind === "op" ? row.op : kinds[row.kind]), cell(named(row.say)),
+  const line = row => make("tr", {}, make("th", {scope: "row"}, row.name), cell(row.kind === "op" ? row.op : kinds[row.kind]), make("td.formula", {}, named(row.say)),
     cell(row.value === undefined ? "" : valueText(row.value), row.value === undefined ? undefined : exact(row.value)), cell(row.slope === undefined ? "" : valueText(row.slope), row.slope === undefined ? undefined : exact(row.slope)));
   return make("table", {id: "nodes"}, make("thead", {}, make("tr", {}, ["node", "kind", "formula", "value", `d${loss.name}/d node`].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, [...rows.values()].map(line)));
 }

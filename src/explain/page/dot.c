@@ -12,6 +12,8 @@ enum {
     number_chars = 12, /* -1.23457e-05 */
     most_chars = 34,   /* of a line; more is cut, and "…" says so */
     most_small = 26,
+    large_picture = 60, /* boxes */
+    many_uses = 6,
 };
 
 /* Characters of UTF-8, at most `most`. */
@@ -33,7 +35,7 @@ struct size page_row_size(const struct page *p, uint32_t r) {
     int third = chars(explanation_row(p->x, p->x->result)->label, most_chars) + chars(row->label, most_chars);
     third = row->cotangent.id ? smaller(most_chars + 6, third + 6 + number_chars) : 0;
     int width = larger(points(first, name_char), points(larger(value, third), value_char));
-    return (struct size){width + 20, row->cotangent.id ? 70 : 54};
+    return (struct size){width + 20, row->cotangent.id ? 72 : 56};
 }
 
 bool page_edge_labelled(const struct page *p, const struct edge *e) {
@@ -43,7 +45,7 @@ bool page_edge_labelled(const struct page *p, const struct edge *e) {
 struct size page_edge_size(const struct page *p, const struct edge *e) {
     (void)p;
     int n = larger(chars(e->formula, most_small), e->local ? number_chars : 0);
-    return (struct size){points(n, small_char) + 8, e->local ? 30 : 18};
+    return (struct size){points(n, small_char) + 8, e->local ? 32 : 20};
 }
 
 static void box(struct cr_text *out, char kind, uint32_t id, struct size s) {
@@ -51,17 +53,33 @@ static void box(struct cr_text *out, char kind, uint32_t id, struct size s) {
              s.width % 72 * 1000 / 72, s.height / 72, s.height % 72 * 1000 / 72);
 }
 
+/* What is used all over a large picture stands beside each use as a small box with its name: lines across all of it
+ * would be no help to a reader, and hard work for Graphviz. */
+static bool stands_beside(const struct page *p, const struct line *l, uint32_t row) {
+    const struct group *g = &p->group[l->group];
+    return l->tail == 'p' || (g->items - g->left_out > large_picture && p->uses[row] > many_uses);
+}
+
+static void small_box(struct cr_text *out, const struct page *p, char kind, uint32_t id, uint32_t row) {
+    int width = points(chars(p->x->row[row].label, most_chars), small_char) + 14;
+    box(out, kind, id, (struct size){width, 20});
+}
+
 /* A line through the box of the local gradient, or straight on. */
-static void line(struct cr_text *out, const struct page *p, const struct line *l, uint32_t edge) {
+static void line(struct cr_text *out, const struct page *p, struct line l, uint32_t edge) {
     const struct edge *e = &p->x->edge[edge];
-    if (l->head == 'r' && page_edge_labelled(p, e)) {
+    if (stands_beside(p, &l, e->to)) {
+        if (l.tail != 'p') l.tail = 'q', l.tail_id = edge;
+        small_box(out, p, l.tail, l.tail_id, e->to);
+    }
+    if (l.head == 'r' && page_edge_labelled(p, e)) {
         box(out, 'e', edge, page_edge_size(p, e));
-        text_add(out, "%c%u -> e%u [dir=none];\n", l->tail, (unsigned)l->tail_id, (unsigned)edge);
-        text_add(out, "e%u -> %c%u;\n", (unsigned)edge, l->head, (unsigned)l->head_id);
+        text_add(out, "%c%u -> e%u [dir=none];\n", l.tail, (unsigned)l.tail_id, (unsigned)edge);
+        text_add(out, "e%u -> %c%u;\n", (unsigned)edge, l.head, (unsigned)l.head_id);
         return;
     }
-    text_add(out, "%c%u -> %c%u [minlen=%d];\n", l->tail, (unsigned)l->tail_id, l->head, (unsigned)l->head_id,
-             l->head == 'r' ? 2 : 1);
+    text_add(out, "%c%u -> %c%u [minlen=%d];\n", l.tail, (unsigned)l.tail_id, l.head, (unsigned)l.head_id,
+             l.head == 'r' && l.tail != 'q' ? 2 : 1);
 }
 
 /* Lines into boxes are drawn once (strict). What comes from outside is a small box with its name. */
@@ -70,13 +88,9 @@ static void lines(struct cr_text *out, const struct page *p, uint32_t group) {
     for (uint32_t i = 0; i < p->x->edges; i++) {
         const struct edge *e = &p->x->edge[i];
         if (!page_line(p, e, &l)) continue;
-        if (l.group == group) line(out, p, &l, i);
-        for (int k = 0, n = page_inner_lines(p, e, inner, 16); k < n; k++) {
-            if (inner[k].group != group) continue;
-            int width = points(chars(p->x->row[e->to].label, most_chars), small_char) + 14;
-            box(out, 'p', e->to, (struct size){width, 20});
-            line(out, p, &inner[k], i);
-        }
+        if (l.group == group) line(out, p, l, i);
+        for (int k = 0, n = page_inner_lines(p, e, inner, 16); k < n; k++)
+            if (inner[k].group == group) line(out, p, inner[k], i);
     }
 }
 

@@ -67,7 +67,7 @@ function outline(kind, w, h) {
   const x = -w / 2, y = -h / 2, rect = (r, inset, c) => make.svg(`rect.${c}`, {x: x + inset, y: y + inset, width: w - 2 * inset, height: h - 2 * inset, rx: r});
   if (kind === "scope") return [make.svg("rect.behind", {x: x + 4, y: y + 4, width: w - 4, height: h - 4, rx: 8}), make.svg("rect.face", {x, y, width: w - 4, height: h - 4, rx: 8})];
   if (kind === "op") return [rect(h / 2.6, 0, "face")];
-  if (kind === "loss") return [rect(8, 0, "face"), rect(5, 4, "inner")];
+  if (kind === "loss") return [rect(8, 0, "face"), rect(6, 3, "inner")];
   if (kind === "constant") return [make.svg("path.face", {d: `M${x} ${y}h${w - 12}l12 12v${h - 12}h${-w}z`}), make.svg("path.inner", {d: `M${x + w - 12} ${y}v12h12`})];
   return [rect(2, 0, "face")];
 }
@@ -94,13 +94,12 @@ function drawRow(node, row, group) {
 }
 
 function drawEdgeBox(node, edge) {
-  const say = make.svg("text.local", {x: 0, y: edge.local ? -2 : 4}), gradient = make.svg("text.local", {x: 0, y: 11});
-  const g = make.svg("g.gradient", {transform: `translate(${node.x} ${node.y})`, "data-id": node.id}, make.svg("title", {}), say, gradient);
+  const say = make.svg("text.local", {x: 0, y: -4}), gradient = make.svg("text.local", {x: 0, y: 12});
+  const g = make.svg("g.gradient", {transform: `translate(${node.x} ${node.y})`, "data-id": node.id}, make.svg("title", {}), picture.direction ? make.svg("rect.behind-words", {x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h}) : null, say, gradient);
   const update = () => {
     const told = edge.local ? named(edge.say) : named(edge.say, "g"), v = edge.local ? brief(edge.gradient, true) : "";
     say.textContent = cut(edge.local ? told : `g → ${told}`, 26);
     gradient.textContent = edge.local && v !== told ? `= ${v}` : "";
-    say.setAttribute("y", gradient.textContent || !edge.local ? -2 + 6 * !edge.local : 4);
     g.firstChild.textContent = sayLocal(edge);
   };
   return {element: g, update, node};
@@ -115,7 +114,8 @@ function drawNode(node) {
   const id = Number(node.id.slice(1));
   if (node.id[0] === "r") return drawRow(node, rows.get(id), 0);
   if (node.id[0] === "b") return drawRow(node, rows.get(data.groups[id].row), id);
-  return node.id[0] === "p" ? drawPort(node, id) : drawEdgeBox(node, data.edges.find(e => e.id === id));
+  if (node.id[0] === "p") return drawPort(node, id);
+  return node.id[0] === "q" ? drawPort(node, edgeOf.get(id).to) : drawEdgeBox(node, edgeOf.get(id));
 }
 
 function drawFrame(f) {
@@ -127,8 +127,10 @@ function drawFrame(f) {
   return g;
 }
 
-function drawLine(l) {
-  const [x, y, ...rest] = l.points, d = `M${x} ${y}C${rest.join(" ")}`, ends = l.head[0] !== "e";
+// A line to the box of a local gradient goes on to where the next one starts: the words stand above and below it.
+function drawLine(l, all) {
+  const [x, y, ...rest] = l.points, next = l.head[0] === "e" ? all.find(o => o.tail === l.head && o.group === l.group) : null, ends = l.head[0] !== "e";
+  const d = `M${x} ${y}C${rest.join(" ")}${next ? `L${next.points[0]} ${next.points[1]}` : ""}`;
   const path = make.svg("path.line", {d, "marker-end": ends ? "url(#arrow)" : undefined});
   picture.lines.push({...l, element: path});
   return path;
@@ -140,7 +142,7 @@ function drawPicture() {
   picture.lines = [];
   svg.replaceChildren(make.svg("defs", {}, ["arrow", "arrow-lit"].map(id => make.svg("marker", {id, class: id, markerWidth: 8, markerHeight: 8, refX: 1, refY: 4, orient: "auto", markerUnits: "userSpaceOnUse"},
     make.svg("path", {d: "M0 0.5L8 4L0 7.5z"})))));
-  svg.append(make.svg("g", {}, all.frames.map(drawFrame)), make.svg("g", {}, all.lines.map(drawLine)));
+  svg.append(make.svg("g", {}, all.frames.map(drawFrame)), make.svg("g", {}, all.lines.map(l => drawLine(l, all.lines))));
   const nodes = make.svg("g", {});
   for (const node of all.nodes) {
     const item = drawNode(node);
@@ -158,10 +160,11 @@ function show(view) {
   picture.view = view;
   picture.svg.setAttribute("viewBox", [view.x, view.y, view.w, view.h].map(v => Math.round(v * 100) / 100).join(" "));
 }
-function fit() {
+// Large enough to be read, from the start; or all of it.
+function fit(all) {
   const box = picture.svg.parentElement, {w, h} = picture.whole, width = box.clientWidth || 800;
   const most = Math.max(220, Math.round(innerHeight * (innerWidth < 700 ? 0.62 : 0.5)));
-  const scale = Math.max(0.2, Math.min(1.25, width / w, Math.max(0.45, most / h))), height = Math.min(most, Math.ceil(h * scale));
+  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(0.7, whole), height = Math.min(most, Math.ceil(h * scale));
   picture.svg.setAttribute("height", height);
   show({x: picture.whole.x - Math.max(0, width / scale - w) / 2, y: picture.whole.y, w: width / scale, h: height / scale});
 }
@@ -176,12 +179,18 @@ function lookAt(id) {
   if (x - w / 2 < v.x || x + w / 2 > v.x + v.w || y - h / 2 < v.y || y + h / 2 > v.y + v.h) show({...v, x: x - v.w / 2, y: y - v.h / 2});
 }
 
+// The direction in which more of the whole is seen.
+function turnToFit() {
+  const seen = [0, 1].map(k => Math.min((innerWidth - 40) / data.layout[0][k][1], innerHeight * 0.5 / data.layout[0][k][2]));
+  picture.direction = seen[1] > seen[0] || innerWidth < 700 ? 1 : 0;
+}
+
 // Lights rows and edges, by what stands for them.
 function light(ids, edges) {
   const lit = new Set(ids.map(standIn)), way = new Set();
   for (const edge of edges) {
-    lit.add(`e${edge.id}`);
-    const ends = id => new Set([`r${id}`, `p${id}`, ...groupsAround(id).map(g => `b${g}`)]), tails = ends(edge.to), heads = ends(edge.from);
+    lit.add(`e${edge.id}`).add(`q${edge.id}`);
+    const ends = id => new Set([`r${id}`, `p${id}`, `q${edge.id}`, ...groupsAround(id).map(g => `b${g}`)]), tails = ends(edge.to), heads = ends(edge.from);
     for (const l of picture.lines)
       if (l.tail === `e${edge.id}` || l.head === `e${edge.id}` || (tails.has(l.tail) && heads.has(l.head))) way.add(l);
   }
@@ -195,14 +204,12 @@ function markSelected() {
   for (const [id, item] of picture.items) item.element.classList.toggle("selected", state.selected !== null && id === standIn(state.selected));
 }
 
-function redraw(keep) {
+function redraw() {
   drawPicture();
-  if (!keep) fit();
-  else fitHeight();
+  fit();
   markSelected();
   refreshSteps();
 }
-const fitHeight = () => fit();
 function toggle(group) {
   if (!picture.open.delete(group)) picture.open.add(group);
   redraw();

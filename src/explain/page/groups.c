@@ -15,7 +15,8 @@ static bool take_memory(struct page *p) {
     p->group_of = mem_zero(&p->x->mem, mem_mul(rows, sizeof *p->group_of));
     p->box = mem_zero(&p->x->mem, mem_mul(rows, sizeof *p->box));
     p->kept = mem_zero(&p->x->mem, rows);
-    return p->group && p->group_of && p->box && p->kept;
+    p->uses = mem_zero(&p->x->mem, mem_mul(rows, sizeof *p->uses));
+    return p->group && p->group_of && p->box && p->kept && p->uses;
 }
 
 static uint32_t around(const struct page *p, uint32_t r) {
@@ -75,6 +76,7 @@ cr_status page_open(struct page *p, struct explanation *x) {
     if (!seen) return p->status = CR_ENOMEM;
     keep_rows(p, seen);
     mem_free(&x->mem, seen, bytes);
+    for (size_t i = 0; i < x->edges; i++) p->uses[x->edge[i].to] += p->kept[x->edge[i].from];
     return CR_OK;
 }
 
@@ -85,6 +87,7 @@ void page_close(struct page *p) {
     mem_free(m, p->group_of, rows * sizeof *p->group_of);
     mem_free(m, p->box, rows * sizeof *p->box);
     mem_free(m, p->kept, rows);
+    mem_free(m, p->uses, rows * sizeof *p->uses);
 }
 
 /* ---- Lines ---- */

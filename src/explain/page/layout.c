@@ -34,11 +34,11 @@ static double number(struct reader *r) {
     return minus ? -v : v;
 }
 
-/* r5, b2, p7, e11. */
+/* r5, b2, p7, q3, e11. */
 static void name(struct reader *r, struct cr_text *out) {
     blanks(r);
     size_t n = 1 + strspn(r->s + (*r->s != 0), "0123456789");
-    if (!*r->s || !strchr("rbpe", *r->s) || n < 2 || n > 10 || !strchr(" \n", r->s[n])) {
+    if (!*r->s || !strchr("rbpqe", *r->s) || n < 2 || n > 10 || !strchr(" \n", r->s[n])) {
         r->good = false;
         return;
     }

@@ -47,7 +47,7 @@ function makeGraph() {
   const out = data.groups.reduce((n, g) => n + g.leftOut, 0);
   return make("section", {id: "picture", "aria-label": "The graph"},
     make("div.bar", {}, picture.search, picture.found, make("span.push", {}), data.groups.length > 1 ? button("Open or close all scopes (o)", "⊕ scopes", openAll) : null,
-      button("Left to right, or top down (t)", "⇄ turn", turn), button("Zoom out (-)", "−", () => zoom(0.8)), button("Zoom in (+)", "+", () => zoom(1.25)), button("See all of it (0)", "fit", fit)),
+      button("Left to right, or top down (t)", "⇄ turn", turn), button("Zoom out (-)", "−", () => zoom(0.8)), button("Zoom in (+)", "+", () => zoom(1.25)), button("See all of it (0)", "fit", () => fit(true))),
     make("div.canvas", {}, picture.svg),
     out ? make("p.note", {id: "left-out"}, `Of ${data.nodes.toLocaleString("en")} nodes ${out.toLocaleString("en")} are left out here: of each picture those nearest to its start and to its end are shown. chainrule explain --json has all.`) : null);
 }
@@ -67,14 +67,14 @@ function makePage() {
   }), make("span.value-word", {}, "value"), make("span.local-word", {}, "local gradient"), make("span.slope-word", {}, `gradient of ${loss.name}`));
   document.getElementById("page").append(
     make("header", {}, make("div", {}, make("h1", {}, data.title), make("p", {}, `How each gradient of ${loss.name} comes about`)), make("button", {id: "theme", "aria-label": "light or dark", title: "Light or dark", onclick: theme}, "◐")),
-    detail.alert, makeWalk(), makeGraph(), shapes,
-    make("div.columns", {}, make("section", {"aria-label": "All steps"}, make("h2", {}, "All steps"), walk.list), make("div", {}, makeChange(), makeDescent() ?? "")),
-    detail.box, detail.parameters, make("section", {}, detail.all),
+    detail.alert, makeWalk(), makeGraph(), shapes, detail.box,
+    make("div.columns", {}, make("section", {"aria-label": "All steps"}, make("h2", {}, "All steps"), walk.list), make("div", {}, makeChange(), makeDescent() ?? "", detail.parameters)),
+    make("section", {}, detail.all),
     make("footer", {}, "Keys: ← → Home End walk the steps, space plays, / finds, + − 0 zoom, t turns the graph, o opens scopes, d takes a step of descent. Ctrl and the wheel zoom, dragging moves."));
 }
 
 const keys = {ArrowRight: () => go(walk.at + 1), ArrowLeft: () => go(walk.at - 1), Home: () => go(0), End: () => go(walk.steps.length), " ": play, "/": () => picture.search.focus(),
-  "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), 0: fit, t: turn, o: openAll, d: () => { if (descent.curve) descend(1); }, Escape: () => { state.selected = null; redraw(); refreshDetail(); }};
+  "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), 0: () => fit(true), t: turn, o: openAll, d: () => { if (descent.curve) descend(1); }, Escape: () => { state.selected = null; redraw(); refreshDetail(); }};
 addEventListener("keydown", e => {
   if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
   if (e.target.closest("input, select, textarea")) { if (e.key === "Escape") e.target.blur(); return; }
@@ -82,15 +82,14 @@ addEventListener("keydown", e => {
   e.preventDefault();
   keys[e.key]();
 });
-addEventListener("resize", () => { clearTimeout(picture.timer); picture.timer = setTimeout(fit, 100); });
-addEventListener("beforeprint", () => { detail.all.open = true; refreshTables(); fit(); });
+addEventListener("resize", () => { clearTimeout(picture.timer); picture.timer = setTimeout(() => fit(), 100); });
+addEventListener("beforeprint", () => { detail.all.open = true; refreshTables(); fit(true); });
 
 if (data.live) compute();
 state.disagreement = data.live ? disagreement() : null;
 state.history = [snapshot()];
 makePage();
-const biggest = data.nodes <= 40;
-if (biggest) data.groups.forEach((_, g) => { if (data.layout[g]) picture.open.add(g); });
-if (innerWidth < 700 || (data.layout[0][0][1] > 3 * innerWidth && data.layout[0][1][1] < innerWidth)) picture.direction = 1;
+if (data.nodes <= 16) data.groups.forEach((_, g) => { if (data.layout[g]) picture.open.add(g); });
+turnToFit();
 redraw();
 refreshNumbers();

@@ -20,6 +20,7 @@ struct page {
     uint32_t *group_of; /* by row: the picture it stands in */
     uint32_t *box;      /* by row: 1 + the group it is the result of, or 0 */
     bool *kept;         /* by row: is it on the page? */
+    uint32_t *uses;     /* by row: edges that end at it */
     uint32_t kept_rows;
     cr_status status;
 };

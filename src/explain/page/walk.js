@@ -78,7 +78,7 @@ function play() {
     if (walk.at === walk.steps.length - 1) go(0);
     walk.timer = setInterval(() => walk.at < walk.steps.length - 1 ? go(walk.at + 1) : play(), 1800);
   }
-  walk.play.textContent = walk.timer ? "⏸ pause" : "▶ play";
+  walk.play.textContent = walk.timer ? "❚❚ pause" : "▶ play";
 }
 
 function makeWalk() {
@@ -89,7 +89,7 @@ function makeWalk() {
   walk.list = make("div.steps", {id: "steps", tabindex: 0, role: "group", "aria-label": "all steps"});
   walk.play = button("Play", "▶ play", play, "space");
   return make("section.walk", {id: "walk", "aria-label": "Step by step"},
-    make("div.bar", {}, button("First step", "⏮", () => go(0), "Home"), button("Step back", "◀", () => go(walk.at - 1), "←"),
-      button("Step on", "▶", () => go(walk.at + 1), "→"), button("Last step", "⏭", () => go(walk.steps.length), "End"), walk.play, walk.place),
+    make("div.bar", {}, button("First step", "«", () => go(0), "Home"), button("Step back", "‹", () => go(walk.at - 1), "←"),
+      button("Step on", "›", () => go(walk.at + 1), "→"), button("Last step", "»", () => go(walk.steps.length), "End"), walk.play, walk.place),
     walk.sentence, walk.note);
 }

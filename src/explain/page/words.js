@@ -1,5 +1,6 @@
 // Numbers, names and sentences.
 const rows = new Map(data.rows.map(row => [row.id, row])), loss = rows.get(data.result);
+const edgeOf = new Map(data.edges.map(edge => [edge.id, edge]));
 const byUser = new Map(), byOperand = new Map(); // edges: of a node, its operands; of an operand, who hands it a cotangent
 for (const edge of data.edges) {
   if (!byUser.has(edge.from)) byUser.set(edge.from, []);
@@ -17,13 +18,19 @@ function build(space, what, attributes, children) {
   for (const [key, v] of Object.entries(attributes || {}))
     if (key.startsWith("on")) e.addEventListener(key.slice(2), v);
     else if (v !== undefined && v !== false) e.setAttribute(key, v);
-  e.append(...children.flat().filter(c => c !== null && c !== undefined));
+  e.append(...children.flat(Infinity).filter(c => c !== null && c !== undefined));
   return e;
 }
 const make = (what, attributes, ...children) => build(null, what, attributes, children);
 make.svg = (what, attributes, ...children) => build("http://www.w3.org/2000/svg", what, attributes, children);
 
-const format = (v, digits = 6) => Number.isFinite(v) ? String(Number(v.toPrecision(digits))) : isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";
+// As C's %g: -1.23457e-05, 464442, 4.64442e+11.
+function format(v, digits = 6) {
+  if (!Number.isFinite(v)) return isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";
+  const [mantissa, power] = v.toExponential(digits - 1).split("e"), e = Number(power);
+  if (v === 0 || (e >= -5 && e < digits)) return String(Number(v.toPrecision(digits)));
+  return `${Number(mantissa)}e${e < 0 ? "-" : "+"}${String(abs(e)).padStart(2, "0")}`;
+}
 const cut = (s, most) => { const c = [...s]; return c.length > most ? c.slice(0, most - 1).join("") + "…" : s; };
 const count = place => size(program[place].d);
 const isScalar = place => place !== undefined && value[place] && count(place) === 1;
@@ -82,7 +89,7 @@ function numbered(say) {
   }).join("");
 }
 const factor = text => text.startsWith("-") ? `(${text})` : text;
-const equals = parts => parts.filter((s, i) => s && s !== parts[i - 1]).join(" = ");
+const equals = parts => parts.filter(s => s).filter((s, i, said) => s !== said[i - 1]).join(" = ");
 
 // ---- The sentence of each step ----
 
