@@ -4,6 +4,8 @@
 
 #include "explain/page/page.h"
 
+enum { most_rows_as_text = 500 };
+
 /* For HTML, between tags. */
 static void escaped(struct cr_text *out, const char *s) {
     for (; *s; s++) {
@@ -52,7 +54,7 @@ static cr_status write_page(struct cr_text *out, const struct page *p, const cha
     cr_status status = page_layout(&layout, p, plain);
     if (!status) {
         head(out, title);
-        if (p->kept_rows < 1000) without_script(out, p->x);
+        if (p->x->rows <= most_rows_as_text) without_script(out, p->x);
         text_str(out, "<main id=\"page\"></main>\n<script type=\"application/json\" id=\"data\">");
         page_data(out, p, title, cr_text_str(&layout));
         text_str(out, "</script>\n");
