@@ -44,8 +44,9 @@ bool page_edge_labelled(const struct page *p, const struct edge *e) {
 
 struct size page_edge_size(const struct page *p, const struct edge *e) {
     (void)p;
-    int n = larger(chars(e->formula, most_small), e->local ? number_chars : 0);
-    return (struct size){points(n, small_char) + 8, e->local ? 32 : 20};
+    int n = chars(e->formula, most_small) + (e->local ? 0 : 4); /* "g → " */
+    n = smaller(most_small, larger(n, e->local ? number_chars + 2 : 0));
+    return (struct size){points(n, small_char) + 8, e->local ? 32 : 26};
 }
 
 static void box(struct cr_text *out, char kind, uint32_t id, struct size s) {

@@ -4,7 +4,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const program = data.program, words = {nan: NaN, inf: Infinity, "-inf": -Infinity};
 const number = v => typeof v === "string" ? words[v] : v;
 const size = d => d.reduce((n, k) => n * k, 1);
-const recorded = program.map(node => node.v ? Float64Array.from(node.v, number) : null);
+const rounded = (node, v) => node.t === "f32" ? v.map(Math.fround) : v;
+const recorded = program.map(node => node.v ? rounded(node, Float64Array.from(node.v, number)) : null);
 const value = program.map((node, i) => recorded[i] ? recorded[i].slice() : data.live ? new Float64Array(size(node.d)) : null);
 
 // The place in the result and in each operand moves with the counters of the axes.
@@ -40,7 +41,7 @@ function runLoop(loop, out) {
 function runNode(place) {
   const node = program[place], out = value[place];
   for (const loop of node.run) runLoop(loop, out);
-  if (node.t === "f32") for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i]);
+  if (node.t === "f32") out.set(rounded(node, out));
   if (node.t[0] === "i") for (let i = 0; i < out.length; i++) if (!Number.isFinite(out[i])) out[i] = 0;
 }
 const everything = program.flatMap((node, place) => node.run ? [place] : []);
@@ -52,7 +53,7 @@ function needed(place) {
 }
 const compute = (places = everything) => places.forEach(runNode);
 
-// Does the interpreter say what the program said? If ever not, the page tells.
+// Does the interpreter say what the program said? If ever not, the page tells. Where terms cancel, what is left of them is noise.
 function disagreement() {
   let worst = null;
   for (const place of everything) {
@@ -60,7 +61,7 @@ function disagreement() {
     const tolerance = program[place].t === "f32" ? 1e-4 : 1e-12, scale = recorded[place].reduce((m, v) => Number.isFinite(v) ? Math.max(m, abs(v)) : m, 0);
     value[place].forEach((v, i) => {
       const r = recorded[place][i];
-      if (!(Object.is(v, r) || v === r || abs(v - r) <= tolerance * Math.max(abs(r), scale * 1e-3))) worst = worst ?? place;
+      if (!(Object.is(v, r) || v === r || abs(v - r) <= tolerance * Math.max(abs(r), scale * 1e-3) || abs(v - r) < tolerance * 1e-3)) worst = worst ?? place;
     });
   }
   return worst;

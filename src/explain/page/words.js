@@ -28,7 +28,7 @@ make.svg = (what, attributes, ...children) => build("http://www.w3.org/2000/svg"
 function format(v, digits = 6) {
   if (!Number.isFinite(v)) return isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";
   const [mantissa, power] = v.toExponential(digits - 1).split("e"), e = Number(power);
-  if (v === 0 || (e >= -5 && e < digits)) return String(Number(v.toPrecision(digits)));
+  if (v === 0 || (e >= -4 && e < digits)) return String(Number(v.toPrecision(digits)));
   return `${Number(mantissa)}e${e < 0 ? "-" : "+"}${String(abs(e)).padStart(2, "0")}`;
 }
 const cut = (s, most) => { const c = [...s]; return c.length > most ? c.slice(0, most - 1).join("") + "…" : s; };
@@ -83,9 +83,11 @@ const named = (say, g) => formula(say, name, g).join("");
 function numbered(say) {
   const ids = references(say);
   if (!ids.length || !ids.every(id => isScalar(rows.get(id)?.value))) return "";
-  return formula(say, id => {
-    const text = one(rows.get(id).value, 0, 6);
-    return text.startsWith("-") && say !== `\u0001${id}\u0002` ? `(${text})` : text;
+  const parts = say.split(/\u0001(\d+)\u0002/);
+  return parts.map((s, i) => {
+    if (i % 2 === 0) return s;
+    const text = one(rows.get(Number(s)).value, 0, 6), bare = /(^|[([,]\s*)$/.test(parts[i - 1]) && !parts[i + 1].startsWith("^");
+    return text.startsWith("-") && !bare ? `(${text})` : text;
   }).join("");
 }
 const factor = text => text.startsWith("-") ? `(${text})` : text;
