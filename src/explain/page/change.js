@@ -97,14 +97,14 @@ function makeDescent() {
 
 function story() {
   const h = state.history, n = h.length - 1, now = h[n].loss;
+  if (!Number.isFinite(now) && n === 0) return `${loss.name} = ${format(now)}: descent has nothing to go by.`;
   if (n === 0) {
     const fall = descended.reduce((s, row) => s + (norm(row.slope) ** 2), 0) * state.rate;
     return `${loss.name} = ${format(now)}. To first order one step at rate ${format(state.rate)} changes it by ${format(-fall)}.`;
   }
-  const before = h[n - 1].loss;
-  const what = !Number.isFinite(now) ? "it has left the numbers: the rate is too large" : now > before * (1 + 1e-12) ? "the last step made it larger: the rate is too large here"
-    : abs(now - before) <= 1e-12 * abs(before) && n > 1 && abs(h[n - 2].loss - now) <= 1e-12 * abs(now) && descended.some(row => norm(row.slope) * state.rate > 1e-9)
-      ? "it does not fall: the steps leap from one side to the other" : "it falls";
+  const before = h[n - 1].loss, same = abs(now - before) <= 1e-12 * abs(before), moves = descended.some(row => norm(row.slope) * state.rate > 1e-9 * (1 + norm(row.value)));
+  const what = !Number.isFinite(now) ? "it has left the numbers: the rate is too large" : same ? moves ? "it does not fall: the step leaps to the other side of a valley, as high as before" : "it rests"
+    : now > before ? "the last step made it larger: the rate is too large here" : "it falls";
   return `After ${n} step${n === 1 ? "" : "s"}: ${loss.name} ${format(h[0].loss)} → ${format(now)}; ${what}.`;
 }
 
@@ -132,7 +132,7 @@ const polyline = (c, points) => make.svg(`path.${c}`, {d: points.length ? `M${po
 
 function refreshCurve() {
   const points = state.history.map((h, i) => [i, h.loss]).filter(p => Number.isFinite(p[1])), losses = points.map(p => p[1]);
-  const c = chart(`${loss.name} by step`, [0, Math.max(5, state.history.length - 1)], around(Math.min(...losses, 0), Math.max(...losses, 1e-300)), "step", loss.name);
+  const c = chart(`${loss.name} by step`, [0, Math.max(5, state.history.length - 1)], around(Math.min(...losses, 0), Math.max(...losses, losses.length ? -Infinity : 1)), "step", loss.name);
   c.svg.append(polyline("curve", points.map(([i, v]) => [c.x(i), c.y(v)])), ...points.slice(-200).map(([i, v]) => make.svg("circle.dot", {cx: c.x(i), cy: c.y(v), r: 3})));
   descent.curve.replaceChildren(c.svg, make("figcaption", {}, `${loss.name} by step of descent`));
 }
@@ -160,7 +160,9 @@ function curveOverOne(s) {
   const [low, high] = range(s, "x"), n = 121;
   const points = Array.from({length: n}, (_, i) => { const v = low + (high - low) * i / (n - 1); return [v, lossAt([{...s, v}])]; });
   const path = state.history.map(h => [h.parameters[descended.indexOf(s.row)][s.i], h.loss]);
-  const finite = points.filter(p => Number.isFinite(p[1])).map(p => p[1]), c = chart(`${loss.name} over ${s.label}`, [low, high], around(Math.min(...finite), Math.max(...finite)), s.label, loss.name);
+  const finite = points.filter(p => Number.isFinite(p[1])).map(p => p[1]);
+  if (!finite.length) return [make("figcaption", {}, `${loss.name} is no number anywhere near.`)];
+  const c = chart(`${loss.name} over ${s.label}`, [low, high], around(Math.min(...finite), Math.max(...finite)), s.label, loss.name);
   const place = ([v, l]) => [c.x(v), c.y(c.clip(l))];
   c.svg.append(polyline("curve", points.filter(p => Number.isFinite(p[1])).map(place)), polyline("path", path.filter(p => p.every(Number.isFinite)).map(place)));
   for (const p of path.slice(-100)) if (p.every(Number.isFinite)) c.svg.append(make.svg("circle.dot", {cx: place(p)[0], cy: place(p)[1], r: 3}));

@@ -55,19 +55,23 @@ function tensor(title, place) {
   const s = summary(place), n = count(place);
   if (n === 1) return make("p", {title: exact(place)}, make("small", {}, `${title} `), make("code", {}, valueText(place)));
   const facts = `${shape(place)}: ${n} numbers from ${format(s.min ?? NaN, 4)} to ${format(s.max ?? NaN, 4)}, mean ${format(s.mean ?? NaN, 4)}, norm ${format(norm(place), 4)}, ${format(100 * s.zero / n, 3)} % zeros, ${s.nan} nan`;
-  return make("div.tensor", {}, make("h3", {}, title), make("p", {title: exact(place)}, facts), value[place] && n > 1 && n <= 64 ? make("pre", {}, list(place, 6)) : null, make("div.charts", {}, heatMap(place), histogram(place)));
+  return make("div.tensor", {}, make("h3", {}, title), make("p", {title: exact(place)}, facts), value[place] && n > 1 && n <= 64 ? make("pre", {}, list(place, 6).replaceAll("], [", "],\n [")) : null, make("div.charts", {}, heatMap(place), histogram(place)));
 }
 
 // ---- Paths ----
 
 const mostPaths = 40;
+// The nodes from which the loss is reached, other than through nodes left out.
+const reaching = new Set([loss.id]);
+for (const row of [...rows.values()].reverse())
+  if ((byOperand.get(row.id) || []).some(edge => reaching.has(edge.from))) reaching.add(row.id);
 // From the loss down to a node, along edges that carry a cotangent.
 function paths(id) {
   const found = [], stack = [[id, []]];
   while (stack.length && found.length <= mostPaths) {
     const [at, way] = stack.pop();
     if (at === loss.id) { found.push(way); continue; }
-    for (const edge of byOperand.get(at) || []) if (stack.length < 5000) stack.push([edge.from, [edge, ...way]]);
+    for (const edge of byOperand.get(at) || []) if (reaching.has(edge.from)) stack.push([edge.from, [edge, ...way]]);
   }
   return found;
 }

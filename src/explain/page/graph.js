@@ -44,8 +44,13 @@ function compose(group) {
   });
   const mapX = stretch(open.map(o => [o.x0, o.x1, o.inner.w + 2 * frame]));
   const mapY = stretch(open.map(o => [o.y0, o.y1, o.inner.h + frame + frameTop]));
-  const points = p => p.map((v, i) => i % 2 ? mapY(v) : mapX(v));
-  const out = {w: mapX(w), h: mapY(h), nodes: [], lines: lines.map(([tail, head, ...p]) => ({tail, head, group, points: points(p)})), frames: []};
+  // A line's ends move with what they touch, which keeps its size; an open scope, and what lies between, is stretched.
+  const centres = new Map(nodes.filter(([id]) => !open.some(o => o.id === id)).map(([id, x, y]) => [id, [mapX(x) - x, mapY(y) - y]]));
+  const points = (p, tail, head) => p.map((v, i) => {
+    const by = centres.get(i < 4 ? tail : i >= p.length - 4 ? head : "");
+    return by ? v + by[i % 2] : i % 2 ? mapY(v) : mapX(v);
+  });
+  const out = {w: mapX(w), h: mapY(h), nodes: [], lines: lines.map(([tail, head, ...p]) => ({tail, head, group, points: points(p, tail, head)})), frames: []};
   for (const [id, x, y, width, height] of nodes)
     if (!open.some(o => o.id === id)) out.nodes.push({id, x: mapX(x), y: mapY(y), w: width, h: height});
   for (const o of open) {
@@ -73,6 +78,12 @@ function outline(kind, w, h) {
 }
 const text = (c, y) => make.svg(`text.${c}`, {x: 0, y});
 
+// |dloss/dW| is the norm, where there is no room for all numbers.
+function sayBriefly(row) {
+  const v = brief(row.slope, true), whole = isScalar(row.slope) || v.startsWith("[");
+  return `${whole ? derivative(row.id) : `|${derivative(row.id)}|`} = ${v}`;
+}
+
 function drawRow(node, row, group) {
   const kind = group ? "scope" : row.kind, lines = row.slope === undefined ? 3 : 4, top = -node.h / 2 + (lines === 4 ? 14 : 15);
   const texts = {tag: text("tag", top), title: text("title", top + 15), value: text("value", top + 30), slope: lines === 4 ? text("slope", top + 44) : null};
@@ -87,7 +98,8 @@ function drawRow(node, row, group) {
   g.addEventListener("keydown", e => { if (e.key === "Enter") { e.preventDefault(); act(); } });
   const update = () => {
     texts.value.textContent = row.value === undefined ? "" : `= ${brief(row.value)}`;
-    if (texts.slope) texts.slope.textContent = cut(`${isScalar(row.slope) || count(row.slope) <= 3 ? derivative(row.id) : `|${derivative(row.id)}|`} = ${brief(row.slope, true)}`, 40);
+    g.classList.toggle("bad", badness(row) > 0);
+    if (texts.slope) texts.slope.textContent = cut(sayBriefly(row), 40);
     g.setAttribute("aria-label", group ? `scope ${row.name}, closed` : `${row.name}, ${row.kind}, ${valueText(row.value)}${row.slope === undefined ? "" : `, ${derivative(row.id)} ${valueText(row.slope)}`}`);
   };
   return {element: g, update, node};
