@@ -114,8 +114,11 @@ static void write_groups(struct cr_text *out, const struct page *p) {
     text_str(out, ",\n\"groups\":[");
     for (uint32_t g = 0; g < p->groups; g++) {
         const struct group *own = &p->group[g];
-        text_add(out, "%s{\"row\":%u,\"parent\":%u,\"items\":%u,\"leftOut\":%u}", g ? "," : "",
-                 (unsigned)own->row, (unsigned)own->parent, (unsigned)own->items, (unsigned)own->left_out);
+        text_str(out, g ? "," : "");
+        if (g && !p->kept[own->row]) text_char(out, '0');
+        else
+            text_add(out, "{\"row\":%u,\"parent\":%u,\"items\":%u,\"leftOut\":%u}", (unsigned)own->row,
+                     (unsigned)own->parent, (unsigned)own->items, (unsigned)own->left_out);
     }
     text_char(out, ']');
 }

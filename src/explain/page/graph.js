@@ -9,7 +9,6 @@ const groupsAround = id => {
   for (let g = rows.get(id).group; g; g = data.groups[g].parent) chain.push(g);
   return chain;
 };
-const boxOf = row => data.groups.findIndex((g, k) => k && g.row === row.id);
 const isOpen = group => picture.open.has(group);
 // A row is to be seen itself, or as the closed box that it is the result of.
 function standIn(id) {

@@ -44,7 +44,7 @@ function makeGraph() {
   picture.search = make("input", {type: "search", id: "search", placeholder: "find a node (/)", "aria-label": "find a node by name"});
   picture.search.addEventListener("input", () => find(picture.search));
   picture.search.addEventListener("keydown", e => { if (e.key === "Enter") find(picture.search, true); });
-  const out = data.groups.reduce((n, g) => n + g.leftOut, 0);
+  const out = data.nodes - rows.size;
   return make("section", {id: "picture", "aria-label": "The graph"},
     make("div.bar", {}, picture.search, picture.found, make("span.push", {}), data.groups.length > 1 ? button("Open or close all scopes (o)", "⊕ scopes", openAll) : null,
       button("Left to right, or top down (t)", "⇄ turn", turn), button("Zoom out (-)", "−", () => zoom(0.8)), button("Zoom in (+)", "+", () => zoom(1.25)), button("See all of it (0)", "fit", () => fit(true))),

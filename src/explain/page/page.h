@@ -67,13 +67,15 @@ struct steps {
     bool live;        /* can be computed in the page */
     const char *why;  /* why not */
     int64_t elements; /* of the forward pass */
+    int side;         /* of the pictures of large tensors, so that all of them find room */
 };
 cr_status page_steps_open(struct steps *s, const struct page *p);
 void page_steps_close(struct steps *s);
 void page_steps_write(struct cr_text *out, const struct steps *s);
 
-/* A tensor too large to be written out: range, histogram, and a small picture. */
-void page_summary(struct cr_text *out, cr_node x, const void *data);
+/* A tensor too large to be written out: range, histogram, and a picture of side by side means (0: none). */
+enum { page_most_side = 32 };
+void page_summary(struct cr_text *out, cr_node x, const void *data, int side);
 
 /* Made by the build from the files beside this one (tools/page_script.c, tools/embed.c). */
 struct page_part {

@@ -260,6 +260,19 @@ static bool make_loop(const struct steps *s, struct loop *l, const struct node *
 
 /* ---- The program ---- */
 
+/* All pictures together stay within this many characters, two for each of their cells. */
+enum { most_written = 64, most_picture = 1500000 };
+
+static int picture_side(const struct steps *s) {
+    const struct explanation *x = s->p->x;
+    int64_t pictures = 1;
+    int side = page_most_side;
+    for (uint32_t r = 0; r < x->rows; r++)
+        if (s->p->kept[r] && cr_count(x->row[r].x) > most_written) pictures += x->row[r].cotangent.id ? 2 : 1;
+    while (side > 4 && pictures * side * side * 2 > most_picture) side--;
+    return side;
+}
+
 /* Does it change when a number is changed by hand, or by a step of descent? */
 static bool is_changed(const struct steps *s, uint32_t id, const uint8_t changed[]) {
     const struct node *n = graph_at(s->p->x->g, id);
@@ -304,6 +317,7 @@ cr_status page_steps_open(struct steps *s, const struct page *p) {
         for (uint32_t id = 1; id < p->x->g->count; id++) /* what is held has no operands in the program */
             if (has_value(s, id)) s->of[id] = 1 + s->n++;
             else s->of[id] = 0;
+        s->side = picture_side(s);
     }
     mem_free(&p->x->mem, changed, p->x->g->count);
     return good ? CR_OK : CR_ENOMEM;
@@ -336,7 +350,9 @@ static void numbers(struct cr_text *out, cr_dtype dtype, const void *data, int64
     text_char(out, ']');
 }
 
-static void write_node(struct cr_text *out, const struct steps *s, uint32_t id, bool changed, bool shown) {
+enum { OF_EDGE = 1, OF_ROW = 2 }; /* whose number is shown */
+
+static void write_node(struct cr_text *out, const struct steps *s, uint32_t id, bool changed, int shown) {
     cr_node x = graph_handle(s->p->x->g, id);
     const void *data = eval_data(s->p->x->e, x);
     text_add(out, "{\"t\":\"%s\",\"d\":", cr_dtype_name(cr_dtype_of(x)));
@@ -344,16 +360,16 @@ static void write_node(struct cr_text *out, const struct steps *s, uint32_t id, 
     bool computed = s->live && changed && cr_operand_count(x) > 0;
     if (computed) write_run(out, s, graph_at(s->p->x->g, id));
     if (data && (!computed || shown)) {
-        if (s->live || cr_count(x) <= 64) numbers(out, cr_dtype_of(x), data, cr_count(x));
-        else page_summary(out, x, data);
+        if (s->live || cr_count(x) <= most_written) numbers(out, cr_dtype_of(x), data, cr_count(x));
+        else page_summary(out, x, data, shown == OF_ROW ? s->side : 0);
     }
     text_char(out, '}');
 }
 
 static void mark_shown(const struct steps *s, uint8_t shown[]) {
     const struct explanation *x = s->p->x;
-    for (uint32_t r = 0; r < x->rows; r++) shown[x->row[r].x.id] = shown[x->row[r].cotangent.id] = 1;
-    for (size_t i = 0; i < x->edges; i++) shown[x->edge[i].gradient.id] = shown[x->edge[i].part.id] = 1;
+    for (size_t i = 0; i < x->edges; i++) shown[x->edge[i].gradient.id] = shown[x->edge[i].part.id] = OF_EDGE;
+    for (uint32_t r = 0; r < x->rows; r++) shown[x->row[r].x.id] = shown[x->row[r].cotangent.id] = OF_ROW;
 }
 
 void page_steps_write(struct cr_text *out, const struct steps *s) {

@@ -1,10 +1,10 @@
-/* A tensor in few words: range, histogram, and a picture of at most 32 by 32 means. */
+/* A tensor in few words: range, histogram, and a picture of at most 32 by 32 means of blocks. */
 #include <math.h>
 
 #include "explain/page/page.h"
 #include "tensor/dtype.h"
 
-enum { bins = 24, most_side = 32 };
+enum { bins = 24 };
 
 struct counts {
     double low, high, sum, squares;
@@ -41,11 +41,11 @@ static void histogram(struct cr_text *out, cr_dtype dtype, const void *data, int
 }
 
 /* Means of blocks of a matrix, as two hexadecimal digits: 80 is 0, ff the greatest of them and 01 its negative. */
-static void small_picture(struct cr_text *out, cr_node x, const void *data) {
+static void small_picture(struct cr_text *out, cr_node x, const void *data, int side) {
     cr_dtype dtype = cr_dtype_of(x);
     int64_t cols = cr_rank(x) ? cr_dims(x)[cr_rank(x) - 1] : 1, rows = cols ? cr_count(x) / cols : 0;
-    int h = rows < most_side ? (int)rows : most_side, w = cols < most_side ? (int)cols : most_side;
-    double mean[most_side * most_side], most = 0;
+    int h = rows < side ? (int)rows : side, w = cols < side ? (int)cols : side;
+    double mean[page_most_side * page_most_side], most = 0;
     for (int k = 0; k < h * w; k++) {
         int64_t i0 = k / w * rows / h, i1 = (k / w + 1) * rows / h, j0 = k % w * cols / w,
                 j1 = (k % w + 1) * cols / w;
@@ -65,7 +65,7 @@ static void small_picture(struct cr_text *out, cr_node x, const void *data) {
     text_str(out, "\"]");
 }
 
-void page_summary(struct cr_text *out, cr_node x, const void *data) {
+void page_summary(struct cr_text *out, cr_node x, const void *data, int side) {
     struct counts c = count_up(cr_dtype_of(x), data, cr_count(x));
     text_add(out, ",\"s\":{\"zero\":%lld,\"nan\":%lld,\"inf\":%lld", (long long)c.zeros, (long long)c.nans,
              (long long)c.infs);
@@ -75,6 +75,6 @@ void page_summary(struct cr_text *out, cr_node x, const void *data) {
         for (int i = 0; i < 4; i++) text_add(out, ",\"%s\":", name[i]), text_rounded(out, value[i], 9);
         histogram(out, cr_dtype_of(x), data, cr_count(x), &c);
     }
-    if (cr_count(x)) small_picture(out, x, data);
+    if (cr_count(x) && side) small_picture(out, x, data, side);
     text_char(out, '}');
 }

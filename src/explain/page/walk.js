@@ -17,7 +17,7 @@ function makeSteps() {
     const note = into.length > 1 ? `${row.name} is used ${into.length} times: what each use hands back is added.` : "";
     steps.push({pass: 3, rows: [row.id, ...into.map(e => e.from)], edges: into, say: () => sayBackward(row), note});
   }
-  for (const id of data.wrt)
+  for (const id of data.wrt.filter(k => rows.has(k)))
     steps.push({pass: 4, rows: [id], edges: [], say: () => sayUpdate(rows.get(id))});
   return steps;
 }
