@@ -12,9 +12,10 @@ static int run_version(struct arguments *a);
 #define VALUES "[name=value ...]"
 const struct verb verbs[] = {
     {"explain",
-     "FORMULA|FILE.cr " VALUES " [--wrt w,b] [--rate 0.1] [--full] [--json|--dot|--latex|--svg FILE]",
+     "FORMULA|FILE.cr " VALUES
+     " [--wrt w,b] [--rate 0.1] [--full] [--json|--dot|--latex|--svg FILE|--html FILE]",
      "the forward pass, the local gradients, the backward pass and one step of descent",
-     " wrt rate full json dot latex svg ", run_explain},
+     " wrt rate full json dot latex svg html ", run_explain},
     {"grad", "FORMULA|FILE.cr " VALUES " [--wrt w,b] [--order n] [--jvp w=1,b=0] [--json] [--trap-nan]",
      "the value and its gradients", " wrt order jvp json trap-nan ", run_grad},
     {"diff", "FORMULA|FILE.cr [--wrt w] [--order n] [--latex]", "the derivative as a simplified formula",
@@ -129,6 +130,7 @@ static const char **text_option(struct arguments *a, const char *name) {
     if (strcmp(name, "wrt") == 0) return &a->wrt;
     if (strcmp(name, "jvp") == 0) return &a->jvp;
     if (strcmp(name, "svg") == 0) return &a->svg;
+    if (strcmp(name, "html") == 0) return &a->html;
     if (strcmp(name, "method") == 0) return &a->method;
     if (strcmp(name, "iterations") == 0) return &a->iterations;
     return strcmp(name, "tolerance") == 0 ? &a->tolerance : NULL;

@@ -594,6 +594,13 @@ CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
 CR_API cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node result, int n,
                             const cr_node wrt[], double rate, bool full);
 
+/* The same as a page (HTML) that needs nothing else: the graph, the steps one by one, and numbers that can be
+ * changed. First its pictures as "layout" from cr_explain, with the same result, wrt and rate and without full;
+ * Graphviz lays them out (dot -Tplain); layout is what it says. title is shown as it is.
+ * Deterministic: the same inputs give the same bytes. CR_EFORMAT: layout is not of this graph. */
+CR_API cr_status cr_explain_page(cr_text *out, const char *title, const char *layout, cr_eval *e,
+                                 cr_node result, int n, const cr_node wrt[], double rate);
+
 /* The gradients of result (one number) by wrt at the values of e, op by op and as a whole, against extrapolated
  * differences and against the other mode, in double precision; of large tensors some elements and directions.
  * The report in out names op, node and operand of what is wrong, and what lies at a kink and cannot be told.

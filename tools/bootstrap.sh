@@ -54,6 +54,9 @@ look_check() {
     need git "the list of files" 'command -v git'
     need libcmocka-dev "the unit tests" 'cmocka'
     need pkg-config "programs that find the installed library" 'command -v pkg-config'
+    need chromium "the page of explain, tried in a browser" 'command -v chromium || command -v google-chrome'
+    need chromium-driver "the same: it drives the browser" 'command -v chromedriver'
+    need texlive-latex-base "the LaTeX of explain, set" 'command -v pdflatex'
     need python3 "the tests of commands, documents and layers" 'command -v python3'
     # Its name has the version of clang in it, so it is looked for when clang is there: in a second round.
     command -v clang >/dev/null &&
