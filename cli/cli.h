@@ -32,7 +32,7 @@ struct arguments {
     const char *tolerance, *iterations;
     double rate;
     int order;
-    bool json, dot, latex, full, trap_nan, manual, quiet, absolute_sigma, profile;
+    bool json, dot, latex, full, trap_nan, flush, manual, quiet, absolute_sigma, profile;
     struct option option[most_options];
     int options;
     struct given *given;

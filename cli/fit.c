@@ -104,6 +104,7 @@ static int set_options(struct fitting *t) {
                {"robust-scale", "robust_scale", option_value(a, "robust-scale"), "a positive number"},
                {"starts", "starts", option_value(a, "starts"), "a positive integer"},
                {"seed", "seed", option_value(a, "seed"), "an integer from 0 on"},
+               {"flush-denormals", "flush_denormals", a->flush ? "1" : NULL, ""},
                {"absolute-sigma", "absolute_sigma", a->absolute_sigma ? "1" : NULL, ""}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         int code = set_option(t->f, row[i].option, row[i].name, row[i].value, row[i].expected);

@@ -30,7 +30,8 @@ const struct verb verbs[] = {
      "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] "
      "[--quiet]",
      "the parameters that minimise the loss, with their errors",
-     " method rate iterations tolerance json svg quiet fix lower upper sigma absolute-sigma robust "
+     " method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
+     "robust "
      "robust-scale starts seed "
      "confidence profile ",
      run_fit},
@@ -137,10 +138,11 @@ static const char **text_option(struct arguments *a, const char *name) {
 }
 
 static bool *flag_option(struct arguments *a, const char *name) {
-    static const char *const names[] = {"json",   "dot",   "latex",          "full",   "trap-nan",
-                                        "manual", "quiet", "absolute-sigma", "profile"};
-    bool *flags[] = {&a->json,   &a->dot,   &a->latex,          &a->full,   &a->trap_nan,
-                     &a->manual, &a->quiet, &a->absolute_sigma, &a->profile};
+    static const char *const names[] = {
+        "json",   "dot",   "latex",          "full",   "trap-nan", "flush-denormals",
+        "manual", "quiet", "absolute-sigma", "profile"};
+    bool *flags[] = {&a->json,  &a->dot,    &a->latex, &a->full,           &a->trap_nan,
+                     &a->flush, &a->manual, &a->quiet, &a->absolute_sigma, &a->profile};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) return flags[i];
     return NULL;

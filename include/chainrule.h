@@ -437,7 +437,8 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  *   "starts", "seed"  so many starts (1), the best end counts: between two bounds anywhere; else the given start (1 for 0) times 10^u,
  *                     |u| up to 1 at first, to 5 later, some with the other sign
  *   "absolute_sigma"  "1": cr_fit_sigma's are the errors' true sizes; "0" (default): only their ratios count, and the size is found
- *                     from the residuals */
+ *                     from the residuals
+ *   "flush_denormals"  "0", "1": as cr_options_set has it, in every evaluation */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);
 /* Holds a parameter at its value, or frees it again. */
 CR_API cr_status cr_fit_fix(cr_fit *f, const char *name, bool fixed);

@@ -28,3 +28,7 @@ static bool has_leaf(const cr_program *p, const char *name) {
 cr_status function_bind(struct function *f, const char *name, cr_dtype dtype, void *data, size_t bytes) {
     return f->run && has_leaf(f->program, name) ? cr_bind(f->run, name, dtype, data, bytes) : CR_OK;
 }
+
+void function_flush(struct function *f, bool flush) {
+    if (f->program) f->program->flush = flush;
+}

@@ -15,4 +15,7 @@ void function_free(struct function *f);
 /* Binds an input; one that the function does not have is no error. */
 cr_status function_bind(struct function *f, const char *name, cr_dtype dtype, void *data, size_t bytes);
 
+/* Denormals count as 0 in a step, as the option flush_denormals of cr_options_set has it. */
+void function_flush(struct function *f, bool flush);
+
 #endif

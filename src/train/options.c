@@ -27,6 +27,15 @@ static cr_status set_robust(cr_fit *f, const char *value) {
     return CR_OK;
 }
 
+static cr_status set_flush(cr_fit *f, const char *value) {
+    if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0) return CR_EINVAL;
+    function_flush(&f->loss_function, *value == '1');
+    function_flush(&f->curvature_function, *value == '1');
+    if (f->residual) function_flush(&f->residual->value, *value == '1');
+    if (f->residual) function_flush(&f->residual->jacobian_function, *value == '1');
+    return CR_OK;
+}
+
 static bool integer(double x) { return x >= 0 && x < 0x1p53 && x == floor(x); }
 
 cr_status cr_fit_set(cr_fit *f, const char *name, const char *value) {
@@ -34,6 +43,7 @@ cr_status cr_fit_set(cr_fit *f, const char *name, const char *value) {
     if (!f || !name || !value) return CR_EINVAL;
     if (strcmp(name, "method") == 0) return set_method(f, value);
     if (strcmp(name, "robust") == 0) return set_robust(f, value);
+    if (strcmp(name, "flush_denormals") == 0) return set_flush(f, value);
     size_t n = strlen(value);
     if (n == 0 || text_parse_number(value, n, &x) != n) return CR_EINVAL;
     if (strcmp(name, "iterations") == 0 && integer(x)) return f->most_iterations = (int64_t)x, CR_OK;

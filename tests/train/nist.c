@@ -97,8 +97,9 @@ TEST(nonlinear_problems_are_solved_from_both_starts) {
     struct counts c = run_nonlinear(NULL);
     assert_true(c.six >= 54);
     assert_true(c.eight >= 53);
-    assert_true(c.errors_four >=
-                53); /* Lanczos1: the residuals, 1e-13, are rounding errors of y to a thousandth */
+    /* All but Lanczos1's two: its data, as doubles, have a least sum of squares of 1.42955e-25, where those printed have
+     * 1.43079e-25 (mpmath at 50 digits), so that even exact arithmetic on them gives standard errors to 3.4 digits. */
+    assert_true(c.errors_four >= 52);
 }
 
 /* What rounding leaves: each residual is known to half a unit in its last place, which moves estimate k by its error over the residual
