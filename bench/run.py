@@ -206,6 +206,9 @@ def questions(o, folder):
     yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
     yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
     yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
+    for n in "1e4", "1e6", "3e7":
+        yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
+            reference("reduce", n), *(chainrule("reduce", n, threads) for threads in ("1", "2"))], 1 if n == "3e7" else o.steps)
     for batch in "128", "1":
         data = os.path.join(folder, batch)
         for threads in "1", "2":
