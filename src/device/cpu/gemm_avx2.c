@@ -1,4 +1,4 @@
-/* Micro-kernels for AVX2 with FMA: 12 of the 16 registers are sums. */
+/* Tiles for AVX2 with FMA: up to 12 of the 16 registers are sums. */
 #include "device/cpu/gemm.h"
 #ifdef GEMM_X86
 #if defined(__clang__)
@@ -7,36 +7,113 @@
 #pragma GCC target("avx2,fma")
 #endif
 #include <immintrin.h>
+#include <string.h>
 
-#define NAME    micro_f32
-#define T       float
-#define VECTOR  __m256
-#define LANES   8
-#define ROWS    6
-#define COLUMNS 2
-#define LOAD    _mm256_loadu_ps
-#define STORE   _mm256_storeu_ps
-#define ZERO    _mm256_setzero_ps
-#define SPREAD  _mm256_set1_ps
-#define FMA     _mm256_fmadd_ps
-#include "device/cpu/gemm_micro.inc"
+#define CASES                                                                                          \
+    X(1, 1)                                                                                            \
+    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) \
+        X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(1, 4) X(2, 4) X(3, 4) X(1, 8)
 
-#define NAME    micro_f64
-#define T       double
-#define VECTOR  __m256d
-#define LANES   4
-#define ROWS    6
-#define COLUMNS 2
-#define LOAD    _mm256_loadu_pd
-#define STORE   _mm256_storeu_pd
-#define ZERO    _mm256_setzero_pd
-#define SPREAD  _mm256_set1_pd
-#define FMA     _mm256_fmadd_pd
-#include "device/cpu/gemm_micro.inc"
-
-struct gemm_shape gemm_shape_avx2(bool is_f64) {
-    return is_f64 ? (struct gemm_shape){6, 8, micro_f64} : (struct gemm_shape){6, 16, micro_f32};
+/* n lanes from the first on: all bits set, then none. */
+static const int32_t lanes_of[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+static inline __m256i mask_f32(int n) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)(lanes_of + 8 - n));
 }
+static inline __m256i mask_f64(int n) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)(lanes_of + 8 - 2 * n));
+}
+
+#define NAME(x)             x##_f32
+#define T                   float
+#define VECTOR              __m256
+#define LANES               8
+#define MASK                __m256i
+#define MASK_OF             mask_f32
+#define LOAD                _mm256_loadu_ps
+#define LOAD_SOME           _mm256_maskload_ps
+#define STORE               _mm256_storeu_ps
+#define STORE_SOME(p, v, m) _mm256_maskstore_ps(p, m, v)
+#define ZERO                _mm256_setzero_ps
+#define SPREAD_TYPE         __m256
+#define SPREAD              _mm256_set1_ps
+#define FMA                 _mm256_fmadd_ps
+#define ADD                 _mm256_add_ps
+#include "device/cpu/gemm_tile.inc"
+
+#define NAME(x)             x##_f64
+#define T                   double
+#define VECTOR              __m256d
+#define LANES               4
+#define MASK                __m256i
+#define MASK_OF             mask_f64
+#define LOAD                _mm256_loadu_pd
+#define LOAD_SOME           _mm256_maskload_pd
+#define STORE               _mm256_storeu_pd
+#define STORE_SOME(p, v, m) _mm256_maskstore_pd(p, m, v)
+#define ZERO                _mm256_setzero_pd
+#define SPREAD_TYPE         __m256d
+#define SPREAD              _mm256_set1_pd
+#define FMA                 _mm256_fmadd_pd
+#define ADD                 _mm256_add_pd
+#include "device/cpu/gemm_tile.inc"
+
+/* An 8 x 8 block: first within halves of 128 bits, then these. */
+static inline void weave_block_f32(float *to, int64_t width, const float *from, int64_t stride) {
+    __m256 r[8], u[8];
+    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * stride);
+    for (int i = 0; i < 8; i += 2) {
+        u[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        u[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        r[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44);
+        r[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);
+        r[i + 2] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0x44);
+        r[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(to + i * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(to + (i + 4) * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
+}
+
+static inline void weave_block_f64(double *to, int64_t width, const double *from, int64_t stride) {
+    __m256d r[4], u[4];
+    for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd(from + i * stride);
+    for (int i = 0; i < 4; i += 2) {
+        u[i] = _mm256_unpacklo_pd(r[i], r[i + 1]);
+        u[i + 1] = _mm256_unpackhi_pd(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        _mm256_storeu_pd(to + i * width, _mm256_permute2f128_pd(u[i], u[i + 2], 0x20));
+        _mm256_storeu_pd(to + (i + 2) * width, _mm256_permute2f128_pd(u[i], u[i + 2], 0x31));
+    }
+}
+
+/* The last block of columns or of k begins early, so that it is whole. */
+#define WEAVE(T, name, n)                                                                          \
+    void gemm_weave_##name(void *pto, int64_t width, const void *pfrom, int64_t stride, int64_t k, \
+                           int64_t columns) {                                                      \
+        T *to = pto;                                                                               \
+        const T *from = pfrom;                                                                     \
+        if (k < n || columns < n) {                                                                \
+            for (int64_t i = 0; i < k; i++)                                                        \
+                for (int64_t j = 0; j < columns; j++) to[i * width + j] = from[j * stride + i];    \
+            return;                                                                                \
+        }                                                                                          \
+        for (int64_t j = 0; j < columns; j += n) {                                                 \
+            int64_t c = j < columns - n ? j : columns - n;                                         \
+            for (int64_t i = 0; i < k; i += n) {                                                   \
+                int64_t r = i < k - n ? i : k - n;                                                 \
+                weave_block_##name(to + r * width + c, width, from + c * stride + r, stride);      \
+            }                                                                                      \
+        }                                                                                          \
+    }
+WEAVE(float, f32, 8)
+WEAVE(double, f64, 4)
+
+const struct gemm_kernel gemm_avx2[2] = {{8, {12, 6, 3, 1}, any_f32, gemm_weave_f32},
+                                         {4, {12, 6, 3, 1}, any_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
