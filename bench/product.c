@@ -1,6 +1,6 @@
 /* How fast are matrix products, beside every packaged library that is found? One thread each, taking turns within one run,
  * after a check that the numbers agree.
- *   bench_product [part of a shape's name]
+ *   bench_product [f32|f64 [part of a shape's use]]
  * Libraries are found at run time by their sonames (LD_LIBRARY_PATH): OpenBLAS, BLIS, oneDNN; libxsmm is not among them, as
  * it has no product of its own for what is larger than a tile. A line is a shape: GFLOP/s of the fastest of 15 turns, ours and
  * theirs, then ours over the fastest of theirs. */
@@ -296,6 +296,7 @@ int main(int argc, char **argv) {
     printf("  ours/best\n");
     for (int is_f64 = 0; is_f64 < 2; is_f64++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            if (argc < 2 || strstr(shapes[i].use, argv[1])) compare(&shapes[i], is_f64, side);
+            if ((argc < 2 || !strcmp(argv[1], is_f64 ? "f64" : "f32")) && (argc < 3 || strstr(shapes[i].use, argv[2])))
+                compare(&shapes[i], is_f64, side);
     return 0;
 }

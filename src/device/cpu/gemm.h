@@ -6,45 +6,73 @@
 
 #include "device/device.h"
 
+/* C[m, n] = A[m, k] B[k, n]; strides of rows and columns in elements; C row-major without gaps. */
 struct gemm {
     int64_t m, n, k;
-    const void *a, *b;
-    void *c;
-    int64_t rsa, csa, rsb, csb, rsc, csc; /* strides of rows and columns, in elements */
+    int64_t rsa, csa, rsb, csb;
     bool is_f64;
 };
 
-/* Scratch of a task. */
-size_t gemm_scratch(const struct gemm *p);
-/* In at most team->tasks parts. */
-void gemm_run(const struct gemm *p, const struct team *team);
-/* On this thread, with a task's scratch. */
-void gemm_serial(const struct gemm *p, void *scratch);
+/* What an instruction set computes with. Sums stand in registers, in tiles of at most rows[v] rows by 2^v vectors of 2^shift
+ * lanes; rows[v] is 0 where there is none so wide. */
+struct gemm_tile;
+struct gemm_kernel {
+    int shift, rows[4], woven_rows;
+    void (*tile)(const struct gemm_tile *t);
+    /* Of at most woven_rows rows, B[k, columns] with k side by side in each column, columns csb apart. Gives back how many
+     * columns, the last ones, it leaves: fewer than lanes. NULL: there is none. */
+    int64_t (*woven)(const struct gemm_tile *t);
+    /* k elements side by side in each of the columns, which stand `stride` apart, to rows of `columns`, `width` apart. */
+    void (*weave)(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
+};
 
 /* C[rows, columns] = A[rows, k] B[k, columns], or += : A with any strides, rows of B and of C without gaps. */
 struct gemm_tile {
     int64_t k;
     const void *a, *b;
     void *c;
-    int64_t rsa, csa, rsb, rsc;
-    int rows, columns;
+    int64_t rsa, csa, rsb, csb, rsc;
+    int64_t rows, columns;
     bool add;
 };
 
-/* What an instruction set computes with. A tile has sums of at most rows[v] rows by 2^v vectors of so many lanes in registers;
- * 0: there is none of this width. weave: B[k, columns] from k elements side by side in each of the columns, which stand
- * `stride` apart, to rows of `width`. */
-struct gemm_kernel {
-    int lanes, rows[4];
-    void (*tile)(const struct gemm_tile *t);
-    void (*weave)(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
+/* How products of one shape and layout are computed, wherever their operands lie. */
+struct gemm_plan {
+    struct gemm p; /* turned: of B' and A' */
+    const struct gemm_kernel *kernel;
+    size_t size;            /* of an element */
+    int64_t rows, columns;  /* of a tile, at most */
+    int64_t panels, strips; /* tiles down and across */
+    int64_t rsc, csc;       /* strides of C */
+    int64_t slices, depth;  /* of k: how many, of at most this length */
+    int64_t block;          /* rows of A at a time */
+    int64_t width;          /* of a packed strip of B */
+    bool turned, pack_a, pack_b, woven;
+    bool by_rows; /* a block row by row, since all of B stays in the first-level cache; else strip by strip */
+    bool single;  /* one tile is all */
 };
+struct gemm_plan gemm_plan_of(const struct gemm *p);
+size_t gemm_scratch(const struct gemm_plan *p); /* of a task */
+/* On this thread, with a task's scratch. */
+void gemm_run(const struct gemm_plan *p, const void *a, const void *b, void *c, void *scratch);
+/* In parts, one on each task of the team. */
+void gemm_run_parts(const struct gemm_plan *p, const void *a, const void *b, void *c, size_t parts,
+                    const struct team *team);
+
 extern const struct gemm_kernel gemm_plain[2]; /* of f32, of f64 */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define GEMM_X86
 void gemm_weave_f32(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 void gemm_weave_f64(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 extern const struct gemm_kernel gemm_avx2[2], gemm_avx512[2];
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
 #endif
 
 #endif

@@ -11,8 +11,10 @@
 
 #define CASES                                                                                          \
     X(1, 1)                                                                                            \
-    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) \
-        X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(1, 4) X(2, 4) X(3, 4) X(1, 8)
+    X(2, 1)                                                                                            \
+    X(3, 1)                                                                                            \
+    X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) X(2, 2) X(3, 2) \
+        X(4, 2) X(5, 2) X(6, 2) X(1, 4) X(2, 4) X(3, 4) X(1, 8)
 
 /* n lanes from the first on: all bits set, then none. */
 static const int32_t lanes_of[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -21,6 +23,38 @@ static inline __m256i mask_f32(int n) {
 }
 static inline __m256i mask_f64(int n) {
     return _mm256_loadu_si256((const __m256i *)(const void *)(lanes_of + 8 - 2 * n));
+}
+
+/* Rows to columns: first within halves of 128 bits, then these. */
+static inline void transpose_f32(__m256 r[8]) {
+    __m256 u[8];
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        u[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        u[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    __m256 v[8];
+    UNROLL for (int i = 0; i < 8; i += 4) {
+        v[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44);
+        v[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);
+        v[i + 2] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0x44);
+        v[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
+    }
+}
+
+static inline void transpose_f64(__m256d r[4]) {
+    __m256d u[4];
+    UNROLL for (int i = 0; i < 4; i += 2) {
+        u[i] = _mm256_unpacklo_pd(r[i], r[i + 1]);
+        u[i + 1] = _mm256_unpackhi_pd(r[i], r[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 2; i++) {
+        r[i] = _mm256_permute2f128_pd(u[i], u[i + 2], 0x20);
+        r[i + 2] = _mm256_permute2f128_pd(u[i], u[i + 2], 0x31);
+    }
 }
 
 #define NAME(x)             x##_f32
@@ -38,6 +72,10 @@ static inline __m256i mask_f64(int n) {
 #define SPREAD              _mm256_set1_ps
 #define FMA                 _mm256_fmadd_ps
 #define ADD                 _mm256_add_ps
+#define WOVEN_ROWS          4
+#define WOVEN_CASES         X(1, 4) X(1, 1) X(2, 2) X(2, 1) X(3, 1) X(4, 1)
+#define TRANSPOSE           transpose_f32
+#include "device/cpu/gemm_woven.inc"
 #include "device/cpu/gemm_tile.inc"
 
 #define NAME(x)             x##_f64
@@ -55,43 +93,13 @@ static inline __m256i mask_f64(int n) {
 #define SPREAD              _mm256_set1_pd
 #define FMA                 _mm256_fmadd_pd
 #define ADD                 _mm256_add_pd
+#define WOVEN_CASES         X(1, 4) X(1, 1) X(2, 2) X(2, 1) X(3, 1) X(4, 1)
+#define TRANSPOSE           transpose_f64
+#include "device/cpu/gemm_woven.inc"
 #include "device/cpu/gemm_tile.inc"
 
-/* An 8 x 8 block: first within halves of 128 bits, then these. */
-static inline void weave_block_f32(float *to, int64_t width, const float *from, int64_t stride) {
-    __m256 r[8], u[8];
-    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * stride);
-    for (int i = 0; i < 8; i += 2) {
-        u[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
-        u[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 8; i += 4) {
-        r[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44);
-        r[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);
-        r[i + 2] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0x44);
-        r[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee);
-    }
-    for (int i = 0; i < 4; i++) {
-        _mm256_storeu_ps(to + i * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-        _mm256_storeu_ps(to + (i + 4) * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-    }
-}
-
-static inline void weave_block_f64(double *to, int64_t width, const double *from, int64_t stride) {
-    __m256d r[4], u[4];
-    for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd(from + i * stride);
-    for (int i = 0; i < 4; i += 2) {
-        u[i] = _mm256_unpacklo_pd(r[i], r[i + 1]);
-        u[i + 1] = _mm256_unpackhi_pd(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 2; i++) {
-        _mm256_storeu_pd(to + i * width, _mm256_permute2f128_pd(u[i], u[i + 2], 0x20));
-        _mm256_storeu_pd(to + (i + 2) * width, _mm256_permute2f128_pd(u[i], u[i + 2], 0x31));
-    }
-}
-
 /* The last block of columns or of k begins early, so that it is whole. */
-#define WEAVE(T, name, n)                                                                          \
+#define WEAVE(T, name, n, VECTOR, load, store)                                                     \
     void gemm_weave_##name(void *pto, int64_t width, const void *pfrom, int64_t stride, int64_t k, \
                            int64_t columns) {                                                      \
         T *to = pto;                                                                               \
@@ -105,15 +113,18 @@ static inline void weave_block_f64(double *to, int64_t width, const double *from
             int64_t c = j < columns - n ? j : columns - n;                                         \
             for (int64_t i = 0; i < k; i += n) {                                                   \
                 int64_t r = i < k - n ? i : k - n;                                                 \
-                weave_block_##name(to + r * width + c, width, from + c * stride + r, stride);      \
+                VECTOR v[n];                                                                       \
+                for (int l = 0; l < n; l++) v[l] = load(from + (c + l) * stride + r);              \
+                transpose_##name(v);                                                               \
+                for (int l = 0; l < n; l++) store(to + (r + l) * width + c, v[l]);                 \
             }                                                                                      \
         }                                                                                          \
     }
-WEAVE(float, f32, 8)
-WEAVE(double, f64, 4)
+WEAVE(float, f32, 8, __m256, _mm256_loadu_ps, _mm256_storeu_ps)
+WEAVE(double, f64, 4, __m256d, _mm256_loadu_pd, _mm256_storeu_pd)
 
-const struct gemm_kernel gemm_avx2[2] = {{8, {12, 6, 3, 1}, any_f32, gemm_weave_f32},
-                                         {4, {12, 6, 3, 1}, any_f64, gemm_weave_f64}};
+const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, 4, any_f32, any_woven_f32, gemm_weave_f32},
+                                         {2, {12, 6, 3, 1}, 4, any_f64, any_woven_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -8,12 +8,13 @@
 #endif
 #include <immintrin.h>
 
-#define CASES                                                                                              \
-    X(1, 1)                                                                                                \
-    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1)    \
-        X(14, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) \
-            X(12, 2) X(13, 2) X(14, 2) X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4) X(1, 8) X(2, 8)     \
-                X(3, 8)
+#define CASES                                                                                               \
+    X(1, 1)                                                                                                 \
+    X(2, 1)                                                                                                 \
+    X(3, 1)                                                                                                 \
+    X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1) X(1, 2)    \
+        X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(13, 2) \
+            X(14, 2) X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4) X(1, 8) X(2, 8) X(3, 8)
 
 #define NAME(x)             x##_f32
 #define T                   float
@@ -49,10 +50,10 @@
 #define ADD                 _mm512_add_pd
 #include "device/cpu/gemm_tile.inc"
 
+/* Weaving moves half as much at a time, twice as often: AVX2's does. */
+const struct gemm_kernel gemm_avx512[2] = {{4, {14, 14, 6, 3}, 0, any_f32, NULL, gemm_weave_f32},
+                                           {3, {14, 14, 6, 3}, 0, any_f64, NULL, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
-/* Weaving moves half as much at a time, twice as often: AVX2's does. */
-const struct gemm_kernel gemm_avx512[2] = {{16, {14, 14, 6, 3}, any_f32, gemm_weave_f32},
-                                           {8, {14, 14, 6, 3}, any_f64, gemm_weave_f64}};
 #endif

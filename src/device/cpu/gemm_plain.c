@@ -72,4 +72,5 @@ PLAIN(double)
 #define ADD         add_double
 #include "device/cpu/gemm_tile.inc"
 
-const struct gemm_kernel gemm_plain[2] = {{8, {4}, any_f32, weave_float}, {8, {4}, any_f64, weave_double}};
+const struct gemm_kernel gemm_plain[2] = {{3, {4}, 0, any_f32, NULL, weave_float},
+                                          {3, {4}, 0, any_f64, NULL, weave_double}};
