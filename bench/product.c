@@ -296,7 +296,8 @@ int main(int argc, char **argv) {
     printf("  ours/best\n");
     for (int is_f64 = 0; is_f64 < 2; is_f64++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            if ((argc < 2 || !strcmp(argv[1], is_f64 ? "f64" : "f32")) && (argc < 3 || strstr(shapes[i].use, argv[2])))
+            if ((argc < 2 || !strcmp(argv[1], is_f64 ? "f64" : "f32")) &&
+                (argc < 3 || strstr(shapes[i].use, argv[2])))
                 compare(&shapes[i], is_f64, side);
     return 0;
 }

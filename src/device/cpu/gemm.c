@@ -52,11 +52,12 @@ static struct gemm turn(const struct gemm *p) {
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
     struct gemm turned = turn(p);
     const struct gemm_kernel *kernel = kernel_for(p->is_f64, least(p->m, p->n));
-    j->turned =
-        cost(&turned, kernel, turned.csb != 1, p->n > 1 && p->m > 1) < cost(p, kernel, p->csb != 1, false);
+    j->vector = p->m == 1 || p->n == 1;
+    if (j->vector) j->turned = p->m > 1;
+    else j->turned = cost(&turned, kernel, turned.csb != 1, true) < cost(p, kernel, p->csb != 1, false);
     j->p = j->turned ? turned : *p;
     j->rsc = j->turned ? 1 : p->n;
-    j->csc = j->turned ? p->n : 1;
+    j->csc = j->turned && !j->vector ? p->n : 1;
     j->kernel = kernel_for(p->is_f64, j->p.n);
 }
 
@@ -80,9 +81,9 @@ static void choose_tile(struct gemm_plan *j) {
 static void choose_copies(struct gemm_plan *j) {
     const struct gemm *p = &j->p;
     bool deep = p->k > few;
-    j->woven = p->csb != 1 && p->m <= j->kernel->woven_rows && j->kernel->woven;
-    j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 2 && conflicts(j, p->rsb));
+    j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 8 && conflicts(j, p->rsb));
     j->pack_a = deep && j->strips > 2 && conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
+    if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
 }
 
 struct gemm_plan gemm_plan_of(const struct gemm *p) {
@@ -97,7 +98,7 @@ struct gemm_plan gemm_plan_of(const struct gemm *p) {
                   ? j.rows
                   : least(parts_of(block_bytes / (int64_t)j.size / j.depth, j.rows), j.panels) * j.rows;
     j.by_rows = !j.pack_b && (size_t)(j.depth * j.p.n) * j.size <= first_level;
-    j.single = j.panels == 1 && j.strips == 1 && j.slices == 1 && !j.pack_a && !j.pack_b &&
+    j.single = !j.vector && j.panels == 1 && j.strips == 1 && j.slices == 1 && !j.pack_a && !j.pack_b &&
                (j.csc == 1 || j.p.n == 1);
     return j;
 }
@@ -106,6 +107,7 @@ struct gemm_plan gemm_plan_of(const struct gemm *p) {
 static int64_t line_of_a(const struct gemm_plan *j) { return j->depth + 16; }
 
 static size_t packed_a_bytes(const struct gemm_plan *j) {
+    if (j->vector) return j->pack_a ? line((size_t)j->p.k * j->size) : 0;
     return j->pack_a ? line((size_t)(j->block * line_of_a(j)) * j->size) : 0;
 }
 
@@ -244,31 +246,37 @@ static void multiply_block(const struct part *p, int64_t block, int64_t end) {
         }
 }
 
-/* Few rows: what does not fill a vector goes the common way. */
-static void multiply_woven(struct part *p) {
+static void multiply_vector(const struct part *p) {
     const struct gemm_plan *j = p->j;
-    struct part rest = *p;
-    struct gemm_tile t = tile_of(p);
-    t.rows = j->p.m;
-    t.columns = p->columns;
-    set_a(p, &t, 0, 0);
+    struct gemm_tile t = {.k = j->p.k,
+                          .a = p->a,
+                          .csa = j->p.csa,
+                          .rsb = j->p.rsb,
+                          .csb = j->p.csb,
+                          .rows = 1,
+                          .columns = p->columns};
+    t.b = at(p, p->b, p->first_column * j->p.csb);
     set_c(p, &t, 0, p->first_column);
-    t.b = at(p, p->b, p->first * j->p.rsb + p->first_column * j->p.csb);
-    rest.columns = j->kernel->woven(&t);
-    rest.first_column += p->columns - rest.columns;
-    if (rest.columns > 0) multiply_block(&rest, 0, j->p.m);
+    if (j->pack_a) {
+        gather(j, p->packed_a, 1, p->a, j->p.csa, 1, j->p.k, 1);
+        t.a = p->packed_a;
+        t.csa = 1;
+    }
+    j->kernel->vector(&t);
 }
 
 static void run_part(struct part *p) {
     const struct gemm_plan *j = p->j;
+    if (j->vector) {
+        multiply_vector(p);
+        return;
+    }
     for (int64_t s = 0; s < j->slices; s++) {
         int64_t end;
         team_part(j->p.k, (size_t)j->slices, (size_t)s, &p->first, &end);
         p->k = end - p->first;
-        if (j->woven) multiply_woven(p);
-        else
-            for (int64_t i = 0; i < p->rows; i += j->block)
-                multiply_block(p, p->first_row + i, p->first_row + least(i + j->block, p->rows));
+        for (int64_t i = 0; i < p->rows; i += j->block)
+            multiply_block(p, p->first_row + i, p->first_row + least(i + j->block, p->rows));
     }
 }
 

@@ -1,6 +1,7 @@
 /* Matrix products. C = A B for f32 or f64, operands with any strides. The order of summation is a function of k alone: k is
  * cut into slices, each element's sum over a slice is one chain of fused multiply-adds, slices are added in order. So the bits
- * are equal for any strides, alignment, number of threads, and tile: an element does not know what stands beside it. */
+ * are equal for any strides, alignment, number of threads, and tile: an element does not know what stands beside it. Only
+ * where A is a row or B a column there is another order, of several chains (gemm_vector.inc), also by k alone. */
 #ifndef DEVICE_CPU_GEMM_H
 #define DEVICE_CPU_GEMM_H
 
@@ -17,11 +18,9 @@ struct gemm {
  * lanes; rows[v] is 0 where there is none so wide. */
 struct gemm_tile;
 struct gemm_kernel {
-    int shift, rows[4], woven_rows;
+    int shift, rows[4];
     void (*tile)(const struct gemm_tile *t);
-    /* Of at most woven_rows rows, B[k, columns] with k side by side in each column, columns csb apart. Gives back how many
-     * columns, the last ones, it leaves: fewer than lanes. NULL: there is none. */
-    int64_t (*woven)(const struct gemm_tile *t);
+    void (*vector)(const struct gemm_tile *t); /* of one row, with any strides of B */
     /* k elements side by side in each of the columns, which stand `stride` apart, to rows of `columns`, `width` apart. */
     void (*weave)(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 };
@@ -47,7 +46,8 @@ struct gemm_plan {
     int64_t slices, depth;  /* of k: how many, of at most this length */
     int64_t block;          /* rows of A at a time */
     int64_t width;          /* of a packed strip of B */
-    bool turned, pack_a, pack_b, woven;
+    bool turned, pack_a, pack_b;
+    bool vector;  /* a row times a matrix, in the order of its own */
     bool by_rows; /* a block row by row, since all of B stays in the first-level cache; else strip by strip */
     bool single;  /* one tile is all */
 };
@@ -62,6 +62,8 @@ void gemm_run_parts(const struct gemm_plan *p, const void *a, const void *b, voi
 extern const struct gemm_kernel gemm_plain[2]; /* of f32, of f64 */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define GEMM_X86
+void gemm_columns_f32(const struct gemm_tile *t);
+void gemm_columns_f64(const struct gemm_tile *t);
 void gemm_weave_f32(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 void gemm_weave_f64(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 extern const struct gemm_kernel gemm_avx2[2], gemm_avx512[2];

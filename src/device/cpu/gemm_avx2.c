@@ -7,14 +7,13 @@
 #pragma GCC target("avx2,fma")
 #endif
 #include <immintrin.h>
-#include <string.h>
 
-#define CASES                                                                                          \
-    X(1, 1)                                                                                            \
-    X(2, 1)                                                                                            \
-    X(3, 1)                                                                                            \
-    X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) X(2, 2) X(3, 2) \
-        X(4, 2) X(5, 2) X(6, 2) X(1, 4) X(2, 4) X(3, 4) X(1, 8)
+/* clang-format off */
+#define UP_TO_3(v)  X(1, v) X(2, v) X(3, v)
+#define UP_TO_6(v)  UP_TO_3(v) X(4, v) X(5, v) X(6, v)
+#define UP_TO_12(v) UP_TO_6(v) X(7, v) X(8, v) X(9, v) X(10, v) X(11, v) X(12, v)
+#define CASES       UP_TO_12(1) UP_TO_6(2) UP_TO_3(4) X(1, 8)
+/* clang-format on */
 
 /* n lanes from the first on: all bits set, then none. */
 static const int32_t lanes_of[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -27,12 +26,11 @@ static inline __m256i mask_f64(int n) {
 
 /* Rows to columns: first within halves of 128 bits, then these. */
 static inline void transpose_f32(__m256 r[8]) {
-    __m256 u[8];
+    __m256 u[8], v[8];
     UNROLL for (int i = 0; i < 8; i += 2) {
         u[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         u[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
-    __m256 v[8];
     UNROLL for (int i = 0; i < 8; i += 4) {
         v[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44);
         v[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);
@@ -57,6 +55,23 @@ static inline void transpose_f64(__m256d r[4]) {
     }
 }
 
+/* The totals of vectors of chains, side by side. */
+static inline __m256 total_f32(const __m256 s[8]) {
+    __m256 t[4], u[2];
+    UNROLL for (int i = 0; i < 4; i++) t[i] = _mm256_add_ps(_mm256_permute2f128_ps(s[i], s[i + 4], 0x20),
+                                                            _mm256_permute2f128_ps(s[i], s[i + 4], 0x31));
+    UNROLL for (int i = 0; i < 2; i++) u[i] = _mm256_add_ps(_mm256_shuffle_ps(t[2 * i], t[2 * i + 1], 0x44),
+                                                            _mm256_shuffle_ps(t[2 * i], t[2 * i + 1], 0xee));
+    return _mm256_add_ps(_mm256_shuffle_ps(u[0], u[1], 0x88), _mm256_shuffle_ps(u[0], u[1], 0xdd));
+}
+
+static inline __m256d total_f64(const __m256d s[4]) {
+    __m256d t[2];
+    UNROLL for (int i = 0; i < 2; i++) t[i] = _mm256_add_pd(_mm256_permute2f128_pd(s[i], s[i + 2], 0x20),
+                                                            _mm256_permute2f128_pd(s[i], s[i + 2], 0x31));
+    return _mm256_add_pd(_mm256_unpacklo_pd(t[0], t[1]), _mm256_unpackhi_pd(t[0], t[1]));
+}
+
 #define NAME(x)             x##_f32
 #define T                   float
 #define VECTOR              __m256
@@ -72,11 +87,15 @@ static inline void transpose_f64(__m256d r[4]) {
 #define SPREAD              _mm256_set1_ps
 #define FMA                 _mm256_fmadd_ps
 #define ADD                 _mm256_add_ps
-#define WOVEN_ROWS          4
-#define WOVEN_CASES         X(1, 4) X(1, 1) X(2, 2) X(2, 1) X(3, 1) X(4, 1)
-#define TRANSPOSE           transpose_f32
-#include "device/cpu/gemm_woven.inc"
+#define TOTAL               total_f32
 #include "device/cpu/gemm_tile.inc"
+#define ALONG_COLUMNS gemm_columns_f32
+#include "device/cpu/gemm_columns.inc"
+#define CHAINS      8
+#define ROW_VECTORS 3
+#define FMA_ONE     __builtin_fmaf
+#include "device/cpu/gemm_vector.inc"
+#include "device/cpu/gemm_undef.inc"
 
 #define NAME(x)             x##_f64
 #define T                   double
@@ -93,38 +112,43 @@ static inline void transpose_f64(__m256d r[4]) {
 #define SPREAD              _mm256_set1_pd
 #define FMA                 _mm256_fmadd_pd
 #define ADD                 _mm256_add_pd
-#define WOVEN_CASES         X(1, 4) X(1, 1) X(2, 2) X(2, 1) X(3, 1) X(4, 1)
-#define TRANSPOSE           transpose_f64
-#include "device/cpu/gemm_woven.inc"
+#define TOTAL               total_f64
 #include "device/cpu/gemm_tile.inc"
+#define ALONG_COLUMNS gemm_columns_f64
+#include "device/cpu/gemm_columns.inc"
+#define CHAINS      4
+#define ROW_VECTORS 3
+#define FMA_ONE     __builtin_fma
+#include "device/cpu/gemm_vector.inc"
+#include "device/cpu/gemm_undef.inc"
 
 /* The last block of columns or of k begins early, so that it is whole. */
-#define WEAVE(T, name, n, VECTOR, load, store)                                                     \
+#define DEFINE_WEAVE(T, name, VECTOR, lanes, load, store)                                          \
     void gemm_weave_##name(void *pto, int64_t width, const void *pfrom, int64_t stride, int64_t k, \
                            int64_t columns) {                                                      \
         T *to = pto;                                                                               \
         const T *from = pfrom;                                                                     \
-        if (k < n || columns < n) {                                                                \
+        if (k < lanes || columns < lanes) {                                                        \
             for (int64_t i = 0; i < k; i++)                                                        \
                 for (int64_t j = 0; j < columns; j++) to[i * width + j] = from[j * stride + i];    \
             return;                                                                                \
         }                                                                                          \
-        for (int64_t j = 0; j < columns; j += n) {                                                 \
-            int64_t c = j < columns - n ? j : columns - n;                                         \
-            for (int64_t i = 0; i < k; i += n) {                                                   \
-                int64_t r = i < k - n ? i : k - n;                                                 \
-                VECTOR v[n];                                                                       \
-                for (int l = 0; l < n; l++) v[l] = load(from + (c + l) * stride + r);              \
+        for (int64_t j = 0; j < columns; j += lanes) {                                             \
+            int64_t c = j < columns - lanes ? j : columns - lanes;                                 \
+            for (int64_t i = 0; i < k; i += lanes) {                                               \
+                int64_t r = i < k - lanes ? i : k - lanes;                                         \
+                VECTOR v[lanes];                                                                   \
+                for (int l = 0; l < lanes; l++) v[l] = load(from + (c + l) * stride + r);          \
                 transpose_##name(v);                                                               \
-                for (int l = 0; l < n; l++) store(to + (r + l) * width + c, v[l]);                 \
+                for (int l = 0; l < lanes; l++) store(to + (r + l) * width + c, v[l]);             \
             }                                                                                      \
         }                                                                                          \
     }
-WEAVE(float, f32, 8, __m256, _mm256_loadu_ps, _mm256_storeu_ps)
-WEAVE(double, f64, 4, __m256d, _mm256_loadu_pd, _mm256_storeu_pd)
+DEFINE_WEAVE(float, f32, __m256, 8, _mm256_loadu_ps, _mm256_storeu_ps)
+DEFINE_WEAVE(double, f64, __m256d, 4, _mm256_loadu_pd, _mm256_storeu_pd)
 
-const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, 4, any_f32, any_woven_f32, gemm_weave_f32},
-                                         {2, {12, 6, 3, 1}, 4, any_f64, any_woven_f64, gemm_weave_f64}};
+const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, any_f32, vector_f32, gemm_weave_f32},
+                                         {2, {12, 6, 3, 1}, any_f64, vector_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

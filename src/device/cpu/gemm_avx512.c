@@ -8,13 +8,12 @@
 #endif
 #include <immintrin.h>
 
-#define CASES                                                                                               \
-    X(1, 1)                                                                                                 \
-    X(2, 1)                                                                                                 \
-    X(3, 1)                                                                                                 \
-    X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1) X(1, 2)    \
-        X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(13, 2) \
-            X(14, 2) X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4) X(1, 8) X(2, 8) X(3, 8)
+/* clang-format off */
+#define UP_TO_3(v)  X(1, v) X(2, v) X(3, v)
+#define UP_TO_6(v)  UP_TO_3(v) X(4, v) X(5, v) X(6, v)
+#define UP_TO_14(v) UP_TO_6(v) X(7, v) X(8, v) X(9, v) X(10, v) X(11, v) X(12, v) X(13, v) X(14, v)
+#define CASES       UP_TO_14(1) UP_TO_14(2) UP_TO_6(4) UP_TO_3(8)
+/* clang-format on */
 
 #define NAME(x)             x##_f32
 #define T                   float
@@ -32,6 +31,12 @@
 #define FMA                 _mm512_fmadd_ps
 #define ADD                 _mm512_add_ps
 #include "device/cpu/gemm_tile.inc"
+#define CHAINS        8
+#define ROW_VECTORS   4
+#define FMA_ONE       __builtin_fmaf
+#define ALONG_COLUMNS gemm_columns_f32
+#include "device/cpu/gemm_vector.inc"
+#include "device/cpu/gemm_undef.inc"
 
 #define NAME(x)             x##_f64
 #define T                   double
@@ -49,10 +54,16 @@
 #define FMA                 _mm512_fmadd_pd
 #define ADD                 _mm512_add_pd
 #include "device/cpu/gemm_tile.inc"
+#define CHAINS        4
+#define ROW_VECTORS   4
+#define FMA_ONE       __builtin_fma
+#define ALONG_COLUMNS gemm_columns_f64
+#include "device/cpu/gemm_vector.inc"
+#include "device/cpu/gemm_undef.inc"
 
-/* Weaving moves half as much at a time, twice as often: AVX2's does. */
-const struct gemm_kernel gemm_avx512[2] = {{4, {14, 14, 6, 3}, 0, any_f32, NULL, gemm_weave_f32},
-                                           {3, {14, 14, 6, 3}, 0, any_f64, NULL, gemm_weave_f64}};
+/* What moves half as much at a time, twice as often, is AVX2's. */
+const struct gemm_kernel gemm_avx512[2] = {{4, {14, 14, 6, 3}, any_f32, vector_f32, gemm_weave_f32},
+                                           {3, {14, 14, 6, 3}, any_f64, vector_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -54,6 +54,12 @@ PLAIN(double)
 #define FMA         multiply_add_float
 #define ADD         add_float
 #include "device/cpu/gemm_tile.inc"
+#define CHAINS           8
+#define ROW_VECTORS      1
+#define FMA_ONE(a, b, c) ((c) + (a) * (b))
+#define ALONG_COLUMNS    NAME(one_by_one)
+#include "device/cpu/gemm_vector.inc"
+#include "device/cpu/gemm_undef.inc"
 
 #define NAME(x)     x##_f64
 #define T           double
@@ -71,6 +77,12 @@ PLAIN(double)
 #define FMA         multiply_add_double
 #define ADD         add_double
 #include "device/cpu/gemm_tile.inc"
+#define CHAINS           4
+#define ROW_VECTORS      1
+#define FMA_ONE(a, b, c) ((c) + (a) * (b))
+#define ALONG_COLUMNS    NAME(one_by_one)
+#include "device/cpu/gemm_vector.inc"
+#include "device/cpu/gemm_undef.inc"
 
-const struct gemm_kernel gemm_plain[2] = {{3, {4}, 0, any_f32, NULL, weave_float},
-                                          {3, {4}, 0, any_f64, NULL, weave_double}};
+const struct gemm_kernel gemm_plain[2] = {{3, {4}, any_f32, vector_f32, weave_float},
+                                          {3, {4}, any_f64, vector_f64, weave_double}};
