@@ -94,9 +94,9 @@ struct gemm_plan gemm_plan_of(const struct gemm *p) {
     j.slices = parts_of(p->k, depth);
     j.depth = least(p->k, depth);
     j.width = least(j.columns, vectors(j.p.n, j.kernel) << j.kernel->shift);
-    j.block = j.panels == 1 || p->k == 0
-                  ? j.rows
-                  : least(parts_of(block_bytes / (int64_t)j.size / j.depth, j.rows), j.panels) * j.rows;
+    j.block = j.panels * j.rows;
+    if (j.block * j.depth * (int64_t)j.size > block_bytes)
+        j.block = least(parts_of(block_bytes / (int64_t)j.size / j.depth, j.rows) * j.rows, j.block);
     j.by_rows = !j.pack_b && (size_t)(j.depth * j.p.n) * j.size <= first_level;
     j.single = !j.vector && j.panels == 1 && j.strips == 1 && j.slices == 1 && !j.pack_a && !j.pack_b &&
                (j.csc == 1 || j.p.n == 1);
@@ -272,8 +272,8 @@ static void run_part(struct part *p) {
         return;
     }
     for (int64_t s = 0; s < j->slices; s++) {
-        int64_t end;
-        team_part(j->p.k, (size_t)j->slices, (size_t)s, &p->first, &end);
+        int64_t end = j->p.k;
+        if (j->slices > 1) team_part(j->p.k, (size_t)j->slices, (size_t)s, &p->first, &end);
         p->k = end - p->first;
         for (int64_t i = 0; i < p->rows; i += j->block)
             multiply_block(p, p->first_row + i, p->first_row + least(i + j->block, p->rows));
