@@ -1,9 +1,8 @@
 /* How fast are matrix products, beside every packaged library that is found? One thread each, taking turns within one run,
  * after a check that the numbers agree.
  *   bench_product [f32|f64 [part of a shape's use]]
- * Libraries are found at run time by their sonames (LD_LIBRARY_PATH): OpenBLAS, BLIS, oneDNN; libxsmm is not among them, as
- * it has no product of its own for what is larger than a tile. A line is a shape: GFLOP/s of the fastest of 15 turns, ours and
- * theirs, then ours over the fastest of theirs. */
+ * Libraries are found at run time by their sonames (LD_LIBRARY_PATH): OpenBLAS, BLIS, oneDNN. A line is a shape: GFLOP/s of the
+ * fastest of 15 turns, ours and theirs, then ours over the fastest of theirs. */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
 #include <math.h>
