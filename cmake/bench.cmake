@@ -32,3 +32,8 @@ if(TARGET mlp_reference)
   target_include_directories(mlp_reference SYSTEM PRIVATE ${OPENBLAS_INCLUDE})
   target_link_libraries(mlp_reference PRIVATE ${OPENBLAS_LIBRARY} Threads::Threads)
 endif()
+
+# Matrix products beside the libraries that are found at run time: a program of its own.
+add_executable(bench_product bench/product.c)
+target_include_directories(bench_product PRIVATE src)
+target_link_libraries(bench_product PRIVATE chainrule_static ${CMAKE_DL_LIBS} m)

@@ -22,7 +22,7 @@ if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
     target_include_directories(${test} PRIVATE src tests)
     target_include_directories(${test} SYSTEM PRIVATE ${CMOCKA_INCLUDE})
     target_compile_definitions(${test} PRIVATE TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/tests/data")
-    target_link_libraries(${test} PRIVATE chainrule_static ${CMOCKA_LIBRARY} ${libraries} m)
+    target_link_libraries(${test} PRIVATE chainrule_static ${CMOCKA_LIBRARY} ${libraries} ${CMAKE_DL_LIBS} m)
     add_test(NAME ${room}.${name} COMMAND ${test})
     # A sanitizer too answers an allocation that cannot be granted with NULL, as the C library does.
     set_tests_properties(${room}.${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
