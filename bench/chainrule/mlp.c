@@ -43,10 +43,14 @@ static double step(void *self, size_t i) {
     return (double)s->loss;
 }
 
+/* Denormals are flushed, as on the other sides. */
 static void compile(struct side *s) {
     cr_graph *g = cr_graph_new(s->ctx);
     cr_target *t = mlp_target(g, (int64_t)s->data.batch);
-    if (cr_compile(&s->program, t, NULL)) fail("compiling", cr_graph_error(g));
+    cr_options *o = cr_options_new(s->ctx);
+    if (cr_options_set(o, "flush_denormals", "1") || cr_compile(&s->program, t, o))
+        fail("compiling", cr_graph_error(g));
+    cr_options_free(o);
     cr_target_free(t);
     cr_graph_free(g);
 }
