@@ -105,7 +105,7 @@ static void fill(const struct operand *o, double (*value)(int64_t), int64_t seed
 static struct operand *multiply(const struct operand *a, const struct operand *b, cr_context *ctx) {
     struct operand *c = operand_of(a->x.dtype, by_rows, a->dim[0], a->dim[1], b->dim[2]);
     struct tensor in[2] = {a->x, b->x};
-    struct team team = {ctx, (size_t)cr_context_thread_count(ctx), NULL, 0};
+    struct team team = {.ctx = ctx, .tasks = (size_t)cr_context_thread_count(ctx)};
     struct kernel_call call = {.op = OP_matmul, .n = 2, .in = in, .out = c->x, .team = &team};
     team.scratch_bytes = (kernel_matmul_scratch(&call) + 63) / 64 * 64;
     void *scratch = malloc(team.tasks * team.scratch_bytes + 64);
