@@ -70,7 +70,7 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
 }
 
 bool sweep_moves(int op) {
-    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather ||
+    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_unslice || op == OP_sum || op == OP_concat || op == OP_gather ||
            op == OP_scatter_add || op == OP_cumsum;
 }
 

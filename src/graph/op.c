@@ -5,7 +5,7 @@
 
 #define ELEM(value)          KIND_ELEM
 #define REDUCE(start, value) KIND_REDUCE
-#define VIEW                 KIND_VIEW
+#define VIEW(map)            KIND_VIEW
 #define OPAQUE(kernel)       KIND_OPAQUE
 #define ALIAS                KIND_ALIAS
 #define LEAF                 KIND_LEAF

@@ -74,6 +74,9 @@ cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step,
 cr_node ops_cumsum(cr_node x, int axis, bool reverse);
 cr_node ops_recur(cr_node x, cr_node y, int axis, bool reverse);
 cr_node cr_part(cr_node x, int k); /* a row of the table, but not public */
+/* Where the numbers of a view stand: element i at offset + sum of i[k] stride[k] of its operand, whose strides are `have`. False
+ * where no strides say that, and the numbers must be moved (a reshape of what is not in row-major order). */
+bool ops_view(const cr_graph *g, const struct node *view, const int64_t have[], int64_t stride[], int64_t *offset);
 /* Results of an op that has several; 1 for all others. And what its part k is. */
 int ops_part_count(int op);
 cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k);

@@ -15,7 +15,7 @@
 #define NOT_A_FUNCTION   CLASS_NOT_A_FUNCTION
 #define ELEM(e)          #e
 #define REDUCE(start, e) #e
-#define VIEW             ""
+#define VIEW(map)        ""
 #define OPAQUE(kernel)   ""
 #define ALIAS            ""
 #define LEAF             ""

@@ -1,4 +1,4 @@
-/* Views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
+/* Builders of views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
  * axis changes none: permute has for each axis, last first, where it comes from; slice and unslice have start
  * and step, last first. */
 #include "ops/build.h"

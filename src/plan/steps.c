@@ -57,25 +57,6 @@ static bool plan_leaf(struct plan *p, uint32_t id) {
     return true;
 }
 
-/* Axis i from the end of permute's result is axis attr[i] of its operand; slice has start and step, last axis
- * first. */
-static void view_strides(const struct plan *p, uint32_t id, int64_t stride[], int64_t *offset) {
-    const struct node *n = graph_at(p->g, id);
-    uint32_t x = n->arg[0];
-    struct shape s = graph_shape(p->g, n), from = graph_shape(p->g, graph_at(p->g, x));
-    const int64_t *have = plan_strides(p, x), *attr = graph_attr(p->g, n);
-    *offset = p->view[x].offset;
-    for (int i = 0; i < s.rank; i++) {
-        int k = s.rank - i, j = from.rank - k; /* k from the end; the same axis of the operand */
-        if (n->op == OP_permute) stride[i] = have[from.rank + attr[k - 1]];
-        else if (n->op == OP_expand) stride[i] = j < 0 || (from.dim[j] == 1 && s.dim[i] != 1) ? 0 : have[j];
-        else {
-            stride[i] = have[i] * attr[2 * (k - 1) + 1];
-            *offset += have[i] * attr[2 * (k - 1)];
-        }
-    }
-}
-
 /* ---- Which nodes only updates need ---- */
 
 static bool mark_tail(struct builder *b) {
@@ -278,12 +259,9 @@ static bool plan_view(struct builder *b, uint32_t id) {
     uint32_t x = n->arg[0];
     int64_t stride[CR_MAX_RANK], offset;
     if (!need_memory(p, x)) return false;
-    if (n->op == OP_unslice) return step_alone(b, STEP_KERNEL, id);
-    if (n->op == OP_reshape && !plan_contiguous(p, x)) return step_alone(b, STEP_COPY, id);
+    if (!ops_view(p->g, n, plan_strides(p, x), stride, &offset)) return step_alone(b, STEP_COPY, id);
     p->step_of[id] = p->step_of[plan_real(p->g, x)];
-    if (n->op == OP_reshape) return set_view(p, id, p->view[x].slot, p->view[x].offset, NULL);
-    view_strides(p, id, stride, &offset);
-    return set_view(p, id, p->view[x].slot, offset, stride);
+    return set_view(p, id, p->view[x].slot, p->view[x].offset + offset, stride);
 }
 
 static bool plan_alias(struct builder *b, uint32_t id) {

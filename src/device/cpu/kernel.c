@@ -3,7 +3,7 @@
 
 #define AS_ELEM(value)            NULL
 #define AS_REDUCE(start, combine) NULL
-#define AS_VIEW                   NULL
+#define AS_VIEW(map)              NULL
 #define AS_OPAQUE(kernel)         kernel_##kernel
 #define AS_ALIAS                  NULL
 #define AS_LEAF                   NULL
@@ -15,7 +15,7 @@ static kernel_fn *const table[OP_COUNT] = {
 #undef ROW
 };
 
-kernel_fn *kernel_find(int op) { return op == OP_unslice ? kernel_unslice : table[op]; }
+kernel_fn *kernel_find(int op) { return table[op]; }
 
 size_t kernel_scratch(const struct kernel_call *c) {
     if (c->op == OP_sort) return (size_t)c->in->dim[c->in->rank - 1] * sizeof(int64_t);

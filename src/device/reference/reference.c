@@ -86,15 +86,8 @@ static void run_view(struct reference *r, uint32_t id) {
     const struct node *n = graph_at(r->g, id);
     const struct tensor *x = &r->value[n->arg[0]];
     struct tensor *y = &r->value[id];
-    const int64_t *attr = graph_attr(r->g, n);
-    int64_t stride[CR_MAX_RANK], offset = 0;
-    for (int i = 0; i < y->rank; i++) {
-        int k = y->rank - i, j = x->rank - k;
-        if (n->op == OP_reshape) stride[i] = y->stride[i];
-        else if (n->op == OP_permute) stride[i] = x->stride[x->rank + attr[k - 1]];
-        else if (n->op == OP_expand) stride[i] = j < 0 || x->dim[j] != y->dim[i] ? 0 : x->stride[j];
-        else stride[i] = x->stride[i] * attr[2 * k - 1], offset += x->stride[i] * attr[2 * k - 2];
-    }
+    int64_t stride[CR_MAX_RANK], offset;
+    ops_view(r->g, n, x->stride, stride, &offset); /* true: every value here is in row-major order */
     copy_strided(y->data, (char *)x->data + offset * (int64_t)cr_dtype_size(x->dtype),
                  cr_dtype_size(x->dtype), y->rank, y->dim, stride);
 }
@@ -145,7 +138,7 @@ static cr_status run_node(struct reference *r, uint32_t id) {
     if (op_kind(op) == KIND_LEAF) run_leaf(r, id);
     else if (op_kind(op) == KIND_ELEM || op == OP_cast) run_element(r, id);
     else if (op_kind(op) == KIND_REDUCE) run_reduce(r, id);
-    else if (op_kind(op) == KIND_VIEW && op != OP_unslice) run_view(r, id);
+    else if (op_kind(op) == KIND_VIEW) run_view(r, id);
     else return run_kernel(r, id);
     return CR_OK;
 }
