@@ -57,6 +57,8 @@ static void sort_line(const struct line *l, int64_t *order, int64_t *spare) {
     if (from != order) memcpy(order, from, (size_t)l->n * sizeof *order);
 }
 
+size_t kernel_line_scratch(const struct kernel_call *c) { return (size_t)c->in->dim[c->in->rank - 1] * 8; }
+
 /* Part 0: the values; part 1: where they stood. The scratch of a task takes a line of indices. */
 static void sort_part(void *arg, int64_t first, int64_t end, size_t task) {
     const struct kernel_call *c = arg;

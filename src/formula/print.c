@@ -97,7 +97,7 @@ static uint32_t first(const cr_graph *g, const struct node *n) { return graph_ar
 static void put_part(struct walk *w, const struct node *n) {
     const struct node *of = graph_at(w->g, first(w->g, n));
     uint32_t x = first(w->g, of);
-    put_call(w, graph_attr(w->g, n)[0] ? "argsort" : "sort", first(w->g, n), 1, &x, true);
+    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), 1, &x, true);
 }
 
 static bool all_steps_one(const cr_graph *g, const struct node *n) {
@@ -297,7 +297,7 @@ void walk_attributes(struct walk *w, uint32_t id) {
 
 static void write_name(struct walk *w, const char *name) { text_str(w->out, name); }
 
-static const struct walk_style text_style = {put_node, walk_attributes, write_name};
+static const struct walk_style text_style = {put_node, walk_attributes, write_name, write_name};
 
 void print_formula(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root) {
     struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style};

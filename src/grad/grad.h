@@ -11,7 +11,7 @@ struct cotangent {
     uint32_t value; /* 0: none */
     uint32_t mask;  /* 0: holds everywhere */
     bool clean;     /* the value itself is 0 where the mask does not hold */
-};
+}; /* of an op with several results: value and mask are the ids of its part nodes that have a cotangent */
 
 /* A backward pass. After sweep_backward, bar[id] is the cotangent of each node on a path from wrt to ys. */
 struct sweep {

@@ -70,8 +70,8 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
 }
 
 bool sweep_moves(int op) {
-    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_unslice || op == OP_sum || op == OP_concat || op == OP_gather ||
-           op == OP_scatter_add || op == OP_cumsum;
+    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_unslice || op == OP_sum || op == OP_concat ||
+           op == OP_gather || op == OP_scatter_add || op == OP_cumsum;
 }
 
 static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
@@ -96,10 +96,18 @@ static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, 
     return (struct cotangent){value.id, move_mask(s, in, c.mask, op), true};
 }
 
+/* What an op with several results gets: a cotangent for each part that has one. */
+static struct cotangent from_parts(const struct sweep *s, struct rule_in *in, struct cotangent parts) {
+    if (parts.value) in->g = resolve(s, s->bar[parts.value - s->first]);
+    if (parts.mask) in->g1 = resolve(s, s->bar[parts.mask - s->first]);
+    return unpack(rule_vjp(in));
+}
+
 static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) {
     struct rule_in in = {.y = node_of(s, id), .k = k};
     struct cotangent c = s->bar[id - s->first], nothing = {0, 0, true};
     int op = graph_at(s->g, id)->op;
+    if (ops_part_count(op) > 1) return from_parts(s, &in, c);
     switch (rule_kind(op, k)) {
     case RULE_NONE:
     case RULE_ZERO: return nothing;
@@ -117,12 +125,15 @@ static bool takes_part(const struct sweep *s, uint32_t id) {
     return id >= s->first && id < s->size && s->needed[id - s->first];
 }
 
+static bool has_cotangent(const struct sweep *s, uint32_t id) {
+    return s->bar[id - s->first].value || s->bar[id - s->first].mask;
+}
+
 static void visit(struct sweep *s, uint32_t id) {
     const struct node *n = graph_at(s->g, id);
-    if (n->op ==
-        OP_part) { /* a result hands its cotangent to the op that has it; only the first is a float */
-        uint32_t op = n->arg[0];
-        s->bar[op - s->first] = add(s, s->bar[op - s->first], s->bar[id - s->first]);
+    if (n->op == OP_part) { /* a part tells its op that it has a cotangent */
+        struct cotangent *op = &s->bar[n->arg[0] - s->first];
+        *(graph_attr(s->g, n)[0] ? &op->mask : &op->value) = id;
         return;
     }
     for (uint32_t k = 0; k < n->n; k++) {
@@ -206,18 +217,19 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
         *bar = add(s, *bar, unpack(cotangents[i]));
     }
     for (uint32_t id = s->size; id-- > s->first && !g->status;)
-        if (s->needed[id - s->first] && s->bar[id - s->first].value) visit(s, id);
+        if (s->needed[id - s->first] && has_cotangent(s, id)) visit(s, id);
     return g->status;
 }
 
 cr_node sweep_cotangent(const struct sweep *s, cr_node x) {
-    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value) return graph_error_node(s->g);
+    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value || ops_part_count(graph_get(x)->op) > 1)
+        return graph_error_node(s->g);
     return resolve(s, s->bar[x.id - s->first]);
 }
 
 cr_node sweep_contribution(const struct sweep *s, cr_node y, int k) {
     cr_node x = cr_operand(y, k);
-    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !s->bar[y.id - s->first].value)
+    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !has_cotangent(s, y.id))
         return graph_error_node(s->g);
     if (graph_get(y)->op == OP_part) return sweep_cotangent(s, y);
     return resolve(s, contribution(s, y.id, k));

@@ -11,7 +11,7 @@
 
 /* What a row's expressions may name. */
 struct words {
-    cr_node y, a, b, c, g, t;
+    cr_node y, a, b, c, g, g1, t;
     int column; /* which of the row's derivatives */
     int k, part;
     int64_t n;
@@ -21,8 +21,13 @@ static int column(int op, int k);
 
 static struct words words_of(const struct rule_in *in) {
     const struct node *node = graph_get(in->y);
-    struct words w = {
-        .y = in->y, .g = in->g, .t = in->t, .k = in->k, .part = in->part, .column = column(node->op, in->k)};
+    struct words w = {.y = in->y,
+                      .g = in->g,
+                      .g1 = in->g1,
+                      .t = in->t,
+                      .k = in->k,
+                      .part = in->part,
+                      .column = column(node->op, in->k)};
     cr_graph *graph = in->y.graph;
     const uint32_t *args = graph_args(graph, node);
     w.a = graph_handle(graph, args[0]);
@@ -32,11 +37,11 @@ static struct words words_of(const struct rule_in *in) {
     return w;
 }
 
-#define WORDS                                                                 \
-    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, t = w->t; \
-    const int k = w->k, part = w->part;                                       \
-    const int64_t n = w->n;                                                   \
-    (void)y, (void)a, (void)b, (void)c, (void)g, (void)t, (void)k, (void)part, (void)n;
+#define WORDS                                                                             \
+    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, g1 = w->g1, t = w->t; \
+    const int k = w->k, part = w->part;                                                   \
+    const int64_t n = w->n;                                                               \
+    (void)y, (void)a, (void)b, (void)c, (void)g, (void)g1, (void)t, (void)k, (void)part, (void)n;
 
 #define FUNCTION(which, name, da, db, dc)                  \
     static cr_node which##_##name(const struct words *w) { \

@@ -10,9 +10,9 @@ enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_
 struct rule_in {
     cr_node y;
     int k;
-    cr_node g; /* cotangent of y; of an op with several results, of its first */
-    cr_node t; /* tangent of operand k */
-    int part;  /* which result's tangent is asked for */
+    cr_node g, g1; /* cotangent of y; of an op with two results, of each: an error node where there is none */
+    cr_node t;     /* tangent of operand k */
+    int part;      /* which result's tangent is asked for */
 };
 
 enum rule_kind rule_kind(int op, int k);

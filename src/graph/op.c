@@ -6,7 +6,8 @@
 #define ELEM(value)          KIND_ELEM
 #define REDUCE(start, value) KIND_REDUCE
 #define VIEW(map)            KIND_VIEW
-#define OPAQUE(kernel)       KIND_OPAQUE
+#define OPAQUE(...)          KIND_OPAQUE
+#define PARTS(...)           KIND_OPAQUE
 #define ALIAS                KIND_ALIAS
 #define LEAF                 KIND_LEAF
 #include "ops/columns.def"

@@ -202,7 +202,8 @@ cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, con
 #define ELEM(value)          ELEMENT
 #define REDUCE(start, value) OTHER_KIND
 #define VIEW(map)            OTHER_KIND
-#define OPAQUE(kernel)       OTHER_KIND
+#define OPAQUE(...)          OTHER_KIND
+#define PARTS(...)           OTHER_KIND
 #define ALIAS                OTHER_KIND
 #define LEAF                 OTHER_KIND
 

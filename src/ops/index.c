@@ -161,9 +161,9 @@ cr_node cr_stack(int n, const cr_node x[], int axis) { return with_copy("stack",
 cr_node cr_part(cr_node x, int k) {
     const struct node *n = graph_get(x);
     if (!n) return graph_error_node(x.graph);
-    struct shape s = graph_shape(x.graph, n);
+    struct shape s = ops_part_shape(x.graph, n, k);
     int64_t attr = k;
-    return ops_node(OP_part, ops_part_dtype(x.graph, n, k), &s, 1, &attr, 1, &x);
+    return ops_node(OP_part, ops_part_dtype(n, k), &s, 1, &attr, 1, &x);
 }
 
 static cr_node sorted_part(const char *op, cr_node x, int axis, bool descending, int k) {

@@ -47,7 +47,8 @@ typedef bool map_fn(struct map *m);
 #define ELEM(value)          NULL
 #define REDUCE(start, value) NULL
 #define VIEW(map)            map_##map
-#define OPAQUE(kernel)       NULL
+#define OPAQUE(...)          NULL
+#define PARTS(...)           NULL
 #define ALIAS                NULL
 #define LEAF                 NULL
 
@@ -59,8 +60,12 @@ static map_fn *const maps[OP_COUNT] = {
 
 bool ops_view(const cr_graph *g, const struct node *view, const int64_t have[], int64_t stride[],
               int64_t *offset) {
-    struct map m = {graph_shape(g, graph_at(g, view->arg[0])), graph_shape(g, view), graph_attr(g, view),
-                    have, stride, 0};
+    struct map m = {graph_shape(g, graph_at(g, view->arg[0])),
+                    graph_shape(g, view),
+                    graph_attr(g, view),
+                    have,
+                    stride,
+                    0};
     bool ok = maps[view->op](&m);
     *offset = m.offset;
     return ok;

@@ -270,10 +270,7 @@ static bool plan_alias(struct builder *b, uint32_t id) {
     uint32_t x = n->arg[0];
     p->step_of[id] = p->step_of[x];
     if (n->op != OP_part) return p->view[id] = p->view[x], true;
-    size_t before = 0; /* part 1 stands behind part 0, at a multiple of 64 bytes */
-    if (graph_attr(p->g, n)[0])
-        before = ((size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)graph_at(p->g, x)->dtype) + 63) &
-                 ~(size_t)63;
+    size_t before = ops_part_offset(p->g, graph_at(p->g, x), (int)graph_attr(p->g, n)[0], 0);
     return set_view(p, id, p->view[x].slot, (int64_t)(before / cr_dtype_size((cr_dtype)n->dtype)), NULL);
 }
 
