@@ -67,7 +67,7 @@ static void sort_part(void *arg, int64_t first, int64_t end, size_t task) {
     int last = x->rank - 1;
     struct line l = {.step = x->stride[last],
                      .n = x->dim[last],
-                     .descending = c->attr[0] != 0,
+                     .descending = c->attr[1] != 0,
                      .before = before_of(x->dtype)};
     for (int64_t i = first; i < end; i++) {
         int64_t offset = 0, rest = i, *order = (int64_t *)c->out_part[1] + i * l.n;

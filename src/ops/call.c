@@ -66,6 +66,11 @@ bool call_row(int i, struct call_row *row) {
     return true;
 }
 
+/* The table's rows come first, in its order, which starts behind the error node. */
+bool call_primitive(int op, struct call_row *row) {
+    return op > 0 && op < OP_COUNT && entries[op - 1].form != FORM_HIDDEN && call_row(op - 1, row);
+}
+
 /* ---- The arguments' text: "x, axis=all, keep=false" ---- */
 
 static const char *next_argument(const char *s) {
@@ -159,13 +164,30 @@ static bool set_word(cr_graph *g, const struct call_row *row, const char *name, 
     return set_numbers(g, row, name, n, v, 1, &number);
 }
 
+/* Lists of one call are of one length; a single number stands for as many as the longest has. */
+static bool level(cr_graph *g, const struct call_row *row, int n, struct value v[]) {
+    int most = 0;
+    for (int i = 0; i < n; i++) most = v[i].count > most ? v[i].count : most;
+    for (int i = 0; i < n; i++) {
+        if (v[i].count > 1 && v[i].count != most) {
+            graph_fail(g, CR_EINVAL, row->name, "lists of %d and %d numbers: expected as many in each",
+                       v[i].count, most);
+            return false;
+        }
+        if (v[i].count != 1) continue;
+        for (int k = 1; k < most; k++) v[i].size_room[k] = v[i].size_room[0];
+        v[i].count = most;
+    }
+    return true;
+}
+
 static bool decode(cr_graph *g, const struct call_row *row, int n_attrs, const cr_attr attrs[],
                    struct value v[]) {
     size_t n;
     for (int i = 0;; i++) {
         const char *name = call_attribute(row, i, &n), *fallback;
         const cr_attr *given = NULL;
-        if (!name) return true;
+        if (!name) return level(g, row, i, v);
         for (int k = 0; k < n_attrs; k++)
             if (attrs[k].name && strlen(attrs[k].name) == n && memcmp(attrs[k].name, name, n) == 0)
                 given = &attrs[k];
