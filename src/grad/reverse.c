@@ -69,11 +69,6 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
     return (struct cotangent){value.id, mask, !mask};
 }
 
-bool sweep_moves(int op) {
-    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_unslice || op == OP_sum || op == OP_concat ||
-           op == OP_gather || op == OP_scatter_add || op == OP_cumsum;
-}
-
 static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
 
 /* The mask goes the way of the value: it holds where something that held arrived. */
@@ -81,7 +76,7 @@ static uint32_t move_mask(const struct sweep *s, const struct rule_in *in, uint3
     cr_node x = cr_operand(in->y, in->k);
     if (!mask || is_leaf(x)) return 0; /* a leaf multiplies nothing further */
     if (op == OP_cast) return mask;
-    if (!sweep_moves(op)) return 0;
+    if (!rule_moves(op)) return 0;
     struct rule_in again = *in;
     again.g = node_of(s, mask);
     cr_node m = rule_vjp(&again);
@@ -114,7 +109,8 @@ static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) 
     case RULE_LOCAL: return times_local(s, c, rule_local(&in));
     case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false};
     case RULE_LINEAR:
-    case RULE_WRITTEN: return through_rule(s, &in, c, op);
+    case RULE_WRITTEN:
+    case RULE_MOVES: return through_rule(s, &in, c, op);
     }
     return nothing;
 }

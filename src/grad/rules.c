@@ -54,12 +54,13 @@ static struct words words_of(const struct rule_in *in) {
     }
 
 /* Local gradients and masks. */
-#define LOCAL(d)       d
-#define PASS(mask)     mask
-#define LINEAR(vjp)    NOTHING
-#define RULE(vjp, jvp) NOTHING
-#define ZERO           NOTHING
-#define NONE           NOTHING
+#define LOCAL(d)        d
+#define PASS(mask)      mask
+#define LINEAR(vjp)     NOTHING
+#define RULE(vjp, jvp)  NOTHING
+#define MOVES(vjp, jvp) NOTHING
+#define ZERO            NOTHING
+#define NONE            NOTHING
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(local, name, da, db, dc)
 #include "ops/ops.def"
@@ -68,22 +69,26 @@ static struct words words_of(const struct rule_in *in) {
 #undef PASS
 #undef LINEAR
 #undef RULE
+#undef MOVES
 
 /* VJPs. A variadic op's only rule stands first and serves all its operands. */
-#define LOCAL(d)       NOTHING
-#define PASS(mask)     NOTHING
-#define LINEAR(vjp)    vjp
-#define RULE(vjp, jvp) vjp
+#define LOCAL(d)        NOTHING
+#define PASS(mask)      NOTHING
+#define LINEAR(vjp)     vjp
+#define RULE(vjp, jvp)  vjp
+#define MOVES(vjp, jvp) vjp
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(vjp, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef LINEAR
 #undef RULE
+#undef MOVES
 
 /* JVPs: that of a linear operand is the op on the tangent, made in rule_jvp. */
-#define LINEAR(vjp)    NOTHING
-#define RULE(vjp, jvp) jvp
+#define LINEAR(vjp)     NOTHING
+#define RULE(vjp, jvp)  jvp
+#define MOVES(vjp, jvp) jvp
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(jvp, name, da, db, dc)
 #include "ops/ops.def"
@@ -92,15 +97,17 @@ static struct words words_of(const struct rule_in *in) {
 #undef PASS
 #undef LINEAR
 #undef RULE
+#undef MOVES
 #undef ZERO
 #undef NONE
 
-#define LOCAL(d)       RULE_LOCAL
-#define PASS(mask)     RULE_PASS
-#define LINEAR(vjp)    RULE_LINEAR
-#define RULE(vjp, jvp) RULE_WRITTEN
-#define ZERO           RULE_ZERO
-#define NONE           RULE_NONE
+#define LOCAL(d)        RULE_LOCAL
+#define PASS(mask)      RULE_PASS
+#define LINEAR(vjp)     RULE_LINEAR
+#define RULE(vjp, jvp)  RULE_WRITTEN
+#define MOVES(vjp, jvp) RULE_MOVES
+#define ZERO            RULE_ZERO
+#define NONE            RULE_NONE
 
 static const struct {
     enum rule_kind kind[3];
@@ -120,6 +127,13 @@ static int column(int op, int k) {
 }
 
 enum rule_kind rule_kind(int op, int k) { return rules[op].kind[column(op, k)]; }
+
+bool rule_moves(int op) {
+    const enum rule_kind *kind = rules[op].kind;
+    bool alone = kind[0] == RULE_LINEAR || kind[0] == RULE_MOVES;
+    for (int k = 1; k < 3; k++) alone = alone && (kind[k] == RULE_ZERO || kind[k] == RULE_NONE);
+    return alone;
+}
 
 cr_node rule_local(const struct rule_in *in) {
     struct words w = words_of(in);

@@ -4,7 +4,7 @@
 
 #include "ops/build.h"
 
-enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN };
+enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN, RULE_MOVES };
 
 /* A node, and what a derivative of it by operand k is written in. */
 struct rule_in {
@@ -16,6 +16,9 @@ struct rule_in {
 };
 
 enum rule_kind rule_kind(int op, int k);
+/* Does each derivative of the op only move numbers about, or add them, so that it can move a mask likewise? What is linear in
+ * one operand and has no derivative by another does; so does what says MOVES. */
+bool rule_moves(int op);
 /* LOCAL: the local gradient; PASS: its mask. */
 cr_node rule_local(const struct rule_in *in);
 /* The cotangent of operand k, for LINEAR and written rules. */
