@@ -162,6 +162,8 @@ cr_node recur_back(cr_node g, cr_node y, cr_node a) {
     return cr_recur(shifted(a, axis_of(y), reversed(y)), g, axis_of(y), !reversed(y));
 }
 
+cr_node recur_mask(cr_node m, cr_node y, bool back) { return cr_cumsum(m, axis_of(y), reversed(y) != back); }
+
 cr_node recur_before(cr_node y, cr_node z) { return shifted(z, axis_of(y), !reversed(y)); }
 
 cr_node recur_again(cr_node y, cr_node a, cr_node b) { return cr_recur(a, b, axis_of(y), reversed(y)); }

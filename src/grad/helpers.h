@@ -23,6 +23,8 @@ cr_node cumsum_back(cr_node g, cr_node y);
 cr_node recur_back(cr_node g, cr_node y, cr_node a); /* cotangent of the driving term */
 cr_node recur_before(cr_node y, cr_node z); /* z one place earlier in the direction of recurrence y */
 cr_node recur_again(cr_node y, cr_node a, cr_node b); /* y's recurrence on other terms */
+/* What the recurrence may reach, running as it does or back. */
+cr_node recur_mask(cr_node m, cr_node y, bool back);
 cr_node permute_back(cr_node g, cr_node y);
 cr_node slice_back(cr_node g, cr_node y, cr_node a);
 cr_node unslice_back(cr_node g, cr_node y, cr_node a);

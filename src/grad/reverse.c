@@ -71,31 +71,36 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
 
 static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
 
-/* The mask goes the way of the value: it holds where something that held arrived. */
-static uint32_t move_mask(const struct sweep *s, const struct rule_in *in, uint32_t mask, int op) {
-    cr_node x = cr_operand(in->y, in->k);
-    if (!mask || is_leaf(x)) return 0; /* a leaf multiplies nothing further */
-    if (op == OP_cast) return mask;
-    if (!rule_moves(op)) return 0;
-    struct rule_in again = *in;
-    again.g = node_of(s, mask);
-    cr_node m = rule_vjp(&again);
-    return (cr_dtype_of(m) == CR_BOOL ? m : cr_ne(m, zero(s->g))).id;
+/* The mask goes the way of the value: it holds where something that held arrived. A leaf multiplies nothing further, so what
+ * is 0 of itself needs no mask there. */
+static uint32_t move_mask(const struct rule_in *in, bool clean) {
+    if (!in->g.id && !in->g1.id) return 0;
+    return clean && is_leaf(cr_operand(in->y, in->k)) ? 0 : rule_mask_back(in).id;
 }
 
-static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, struct cotangent c, int op) {
-    in->g = resolve(s, c);
+static cr_node mask_of(const struct sweep *s, struct cotangent c) { return node_of(s, c.value ? c.mask : 0); }
+
+/* What the rule makes of the cotangents c and, of an op with two results, c1. */
+static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, struct cotangent c,
+                                     struct cotangent c1) {
+    struct rule_in masks = *in;
+    in->g = resolve(s, c), in->g1 = resolve(s, c1);
+    masks.g = mask_of(s, c), masks.g1 = mask_of(s, c1);
+    bool all = (!c.value || c.mask) && (!c1.value || c1.mask); /* what has none holds everywhere */
     cr_node value = rule_vjp(in);
     if (!cr_ok(value)) return (struct cotangent){0, 0, true};
-    if (!c.mask) return unpack(value);
-    return (struct cotangent){value.id, move_mask(s, in, c.mask, op), true};
+    struct cotangent y = unpack(value);
+    bool clean =
+        !y.mask && rule_kind(graph_get(in->y)->op, in->k) == RULE_LINEAR; /* sums of what is 0 there */
+    uint32_t moved = all ? move_mask(&masks, clean) : 0;
+    return moved ? (struct cotangent){y.value, both(s, y.mask, moved), clean} : y;
 }
 
-/* What an op with several results gets: a cotangent for each part that has one. */
+/* Each part that has a cotangent. */
 static struct cotangent from_parts(const struct sweep *s, struct rule_in *in, struct cotangent parts) {
-    if (parts.value) in->g = resolve(s, s->bar[parts.value - s->first]);
-    if (parts.mask) in->g1 = resolve(s, s->bar[parts.mask - s->first]);
-    return unpack(rule_vjp(in));
+    const struct cotangent nothing = {0, 0, true};
+    return through_rule(s, in, parts.value ? s->bar[parts.value - s->first] : nothing,
+                        parts.mask ? s->bar[parts.mask - s->first] : nothing);
 }
 
 static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) {
@@ -110,7 +115,7 @@ static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) 
     case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false};
     case RULE_LINEAR:
     case RULE_WRITTEN:
-    case RULE_MOVES: return through_rule(s, &in, c, op);
+    case RULE_MASKED: return through_rule(s, &in, c, nothing);
     }
     return nothing;
 }

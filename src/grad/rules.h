@@ -4,7 +4,7 @@
 
 #include "ops/build.h"
 
-enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN, RULE_MOVES };
+enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN, RULE_MASKED };
 
 /* A node, and what a derivative of it by operand k is written in. */
 struct rule_in {
@@ -16,14 +16,15 @@ struct rule_in {
 };
 
 enum rule_kind rule_kind(int op, int k);
-/* Does each derivative of the op only move numbers about, or add them, so that it can move a mask likewise? What is linear in
- * one operand and has no derivative by another does; so does what says MOVES. */
-bool rule_moves(int op);
 /* LOCAL: the local gradient; PASS: its mask. */
 cr_node rule_local(const struct rule_in *in);
 /* The cotangent of operand k, for LINEAR and written rules. */
 cr_node rule_vjp(const struct rule_in *in);
 /* The tangent of y (its result `part`) that t makes, for LINEAR and written rules. */
 cr_node rule_jvp(const struct rule_in *in);
+/* Where the mask in->g of y's cotangent, or in->t of operand k's tangent, goes: true where something that held may arrive. An
+ * error node: the op does not say, and its result stands without a mask. */
+cr_node rule_mask_back(const struct rule_in *in);
+cr_node rule_mask_along(const struct rule_in *in);
 
 #endif
