@@ -29,6 +29,10 @@ const struct op_row *ops_row(int op);
 /* An elementwise op on operands that may differ in dtype and shape. */
 cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);
 
+/* Operands in their common dtype; and, with ops_align, in their common shape. False with the error set: it names op. */
+bool ops_unify(int op, int n, cr_node x[], bool to_float);
+bool ops_align(int op, int n, cr_node x[]);
+
 /* A node of this op whose operands are ready. */
 cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
                  const cr_node x[]);

@@ -74,7 +74,7 @@ static bool agree(int n, const cr_node x[], bool to_float) {
     return arithmetic_dtype(x[0].graph, dtype, to_float) == dtype;
 }
 
-static bool unify(int op, int n, cr_node x[], bool to_float) {
+bool ops_unify(int op, int n, cr_node x[], bool to_float) {
     if (agree(n, x, to_float)) return true;
     int dtype = common_dtype(op, n, x, to_float);
     if (dtype < 0) return cr_graph_status(x[0].graph) == CR_OK; /* literals alone stay literals */
@@ -97,7 +97,7 @@ static bool need(int op, cr_node x, cr_dtype dtype) {
 static bool unify_values(int op, int n, cr_node x[]) {
     bool all_bool = true;
     for (int i = 0; i < n; i++) all_bool = all_bool && cr_dtype_of(x[i]) == CR_BOOL;
-    return all_bool || unify(op, n, x, false);
+    return all_bool || ops_unify(op, n, x, false);
 }
 
 static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
@@ -112,7 +112,7 @@ static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
             ok = graph_get(x[i]) && need(op, x[i], rule == DTYPE_LOGIC ? CR_BOOL : CR_I64);
         }
     } else {
-        ok = unify(op, n, x, rule == DTYPE_FLOAT);
+        ok = ops_unify(op, n, x, rule == DTYPE_FLOAT);
     }
     if (ok) *result = rule == DTYPE_COMPARE ? CR_BOOL : dtype_of(x[n - 1]);
     return ok;
@@ -186,6 +186,10 @@ static bool fit_shapes(int op, int n, cr_node x[]) {
         if (!graph_get(x[i])) return false;
     }
     return true;
+}
+
+bool ops_align(int op, int n, cr_node x[]) {
+    return ops_unify(op, n, x, ops_row(op)->dtype == DTYPE_FLOAT) && fit_shapes(op, n, x);
 }
 
 cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, const int64_t attr[]) {
