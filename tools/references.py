@@ -258,6 +258,39 @@ def views():
     case("unslice", "pad(x, [1, 0], [0, 2])", Array((3, 4), lambda i: z[i[0] - 1, i[1]] if i[0] and i[1] < 2 else 0), x=z)
 
 
+def windows():
+    x = some(2, 7)
+    case("window", "window(x, 3, 2)", Array((2, 3, 3), lambda i: x[i[0], 2 * i[1] + i[2]]), x=x)
+    case("window", "window(x, 2, 3, 4)", Array((2, 1, 2), lambda i: x[i[0], 3 * i[1] + 4 * i[2]]), x=x)
+    y = some(4, 5)
+    case("window", "window(x, [2, 3], [1, 2], [2, 1])", Array((2, 2, 2, 3), lambda i: y[i[0] + 2 * i[2], 2 * i[1] + i[3]]), x=y)
+    case("window", "window(t(x)[::-1], 4)", Array((5, 1, 4), lambda i: y[i[2], 4 - i[0]]), x=y)
+    case("window", "window(x, 2)", Array((0, 2, 2), lambda i: 0), x=Array((0, 3), lambda i: 0))
+
+    def added(x, dims, stride, dilation):
+        n = len(stride)
+        lead = len(dims) - n
+        y = Array(dims, lambda i: 0)
+
+        def at(i):
+            total = 0
+            for j in itertools.product(*map(range, x.dims)):
+                place, k = j[lead:lead + n], j[lead + n:]
+                if j[:lead] == i[:lead] and all(p * s + q * d == v for p, q, s, d, v in zip(place, k, stride, dilation, i[lead:])):
+                    total += x[j]
+            return total
+        return Array(y.dims, at)
+    z = some(2, 3, 3)
+    case("window_add", "window_add(x, 7, 2)", added(z, (2, 7), (2,), (1,)), x=z)
+    case("window_add", "window_add(t(x), 9, 1, 2)", added(Array((2, 3, 3), lambda i: z[i[0], i[2], i[1]]), (2, 9), (1,), (2,)), x=z)
+    z = some(2, 2, 2, 3)
+    case("window_add", "window_add(x, [4, 5], [1, 2], [2, 1])", added(z, (4, 5), (1, 2), (2, 1)), x=z)
+    case("window_add", "window_add(x, 3)", Array((0, 3), lambda i: 0), x=Array((0, 2, 2), lambda i: 0))
+    z = some(2, 3)
+    case("window_add", "window_add(x, 9, 2)", added(z, (9,), (2,), (1,)), x=z)
+    case("window_add", "window_add(x, 3)", given((2, 3), [0] * 6), x=Array((2, 0, 4), lambda i: 0))
+
+
 def moves():
     x, y = some(2, 3), some(2, 2)
     case("concat", "concat(x, y, x, axis=1)", Array((2, 8), lambda i: x[i] if i[1] < 3 else y[i[0], i[1] - 3] if i[1] < 5 else x[i[0], i[1] - 5]), "xy", x, y)
@@ -334,7 +367,7 @@ def draws():
         print(f"FOLD({key}, {n}, {wrap(bits(key, n, 1), 64)})".replace(str(-2 ** 63), "INT64_MIN"))
 
 
-STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur", "reshape", "permute", "expand", "slice", "unslice", "concat",
+STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur", "reshape", "permute", "expand", "slice", "unslice", "window", "window_add", "concat",
               "gather", "scatter_add", "sort", "matmul", "uniform", "cast", "fold_in"}
 NO_FUNCTION = {"input", "param", "const", "iota", "seed", "step_number", "variable", "stop_gradient", "part"}
 
@@ -347,5 +380,5 @@ for form, rest in ROWS:
     elementwise(name, {"UNARY": 1, "BINARY": 2, "ROW": 3 if name == "where" else 1}[form], float(low), float(high), kind)
     integers(name, rule)
 random.seed(2)
-for make in (reductions, along, views, moves, products, casts, draws):
+for make in (reductions, along, views, windows, moves, products, casts, draws):
     make()

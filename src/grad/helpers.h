@@ -28,6 +28,8 @@ cr_node recur_mask(cr_node m, cr_node y, bool back);
 cr_node permute_back(cr_node g, cr_node y);
 cr_node slice_back(cr_node g, cr_node y, cr_node a);
 cr_node unslice_back(cr_node g, cr_node y, cr_node a);
+cr_node window_back(cr_node g, cr_node y, cr_node a);
+cr_node window_add_back(cr_node g, cr_node y, cr_node a);
 cr_node concat_back(cr_node g, cr_node y, int k);
 cr_node concat_place(cr_node t, cr_node y, int k);
 cr_node gather_back(cr_node g, cr_node y, cr_node a, cr_node index);

@@ -42,6 +42,18 @@ static bool map_slice(struct map *m) {
     return true;
 }
 
+/* For each axis, last first: size, stride and dilation. */
+static bool map_window(struct map *m) {
+    int n = m->to.rank - m->from.rank, lead = m->from.rank - n;
+    for (int i = 0; i < lead; i++) m->stride[i] = m->have[i];
+    for (int i = 0; i < n; i++) {
+        const int64_t *at = m->attr + 3 * (n - 1 - i);
+        m->stride[lead + i] = m->have[lead + i] * at[1];
+        m->stride[lead + n + i] = m->have[lead + i] * at[2];
+    }
+    return true;
+}
+
 typedef bool map_fn(struct map *m);
 
 #define ELEM(value)          NULL
