@@ -99,7 +99,7 @@ bool call_takes_key(const struct call_row *row, int k) {
 
 /* ---- Attributes decoded ---- */
 
-enum { most_attributes = 4, most_numbers = CR_MAX_RANK };
+enum { most_attributes = 6, most_numbers = CR_MAX_RANK };
 
 struct value {
     int count, axis;
@@ -146,8 +146,9 @@ static bool set_word(cr_graph *g, const struct call_row *row, const char *name, 
     double number;
     bool minus = length && *s == '-';
     int dtype = dtype_parse(s, length);
-    if (length == 3 && memcmp(s, "all", 3) == 0) {
+    if ((length == 3 && memcmp(s, "all", 3) == 0) || (length == 4 && memcmp(s, "none", 4) == 0)) {
         v->axes = NULL;
+        v->sizes = NULL;
         return true;
     }
     if (dtype >= 0) {
