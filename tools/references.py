@@ -326,6 +326,76 @@ def products():
     case("matmul", "x @ y", Array((2, 3), lambda i: 0), "xy", Array((2, 0), lambda i: 0), Array((0, 3), lambda i: 0))
 
 
+def matrix(x, *lead):
+    """Of a batch, as mpmath has it."""
+    return m.matrix([[x[lead + (i, j)] for j in range(x.dims[-1])] for i in range(x.dims[-2])])
+
+
+def listed(dims, *matrices):
+    return given(dims, [number(a[i, j]) for a in matrices for i in range(a.rows) for j in range(a.cols)])
+
+
+def symmetric(a):
+    return (a + a.T) / 2
+
+
+def eigen(a):
+    """Ascending; of each vector the first of its largest elements is positive."""
+    values, vectors = m.eigsy(symmetric(a))
+    for j in range(a.cols):
+        best = max(range(a.rows), key=lambda i: (round(abs(vectors[i, j]), 12), -i))
+        if vectors[best, j] < 0:
+            for i in range(a.rows):
+                vectors[i, j] = -vectors[i, j]
+    return m.matrix(list(values)), vectors
+
+
+def linear_algebra():
+    x, y = some(2, 3, 3), some(2, 3, 2)
+    for i in range(2):  # positive definite: heavy diagonals
+        for k in range(3):
+            x.v[9 * i + 4 * k] = 9 + k / 2
+    both = [matrix(x, i) for i in range(2)]
+    right = [matrix(y, i) for i in range(2)]
+    case("cholesky", "cholesky(x)", listed((2, 3, 3), *[m.cholesky(symmetric(a)) for a in both]), x=x)
+    case("cholesky", "cholesky(x)", Array((0, 2, 2), lambda i: 0), x=Array((0, 2, 2), lambda i: 0))
+    case("cholesky", "cholesky(x)", Array((2, 0, 0), lambda i: 0), x=Array((2, 0, 0), lambda i: 0))
+    lower = [m.matrix(3, 3) for _ in both]
+    for a, b in zip(lower, both):
+        for i in range(3):
+            for j in range(i + 1):
+                a[i, j] = b[i, j]
+    upper = [b - a for a, b in zip(lower, both)]
+    for a, b in zip(upper, both):
+        for i in range(3):
+            a[i, i] = b[i, i]
+    case("triangular_solve", "triangular_solve(x, y)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(lower, right)]), "xy", x, y)
+    case("triangular_solve", "triangular_solve(x, y, true)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(upper, right)]), "xy", x, y)
+    one = some(3)
+    v = m.matrix(one.v)
+    case("triangular_solve", "triangular_solve(x[1], y)", listed((3,), lower[1] ** -1 * v), "xy", x, one)
+    x = some(2, 3, 3)
+    x.v[0] = 0  # a row exchange
+    both = [matrix(x, i) for i in range(2)]
+    case("solve", "solve(x, y)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(both, right)]), "xy", x, y)
+    case("solve", "solve(t(x), y)", listed((2, 3, 2), *[a.T ** -1 * b for a, b in zip(both, right)]), "xy", x, y)
+    case("solve", "solve(x, y[0])", listed((2, 3, 2), *[a ** -1 * right[0] for a in both]), "xy", x, y)
+    case("solve", "solve(x[0], y)", listed((3,), both[0] ** -1 * v), "xy", x, one)
+    case("solve", "inv(x)", listed((2, 3, 3), *[a ** -1 for a in both]), x=x)
+    case("solve", "solve(x, y)", Array((0, 2), lambda i: 0), "xy", Array((0, 0), lambda i: 0), Array((0, 2), lambda i: 0))
+    case("logabsdet", "logabsdet(x)", given((2,), [number(m.log(abs(m.det(a)))) for a in both]), x=x)
+    case("logabsdet", "detsign(x)", given((2,), [number(m.sign(m.det(a))) for a in both]), x=x)
+    case("logabsdet", "det(x)", given((2,), [number(m.det(a)) for a in both]), x=x)
+    case("logabsdet", "logabsdet(x)", given((2,), ["-INFINITY", 0]), x=given((2, 2, 2), [1, 2, 2, 4, 0, 1, 1, 0]))
+    case("logabsdet", "detsign(x)", given((2,), [0, -1]), x=given((2, 2, 2), [1, 2, 2, 4, 0, 1, 1, 0]))
+    case("logabsdet", "det(x)", given((2,), [1, 1]), x=Array((2, 0, 0), lambda i: 0))
+    pairs = [eigen(a) for a in both]
+    case("eigh", "eigh(x)", listed((2, 3), *[p[0] for p in pairs]), x=x)
+    case("eigh", "eigh_vectors(x)", listed((2, 3, 3), *[p[1] for p in pairs]), x=x)
+    case("eigh", "eigh(x)", given((3,), [2, 2, 2]), x=given((3, 3), [2, 0, 0, 0, 2, 0, 0, 0, 2]))
+    case("eigh", "eigh(x)", Array((2, 0), lambda i: 0), x=Array((2, 0, 0), lambda i: 0))
+
+
 def casts():
     x = given((7,), [2.75, -2.75, 0.5, -0.5, 1e30, -1e30, 0])
     case("cast", "cast(x, i32)", given((7,), [2, -2, 0, 0, 2 ** 31 - 1, -2 ** 31, 0]), x=x)
@@ -368,7 +438,7 @@ def draws():
 
 
 STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur", "reshape", "permute", "expand", "slice", "unslice", "window", "window_add", "concat",
-              "gather", "scatter_add", "sort", "matmul", "uniform", "cast", "fold_in"}
+              "gather", "scatter_add", "sort", "matmul", "cholesky", "triangular_solve", "solve", "logabsdet", "eigh", "uniform", "cast", "fold_in"}
 NO_FUNCTION = {"input", "param", "const", "iota", "seed", "step_number", "variable", "stop_gradient", "part"}
 
 print('/* Made by tools/references.py (mpmath, 50 digits): what the rows of the op table give, computed without Chainrule. */')
@@ -380,5 +450,5 @@ for form, rest in ROWS:
     elementwise(name, {"UNARY": 1, "BINARY": 2, "ROW": 3 if name == "where" else 1}[form], float(low), float(high), kind)
     integers(name, rule)
 random.seed(2)
-for make in (reductions, along, views, windows, moves, products, casts, draws):
+for make in (reductions, along, views, windows, moves, products, linear_algebra, casts, draws):
     make()

@@ -17,8 +17,8 @@ typedef size_t scratch_fn(const struct kernel_call *c);
 #include "ops/ops.def"
 #undef ROW
 
-/* Bytes of scratch a task: 8 for each element of a line along the last axis; tiles of a product. */
-scratch_fn kernel_line_scratch, kernel_matmul_scratch;
+/* Bytes of scratch a task: 8 for each element of a line along the last axis; tiles of a product; copies of matrices. */
+scratch_fn kernel_line_scratch, kernel_matmul_scratch, kernel_matrix_scratch;
 cr_status kernel_matmul_plain(struct kernel_call *c); /* the oracle's: three loops */
 
 /* n elements of this size, strided both ways. */

@@ -19,7 +19,7 @@ static cr_node fold_rows(cr_node x, cr_node y) {
 }
 
 /* Leading axes broadcast; the two matrix axes of each stay. */
-static bool broadcast_batch(cr_node *x, cr_node *y) {
+bool ops_broadcast_batch(cr_node *x, cr_node *y) {
     struct shape sx = ops_shape(*x), sy = ops_shape(*y);
     int rank = sx.rank > sy.rank ? sx.rank : sy.rank;
     if (rank == 2) return true;
@@ -38,7 +38,7 @@ static bool broadcast_batch(cr_node *x, cr_node *y) {
 
 static cr_node matrix_product(cr_node x, cr_node y) {
     if (cr_rank(y) == 2 && cr_rank(x) > 2 && cr_count(x) > 0) return fold_rows(x, y);
-    if (!broadcast_batch(&x, &y)) {
+    if (!ops_broadcast_batch(&x, &y)) {
         struct shape sx = ops_shape(x), sy = ops_shape(y);
         struct shape_text a, b;
         return graph_fail(x.graph, CR_ESHAPE, "matmul", "leading axes differ: %s x %s", ops_show(&a, &sx),
