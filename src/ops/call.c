@@ -40,7 +40,7 @@ enum { rows = sizeof entries / sizeof *entries };
 
 static int operands_of(enum form form) {
     int n = 0;
-    if (form == FORM_MANY_AXIS) return -1;
+    if (strstr(parameters_of[form], "cr_node x[]")) return -1;
     for (const char *p = parameters_of[form]; (p = strstr(p, "cr_node")); p++) n++;
     return n;
 }
@@ -107,6 +107,7 @@ struct value {
     double number;
     bool flag;
     cr_dtype dtype;
+    const char *text;
     const int *axes; /* NULL: all of them */
     const int64_t *sizes;
     int axis_room[most_numbers];
@@ -146,6 +147,8 @@ static bool set_word(cr_graph *g, const struct call_row *row, const char *name, 
     double number;
     bool minus = length && *s == '-';
     int dtype = dtype_parse(s, length);
+    v->text = s;
+    if (n == 7 && memcmp(name, "indices", 7) == 0) return true; /* the one attribute that is a text */
     if ((length == 3 && memcmp(s, "all", 3) == 0) || (length == 4 && memcmp(s, "none", 4) == 0)) {
         v->axes = NULL;
         v->sizes = NULL;
