@@ -30,7 +30,7 @@ const struct op_row *ops_row(int op);
 cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);
 
 /* Operands in their common dtype; and, with ops_align, in their common shape. False with the error set: it names op. */
-bool ops_unify(int op, int n, cr_node x[], bool to_float);
+bool ops_unify(const char *op, int n, cr_node x[], bool to_float);
 bool ops_align(int op, int n, cr_node x[]);
 
 /* A node of this op whose operands are ready. */

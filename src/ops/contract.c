@@ -55,7 +55,7 @@ cr_node cr_matmul(cr_node x, cr_node y) {
     if (rx == 0 || ry == 0)
         return graph_fail(x.graph, CR_ESHAPE, "matmul", "a scalar operand: use * for a product by a number");
     cr_node both[2] = {x, y};
-    if (!ops_unify(OP_matmul, 2, both, false)) return graph_error_node(x.graph);
+    if (!ops_unify("matmul", 2, both, false)) return graph_error_node(x.graph);
     x = both[0], y = both[1];
     if (cr_dims(x)[rx - 1] != cr_dims(y)[ry == 1 ? 0 : ry - 2]) return inner_sizes(x, y);
     cr_node z = matrix_product(rx == 1 ? cr_expand_dims(x, 0) : x, ry == 1 ? cr_expand_dims(y, 1) : y);

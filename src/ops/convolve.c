@@ -85,7 +85,7 @@ static void spread(int64_t to[], int d, int n, const int64_t from[], int64_t fal
 static bool conv_of(struct conv *c, const char *op, cr_node both[2], int n, const int64_t stride[],
                     const int64_t dilation[], const int64_t before[], const int64_t after[], int64_t groups,
                     bool transposed) {
-    if (!ops_good(op, 2, both) || !ops_unify(OP_matmul, 2, both, false)) return false;
+    if (!ops_good(op, 2, both) || !ops_unify(op, 2, both, false)) return false;
     *c = (struct conv){.op = op,
                        .d = cr_rank(both[0]) - 2,
                        .x = ops_shape(both[0]),
@@ -99,6 +99,20 @@ static bool conv_of(struct conv *c, const char *op, cr_node both[2], int n, cons
     spread(c->dilation, c->d, n, n ? dilation : NULL, 1);
     spread(c->before, c->d, n, n ? before : NULL, 0);
     spread(c->after, c->d, n, n ? after : NULL, 0);
+    return true;
+}
+
+/* Is there a place for the kernel in each axis? */
+static bool kernel_fits(const struct conv *c, cr_node x) {
+    for (int i = 0; i < c->d; i++) {
+        int64_t k = c->w.dim[2 + i], size = c->x.dim[2 + i] + c->before[i] + c->after[i];
+        if (k == 0 || c->dilation[i] < 1 || (k - 1) <= (size - 1) / c->dilation[i])
+            continue; /* others tell the rest */
+        graph_fail(x.graph, CR_ESHAPE, c->op,
+                   "a kernel of %lld, %lld apart, does not fit %lld elements of axis %d", (long long)k,
+                   (long long)c->dilation[i], (long long)size, 2 + i);
+        return false;
+    }
     return true;
 }
 
@@ -143,7 +157,7 @@ cr_node cr_conv(cr_node x, cr_node w, int n, const int64_t stride[], const int64
                 const int64_t before[], const int64_t after[], int64_t groups) {
     cr_node both[2] = {x, w};
     struct conv c;
-    if (!conv_of(&c, "conv", both, n, stride, dilation, before, after, groups, false))
+    if (!conv_of(&c, "conv", both, n, stride, dilation, before, after, groups, false) || !kernel_fits(&c, x))
         return graph_error_node(x.graph);
     cr_node windows =
         cr_window(padded(both[0], c.d, c.before, c.after), c.d, c.w.dim + 2, c.stride, c.dilation);

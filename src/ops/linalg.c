@@ -47,7 +47,7 @@ static cr_node solved(int op, cr_node x, cr_node y, int n_attr, const int64_t at
     cr_node both[2] = {x, y};
     if (!ops_good(op_name(op), 2, both)) return graph_error_node(x.graph);
     if (!is_square(x)) return square_needed(op_name(op), x);
-    if (!ops_unify(op, 2, both, true)) return graph_error_node(x.graph);
+    if (!ops_unify(op_name(op), 2, both, true)) return graph_error_node(x.graph);
     bool vector = cr_rank(y) == 1;
     if (vector) both[1] = cr_expand_dims(both[1], -1);
     int rank = cr_rank(both[1]);

@@ -149,7 +149,8 @@ TEST(shapes_that_do_not_fit_are_told_with_the_op) {
         {"conv(x, x)", "conv: x [2, 3], w [2, 3] and 1 groups do not fit"},
         {"conv(b, b, groups=2)", "conv: x [2, 2, 2], w [2, 2, 2] and 2 groups do not fit"},
         {"conv(b, expand(v[None, :2, None], [1, 2, 3]))",
-         "window: a window of 3, 1 apart, does not fit axis -1 of [2, 2, 2]"},
+         "conv: a kernel of 3, 1 apart, does not fit 2 elements of axis 2"},
+        {"conv(b, cast(b, f32))", "conv: f32 meets f64"},
         {"batch_norm(x, v, v[:2])",
          "batch_norm: x [2, 3], gain [3] and bias [2]: expected one of each for a channel"},
     };
