@@ -86,7 +86,7 @@ static bool mark_early(struct builder *b) {
         const struct node *n = graph_at(g, id);
         enum op_kind kind = op_kind(n->op);
         bool early = kind == KIND_LEAF;
-        if (plan_elementwise(n->op) || (kind == KIND_VIEW && n->op != OP_unslice))
+        if (plan_elementwise(n->op) || kind == KIND_VIEW)
             early = b->wish->fuse && !b->tail[id] && graph_elements(g, n) == 1;
         for (uint32_t k = 0; k < n->n; k++) early = early && b->early[graph_args(g, n)[k]];
         b->early[id] = early;

@@ -376,7 +376,12 @@ static const struct structural {
     {OP_logabsdet, "logabsdet(x)", 3, -1, {2, 0, 0}, {0}},
     {OP_eigh, "eigh(x * [[1, 2, 3], [2, 6, 2], [3, 2, 9]])", 2, -1, {3, 3}, {0}},
     {OP_eigh, "eigh_vectors(x * [[1, 2, 3], [2, 6, 2], [3, 2, 9]])", 2, -1, {3, 3}, {0}},
-    {OP_eigh, "eigh(x + [[1, 2], [2, 6]])[:, None] + eigh_vectors(x + [[1, 2], [2, 6]])", 3, -1, {2, 2, 2}, {0}},
+    {OP_eigh,
+     "eigh(x + [[1, 2], [2, 6]])[:, None] + eigh_vectors(x + [[1, 2], [2, 6]])",
+     3,
+     -1,
+     {2, 2, 2},
+     {0}},
     {OP_eigh, "eigh_vectors(x)", 3, -1, {2, 0, 0}, {0}},
     {OP_cast, "cast(cast(x, f32), f64)", 2, -1, {3, 4}, {0}},
 };

@@ -51,7 +51,7 @@ TEST(the_second_difference_has_its_known_eigenvalues) {
 
 /* ---- Failures ---- */
 
-static const char *const fail_ops[] = {"cholesky", "solve", "triangular_solve"};
+static const char *const fail_ops[] = {"cholesky of x", "solve of x, x", "triangular_solve of x, x"};
 
 /* 64 matrices of order 20, of which numbers 17 and 40 are bad in column 3: the first is told, by any number of threads, and the
  * store stays as it was. */
