@@ -209,6 +209,44 @@ TEST(einsum_of_three_is_two_products) {
     cr_graph_free(g);
 }
 
+/* conv, pools, einsum, eigh and their gradient, built, compiled and run. */
+static cr_status all_of_it(cr_context *ctx, void *arg) {
+    (void)arg;
+    static double at[16];
+    cr_graph *g = cr_graph_new(ctx);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    double loss = 0;
+    for (int i = 0; i < 16; i++) at[i] = cos(i);
+    cr_node x = cr_input(g, "x", CR_F64, 2, (int64_t[]){4, 4}), d = {0},
+            image = cr_reshape(x, 4, (int64_t[]){1, 1, 4, 4}),
+            kernel =
+                cr_slice(image, 4, (int64_t[]){0, 0, 1, 1}, (int64_t[]){1, 1, 1, 1}, (int64_t[]){1, 1, 2, 2});
+    cr_node pooled = cr_max_pool(cr_conv(image, kernel, 1, (int64_t[]){1}, NULL, (int64_t[]){1}, NULL, 1), 2,
+                                 (int64_t[]){2, 2}, NULL, NULL, NULL, NULL);
+    cr_node y = cr_add(cr_sum(pooled, 0, NULL, false), cr_einsum("ij,kj,ii->", 3, (cr_node[]){x, x, x}));
+    y = cr_add(y, cr_add(cr_sum(cr_eigh_vectors(x), 0, NULL, false), cr_logabsdet(x)));
+    cr_status s = cr_grad(&d, y, 1, &x);
+    cr_target *t = cr_target_new(g);
+    if (!s) s = cr_target_output(t, "loss", y);
+    if (!s) s = cr_target_output(t, "d", d);
+    if (!s) s = cr_compile(&p, t, NULL);
+    if (!s) s = cr_run_new(&r, p, NULL, NULL, 0);
+    if (!s) s = cr_bind(r, "x", CR_F64, at, sizeof at);
+    if (!s) s = cr_bind(r, "loss", CR_F64, &loss, sizeof loss);
+    if (!s) s = cr_step(r);
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return s == CR_EINVAL ? CR_ENOMEM : s; /* no graph, no target: what their NULL answers */
+}
+
+TEST(every_failed_allocation_is_a_status_and_nothing_leaks) {
+    (void)state;
+    alloc_fail_each(all_of_it, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(values_are_those_of_numpy_and_scipy_in_every_way),
@@ -216,6 +254,7 @@ int main(void) {
         RUN(the_first_maximum_of_a_pool_takes_the_derivative),
         RUN(einsum_says_what_is_wrong_with_its_indices),
         RUN(einsum_of_three_is_two_products),
+        RUN(every_failed_allocation_is_a_status_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
