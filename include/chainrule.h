@@ -71,7 +71,8 @@ CR_API const char *cr_version(void);
     X(CR_EUNBOUND, 13, "an input without data, or a parameter without a value")                              \
     X(CR_ESTOPPED, 14, "stopped by a callback")                                                              \
     X(CR_ENODERIV, 15, "a derivative that does not exist")                                                   \
-    X(CR_EFAIL, 16, "a method that did not reach its end")
+    X(CR_EFAIL, 16, "a method that did not reach its end")                                                   \
+    X(CR_ESINGULAR, 17, "a matrix that is singular, or not positive definite")
 
 typedef enum cr_status {
 #define CR_STATUS_ENUM(name, number, sentence) name = number,

@@ -49,7 +49,7 @@ struct kernel_call {
 };
 typedef cr_status kernel_fn(struct kernel_call *call);
 
-/* The kernel of an opaque op or of unslice; and how much scratch a task of it needs. NULL: none. */
+/* The kernel of an opaque op; and how much scratch a task of it needs. NULL: none. */
 kernel_fn *kernel_find(int op);
 size_t kernel_scratch(const struct kernel_call *call);
 

@@ -32,7 +32,7 @@ const struct infix *walk_infix(int op) {
 
 /* ---- The stack ---- */
 
-enum item_kind { ITEM_TEXT, ITEM_NODE, ITEM_TAIL };
+enum item_kind { ITEM_TEXT, ITEM_WORD, ITEM_NODE, ITEM_TAIL };
 
 struct item {
     const char *text;
@@ -50,6 +50,8 @@ static void put(struct walk *w, struct item item) {
 }
 
 void walk_text(struct walk *w, const char *text) { put(w, (struct item){.kind = ITEM_TEXT, .text = text}); }
+
+void walk_word(struct walk *w, const char *op) { put(w, (struct item){.kind = ITEM_WORD, .text = op}); }
 
 void walk_operand(struct walk *w, uint32_t id, enum level least, bool typed) {
     put(w, (struct item){.kind = ITEM_NODE, .id = id, .least = (uint8_t)least, .typed = typed});
@@ -97,6 +99,7 @@ void walk_run(struct walk *w, cr_node root, bool expand_root) {
         }
         item = w->item[--w->n];
         if (item.kind == ITEM_TEXT) text_str(w->out, item.text);
+        else if (item.kind == ITEM_WORD) w->style->word(w, item.text);
         else if (item.kind == ITEM_TAIL) w->style->tail(w, item.id);
         else write_node(w, &item, false);
     }

@@ -33,6 +33,7 @@ struct walk_style {
                  bool typed);                  /* puts what the node consists of */
     void (*tail)(struct walk *w, uint32_t id); /* writes what follows its operands: attributes, brackets */
     void (*name)(struct walk *w, const char *name);
+    void (*word)(struct walk *w, const char *op); /* writes the name of an op */
 };
 
 struct walk {
@@ -48,6 +49,7 @@ void walk_run(struct walk *w, cr_node root, bool expand_root);
 
 /* For a style's node(), in reading order. Text must outlive the walk. */
 void walk_text(struct walk *w, const char *text);
+void walk_word(struct walk *w, const char *op);
 /* An operand, in parentheses unless it binds at least so tightly. typed: the reader sees from its
  * surroundings what dtype a literal has. */
 void walk_operand(struct walk *w, uint32_t id, enum level least, bool typed);

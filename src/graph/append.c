@@ -104,8 +104,16 @@ bool graph_begin(cr_graph *g) {
     return true;
 }
 
+static uint32_t attr_number(cr_graph *g, const struct make *m) {
+    size_t before = g->attr.n;
+    if (m->attr_of)
+        return graph_owned(g, &g->attr, before, intern_share(&g->attr, &m->attr_of->attr, m->attr_id));
+    if (!m->n_attr) return 0;
+    return graph_owned(g, &g->attr, before, intern_put(&g->attr, m->attr, m->n_attr * sizeof *m->attr));
+}
+
 cr_node graph_make(cr_graph *g, const struct make *m) {
-    uint32_t attr = m->n_attr ? intern_put(&g->attr, m->attr, m->n_attr * sizeof *m->attr) : 0;
+    uint32_t attr = attr_number(g, m);
     if (m->shape == intern_none || attr == intern_none || !grow(g)) return no_memory(g);
     struct node *n = graph_at(g, g->count);
     *n = (struct node){.op = (uint16_t)m->op,
@@ -134,6 +142,8 @@ void graph_drop_last(cr_graph *g) {
     if (newest->user == id) newest->user = n->next;
     else hash_remove(&g->crowd, hash_node(n, args), id);
     if (n->n > node_inline) g->pool_n = n->arg[0];
+    while (g->attr.entry[g->attr.n - 1].owner == id) intern_pop(&g->attr);
+    while (g->shape.entry[g->shape.n - 1].owner == id) intern_pop(&g->shape);
     while (g->note_n > 1 && g->note[g->note_n - 1].node == id) g->note_n--;
     g->count--;
 }

@@ -37,8 +37,8 @@ static cr_node copy_node(cr_graph *to, const cr_graph *from, const struct node *
     struct make m = {.op = n->op,
                      .dtype = (cr_dtype)n->dtype,
                      .shape = shape_there(to, from, n),
-                     .n_attr = graph_attr_count(from, n),
-                     .attr = graph_attr(from, n),
+                     .attr_of = from,
+                     .attr_id = n->attr,
                      .n = n->n,
                      .x = x};
     cr_node y = graph_make(to, &m);

@@ -96,9 +96,16 @@ static inline cr_node graph_handle(cr_graph *g, uint32_t id) {
 }
 static inline cr_node graph_error_node(cr_graph *g) { return (cr_node){g, 0, 0}; }
 
+/* What the next node is the first to have is its own, and goes with it when it is cut. */
+static inline uint32_t graph_owned(const cr_graph *g, struct intern *in, size_t before, uint32_t i) {
+    if (in->n > before) in->entry[before].owner = g->count;
+    return i;
+}
+
 /* The number of a shape: equal shapes have equal numbers. intern_none: no memory, which graph_make tells. */
 static inline uint32_t graph_shape_number(cr_graph *g, int rank, const int64_t dims[]) {
-    return intern_put(&g->shape, dims, (size_t)rank * sizeof *dims);
+    size_t before = g->shape.n;
+    return graph_owned(g, &g->shape, before, intern_put(&g->shape, dims, (size_t)rank * sizeof *dims));
 }
 
 /* Everything that makes a node. Attributes are copied and interned. */
@@ -109,6 +116,8 @@ struct make {
     uint32_t shape;
     size_t n_attr;
     const int64_t *attr;
+    const cr_graph *attr_of; /* not NULL: the attributes are those with the number attr_id there */
+    uint32_t attr_id;
     uint32_t n;
     const cr_node *x;
 };

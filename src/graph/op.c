@@ -5,8 +5,9 @@
 
 #define ELEM(value)          KIND_ELEM
 #define REDUCE(start, value) KIND_REDUCE
-#define VIEW                 KIND_VIEW
-#define OPAQUE(kernel)       KIND_OPAQUE
+#define VIEW(map)            KIND_VIEW
+#define OPAQUE(...)          KIND_OPAQUE
+#define PARTS(...)           KIND_OPAQUE
 #define ALIAS                KIND_ALIAS
 #define LEAF                 KIND_LEAF
 #include "ops/columns.def"

@@ -45,7 +45,8 @@ bool ops_good(const char *op, int n, const cr_node x[]) {
 
 cr_node ops_shaped(int op, cr_dtype dtype, uint32_t shape, int n_attr, const int64_t attr[], int n,
                    const cr_node x[]) {
-    bool weak = op_kind(op) == KIND_ELEM && dtype_is_float(dtype);
+    enum op_kind kind = op_kind(op); /* what is made of literals alone is as weak as they are */
+    bool weak = (kind == KIND_ELEM || kind == KIND_VIEW || kind == KIND_REDUCE) && dtype_is_float(dtype);
     for (int i = 0; weak && i < n; i++) weak = graph_at(x[i].graph, x[i].id)->weak;
     struct make m = {.op = op,
                      .dtype = dtype,

@@ -19,7 +19,7 @@ static cr_node fold_rows(cr_node x, cr_node y) {
 }
 
 /* Leading axes broadcast; the two matrix axes of each stay. */
-static bool broadcast_batch(cr_node *x, cr_node *y) {
+bool ops_broadcast_batch(cr_node *x, cr_node *y) {
     struct shape sx = ops_shape(*x), sy = ops_shape(*y);
     int rank = sx.rank > sy.rank ? sx.rank : sy.rank;
     if (rank == 2) return true;
@@ -38,7 +38,7 @@ static bool broadcast_batch(cr_node *x, cr_node *y) {
 
 static cr_node matrix_product(cr_node x, cr_node y) {
     if (cr_rank(y) == 2 && cr_rank(x) > 2 && cr_count(x) > 0) return fold_rows(x, y);
-    if (!broadcast_batch(&x, &y)) {
+    if (!ops_broadcast_batch(&x, &y)) {
         struct shape sx = ops_shape(x), sy = ops_shape(y);
         struct shape_text a, b;
         return graph_fail(x.graph, CR_ESHAPE, "matmul", "leading axes differ: %s x %s", ops_show(&a, &sx),
@@ -54,15 +54,9 @@ cr_node cr_matmul(cr_node x, cr_node y) {
     int rx = cr_rank(x), ry = cr_rank(y);
     if (rx == 0 || ry == 0)
         return graph_fail(x.graph, CR_ESHAPE, "matmul", "a scalar operand: use * for a product by a number");
-    x = ops_arithmetic(x, false);
-    y = ops_arithmetic(y, false);
-    if (!cr_ok(x) || !cr_ok(y)) return graph_error_node(x.graph);
-    if (cr_dtype_of(x) != cr_dtype_of(y)) { /* made common as add would, over scalars of the two dtypes */
-        cr_node both = cr_add(ops_scalar(x.graph, cr_dtype_of(x), 0), ops_scalar(y.graph, cr_dtype_of(y), 0));
-        if (!cr_ok(both)) return both;
-        x = ops_to_dtype(x, cr_dtype_of(both));
-        y = ops_to_dtype(y, cr_dtype_of(both));
-    }
+    cr_node both[2] = {x, y};
+    if (!ops_unify("matmul", 2, both, false)) return graph_error_node(x.graph);
+    x = both[0], y = both[1];
     if (cr_dims(x)[rx - 1] != cr_dims(y)[ry == 1 ? 0 : ry - 2]) return inner_sizes(x, y);
     cr_node z = matrix_product(rx == 1 ? cr_expand_dims(x, 0) : x, ry == 1 ? cr_expand_dims(y, 1) : y);
     if (!cr_ok(z)) return z;

@@ -42,14 +42,14 @@ cr_node ops_arithmetic(cr_node x, bool to_float) {
 }
 
 /* The dtype that strong operands agree on; literals follow. -1 with an error when f32 meets f64. */
-static int common_dtype(int op, int n, const cr_node x[], bool to_float) {
+static int common_dtype(const char *op, int n, const cr_node x[], bool to_float) {
     cr_graph *g = x[0].graph;
     int found = -1;
     for (int i = 0; i < n; i++) {
         if (weak(x[i])) continue;
         int d = (int)arithmetic_dtype(g, dtype_of(x[i]), to_float);
         if (found >= 0 && dtype_is_float((cr_dtype)d) && dtype_is_float((cr_dtype)found) && d != found) {
-            graph_fail(g, CR_EDTYPE, op_name(op),
+            graph_fail(g, CR_EDTYPE, op,
                        "f32 meets f64: say which is meant with cast(x, f32) or cast(x, f64)");
             return -1;
         }
@@ -74,7 +74,7 @@ static bool agree(int n, const cr_node x[], bool to_float) {
     return arithmetic_dtype(x[0].graph, dtype, to_float) == dtype;
 }
 
-static bool unify(int op, int n, cr_node x[], bool to_float) {
+bool ops_unify(const char *op, int n, cr_node x[], bool to_float) {
     if (agree(n, x, to_float)) return true;
     int dtype = common_dtype(op, n, x, to_float);
     if (dtype < 0) return cr_graph_status(x[0].graph) == CR_OK; /* literals alone stay literals */
@@ -97,7 +97,7 @@ static bool need(int op, cr_node x, cr_dtype dtype) {
 static bool unify_values(int op, int n, cr_node x[]) {
     bool all_bool = true;
     for (int i = 0; i < n; i++) all_bool = all_bool && cr_dtype_of(x[i]) == CR_BOOL;
-    return all_bool || unify(op, n, x, false);
+    return all_bool || ops_unify(op_name(op), n, x, false);
 }
 
 static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
@@ -112,7 +112,7 @@ static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
             ok = graph_get(x[i]) && need(op, x[i], rule == DTYPE_LOGIC ? CR_BOOL : CR_I64);
         }
     } else {
-        ok = unify(op, n, x, rule == DTYPE_FLOAT);
+        ok = ops_unify(op_name(op), n, x, rule == DTYPE_FLOAT);
     }
     if (ok) *result = rule == DTYPE_COMPARE ? CR_BOOL : dtype_of(x[n - 1]);
     return ok;
@@ -188,6 +188,10 @@ static bool fit_shapes(int op, int n, cr_node x[]) {
     return true;
 }
 
+bool ops_align(int op, int n, cr_node x[]) {
+    return ops_unify(op, n, x, ops_row(op)->dtype == DTYPE_FLOAT) && fit_shapes(op, n, x);
+}
+
 cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, const int64_t attr[]) {
     cr_node x[most_operands];
     cr_dtype dtype;
@@ -201,8 +205,9 @@ cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, con
 
 #define ELEM(value)          ELEMENT
 #define REDUCE(start, value) OTHER_KIND
-#define VIEW                 OTHER_KIND
-#define OPAQUE(kernel)       OTHER_KIND
+#define VIEW(map)            OTHER_KIND
+#define OPAQUE(...)          OTHER_KIND
+#define PARTS(...)           OTHER_KIND
 #define ALIAS                OTHER_KIND
 #define LEAF                 OTHER_KIND
 

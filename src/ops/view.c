@@ -1,4 +1,4 @@
-/* Views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
+/* Builders of views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
  * axis changes none: permute has for each axis, last first, where it comes from; slice and unslice have start
  * and step, last first. */
 #include "ops/build.h"
@@ -182,6 +182,7 @@ cr_node cr_unslice(cr_node x, int n, const int64_t start[], const int64_t step[]
 }
 
 cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step, int64_t count) {
+    if (!cr_ok(x)) return graph_error_node(x.graph);
     struct shape s = ops_shape(x);
     int64_t starts[CR_MAX_RANK], steps[CR_MAX_RANK];
     for (int i = 0; i < s.rank; i++) starts[i] = 0, steps[i] = 1;

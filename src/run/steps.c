@@ -25,9 +25,8 @@ static cr_status run_kernel(const cr_program *p, struct place_of_run *r, uint32_
                             .out = program_tensor(p, id, r->slot),
                             .team = &r->team};
     for (uint32_t k = 0; k < n->n; k++) r->operand[k] = program_tensor(p, graph_args(p->g, n)[k], r->slot);
-    c.out_part[0] = c.out.data;
-    size_t first = (size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)n->dtype);
-    c.out_part[1] = (char *)c.out.data + ((first + 63) & ~(size_t)63);
+    for (int k = 0; k < ops_part_count(n->op); k++)
+        c.out_part[k] = (char *)c.out.data + ops_part_offset(p->g, n, k, 0);
     cr_status status = kernel_find(n->op)(&c);
     r->failure.bad = c.bad;
     r->failure.limit = c.limit;
