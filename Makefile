@@ -25,10 +25,10 @@ check-long:
 	@CHECK_SCALE=20 tools/check.sh
 
 bench:
-	@tools/bootstrap.sh build
+	@tools/bootstrap.sh bench
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS)
-	@tools/bench.sh build-bench
+	@tools/bench.sh build-bench --report docs/performance.md
 
 install: $(BUILD)/CMakeCache.txt
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null

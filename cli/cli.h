@@ -28,11 +28,11 @@ struct arguments {
     char **argv;
     const char *formula; /* the formula or model file */
     const char *data;    /* a second operand that is no name=value */
-    const char *wrt, *jvp, *svg, *method, *plot;
+    const char *wrt, *jvp, *svg, *html, *method, *plot;
     const char *tolerance, *iterations;
     double rate;
     int order;
-    bool json, dot, latex, full, trap_nan, flush, manual, quiet;
+    bool json, dot, latex, full, trap_nan, flush, manual, quiet, absolute_sigma, profile;
     struct option option[most_options];
     int options;
     struct given *given;
@@ -115,8 +115,11 @@ void learn_close(struct learning *l);
 int learn_failed(const struct learning *l);
 int learn_weights(struct learning *l, const char *path);
 
-/* picture.c: dot source drawn by Graphviz, to a file. */
-int draw_dot(const char *dot, size_t size, const char *path);
+/* picture.c: what Graphviz (dot FORMAT) makes of a source, ended by NUL, to be freed; NULL when it could not be run, which
+ * it says. */
+char *lay_out(const char *source, size_t size, const char *format, size_t *n);
+int draw_dot(const char *dot, size_t size, const char *path); /* as SVG, to a file */
+int write_text(const char *path, const char *s, size_t n);
 int print_text(const cr_text *t);
 
 #endif

@@ -1,16 +1,34 @@
 /* chainrule explain and draw. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
+static double rate_of(const struct arguments *a) { return a->rate != 0 ? a->rate : 0.1; }
+
+static int failed(struct session *s) {
+    const char *sentence = cr_graph_error(s->graph) ? cr_graph_error(s->graph) : cr_eval_error(s->eval);
+    return session_failed(s, sentence);
+}
+
 static int show(struct session *s, const struct arguments *a, const char *format, cr_eval *eval, int n) {
-    if (cr_explain(s->text, format, eval, s->result, n, s->wrt, a->rate != 0 ? a->rate : 0.1, a->full)) {
-        const char *sentence = cr_graph_error(s->graph) ? cr_graph_error(s->graph) : cr_eval_error(s->eval);
-        return session_failed(s, sentence);
-    }
+    if (cr_explain(s->text, format, eval, s->result, n, s->wrt, rate_of(a), a->full)) return failed(s);
     if (a->svg) return draw_dot(cr_text_str(s->text), cr_text_size(s->text), a->svg);
     return print_text(s->text);
+}
+
+/* The pictures are laid out by Graphviz, the rest is the library's. */
+static int write_page(struct session *s, const struct arguments *a) {
+    size_t n = 0;
+    if (cr_explain(s->text, "layout", s->eval, s->result, s->n, s->wrt, rate_of(a), false)) return failed(s);
+    char *layout = lay_out(cr_text_str(s->text), cr_text_size(s->text), "-Tplain", &n);
+    if (!layout) return EXIT_FAILED;
+    cr_text_clear(s->text);
+    cr_status status =
+        cr_explain_page(s->text, a->formula, layout, s->eval, s->result, s->n, s->wrt, rate_of(a));
+    free(layout);
+    return status ? failed(s) : write_text(a->html, cr_text_str(s->text), cr_text_size(s->text));
 }
 
 int run_explain(struct arguments *a) {
@@ -18,7 +36,7 @@ int run_explain(struct arguments *a) {
     int code = session_open(&s, a, true);
     if (code) return code;
     const char *format = a->svg || a->dot ? "dot" : a->json ? "json" : a->latex ? "latex" : "text";
-    code = show(&s, a, format, s.eval, s.n);
+    code = a->html ? write_page(&s, a) : show(&s, a, format, s.eval, s.n);
     session_close(&s);
     return code;
 }

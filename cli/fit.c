@@ -1,11 +1,12 @@
 /* chainrule fit: parameters that minimise the loss of a model over the columns of a table. */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "fit.h"
 
 /* Every column is a value by its name, for those names that the model has. */
 static int add_columns(struct arguments *a, cr_table *t) {
@@ -36,6 +37,14 @@ struct bound {
     int n;
 };
 
+static cr_status set_sigma(cr_fit *f, const cr_array *column) {
+    cr_array *wide = NULL;
+    cr_status status = cr_array_cast(&wide, column, CR_F64);
+    if (!status) status = cr_fit_sigma(f, cr_array_count(wide), cr_array_data(wide));
+    cr_array_free(wide);
+    return status;
+}
+
 static int bind_inputs(struct session *s, cr_fit *f, struct bound *b) {
     for (int i = 0; cr_ok(cr_leaf(s->graph, i)) && b->n < 256; i++) {
         cr_node x = cr_leaf(s->graph, i);
@@ -43,6 +52,7 @@ static int bind_inputs(struct session *s, cr_fit *f, struct bound *b) {
         if (cr_eval_array(&b->array[b->n], s->eval, x)) return session_failed(s, cr_eval_error(s->eval));
         cr_array *v = b->array[b->n++];
         cr_status status = cr_fit_bind(f, cr_name(x), cr_array_dtype(v), cr_array_data(v), cr_array_bytes(v));
+        if (status == CR_ENAME && strcmp(cr_name(x), "sigma") == 0) status = set_sigma(f, v);
         if (status && status != CR_ENAME)
             return session_failed(s, cr_fit_error(f)); /* what the loss does not need is no input of it */
     }
@@ -62,138 +72,172 @@ static int set_params(struct session *s) {
     return EXIT_DONE;
 }
 
-static int set_options(cr_fit *f, const struct arguments *a) {
+/* ---- Options ---- */
+
+/* nan where the text is no number. */
+static double number_of(const char *text) {
+    cr_array *array = NULL;
+    double number = NAN;
+    if (read_value(&array, text, NULL) && cr_array_rank(array) == 0) number = *(double *)cr_array_data(array);
+    cr_array_free(array);
+    return number;
+}
+
+static int set_option(cr_fit *f, const char *option, const char *name, const char *value,
+                      const char *expected) {
+    if (!value || cr_fit_set(f, name, value) == CR_OK) return EXIT_DONE;
+    if (cr_fit_error(f)) return fail("--%s: %s", option, cr_fit_error(f));
+    return wrong_use("--%s: expected %s, found '%s'", option, expected, value);
+}
+
+static int set_options(struct fitting *t) {
+    const struct arguments *a = t->a;
     char rate[40];
     snprintf(rate, sizeof rate, "%.17g", a->rate);
-    if (a->method && cr_fit_set(f, "method", a->method))
-        return wrong_use("--method: expected lbfgs or gd, found '%s'", a->method);
-    if (a->rate != 0 && cr_fit_set(f, "rate", rate)) return wrong_use("--rate: expected a positive number");
-    if (a->iterations && cr_fit_set(f, "iterations", a->iterations))
-        return wrong_use("--iterations: expected a number, found '%s'", a->iterations);
-    if (a->tolerance && cr_fit_set(f, "tolerance", a->tolerance))
-        return wrong_use("--tolerance: expected a number, found '%s'", a->tolerance);
-    if (a->flush) cr_fit_set(f, "flush_denormals", "1");
-    if (!a->quiet && isatty(STDERR_FILENO)) cr_fit_progress(f, progress, NULL);
+    const struct {
+        const char *option, *name, *value, *expected;
+    } row[] = {{"method", "method", a->method, "lm, lbfgs or gd"},
+               {"rate", "rate", a->rate != 0 ? rate : NULL, "a positive number"},
+               {"iterations", "iterations", a->iterations, "a number"},
+               {"tolerance", "tolerance", a->tolerance, "a number"},
+               {"robust", "robust", option_value(a, "robust"), "huber, soft_l1 or cauchy"},
+               {"robust-scale", "robust_scale", option_value(a, "robust-scale"), "a positive number"},
+               {"starts", "starts", option_value(a, "starts"), "a positive integer"},
+               {"seed", "seed", option_value(a, "seed"), "an integer from 0 on"},
+               {"flush-denormals", "flush_denormals", a->flush ? "1" : NULL, ""},
+               {"absolute-sigma", "absolute_sigma", a->absolute_sigma ? "1" : NULL, ""}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        int code = set_option(t->f, row[i].option, row[i].name, row[i].value, row[i].expected);
+        if (code) return code;
+    }
+    t->confidence = option_value(a, "confidence") ? number_of(option_value(a, "confidence")) : 0.95;
+    if (!(t->confidence > 0 && t->confidence < 1))
+        return wrong_use("--confidence: expected a number between 0 and 1, found '%s'",
+                         option_value(a, "confidence"));
+    if (!a->quiet && isatty(STDERR_FILENO)) cr_fit_progress(t->f, progress, NULL);
     return EXIT_DONE;
 }
 
-static void print_value(struct session *s, cr_node x, bool json) {
-    cr_array *v = NULL;
-    cr_text_clear(s->text);
-    if (cr_eval_array(&v, s->eval, x) == CR_OK) cr_array_print(s->text, v, json);
-    fputs(cr_text_str(s->text), stdout);
-    cr_array_free(v);
+/* ---- Lists of parameters: b1,b2 and b1=0,b2=1 ---- */
+
+/* Takes the next item off a list; false at its end. The number behind '=' is nan where there is none. */
+static bool next_item(const char **list, char name[256], double *number) {
+    size_t n = strcspn(*list, ","), size = strcspn(*list, "=,");
+    if (n == 0) return false;
+    if (size > 255) size = 255;
+    memcpy(name, *list, size);
+    name[size] = 0;
+    char value[64] = "";
+    if (size < n && n - size - 1 < sizeof value) memcpy(value, *list + size + 1, n - size - 1);
+    *number = *value ? number_of(value) : NAN;
+    *list += n + ((*list)[n] == ',');
+    return true;
 }
 
-static void print_number(struct session *s, double x, bool json) {
-    cr_array *v = NULL;
-    cr_text_clear(s->text);
-    if (cr_array_new(&v, NULL, CR_F64, 0, NULL) == CR_OK) {
-        *(double *)cr_array_data(v) = x;
-        cr_array_print(s->text, v, json);
-    }
-    fputs(cr_text_str(s->text), stdout);
-    cr_array_free(v);
-}
-
-static void report(struct session *s, const cr_fit *f, const struct arguments *a, cr_status status) {
-    if (a->json) fputs("{\"parameters\": {", stdout);
-    for (int i = 0; i < s->n; i++) {
-        if (a->json) printf("%s\"%s\": ", i ? ", " : "", cr_name(s->wrt[i]));
-        else printf("%s = ", cr_name(s->wrt[i]));
-        print_value(s, s->wrt[i], a->json);
-        if (!a->json) putchar('\n');
-    }
-    fputs(a->json ? "}, \"loss\": " : "loss = ", stdout);
-    print_number(s, cr_fit_loss(f), a->json);
-    fputs(a->json ? ", \"gradient_norm\": " : "\nlargest component of the gradient = ", stdout);
-    print_number(s, cr_fit_gradient_norm(f), a->json);
-    const char *form =
-        a->json ? ", \"iterations\": %lld, \"evaluations\": %lld, \"converged\": %s, \"reason\": \"%s\"}\n"
-                : "\n%lld iterations, %lld evaluations%.0s; ended since %s\n";
-    printf(form, (long long)cr_fit_iterations(f), (long long)cr_fit_evaluations(f), status ? "false" : "true",
-           cr_fit_reason(f));
-}
-
-/* ---- The picture: an input y beside y_hat, over another input ---- */
-
-static bool find_columns(struct session *s, cr_node *x, cr_node *y, cr_node *y_hat) {
-    bool found = false;
-    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++) {
-        cr_node leaf = cr_leaf(s->graph, i);
-        char hat[256];
-        snprintf(hat, sizeof hat, "%s_hat", cr_name(leaf));
-        cr_node prediction = cr_find(s->graph, hat);
-        bool column = strcmp(cr_op_of(leaf), "input") == 0 && cr_rank(leaf) == 1;
-        if (column && cr_ok(prediction) && cr_count(prediction) == cr_count(leaf))
-            *y = leaf, *y_hat = prediction, found = true;
-    }
-    for (int i = 0; found && cr_ok(cr_leaf(s->graph, i)); i++) {
-        cr_node leaf = cr_leaf(s->graph, i);
-        if (!cr_same(leaf, *y) && strcmp(cr_op_of(leaf), "input") == 0 && cr_rank(leaf) == 1 &&
-            cr_count(leaf) == cr_count(*y))
-            return *x = leaf, true;
-    }
-    return false;
-}
-
-struct point {
-    double x, y, hat;
-};
-
-static int by_x(const void *a, const void *b) {
-    double x = ((const struct point *)a)->x, y = ((const struct point *)b)->x;
-    return (x > y) - (x < y);
-}
-
-static int column(struct session *s, cr_node node, struct point *p, size_t at) {
-    cr_array *v = NULL, *wide = NULL;
-    if (cr_eval_array(&v, s->eval, node) || cr_array_cast(&wide, v, CR_F64))
-        return cr_array_free(v), session_failed(s, cr_eval_error(s->eval));
-    for (int64_t i = 0; i < cr_array_count(wide); i++)
-        memcpy((char *)&p[i] + at, (double *)cr_array_data(wide) + i, sizeof(double));
-    cr_array_free(v);
-    cr_array_free(wide);
+static int fix_params(struct fitting *t) {
+    char name[256];
+    double number;
+    for (const char *list = option_value(t->a, "fix"); list && next_item(&list, name, &number);)
+        if (cr_fit_fix(t->f, name, true)) return fail("--fix: the model has no parameter '%s'", name);
     return EXIT_DONE;
 }
 
-static int write_plot(struct session *s, const struct point *p, int64_t n, cr_node x, cr_node y,
-                      const char *path) {
-    cr_plot *plot = NULL;
-    double *v = malloc((size_t)(3 * n + 1) * sizeof *v);
-    for (int64_t i = 0; v && i < n; i++) v[i] = p[i].x, v[n + i] = p[i].y, v[2 * n + i] = p[i].hat;
-    cr_text_clear(s->text);
-    char hat[256];
-    snprintf(hat, sizeof hat, "%s_hat", cr_name(y));
-    cr_status status = v ? cr_plot_new(&plot, s->ctx) : CR_ENOMEM;
-    if (!status) status = cr_plot_labels(plot, "fit", cr_name(x), cr_name(y));
-    if (!status) status = cr_plot_add(plot, cr_name(y), false, n, v, v + n);
-    if (!status) status = cr_plot_add(plot, hat, true, n, v, v + 2 * n);
-    if (!status) status = cr_plot_svg(s->text, plot);
-    if (!status &&
-        (status = cr_file_write(path, cr_text_str(s->text), cr_text_size(s->text), s->ctx, s->why)))
-        fail("%s", cr_text_str(s->why));
-    else if (status) fail("%s", cr_status_text(status));
-    cr_plot_free(plot);
-    free(v);
-    return status ? EXIT_FAILED : EXIT_DONE;
+/* The bound of a parameter in a list, else what stands for none. */
+static double bound_of(const char *list, const char *wanted, double none) {
+    char name[256];
+    double number;
+    while (list && next_item(&list, name, &number))
+        if (strcmp(name, wanted) == 0) return number;
+    return none;
 }
 
-static int plot(struct session *s, const char *path) {
-    cr_node x, y, hat;
-    if (!find_columns(s, &x, &y, &hat))
-        return fail(
-            "--svg: to draw the fit, call the prediction of the column y y_hat, and have another column x");
-    int64_t n = cr_count(y);
-    struct point *p = calloc((size_t)n + 1, sizeof *p);
-    int code = p ? column(s, x, p, offsetof(struct point, x)) : fail("out of memory");
-    if (!code) code = column(s, y, p, offsetof(struct point, y));
-    if (!code) code = column(s, hat, p, offsetof(struct point, hat));
-    if (!code) qsort(p, (size_t)n, sizeof *p, by_x);
-    if (!code) code = write_plot(s, p, n, x, y, path);
-    free(p);
+/* Does every item of the list name a parameter and a number? */
+static int check_bounds(const struct session *s, const char *option, const char *list) {
+    char name[256];
+    double number;
+    while (list && next_item(&list, name, &number)) {
+        bool found = false;
+        for (int i = 0; i < s->n; i++) found = found || strcmp(cr_name(s->wrt[i]), name) == 0;
+        if (!found) return fail("--%s: the model has no parameter '%s'", option, name);
+        if (isnan(number)) return wrong_use("--%s: expected %s=number", option, name);
+    }
+    return EXIT_DONE;
+}
+
+static int set_bounds(struct fitting *t) {
+    const struct arguments *a = t->a;
+    int code = check_bounds(t->s, "lower", option_value(a, "lower"));
+    if (!code) code = check_bounds(t->s, "upper", option_value(a, "upper"));
+    for (int i = 0; i < t->s->n && !code; i++) {
+        const char *name = cr_name(t->s->wrt[i]);
+        double low = bound_of(option_value(a, "lower"), name, -INFINITY),
+               high = bound_of(option_value(a, "upper"), name, INFINITY);
+        if ((isfinite(low) || isfinite(high)) && cr_fit_bounds(t->f, name, low, high))
+            code = fail("%s", cr_fit_error(t->f));
+    }
     return code;
 }
+
+static int use_sigma(struct fitting *t) {
+    const char *name = option_value(t->a, "sigma");
+    const struct given *column = name ? find_given(t->a->given, name) : NULL;
+    if (t->a->absolute_sigma && !name && !cr_ok(cr_find(t->s->graph, "sigma")))
+        return wrong_use("--absolute-sigma needs --sigma COLUMN, or an input sigma in the model");
+    if (!name) return EXIT_DONE;
+    if (!column) return fail("--sigma: the data has no column '%s'", name);
+    return set_sigma(t->f, column->array) ? fail("--sigma %s: %s", name, cr_fit_error(t->f)) : EXIT_DONE;
+}
+
+/* ---- A model without a loss: y = f(x) beside a column y, or y_hat = f(x) ---- */
+
+/* The input of this name; made, with the column's values, where the formula does without. */
+static cr_node observed_of(struct session *s, const char *name, const struct given *column) {
+    cr_node x = cr_find(s->graph, name);
+    if (cr_ok(x) && strcmp(cr_op_of(x), "input") == 0) return x;
+    char other[300];
+    snprintf(other, sizeof other, cr_ok(x) ? "%s observed" : "%s", name); /* y itself is the formula's */
+    x = cr_input(s->graph, other, CR_F64, cr_array_rank(column->array), cr_array_dims(column->array));
+    if (cr_ok(x))
+        cr_eval_set(s->eval, x, CR_F64, cr_array_data(column->array), cr_array_bytes(column->array));
+    return x;
+}
+
+/* NAME of a node called NAME or NAME_hat, for which there is a column. */
+static const struct given *column_of(const struct fitting *t, cr_node x, char name[256]) {
+    const char *whole = cr_name(x);
+    size_t n = whole ? strlen(whole) : 0;
+    if (n == 0 || n > 255) return NULL;
+    strcpy(name, whole);
+    if (n > 4 && strcmp(name + n - 4, "_hat") == 0) name[n - 4] = 0;
+    return find_given(t->a->given, name);
+}
+
+static int complete_loss(struct fitting *t) {
+    struct session *s = t->s;
+    char name[256];
+    cr_node y = s->result;
+    bool open = cr_rank(y) == 1 && strcmp(cr_name(y) ? cr_name(y) : "", "residual") != 0;
+    const struct given *column = open ? column_of(t, y, name) : NULL;
+    if (!column) return EXIT_DONE;
+    t->observed = observed_of(s, name, column);
+    t->predicted = y;
+    s->result = cr_mean(cr_square(cr_sub(y, t->observed)), 0, NULL, false);
+    return cr_ok(s->result) ? EXIT_DONE : session_failed(s, cr_graph_error(s->graph));
+}
+
+/* In a model with a loss: a column y beside y_hat. */
+static void find_prediction(struct fitting *t) {
+    for (int i = 0; !cr_ok(t->predicted) && cr_ok(cr_leaf(t->s->graph, i)); i++) {
+        cr_node leaf = cr_leaf(t->s->graph, i);
+        char hat[300];
+        snprintf(hat, sizeof hat, "%s_hat", cr_name(leaf));
+        cr_node y = cr_find(t->s->graph, hat);
+        bool column = strcmp(cr_op_of(leaf), "input") == 0 && cr_rank(leaf) == 1 && cr_ok(y);
+        if (column && cr_count(y) == cr_count(leaf)) t->observed = leaf, t->predicted = y;
+    }
+}
+
+/* ---- The fit ---- */
 
 /* The fitted parameters become values of the session. */
 static void take_params(struct session *s) {
@@ -205,25 +249,38 @@ static void take_params(struct session *s) {
     }
 }
 
-static int fit(struct session *s, const struct arguments *a) {
-    cr_fit *f = NULL;
-    struct bound b = {{NULL}, 0};
-    int code = set_params(s);
-    if (!code && cr_fit_new(&f, s->result, s->n, s->wrt, s->store))
+static int prepare(struct fitting *t, struct bound *b) {
+    struct session *s = t->s;
+    int code = complete_loss(t);
+    if (!code) code = set_params(s);
+    if (!code && cr_fit_new(&t->f, s->result, s->n, s->wrt, s->store))
         code = session_failed(s, cr_graph_error(s->graph));
-    if (!code) code = bind_inputs(s, f, &b);
-    if (!code) code = set_options(f, a);
-    cr_status status = code ? CR_OK : cr_fit_run(f);
-    if (!code && !a->quiet && isatty(STDERR_FILENO)) fputc('\n', stderr);
-    if (status && status != CR_EFAIL)
-        code = session_failed(s, cr_fit_error(f) ? cr_fit_error(f) : cr_status_text(status));
-    if (!code) {
-        take_params(s);
-        report(s, f, a, status);
-        if (a->svg) code = plot(s, a->svg);
-        if (status) code = fail("the fit did not converge: %s", cr_fit_reason(f));
-    }
-    cr_fit_free(f);
+    if (!code) code = bind_inputs(s, t->f, b);
+    if (!code) code = set_options(t);
+    if (!code) code = fix_params(t);
+    if (!code) code = set_bounds(t);
+    return code ? code : use_sigma(t);
+}
+
+static int run(struct fitting *t) {
+    t->status = cr_fit_run(t->f);
+    if (!t->a->quiet && isatty(STDERR_FILENO)) fputc('\n', stderr);
+    if (t->status && t->status != CR_EFAIL)
+        return session_failed(t->s, cr_fit_error(t->f) ? cr_fit_error(t->f) : cr_status_text(t->status));
+    take_params(t->s);
+    find_prediction(t);
+    if (t->a->json) fit_json(t);
+    else fit_text(t);
+    int code = t->a->svg ? fit_plot(t, t->a->svg) : EXIT_DONE;
+    return t->status ? fail("the fit did not converge: %s", cr_fit_reason(t->f)) : code;
+}
+
+static int fit(struct session *s, const struct arguments *a) {
+    struct fitting t = {.s = s, .a = a, .observed = {s->graph, 0, 0}, .predicted = {s->graph, 0, 0}};
+    struct bound b = {{NULL}, 0};
+    int code = prepare(&t, &b);
+    if (!code) code = run(&t);
+    cr_fit_free(t.f);
     for (int i = 0; i < b.n; i++) cr_array_free(b.array[i]);
     return code;
 }

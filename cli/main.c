@@ -12,9 +12,10 @@ static int run_version(struct arguments *a);
 #define VALUES "[name=value ...]"
 const struct verb verbs[] = {
     {"explain",
-     "FORMULA|FILE.cr " VALUES " [--wrt w,b] [--rate 0.1] [--full] [--json|--dot|--latex|--svg FILE]",
+     "FORMULA|FILE.cr " VALUES
+     " [--wrt w,b] [--rate 0.1] [--full] [--json|--dot|--latex|--svg FILE|--html FILE]",
      "the forward pass, the local gradients, the backward pass and one step of descent",
-     " wrt rate full json dot latex svg ", run_explain},
+     " wrt rate full json dot latex svg html ", run_explain},
     {"grad", "FORMULA|FILE.cr " VALUES " [--wrt w,b] [--order n] [--jvp w=1,b=0] [--json] [--trap-nan]",
      "the value and its gradients", " wrt order jvp json trap-nan ", run_grad},
     {"diff", "FORMULA|FILE.cr [--wrt w] [--order n] [--latex]", "the derivative as a simplified formula",
@@ -22,11 +23,18 @@ const struct verb verbs[] = {
     {"check", "FORMULA|FILE.cr " VALUES " [--wrt w,b]",
      "the gradients against differences and against the other mode, op by op", " wrt ", run_check},
     {"fit",
-     "FILE.cr DATA.csv " VALUES
-     " [--method lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--flush-denormals] [--json]"
-     " [--svg FILE] [--quiet]",
-     "the parameters that minimise the loss",
-     " method rate iterations tolerance flush-denormals json svg quiet ", run_fit},
+     "FORMULA|FILE.cr DATA.csv " VALUES
+     " [--fix b] [--lower b=0,c=1] [--upper b=9] [--sigma COLUMN [--absolute-sigma]]\n"
+     "      [--robust huber|soft_l1|cauchy [--robust-scale s]] [--starts n [--seed s]] [--confidence 0.95] "
+     "[--profile]\n"
+     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] "
+     "[--quiet]",
+     "the parameters that minimise the loss, with their errors",
+     " method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
+     "robust "
+     "robust-scale starts seed "
+     "confidence profile ",
+     run_fit},
     {"train",
      "FILE.cr --data x=FILE --data y=FILE " VALUES " [--optimiser 'adam(rate=0.001)'] [--epochs 10] [--batch "
      "32] [--validation 0.1] [--best 'max accuracy'] "
@@ -58,6 +66,7 @@ static const char examples[] = "\nExamples:\n"
                                "  chainrule grad 'sum(sin(v)^2)' v=[1,2,3]\n"
                                "  chainrule diff '(w*x - y)^2' --wrt w\n"
                                "  chainrule fit norris.cr norris.csv --svg fit.svg\n"
+                               "  chainrule fit 'y = a*exp(-b*x)' data.csv a=1 b=0.1\n"
                                "\nA value is a number, a list as [1,2,3], @file.npy or @file.csv. Without "
                                "--wrt one differentiates by the\n"
                                "parameters of the model, or by every name. docs/formula.md has the language, "
@@ -122,15 +131,18 @@ static const char **text_option(struct arguments *a, const char *name) {
     if (strcmp(name, "wrt") == 0) return &a->wrt;
     if (strcmp(name, "jvp") == 0) return &a->jvp;
     if (strcmp(name, "svg") == 0) return &a->svg;
+    if (strcmp(name, "html") == 0) return &a->html;
     if (strcmp(name, "method") == 0) return &a->method;
     if (strcmp(name, "iterations") == 0) return &a->iterations;
     return strcmp(name, "tolerance") == 0 ? &a->tolerance : NULL;
 }
 
 static bool *flag_option(struct arguments *a, const char *name) {
-    static const char *const names[] = {"json",   "dot",  "latex", "full", "trap-nan", "flush-denormals",
-                                        "manual", "quiet"};
-    bool *flags[] = {&a->json, &a->dot, &a->latex, &a->full, &a->trap_nan, &a->flush, &a->manual, &a->quiet};
+    static const char *const names[] = {
+        "json",   "dot",   "latex",          "full",   "trap-nan", "flush-denormals",
+        "manual", "quiet", "absolute-sigma", "profile"};
+    bool *flags[] = {&a->json,  &a->dot,    &a->latex, &a->full,           &a->trap_nan,
+                     &a->flush, &a->manual, &a->quiet, &a->absolute_sigma, &a->profile};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) return flags[i];
     return NULL;

@@ -14,8 +14,8 @@ int print_text(const cr_text *t) {
     return EXIT_DONE;
 }
 
-/* Runs `dot -Tsvg` between two pipes: source in from a child that writes it, picture out. */
-static FILE *run_dot(const char *source, size_t size, FILE **in) {
+/* Runs `dot` between a file and a pipe: source in, picture out. */
+static FILE *run_dot(const char *source, size_t size, const char *format, FILE **in) {
     *in = tmpfile();
     if (!*in || fwrite(source, 1, size, *in) != size || fflush(*in) || fseek(*in, 0, SEEK_SET)) return NULL;
     int ends[2];
@@ -25,7 +25,7 @@ static FILE *run_dot(const char *source, size_t size, FILE **in) {
         dup2(fileno(*in), STDIN_FILENO);
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
-        execlp("dot", "dot", "-Tsvg", (char *)NULL);
+        execlp("dot", "dot", format, (char *)NULL);
         _exit(127);
     }
     close(ends[1]);
@@ -33,35 +33,45 @@ static FILE *run_dot(const char *source, size_t size, FILE **in) {
     return fdopen(ends[0], "r");
 }
 
+/* Ended by NUL. */
 static char *read_picture(FILE *f, size_t *n) {
     size_t cap = 1 << 16;
     char *s = malloc(cap);
     for (*n = 0; s;) {
-        size_t more = fread(s + *n, 1, cap - *n, f);
-        *n += more;
+        size_t more = fread(s + *n, 1, cap - *n - 1, f);
+        s[ *n += more] = 0;
         if (more == 0) break;
-        char *larger = *n == cap ? realloc(s, cap *= 2) : s;
+        char *larger = *n + 1 == cap ? realloc(s, cap *= 2) : s;
         if (!larger) free(s);
         s = larger;
     }
     return s;
 }
 
-int draw_dot(const char *source, size_t size, const char *path) {
-    FILE *in = NULL, *out = run_dot(source, size, &in);
-    size_t n = 0;
-    int status = 0, code = EXIT_FAILED;
-    char *picture = out ? read_picture(out, &n) : NULL;
+char *lay_out(const char *source, size_t size, const char *format, size_t *n) {
+    FILE *in = NULL, *out = run_dot(source, size, format, &in);
+    int status = 0;
+    char *picture = out ? read_picture(out, n) : NULL;
     if (out) fclose(out), wait(&status);
     if (in) fclose(in);
-    if (!picture || !WIFEXITED(status) || WEXITSTATUS(status))
-        fail("Graphviz's program 'dot' could not be run: install graphviz, or use --dot");
-    else {
-        cr_text *why = NULL;
-        cr_text_new(&why, NULL);
-        code = cr_file_write(path, picture, n, NULL, why) ? fail("%s", cr_text_str(why)) : EXIT_DONE;
-        cr_text_free(why);
-    }
+    if (picture && WIFEXITED(status) && WEXITSTATUS(status) == 0) return picture;
+    free(picture);
+    fail("Graphviz's program 'dot' could not be run: install graphviz, or use --dot");
+    return NULL;
+}
+
+int write_text(const char *path, const char *s, size_t n) {
+    cr_text *why = NULL;
+    cr_text_new(&why, NULL);
+    int code = cr_file_write(path, s, n, NULL, why) ? fail("%s", cr_text_str(why)) : EXIT_DONE;
+    cr_text_free(why);
+    return code;
+}
+
+int draw_dot(const char *source, size_t size, const char *path) {
+    size_t n = 0;
+    char *picture = lay_out(source, size, "-Tsvg", &n);
+    int code = picture ? write_text(path, picture, n) : EXIT_FAILED;
     free(picture);
     return code;
 }

@@ -31,6 +31,12 @@ static bool listed(const char *list, const char *name) {
     return false;
 }
 
+static bool is_free(const cr_model *m, const char *name) {
+    for (int i = 0; cr_model_free_name(m, i); i++)
+        if (strcmp(cr_model_free_name(m, i), name) == 0) return true;
+    return false;
+}
+
 static int declare(struct session *s, const struct arguments *a, bool need_values) {
     for (int i = 0; cr_model_free_name(s->model, i); i++) {
         const char *name = cr_model_free_name(s->model, i);
@@ -47,7 +53,9 @@ static int declare(struct session *s, const struct arguments *a, bool need_value
         bool whole = cr_array_rank(g->array) == 0;
         if (whole && cr_model_size(s->model, name, (int64_t) * (double *)cr_array_data(g->array)) == CR_OK)
             continue;
-        cr_model_declare(s->model, name, false, CR_F64, cr_array_rank(g->array), cr_array_dims(g->array));
+        bool start =
+            a->data && !g->optional && is_free(s->model, name); /* of a fit: where the parameter starts */
+        cr_model_declare(s->model, name, start, CR_F64, cr_array_rank(g->array), cr_array_dims(g->array));
     }
     return EXIT_DONE;
 }
@@ -104,9 +112,9 @@ static int build(struct session *s, const struct arguments *a, bool need_values)
     if (code) return code;
     if (cr_model_build(&s->result, s->model, s->graph, s->why))
         return session_failed(s, *cr_text_str(s->why) ? cr_text_str(s->why) : cr_graph_error(s->graph));
-    for (int i = 0; a->data && cr_model_free_name(s->model, i); i++) { /* undeclared parameters start at 0 */
+    for (int i = 0; a->data && cr_model_free_name(s->model, i); i++) { /* undeclared parameters start at 1 */
         cr_node x = cr_find(s->graph, cr_model_free_name(s->model, i));
-        if (strcmp(cr_op_of(x), "param") == 0) cr_param_init(x, cr_number(s->graph, 0));
+        if (strcmp(cr_op_of(x), "param") == 0) cr_param_init(x, cr_number(s->graph, 1));
     }
     cr_node loss = cr_find(s->graph, "loss");
     if (cr_ok(loss)) s->result = loss;

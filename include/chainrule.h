@@ -71,7 +71,8 @@ CR_API const char *cr_version(void);
     X(CR_EUNBOUND, 13, "an input without data, or a parameter without a value")                              \
     X(CR_ESTOPPED, 14, "stopped by a callback")                                                              \
     X(CR_ENODERIV, 15, "a derivative that does not exist")                                                   \
-    X(CR_EFAIL, 16, "a method that did not reach its end")
+    X(CR_EFAIL, 16, "a method that did not reach its end")                                                   \
+    X(CR_ESINGULAR, 17, "a matrix that is singular, or not positive definite")
 
 typedef enum cr_status {
 #define CR_STATUS_ENUM(name, number, sentence) name = number,
@@ -380,7 +381,8 @@ CR_API cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, 
                             size_t bytes);
 CR_API void cr_run_free(cr_run *r);
 /* Binds an input or output to memory, borrowed until bound anew: name, dtype and size are checked here,
- * once. An output left unbound (or bound to NULL) is not copied out. Errors stick until the next cr_bind that
+ * once. An output left unbound (or bound to NULL) is not computed. Outputs may overlap inputs: these are read
+ * first. After a step that fails, outputs hold anything. Errors stick until the next cr_bind that
  * succeeds. */
 CR_API cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes);
 CR_API cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view);
@@ -416,33 +418,87 @@ CR_API const char *cr_eval_error(const cr_eval *e);
  * --------------------------------------------------------------- */
 
 typedef struct cr_fit cr_fit;
-/* loss is one number of a float dtype; params are n parameters of f32 or f64, of any shapes, whose starting
- * values are in the store (or have a cr_param_init). All must outlive the fit but the graph. The graph keeps
- * the sentence of a failure. */
+/* loss is one number of a float dtype, or a tensor called `residual`, which stands for the sum of its squares; params are n
+ * parameters of f32 or f64, of any shapes, whose starting values are in the store (or have a cr_param_init). All must outlive the fit
+ * but the graph, which keeps the sentence of a failure.
+ *   A loss made of sums or means of squares, times positive numbers and weights that no parameter reaches, is known as least squares
+ * (as is one whose graph has a node called `residual`), up to 256 parameters; only then are there standard errors. */
 CR_API cr_status cr_fit_new(cr_fit **out, cr_node loss, int n, const cr_node params[], cr_store *store);
 CR_API void cr_fit_free(cr_fit *f);
 /* Binds an input, as cr_bind. */
 CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *data, size_t bytes);
 /* Options by name:
- *   "method"      "lbfgs" (default; Nocedal 1980, with a line search that meets the strong Wolfe conditions
- * or, where the loss no longer resolves a step, those of Hager and Zhang 2005), "gd" (gradient descent)
- *   "iterations"  at most so many (10000)
- *   "tolerance"   ends when |gradient_i| max(|param_i|, 1) is at most this times max(|loss|, 1) for all i
- * (1e-11) "rate"        of gd: fixed; without it each step is found by backtracking
- *   "flush_denormals"  "0", "1": as cr_options_set has it, in every evaluation of loss and gradient */
+ *   "method"          "auto" (default: lm for least squares, else lbfgs),
+ *                     "lm" (Levenberg and Marquardt's, as More 1978 has it, with the exact Jacobian),
+ *                     "lbfgs" (Nocedal 1980, scaled by the Hessian's diagonal; steps meet the strong Wolfe conditions or, where the
+ *                     loss no longer resolves a step, those of Hager and Zhang 2005),
+ *                     "gd" (gradient descent)
+ *   "iterations"      at most so many (10000)
+ *   "tolerance"       lm: ends when the residual's part within the Jacobian's columns is at most this share of it (0: goes on as long
+ *                     as floating point gives more); others: when |gradient_i| max(|param_i|, 1) is at most this times
+ *                     max(|loss|, 1) for all i (1e-11)
+ *   "rate"            of gd: fixed; without it each step is found by backtracking
+ *   "robust"          of lm: "none" (default), "huber", "soft_l1", "cauchy": residuals far above the scale count less than their squares
+ *   "robust_scale"    the residual (over its sigma) from where they do (1)
+ *   "starts", "seed"  so many starts (1), the best end counts: between two bounds anywhere; else the given start (1 for 0) times 10^u,
+ *                     |u| up to 1 at first, to 5 later, some with the other sign
+ *   "absolute_sigma"  "1": cr_fit_sigma's are the errors' true sizes; "0" (default): only their ratios count, and the size is found
+ *                     from the residuals
+ *   "flush_denormals"  "0", "1": as cr_options_set has it, in every evaluation */
 CR_API cr_status cr_fit_set(cr_fit *f, const char *name, const char *value);
+/* Holds a parameter at its value, or frees it again. */
+CR_API cr_status cr_fit_fix(cr_fit *f, const char *name, bool fixed);
+/* Keeps every number of a parameter between low and high, which may be infinite. A start outside is moved in. */
+CR_API cr_status cr_fit_bounds(cr_fit *f, const char *name, double low, double high);
+/* Measurement errors: residual i counts as residual_i / sigma_i. n numbers, copied, one for each residual; 0: none. */
+CR_API cr_status cr_fit_sigma(cr_fit *f, int64_t n, const double sigma[]);
 /* Called after each iteration; false stops, with the best point so far in the store and CR_ESTOPPED. */
 typedef bool cr_fit_progress_fn(void *user, int64_t iteration, double loss, double gradient_norm);
 CR_API void cr_fit_progress(cr_fit *f, cr_fit_progress_fn *fn, void *user);
 /* CR_OK: reached the tolerance, or a point where no step lowers the loss any more. The store holds the best
  * point seen, and on any failure what it held before. Allocates nothing in an iteration. */
 CR_API cr_status cr_fit_run(cr_fit *f);
-CR_API double cr_fit_loss(const cr_fit *f);
-CR_API double cr_fit_gradient_norm(const cr_fit *f); /* largest component */
+CR_API double cr_fit_loss(const cr_fit *f);          /* what was minimised, sigma and robust counted */
+CR_API double cr_fit_gradient_norm(const cr_fit *f); /* its gradient's largest component */
 CR_API int64_t cr_fit_iterations(const cr_fit *f);
 CR_API int64_t cr_fit_evaluations(const cr_fit *f); /* of loss and gradient */
 CR_API const char *cr_fit_reason(const cr_fit *f);  /* why it ended, as a sentence */
 CR_API const char *cr_fit_error(const cr_fit *f);   /* NULL: none */
+CR_API const char *cr_fit_method(const cr_fit *f);  /* the one used: "lm", "lbfgs", "gd" */
+/* What one should know of the result: parameters that the data do not determine, a Jacobian near singular. NULL: nothing. */
+CR_API const char *cr_fit_warning(const cr_fit *f);
+
+/* The numbers fitted, one after the other over all parameters: how many; "b1" or "W[0, 2]", appended; the value found. */
+CR_API int64_t cr_fit_count(const cr_fit *f);
+CR_API cr_status cr_fit_label(cr_text *out, const cr_fit *f, int64_t i);
+CR_API double cr_fit_estimate(const cr_fit *f, int64_t i);
+/* "free", "fixed", "at a bound", "not determined". */
+CR_API const char *cr_fit_state(const cr_fit *f, int64_t i);
+
+/* Of least squares, whatever the method; nan otherwise, or where a number is not determined. Errors are those of the problem made
+ * linear at the end found; numbers that are fixed or at a bound have error 0. */
+CR_API double cr_fit_standard_error(const cr_fit *f, int64_t i);
+CR_API double cr_fit_covariance(const cr_fit *f, int64_t i, int64_t j);
+CR_API double cr_fit_correlation(const cr_fit *f, int64_t i, int64_t j);
+/* Student's t interval about the estimate: confidence 0.95 for 95 %. */
+CR_API cr_status cr_fit_interval(const cr_fit *f, int64_t i, double confidence, double *low, double *high);
+/* By how many standard errors an interval reaches to either side: Student's t for the fit's degrees of freedom. */
+CR_API double cr_fit_quantile(const cr_fit *f, double confidence);
+/* P(|t| > |estimate/error|) if the number were 0 in truth. */
+CR_API double cr_fit_significance(const cr_fit *f, int64_t i);
+/* By name: "observations" (residuals), "parameters" (that moved), "freedom" (degrees of freedom), "rss" (sum of squared residuals,
+ * weighted), "residual_deviation", "chi2" and "reduced_chi2" (with weights or sigma), "r2" (where the residual is a difference of
+ * observed and predicted), "log_likelihood", "aic", "bic" (of normal errors; the errors' size counts as a parameter), "condition" (of the
+ * Jacobian with columns of length 1). nan: none. */
+CR_API double cr_fit_statistic(const cr_fit *f, const char *name);
+/* The residuals (weighted) at the end, count of them; until the fit runs again or goes. NULL: none. */
+CR_API const double *cr_fit_residuals(const cr_fit *f, int64_t *count);
+/* The interval within which the sum of squares, all others fitted anew, stays below what the confidence allows (profile likelihood, Bates
+ * and Watts 1988). An end that is never reached is infinite, or the bound. */
+CR_API cr_status cr_fit_profile(cr_fit *f, int64_t i, double confidence, double *low, double *high);
+/* The value of y [n] at the parameters found, and its standard error by them, linearly. y may be of another graph, whose parameters are
+ * found by name and set in e; its inputs are as e has them. value, error: room for cr_count(y) numbers. */
+CR_API cr_status cr_fit_predict(const cr_fit *f, cr_eval *e, cr_node y, double value[], double error[]);
 
 /* ---- Train: optimisers as graphs ---------------------------------------------------------------------- */
 
@@ -525,7 +581,12 @@ CR_API cr_status cr_plot_labels(cr_plot *p, const char *title, const char *x, co
 /* n points, copied; those that are not finite are left out. line: joined in their order. */
 CR_API cr_status cr_plot_add(cr_plot *p, const char *label, bool line, int64_t n, const double x[],
                              const double y[]);
-/* 800 by 500, self-contained; the same input gives the same bytes. */
+/* The area between low and high. */
+CR_API cr_status cr_plot_band(cr_plot *p, const char *label, int64_t n, const double x[], const double low[],
+                              const double high[]);
+/* What is added from now on stands in a lower panel of its own, over the same x; at most four panels. */
+CR_API cr_status cr_plot_panel(cr_plot *p, const char *y);
+/* 800 wide, 500 high with one panel and 150 more for each other, self-contained; the same input gives the same bytes. */
 CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
 
 /* ---- Explain: how each gradient came about ---------------------------------------------------------- */
@@ -539,6 +600,13 @@ CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
  *   n = 0   without gradients; then e may be NULL: the graph alone */
 CR_API cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node result, int n,
                             const cr_node wrt[], double rate, bool full);
+
+/* The same as a page (HTML) that needs nothing else: the graph, the steps one by one, and numbers that can be
+ * changed. First its pictures as "layout" from cr_explain, with the same result, wrt and rate and without full;
+ * Graphviz lays them out (dot -Tplain); layout is what it says. title is shown as it is.
+ * Deterministic: the same inputs give the same bytes. CR_EFORMAT: layout is not of this graph. */
+CR_API cr_status cr_explain_page(cr_text *out, const char *title, const char *layout, cr_eval *e,
+                                 cr_node result, int n, const cr_node wrt[], double rate);
 
 /* The gradients of result (one number) by wrt at the values of e, op by op and as a whole, against extrapolated
  * differences and against the other mode, in double precision; of large tensors some elements and directions.

@@ -1,10 +1,9 @@
 #!/bin/sh
-# Runs the benchmarks of a build: bench.sh BUILD
+# Runs the benchmarks of a build beside their peers: bench.sh BUILD [option of bench/run.py ..]
+# The peers are installed into the build's folder; one that can't be had is left out, and the report says so.
 set -eu
-for round in 1 2 3; do
-    echo "== round $round"
-    "$1/bench_worked"
-    for batch in 128 1; do
-        for threads in 1 2; do "$1/bench_mlp" $batch $threads; done
-    done
-done
+build=$1
+shift
+cd "$(dirname "$0")/.."
+bench/peers/setup.sh "$build/peers" || echo "The peers could not be installed: they are not measured."
+exec python3 bench/run.py --build "$build" --peers "$build/peers" "$@"

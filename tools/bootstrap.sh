@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing for `make demo` (build) or `make check` (build and tests): bootstrap.sh build|check
+# Installs what is missing for `make demo` (build), `make check` (build and tests) or `make bench`: bootstrap.sh build|check|bench
 # What is there is found by use, not by name, and nothing is touched when all is there. On Debian and Ubuntu apt installs the rest;
 # elsewhere, or without the right to, this says what is missing and stops.
 set -u
@@ -16,6 +16,11 @@ compiler() { command -v "${CC:-cc}" || command -v gcc; }
 header() { echo "#include <$1>" | $(compiler) -E -x c -; }
 cmocka() { printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h | $(compiler) -E -x c -; }
 links() { echo 'int main(void) { return 0; }' | clang "$1" -x c - -o "$scratch/a.out"; } # with a runtime of clang's
+openblas() {
+    printf '#include <openblas_config.h>\nint openblas_get_parallel(void);\nint main(void) { return openblas_get_parallel() < 0; }\n' |
+        $(compiler) -x c - -lopenblas -o "$scratch/a.out"
+}
+python_header() { python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'; }
 clang_major() { clang -dumpversion | sed 's/\..*//'; }
 look() {
     missing='' why=''
@@ -28,7 +33,19 @@ look() {
     need libjansson-dev "safetensors" 'header jansson.h'
     need dataset-fashion-mnist "real images, which the demo learns" '[ -f /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]'
     need graphviz "pictures of graphs" 'command -v dot'
-    [ "$what" = check ] || return
+    [ "$what" = bench ] && look_bench
+    [ "$what" = check ] && look_check
+    return 0
+}
+look_bench() {
+    need libopenblas-dev "the products of the MLP by hand" 'openblas'
+    need python3 "the driver of the benchmarks" 'command -v python3'
+    need python3-venv "a place for PyTorch" 'python3 -c "import venv, ensurepip"'
+    need binutils "PyTorch without a GPU" 'command -v readelf && command -v nm'
+    need g++ "what torch.compile makes" 'command -v g++'
+    need python3-dev "what torch.compile makes" 'python_header'
+}
+look_check() {
     need gcc "one of the two compilers that must agree" 'command -v gcc'
     need g++ "the header used from C++" 'command -v g++'
     need clang "the other compiler" 'command -v clang'
@@ -37,6 +54,9 @@ look() {
     need git "the list of files" 'command -v git'
     need libcmocka-dev "the unit tests" 'cmocka'
     need pkg-config "programs that find the installed library" 'command -v pkg-config'
+    need chromium "the page of explain, tried in a browser" 'command -v chromium || command -v google-chrome'
+    need chromium-driver "the same: it drives the browser" 'command -v chromedriver'
+    need texlive-latex-base "the LaTeX of explain, set" 'command -v pdflatex'
     need python3 "the tests of commands, documents and layers" 'command -v python3'
     # Its name has the version of clang in it, so it is looked for when clang is there: in a second round.
     command -v clang >/dev/null &&

@@ -9,6 +9,9 @@ say() { printf '\n== %s\n$ %s\n' "$1" "$2"; }
 say "The worked example: how dloss/dw = -2 comes about" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w"
 "$program" explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w
 
+say "The same as a page, to open in a browser" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --html $out/worked.html"
+"$program" explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --html "$out/worked.html"
+
 say "Its derivative as a formula, to order 3" "chainrule diff 'loss = (w*x - y)^2' --wrt w --order 1, 2, 3"
 for order in 1 2 3; do "$program" diff 'loss = (w*x - y)^2' --wrt w --order $order; done
 
@@ -26,4 +29,4 @@ say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,0
 test="examples/mlp.cr --weights $out/mlp.safetensors --data x=$data/t10k-images-idx3-ubyte.gz --data y=$data/t10k-labels-idx1-ubyte.gz"
 say "What it makes of 10,000 images that it has not seen" "chainrule eval $test"
 "$program" eval $test
-printf '\nPictures: %s, %s and %s\n' "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"
+printf '\nThe page: %s. Pictures: %s, %s and %s\n' "$out/worked.html" "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"

@@ -51,7 +51,7 @@ F = {
     "exp2": lambda a: m.mpf(2) ** a, "expm1": m.expm1, "log": m.log, "log2": lambda a: m.log(a) / m.log(2), "log10": m.log10,
     "log1p": m.log1p, "sin": m.sin, "cos": m.cos, "tan": m.tan, "asin": m.asin, "acos": m.acos, "atan": m.atan, "sinh": m.sinh,
     "cosh": m.cosh, "tanh": m.tanh, "asinh": m.asinh, "acosh": m.acosh, "atanh": m.atanh, "sigmoid": lambda a: 1 / (1 + m.exp(-a)),
-    "softplus": lambda a: m.log1p(m.exp(a)), "relu": lambda a: max(a, m.mpf(0)), "erf": m.erf, "erfinv": erfinv,
+    "softplus": lambda a: m.log1p(m.exp(a)), "relu": lambda a: max(a, m.mpf(0)), "erf": m.erf, "erfc": m.erfc, "erfinv": erfinv,
     "lgamma": lambda a: m.log(abs(m.gamma(a))), "isnan": lambda a: m.mpf(0), "isinf": lambda a: m.mpf(0), "not": lambda a: yes(a == 0),
     "powi": lambda a, n: a ** n, "polygamma": lambda a, n: m.polygamma(n, a), "stumpff": stumpff,
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
@@ -70,7 +70,7 @@ WIDE = {
     "log1p": (1e-12, -0.999999, 1e200), "sin": (1e-8, 1e5, -3e7), "cos": (1e5, 1.5707963267948966), "tan": (1.57, -40), "asin": (1e-9, 0.9999999),
     "acos": (-0.9999999, 0.9999999), "atan": (1e-9, 1e9), "sinh": (1e-9, 700, -40), "cosh": (-700, 40), "tanh": (1e-9, 20, -0.01),
     "asinh": (1e-9, 1e150, -1e9), "acosh": (1.0000001, 1e150), "atanh": (1e-9, 0.9999999), "sigmoid": (-700, 40, -1e-9),
-    "softplus": (-700, 700, -40, 1e-9), "erf": (1e-9, 6, -0.5), "erfinv": (1e-9, 1e-300, 0.9999999999, -0.999, 1 - 2 ** -53),
+    "softplus": (-700, 700, -40, 1e-9), "erf": (1e-9, 6, -0.5), "erfc": (1e-9, -5, 10, 26), "erfinv": (1e-9, 1e-300, 0.9999999999, -0.999, 1 - 2 ** -53),
     "lgamma": (1e-8, 100, 1e10, -0.5, -3.7, 1.0001, 2.0001), "log2": (8, 1e-300), "log10": (1000, 1e-300), "rsqrt": (1e-300, 1e300),
     "recip": (1e-300, 1e300), "sqrt": (1e-300, 1e300, 2),
     "powi": ((1.0001, 1000), (-3.5, 21), (2, -64), (1e-3, 100), (0, 0), (0, 3)),
@@ -258,6 +258,39 @@ def views():
     case("unslice", "pad(x, [1, 0], [0, 2])", Array((3, 4), lambda i: z[i[0] - 1, i[1]] if i[0] and i[1] < 2 else 0), x=z)
 
 
+def windows():
+    x = some(2, 7)
+    case("window", "window(x, 3, 2)", Array((2, 3, 3), lambda i: x[i[0], 2 * i[1] + i[2]]), x=x)
+    case("window", "window(x, 2, 3, 4)", Array((2, 1, 2), lambda i: x[i[0], 3 * i[1] + 4 * i[2]]), x=x)
+    y = some(4, 5)
+    case("window", "window(x, [2, 3], [1, 2], [2, 1])", Array((2, 2, 2, 3), lambda i: y[i[0] + 2 * i[2], 2 * i[1] + i[3]]), x=y)
+    case("window", "window(t(x)[::-1], 4)", Array((5, 1, 4), lambda i: y[i[2], 4 - i[0]]), x=y)
+    case("window", "window(x, 2)", Array((0, 2, 2), lambda i: 0), x=Array((0, 3), lambda i: 0))
+
+    def added(x, dims, stride, dilation):
+        n = len(stride)
+        lead = len(dims) - n
+        y = Array(dims, lambda i: 0)
+
+        def at(i):
+            total = 0
+            for j in itertools.product(*map(range, x.dims)):
+                place, k = j[lead:lead + n], j[lead + n:]
+                if j[:lead] == i[:lead] and all(p * s + q * d == v for p, q, s, d, v in zip(place, k, stride, dilation, i[lead:])):
+                    total += x[j]
+            return total
+        return Array(y.dims, at)
+    z = some(2, 3, 3)
+    case("window_add", "window_add(x, 7, 2)", added(z, (2, 7), (2,), (1,)), x=z)
+    case("window_add", "window_add(t(x), 9, 1, 2)", added(Array((2, 3, 3), lambda i: z[i[0], i[2], i[1]]), (2, 9), (1,), (2,)), x=z)
+    z = some(2, 2, 2, 3)
+    case("window_add", "window_add(x, [4, 5], [1, 2], [2, 1])", added(z, (4, 5), (1, 2), (2, 1)), x=z)
+    case("window_add", "window_add(x, 3)", Array((0, 3), lambda i: 0), x=Array((0, 2, 2), lambda i: 0))
+    z = some(2, 3)
+    case("window_add", "window_add(x, 9, 2)", added(z, (9,), (2,), (1,)), x=z)
+    case("window_add", "window_add(x, 3)", given((2, 3), [0] * 6), x=Array((2, 0, 4), lambda i: 0))
+
+
 def moves():
     x, y = some(2, 3), some(2, 2)
     case("concat", "concat(x, y, x, axis=1)", Array((2, 8), lambda i: x[i] if i[1] < 3 else y[i[0], i[1] - 3] if i[1] < 5 else x[i[0], i[1] - 5]), "xy", x, y)
@@ -291,6 +324,76 @@ def products():
     x, y = some(2, 1, 3, 2), some(2, 2, 2)
     case("matmul", "x @ y", Array((2, 2, 3, 2), lambda i: sum(x[i[0], 0, i[2], k] * y[i[1], k, i[3]] for k in range(2))), "xy", x, y)
     case("matmul", "x @ y", Array((2, 3), lambda i: 0), "xy", Array((2, 0), lambda i: 0), Array((0, 3), lambda i: 0))
+
+
+def matrix(x, *lead):
+    """Of a batch, as mpmath has it."""
+    return m.matrix([[x[lead + (i, j)] for j in range(x.dims[-1])] for i in range(x.dims[-2])])
+
+
+def listed(dims, *matrices):
+    return given(dims, [number(a[i, j]) for a in matrices for i in range(a.rows) for j in range(a.cols)])
+
+
+def symmetric(a):
+    return (a + a.T) / 2
+
+
+def eigen(a):
+    """Ascending; of each vector the first of its largest elements is positive."""
+    values, vectors = m.eigsy(symmetric(a))
+    for j in range(a.cols):
+        best = max(range(a.rows), key=lambda i: (round(abs(vectors[i, j]), 12), -i))
+        if vectors[best, j] < 0:
+            for i in range(a.rows):
+                vectors[i, j] = -vectors[i, j]
+    return m.matrix(list(values)), vectors
+
+
+def linear_algebra():
+    x, y = some(2, 3, 3), some(2, 3, 2)
+    for i in range(2):  # positive definite: heavy diagonals
+        for k in range(3):
+            x.v[9 * i + 4 * k] = 9 + k / 2
+    both = [matrix(x, i) for i in range(2)]
+    right = [matrix(y, i) for i in range(2)]
+    case("cholesky", "cholesky(x)", listed((2, 3, 3), *[m.cholesky(symmetric(a)) for a in both]), x=x)
+    case("cholesky", "cholesky(x)", Array((0, 2, 2), lambda i: 0), x=Array((0, 2, 2), lambda i: 0))
+    case("cholesky", "cholesky(x)", Array((2, 0, 0), lambda i: 0), x=Array((2, 0, 0), lambda i: 0))
+    lower = [m.matrix(3, 3) for _ in both]
+    for a, b in zip(lower, both):
+        for i in range(3):
+            for j in range(i + 1):
+                a[i, j] = b[i, j]
+    upper = [b - a for a, b in zip(lower, both)]
+    for a, b in zip(upper, both):
+        for i in range(3):
+            a[i, i] = b[i, i]
+    case("triangular_solve", "triangular_solve(x, y)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(lower, right)]), "xy", x, y)
+    case("triangular_solve", "triangular_solve(x, y, true)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(upper, right)]), "xy", x, y)
+    one = some(3)
+    v = m.matrix(one.v)
+    case("triangular_solve", "triangular_solve(x[1], y)", listed((3,), lower[1] ** -1 * v), "xy", x, one)
+    x = some(2, 3, 3)
+    x.v[0] = 0  # a row exchange
+    both = [matrix(x, i) for i in range(2)]
+    case("solve", "solve(x, y)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(both, right)]), "xy", x, y)
+    case("solve", "solve(t(x), y)", listed((2, 3, 2), *[a.T ** -1 * b for a, b in zip(both, right)]), "xy", x, y)
+    case("solve", "solve(x, y[0])", listed((2, 3, 2), *[a ** -1 * right[0] for a in both]), "xy", x, y)
+    case("solve", "solve(x[0], y)", listed((3,), both[0] ** -1 * v), "xy", x, one)
+    case("solve", "inv(x)", listed((2, 3, 3), *[a ** -1 for a in both]), x=x)
+    case("solve", "solve(x, y)", Array((0, 2), lambda i: 0), "xy", Array((0, 0), lambda i: 0), Array((0, 2), lambda i: 0))
+    case("logabsdet", "logabsdet(x)", given((2,), [number(m.log(abs(m.det(a)))) for a in both]), x=x)
+    case("logabsdet", "detsign(x)", given((2,), [number(m.sign(m.det(a))) for a in both]), x=x)
+    case("logabsdet", "det(x)", given((2,), [number(m.det(a)) for a in both]), x=x)
+    case("logabsdet", "logabsdet(x)", given((2,), ["-INFINITY", 0]), x=given((2, 2, 2), [1, 2, 2, 4, 0, 1, 1, 0]))
+    case("logabsdet", "detsign(x)", given((2,), [0, -1]), x=given((2, 2, 2), [1, 2, 2, 4, 0, 1, 1, 0]))
+    case("logabsdet", "det(x)", given((2,), [1, 1]), x=Array((2, 0, 0), lambda i: 0))
+    pairs = [eigen(a) for a in both]
+    case("eigh", "eigh(x)", listed((2, 3), *[p[0] for p in pairs]), x=x)
+    case("eigh", "eigh_vectors(x)", listed((2, 3, 3), *[p[1] for p in pairs]), x=x)
+    case("eigh", "eigh(x)", given((3,), [2, 2, 2]), x=given((3, 3), [2, 0, 0, 0, 2, 0, 0, 0, 2]))
+    case("eigh", "eigh(x)", Array((2, 0), lambda i: 0), x=Array((2, 0, 0), lambda i: 0))
 
 
 def casts():
@@ -334,8 +437,8 @@ def draws():
         print(f"FOLD({key}, {n}, {wrap(bits(key, n, 1), 64)})".replace(str(-2 ** 63), "INT64_MIN"))
 
 
-STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur", "reshape", "permute", "expand", "slice", "unslice", "concat",
-              "gather", "scatter_add", "sort", "matmul", "uniform", "cast", "fold_in"}
+STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur", "reshape", "permute", "expand", "slice", "unslice", "window", "window_add", "concat",
+              "gather", "scatter_add", "sort", "matmul", "cholesky", "triangular_solve", "solve", "logabsdet", "eigh", "uniform", "cast", "fold_in"}
 NO_FUNCTION = {"input", "param", "const", "iota", "seed", "step_number", "variable", "stop_gradient", "part"}
 
 print('/* Made by tools/references.py (mpmath, 50 digits): what the rows of the op table give, computed without Chainrule. */')
@@ -347,5 +450,5 @@ for form, rest in ROWS:
     elementwise(name, {"UNARY": 1, "BINARY": 2, "ROW": 3 if name == "where" else 1}[form], float(low), float(high), kind)
     integers(name, rule)
 random.seed(2)
-for make in (reductions, along, views, moves, products, casts, draws):
+for make in (reductions, along, views, windows, moves, products, linear_algebra, casts, draws):
     make()

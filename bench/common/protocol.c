@@ -59,7 +59,7 @@ static void answer(const struct protocol_bench *b, const char *line) {
 
 int protocol_serve(const struct protocol_bench *b) {
     char line[64];
-    printf("{\"ready\": \"%s\"}\n", b->name);
+    printf("{\"ready\": \"%s\", \"note\": \"%s\"}\n", b->name, b->note);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) && strncmp(line, "quit", 4) != 0) {
         answer(b, line);

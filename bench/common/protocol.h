@@ -1,8 +1,8 @@
-/* The line protocol between bench/run_mlp.py and the programs it compares.
+/* The line protocol between bench/run.py and the programs it compares.
  *
  * A program reads commands on standard input and answers each with one line of JSON on standard output:
  *
- *     (at the start)  {"ready": "C and OpenBLAS"}
+ *     (at the start)  {"ready": "C and OpenBLAS", "note": "0.3.21"}
  *     losses N        {"losses": [2.34567, ..]}  N steps from the initial state; what each gave
  *     run N           {"ns": 3280000.0}          N steps from the initial state; the median time of a step
  *     quit, or the end of input                  the program ends
@@ -14,8 +14,8 @@
 #include <stddef.h>
 
 struct protocol_bench {
-    const char *name;                     /* what is measured: letters, digits, spaces, no quotes */
-    void *self;                           /* passed to the callbacks */
+    const char *name, *note; /* what is measured, and what is to be known of it, or "": no quotes in either */
+    void *self;              /* passed to the callbacks */
     void (*reset)(void *self);            /* back to the initial state; not timed */
     double (*step)(void *self, size_t i); /* step i since the reset; gives the loss */
     double calls; /* a step's time is divided by this: 1, or how often it repeats something tiny */

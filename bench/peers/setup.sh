@@ -1,13 +1,12 @@
 #!/bin/sh
-# Installs the peers that the benchmarks compare with: bench/peers/setup.sh [FOLDER], a virtual environment, build/peers if
-# none is named. Needs python3 with venv, cc and binutils; takes about 0.6 GB of download and 1.3 GB of disk.
+# Installs the peers that the benchmarks compare with: bench/peers/setup.sh FOLDER, a virtual environment. Needs python3 with venv, cc and binutils; takes about 0.6 GB of download and 1.3 GB of disk.
 #
 # PyTorch's package for Linux depends on about 2 GB of CUDA libraries and on Triton, which the CPU needs none of, but it does
 # not load without the former. So its dependencies are left out but for the small ones in Python, and cuda_stubs.py makes the
 # libraries it is linked with, empty. torch.compile works too: on the CPU it needs a C++ compiler, not Triton.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-peers=${1:-$here/../../build/peers}
+peers=$1
 torch=2.15.0 # the newest when the figures in the repository were measured
 
 [ -x "$peers/bin/python" ] || python3 -m venv "$peers"

@@ -14,6 +14,7 @@
 #include "reference/team.h"
 #include <cblas.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined __SSE__
@@ -283,6 +284,14 @@ struct mlp *mlp_create(size_t batch, int threads) {
         return NULL;
     }
     return n;
+}
+
+const char *mlp_library(void) {
+    static char text[64];
+    char name[16] = "", version[16] = "";
+    sscanf(openblas_get_config(), "%15s %15s", name, version);
+    snprintf(text, sizeof text, "%s %s, %s", name, version, openblas_get_corename());
+    return text;
 }
 
 void mlp_destroy(struct mlp *n) {

@@ -23,4 +23,7 @@ void mlp_get(const struct mlp *mlp, float *parameters);
  * count as zero within the call, on all its threads; the caller's mode is as before when it returns. */
 float mlp_step(struct mlp *mlp, const float *x, const int32_t *y);
 
+/* Version and build of the OpenBLAS in use, and the processor it takes this one for. */
+const char *mlp_library(void);
+
 #endif

@@ -1,11 +1,9 @@
-/* The MLP by hand behind the line protocol: mlp_reference make FOLDER BATCH | mlp_reference FOLDER BATCH
- * THREADS The first writes the data that every side starts from; the second serves (common/protocol.h). */
+/* The MLP by hand behind the line protocol (common/protocol.h): mlp_reference FOLDER BATCH THREADS. */
 #include "common/mlp_data.h"
 #include "common/protocol.h"
 #include "reference/mlp.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct side {
     struct mlp_data data;
@@ -23,14 +21,6 @@ static double step(void *self, size_t i) {
     return (double)mlp_step(s->mlp, s->data.x + k * MLP_IN, s->data.y + k);
 }
 
-static int make(const char *folder, size_t batch) {
-    struct mlp_data data;
-    if (mlp_data_make(&data, batch)) return EXIT_FAILURE;
-    int failed = mlp_data_write(&data, folder);
-    mlp_data_free(&data);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 static int serve(const char *folder, size_t batch, int threads) {
     struct side s;
     if (mlp_data_read(&s.data, folder, batch)) return EXIT_FAILURE;
@@ -39,17 +29,17 @@ static int serve(const char *folder, size_t batch, int threads) {
     if (!s.mlp)
         fprintf(stderr, "mlp_reference: no memory, no threads, or a sequential OpenBLAS for %d threads\n",
                 threads);
-    else status = protocol_serve(&(struct protocol_bench){"C and OpenBLAS", &s, reset, step, 1});
+    else
+        status =
+            protocol_serve(&(struct protocol_bench){"C and OpenBLAS", mlp_library(), &s, reset, step, 1});
     mlp_destroy(s.mlp);
     mlp_data_free(&s.data);
     return status;
 }
 
 int main(int count, char **word) {
-    if (count == 4 && !strcmp(word[1], "make") && atoi(word[3]) > 0)
-        return make(word[2], (size_t)atoi(word[3]));
     if (count == 4 && atoi(word[2]) > 0 && atoi(word[3]) > 0)
         return serve(word[1], (size_t)atoi(word[2]), atoi(word[3]));
-    fprintf(stderr, "usage: mlp_reference make FOLDER BATCH\n       mlp_reference FOLDER BATCH THREADS\n");
+    fprintf(stderr, "usage: mlp_reference FOLDER BATCH THREADS\n");
     return 2;
 }

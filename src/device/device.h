@@ -49,7 +49,7 @@ struct kernel_call {
 };
 typedef cr_status kernel_fn(struct kernel_call *call);
 
-/* The kernel of an opaque op or of unslice; and how much scratch a task of it needs. NULL: none. */
+/* The kernel of an opaque op; and how much scratch a task of it needs. NULL: none. */
 kernel_fn *kernel_find(int op);
 size_t kernel_scratch(const struct kernel_call *call);
 
@@ -104,5 +104,19 @@ struct kernel {
 void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const slot[],
               const struct team *team);
 size_t cpu_loop_scratch(const struct loop *l);
+
+/* An elementwise kernel and all that it is called with. */
+struct call {
+    element_fn *fn;
+    int64_t count, n;
+    void *y;
+    const void *a, *b, *c;
+};
+static inline void call_make(const struct call *c) { c->fn(c->count, c->y, c->a, c->b, c->c, c->n); }
+
+/* A loop of one tile, all of whose numbers are read where they stand, comes down to a call for each instruction:
+ * the same at every step, as long as slots and scratch stay. False: it is more than that. */
+bool cpu_loop_calls(const struct loop *l, const struct kernel kernel[], char *const slot[],
+                    const struct team *team, struct call out[]);
 
 #endif

@@ -4,17 +4,21 @@
 
 #include "device/device.h"
 
-cr_status kernel_unslice(struct kernel_call *c);
-cr_status kernel_concat(struct kernel_call *c);
-cr_status kernel_gather(struct kernel_call *c);
-cr_status kernel_scatter_add(struct kernel_call *c);
-cr_status kernel_cumsum(struct kernel_call *c);
-cr_status kernel_recur(struct kernel_call *c);
-cr_status kernel_extreme(struct kernel_call *c);
-cr_status kernel_uniform(struct kernel_call *c);
-cr_status kernel_sort(struct kernel_call *c);
-cr_status kernel_matmul(struct kernel_call *c);
-size_t kernel_matmul_scratch(const struct kernel_call *c);
+/* kernel_NAME for each name in the table. */
+typedef size_t scratch_fn(const struct kernel_call *c);
+#define DECLARE_ELEM(value)
+#define DECLARE_REDUCE(start, combine)
+#define DECLARE_VIEW(map)
+#define DECLARE_OPAQUE(kernel, scratch)              kernel_fn kernel_##kernel;
+#define DECLARE_PARTS(kernel, scratch, second, name) kernel_fn kernel_##kernel;
+#define DECLARE_ALIAS
+#define DECLARE_LEAF
+#define ROW(name, form, arguments, kind, ...) DECLARE_##kind
+#include "ops/ops.def"
+#undef ROW
+
+/* Bytes of scratch a task: 8 for each element of a line along the last axis; tiles of a product; copies of matrices. */
+scratch_fn kernel_line_scratch, kernel_matmul_scratch, kernel_matrix_scratch;
 cr_status kernel_matmul_plain(struct kernel_call *c); /* the oracle's: three loops */
 
 /* n elements of this size, strided both ways. */

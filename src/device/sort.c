@@ -57,6 +57,8 @@ static void sort_line(const struct line *l, int64_t *order, int64_t *spare) {
     if (from != order) memcpy(order, from, (size_t)l->n * sizeof *order);
 }
 
+size_t kernel_line_scratch(const struct kernel_call *c) { return (size_t)c->in->dim[c->in->rank - 1] * 8; }
+
 /* Part 0: the values; part 1: where they stood. The scratch of a task takes a line of indices. */
 static void sort_part(void *arg, int64_t first, int64_t end, size_t task) {
     const struct kernel_call *c = arg;
@@ -65,7 +67,7 @@ static void sort_part(void *arg, int64_t first, int64_t end, size_t task) {
     int last = x->rank - 1;
     struct line l = {.step = x->stride[last],
                      .n = x->dim[last],
-                     .descending = c->attr[0] != 0,
+                     .descending = c->attr[1] != 0,
                      .before = before_of(x->dtype)};
     for (int64_t i = first; i < end; i++) {
         int64_t offset = 0, rest = i, *order = (int64_t *)c->out_part[1] + i * l.n;

@@ -245,7 +245,7 @@ static cr_node make_weights(struct check *c, cr_node y) {
     return weights;
 }
 
-static void open_alone(struct check *c, struct alone *a, cr_node y) {
+static void open_alone(struct check *c, struct alone *a, cr_node y, int part) {
     int n = cr_operand_count(y);
     size_t bytes = mem_mul((size_t)n, sizeof(cr_node));
     cr_node *x = mem_alloc(&c->x.mem, bytes);
@@ -255,7 +255,7 @@ static void open_alone(struct check *c, struct alone *a, cr_node y) {
         c->status = twin_add(&a->twin, &x[k], c->twin.e, cr_operand(y, k));
     if (!c->status) {
         a->y = twin_node(y, x);
-        a->one = ops_part_count(graph_get(y)->op) > 1 ? cr_part(a->y, 0) : a->y;
+        a->one = ops_part_count(graph_get(y)->op) > 1 ? cr_part(a->y, part) : a->y;
         c->status = why_not(a->one);
         if (!c->status) c->status = why_not(a->weights = make_weights(c, a->one));
     }
@@ -344,10 +344,10 @@ static bool has_twice(cr_node y, int k) {
     return false;
 }
 
-static void check_operands(struct check *c, cr_node y, const uint8_t *needed, uint32_t first) {
+static void check_result(struct check *c, cr_node y, int part, const uint8_t *needed, uint32_t first) {
     struct alone a = {0};
     cr_node said = graph_handle(c->x.g, c->from[y.id]);
-    open_alone(c, &a, y);
+    open_alone(c, &a, y, part);
     for (int k = 0; k < cr_operand_count(y) && !c->status; k++) {
         enum rule_kind kind = rule_kind(graph_get(y)->op, k);
         cr_node x = cr_operand(y, k);
@@ -363,6 +363,15 @@ static void check_operands(struct check *c, cr_node y, const uint8_t *needed, ui
     }
     if (c->status && cr_graph_status(a.twin.g)) c->status = cr_graph_status(a.twin.g); /* where it began */
     twin_close(&a.twin);
+}
+
+/* Of an op with several results, each that the derivative goes through. */
+static void check_operands(struct check *c, cr_node y, const uint8_t *needed, uint32_t first, uint32_t size) {
+    int parts = ops_part_count(graph_get(y)->op);
+    for (int k = 0; k < parts && !c->status; k++) {
+        cr_node part = parts > 1 ? cr_part(y, k) : y;
+        if (part.id < size && needed[part.id - first]) check_result(c, y, k, needed, first);
+    }
 }
 
 static bool is_checked(const struct check *c, cr_node y) {
@@ -383,7 +392,7 @@ static void check_ops(struct check *c, const cr_node leaf[]) {
     for (uint32_t id = first; needed && id < size && !c->status; id++) {
         cr_node y = graph_handle(c->twin.g, id);
         if (!needed[id - first] || !is_checked(c, y)) continue;
-        if (done++ % (total / most_nodes + 1) == 0) check_operands(c, y, needed, first);
+        if (done++ % (total / most_nodes + 1) == 0) check_operands(c, y, needed, first, size);
     }
     mem_free(&c->twin.mem, needed, size - first + 1);
     if (total > most_nodes)

@@ -44,10 +44,11 @@ static cr_node without_detour(cr_node v) {
     return before.rank == 0 || shape_equal(&from, &before) ? ops_expand(z, &to) : v;
 }
 
-/* What a cotangent g of y gives its operand k; an error node: nothing. */
-static cr_node hand_on(cr_node y, int k, cr_node g) {
+/* What a cotangent g of y (its result `part`) gives its operand k; an error node: nothing. */
+static cr_node hand_on(cr_node y, int k, int part, cr_node g) {
     enum rule_kind kind = kind_of(y, k);
     struct rule_in in = {.y = y, .k = k, .g = g};
+    if (part) in.g = graph_error_node(y.graph), in.g1 = g;
     double v;
     if (!g.id || kind == RULE_ZERO || kind == RULE_NONE) return graph_error_node(y.graph);
     if (graph_get(y)->op == OP_part) return g;
@@ -61,8 +62,8 @@ static cr_node hand_on(cr_node y, int k, cr_node g) {
 
 /* A way from a row through nodes that have none. */
 struct way {
-    cr_node y; /* whose operand k comes next */
-    int k;
+    cr_node y;     /* whose operand k comes next */
+    int k, result; /* of y, if that has several */
     bool first;
     cr_node rule, part; /* at y, in g and in the cotangents of this backward pass */
 };
@@ -72,11 +73,15 @@ struct ways {
     size_t n, cap;
 };
 
-static void push_operands(struct explanation *x, struct ways *w, cr_node y, bool first, cr_node rule,
-                          cr_node part) {
+static int result_of(cr_node y) {
+    return graph_get(y)->op == OP_part ? (int)graph_attr(y.graph, graph_get(y))[0] : 0;
+}
+
+static void push_operands(struct explanation *x, struct ways *w, cr_node y, int result, bool first,
+                          cr_node rule, cr_node part) {
     for (int k = cr_operand_count(y); k-- > 0 && !x->status;) {
         if (!mem_grow(&x->mem, &w->way, &w->cap, w->n, sizeof *w->way)) x->status = CR_ENOMEM;
-        else w->way[w->n++] = (struct way){y, k, first, rule, part};
+        else w->way[w->n++] = (struct way){y, k, result, first, rule, part};
     }
 }
 
@@ -112,9 +117,11 @@ static void follow(struct explanation *x, const struct sweep *s, uint32_t r, str
     cr_node a = cr_operand(way.y, way.k), none = graph_error_node(x->g);
     struct edge e = {
         .from = r, .to = x->of[a.id], .gradient = none, .said = none, .rule = none, .g = g, .part = none};
-    if (s) e.rule = hand_on(way.y, way.k, way.rule);
-    if (s) e.part = way.first ? sweep_contribution(s, way.y, way.k) : hand_on(way.y, way.k, way.part);
-    if (e.to-- == 0) push_operands(x, w, a, false, e.rule, e.part);
+    if (s) e.rule = hand_on(way.y, way.k, way.result, way.rule);
+    if (s)
+        e.part =
+            way.first ? sweep_contribution(s, way.y, way.k) : hand_on(way.y, way.k, way.result, way.part);
+    if (e.to-- == 0) push_operands(x, w, a, result_of(way.y), false, e.rule, e.part);
     else add_edge(x, &e, &way);
 }
 
@@ -125,7 +132,7 @@ static void find_edges(struct explanation *x, const struct sweep *s) {
         row->first = (uint32_t)x->edges;
         bool varies = s && !row->leaf && dtype_is_float(cr_dtype_of(row->x));
         cr_node g = varies ? cr_variable(row->x) : graph_error_node(x->g);
-        push_operands(x, &w, row->x, true, g, graph_error_node(x->g));
+        push_operands(x, &w, row->x, 0, true, g, graph_error_node(x->g));
         while (w.n && !x->status) follow(x, s, r, &w, g);
     }
     mem_free(&x->mem, w.way, w.cap * sizeof *w.way);

@@ -1,4 +1,4 @@
-/* The four steps as a LaTeX document, with amsmath alone. */
+/* The four steps as a LaTeX document, with packages that every installation has. */
 #include <string.h>
 
 #include "explain/model.h"
@@ -65,23 +65,46 @@ static void value(struct cr_text *out, const struct explanation *x, cr_node node
     text_drop(&t);
 }
 
-static void open_section(struct cr_text *out, const char *title) {
-    text_add(out, "\\section*{%s}\n\\begin{align*}\n", title);
+/* The lines of a section: the one at hand begins at `from`. */
+struct lines {
+    bool first;
+    size_t from;
+};
+
+static struct lines open_section(struct cr_text *out, const char *title, const char *sentence) {
+    text_add(out, "\\section*{%s}\n%s\n\\begin{align*}", title, sentence);
+    return (struct lines){true, out->n};
 }
 
-static void close_section(struct cr_text *out) { text_str(out, "\n\\end{align*}\n"); }
+/* What was written since the last line began is broken where it is too long. */
+static void end_line(struct cr_text *out, struct lines *l) {
+    struct cr_text line = text_make(&out->mem);
+    if (out->failed) return;
+    text_str(&line, cr_text_str(out) + l->from);
+    out->n = l->from;
+    if (out->s) out->s[out->n] = 0;
+    latex_break_line(out, cr_text_str(&line));
+    out->failed = out->failed || line.failed;
+    text_drop(&line);
+}
 
-static void next_line(struct cr_text *out, bool *first) {
-    text_str(out, *first ? "  " : " \\\\\n  ");
-    *first = false;
+static void close_section(struct cr_text *out, struct lines *l) {
+    end_line(out, l);
+    text_str(out, "\n\\end{align*}\n");
+}
+
+static void next_line(struct cr_text *out, struct lines *l) {
+    end_line(out, l);
+    text_str(out, l->first ? "\n  " : " \\\\\n  ");
+    *l = (struct lines){false, out->n};
 }
 
 /* ---- Steps ---- */
 
 static void forward_line(struct cr_text *out, const struct explanation *x, const struct row *row,
-                         bool *first) {
+                         struct lines *l) {
     if (row->leaf && !x->e) return;
-    next_line(out, first);
+    next_line(out, l);
     name(out, x, row->x);
     if (!row->leaf) text_str(out, " &= "), formula(out, x, row->x, graph_error_node(x->g), true);
     if (!explanation_has_value(x, row)) return;
@@ -90,12 +113,12 @@ static void forward_line(struct cr_text *out, const struct explanation *x, const
 }
 
 static void forward(struct cr_text *out, const struct explanation *x) {
-    bool first = true;
-    open_section(out, "Forward pass");
+    struct lines l =
+        open_section(out, "Forward pass", "The value of every node, from what is given to the result.");
     for (int leaves = 1; leaves >= 0; leaves--)
         for (uint32_t r = 0; r < x->rows; r++)
-            if (explanation_shown(x, r) && x->row[r].leaf == leaves) forward_line(out, x, &x->row[r], &first);
-    close_section(out);
+            if (explanation_shown(x, r) && x->row[r].leaf == leaves) forward_line(out, x, &x->row[r], &l);
+    close_section(out, &l);
 }
 
 static void local_line(struct cr_text *out, const struct explanation *x, const struct edge *e) {
@@ -117,15 +140,14 @@ static void local_line(struct cr_text *out, const struct explanation *x, const s
 }
 
 static void locals(struct cr_text *out, const struct explanation *x) {
-    bool first = true;
-    open_section(out, "Local gradients");
+    struct lines l = open_section(out, "Local gradients", "How each node changes with each of its operands.");
     for (uint32_t r = x->rows; r-- > 0;)
         for (uint32_t i = 0; i < x->row[r].edges && explanation_shown(x, r); i++) {
             const struct edge *e = &x->edge[x->row[r].first + i];
-            if (e->part.id) next_line(out, &first), local_line(out, x, e);
+            if (e->part.id) next_line(out, &l), local_line(out, x, e);
         }
-    if (first) text_str(out, "  & \\text{none}");
-    close_section(out);
+    if (l.first) text_str(out, "\n  & \\text{none}");
+    close_section(out, &l);
 }
 
 /* What one consumer hands on, and the same in numbers. */
@@ -172,21 +194,20 @@ static void backward_line(struct cr_text *out, const struct explanation *x, uint
 }
 
 static void backward(struct cr_text *out, const struct explanation *x) {
-    bool first = true;
-    open_section(out, "Backward pass");
+    struct lines l = open_section(
+        out, "Backward pass",
+        "From the result back, by the chain rule. What several uses of a node hand back is added.");
     for (uint32_t r = x->rows; r-- > 0;)
-        if (x->row[r].cotangent.id && explanation_shown(x, r))
-            next_line(out, &first), backward_line(out, x, r);
-    if (first) text_str(out, "  & \\text{nothing}");
-    close_section(out);
+        if (x->row[r].cotangent.id && explanation_shown(x, r)) next_line(out, &l), backward_line(out, x, r);
+    if (l.first) text_str(out, "\n  & \\text{nothing}");
+    close_section(out, &l);
 }
 
 static void update(struct cr_text *out, const struct explanation *x) {
-    bool first = true;
-    open_section(out, "One step of descent");
+    struct lines l = open_section(out, "One step of descent", "Against the gradient.");
     for (int i = 0; i < x->n; i++) {
         const struct row *row = explanation_row(x, x->wrt[i]);
-        next_line(out, &first);
+        next_line(out, &l);
         name(out, x, row->x);
         text_str(out, " &\\leftarrow ");
         name(out, x, row->x);
@@ -199,12 +220,13 @@ static void update(struct cr_text *out, const struct explanation *x) {
         text_str(out, " = ");
         explanation_after(out, x, row);
     }
-    close_section(out);
+    close_section(out, &l);
 }
 
 void explain_latex(struct cr_text *out, const struct explanation *x) {
     text_str(out,
-             "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\begin{document}\n");
+             "\\documentclass{article}\n\\usepackage{amsmath}\n\\usepackage[a4paper,margin=2cm]{geometry}\n"
+             "\\usepackage{graphicx}\n\\allowdisplaybreaks\n\\begin{document}\n");
     forward(out, x);
     if (x->n) {
         locals(out, x);

@@ -129,8 +129,11 @@ cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node resul
     static const struct {
         const char *name;
         void (*write)(struct cr_text *, const struct explanation *);
-    } formats[] = {
-        {"text", explain_text}, {"json", explain_json}, {"dot", explain_dot}, {"latex", explain_latex}};
+    } formats[] = {{"text", explain_text},
+                   {"json", explain_json},
+                   {"dot", explain_dot},
+                   {"latex", explain_latex},
+                   {"layout", explain_layout}};
     struct explanation x;
     if (!out || !format || (n && !e) || n < 0 || (n && !wrt) || !graph_get(result)) return CR_EINVAL;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {

@@ -93,5 +93,8 @@ void explain_text(struct cr_text *out, const struct explanation *x);
 void explain_json(struct cr_text *out, const struct explanation *x);
 void explain_dot(struct cr_text *out, const struct explanation *x);
 void explain_latex(struct cr_text *out, const struct explanation *x);
+/* A line of an align*, broken before = + and \\cdot where it is too long. */
+void latex_break_line(struct cr_text *out, const char *line);
+void explain_layout(struct cr_text *out, const struct explanation *x);
 
 #endif

@@ -269,31 +269,21 @@ static bool has_command(int op) {
     return false;
 }
 
-static void put_name(struct walk *w, int op) {
-    if (has_command(op)) {
-        walk_text(w, "\\");
-        walk_text(w, op_name(op));
-        return;
-    }
-    static const struct {
-        int op;
-        const char *text;
-    } escaped[] = {{OP_stop_gradient, "stop\\_gradient"},
-                   {OP_scatter_add, "scatter\\_add"},
-                   {OP_step_number, "step\\_number"},
-                   {OP_fold_in, "fold\\_in"},
-                   {OP_maximum, "max"},
-                   {OP_minimum, "min"}};
-    const char *text = op_name(op);
-    for (size_t i = 0; i < sizeof escaped / sizeof *escaped; i++)
-        if (escaped[i].op == op) text = escaped[i].text;
+static void put_name(struct walk *w, const char *name) {
     walk_text(w, "\\operatorname{");
-    walk_text(w, text);
+    walk_word(w, name);
     walk_text(w, "}");
 }
 
+static void put_function(struct walk *w, int op) {
+    if (has_command(op)) {
+        walk_text(w, "\\");
+        walk_text(w, op_name(op));
+    } else put_name(w, op == OP_maximum ? "max" : op == OP_minimum ? "min" : op_name(op));
+}
+
 static void put_call(struct walk *w, uint32_t id, const struct node *n, const uint32_t x[]) {
-    put_name(w, n->op);
+    put_function(w, n->op);
     walk_text(w, "\\left(");
     for (uint32_t i = 0; i < n->n; i++) {
         if (i) walk_text(w, ", ");
@@ -303,12 +293,13 @@ static void put_call(struct walk *w, uint32_t id, const struct node *n, const ui
     walk_text(w, "\\right)");
 }
 
-/* One result of sort. */
+/* One result of several. */
 static void put_part(struct walk *w, const struct node *n) {
-    uint32_t sort = graph_args(w->g, n)[0];
-    walk_text(w, graph_attr(w->g, n)[0] ? "\\operatorname{argsort}\\left(" : "\\operatorname{sort}\\left(");
-    walk_operand(w, graph_args(w->g, graph_at(w->g, sort))[0], LEVEL_ANY, true);
-    walk_tail(w, sort);
+    uint32_t of = graph_args(w->g, n)[0];
+    put_name(w, ops_part_name(graph_at(w->g, of)->op, (int)graph_attr(w->g, n)[0]));
+    walk_text(w, "\\left(");
+    walk_operand(w, graph_args(w->g, graph_at(w->g, of))[0], LEVEL_ANY, true);
+    walk_tail(w, of);
     walk_text(w, "\\right)");
 }
 
@@ -377,7 +368,14 @@ static void write_tail(struct walk *w, uint32_t id) {
     else write_attributes(w, id);
 }
 
-static const struct walk_style latex_style = {put_node, write_tail, write_name};
+static void write_word_of_op(struct walk *w, const char *op) {
+    for (; *op; op++) {
+        if (*op == '_') text_char(w->out, '\\');
+        text_char(w->out, *op);
+    }
+}
+
+static const struct walk_style latex_style = {put_node, write_tail, write_name, write_word_of_op};
 
 void print_latex(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root) {
     struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &latex_style};

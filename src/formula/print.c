@@ -2,10 +2,11 @@
 #include "formula/print.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "formula/walk.h"
-#include "ops/build.h"
+#include "ops/call.h"
 #include "tensor/dtype.h"
 
 enum { list_limit = 64 }; /* numbers of a constant that are written out */
@@ -92,7 +93,7 @@ static void put_prefix(struct walk *w, const char *text, enum level own, enum le
 /* x^2, x^n, x[1:3]: the operand, then the tail. */
 static void put_suffix(struct walk *w, uint32_t id, uint32_t x, enum level own, enum level least) {
     if (own < least) walk_text(w, "(");
-    walk_operand(w, x, LEVEL_ATOM, SETTING_DEFAULT);
+    walk_operand(w, x, LEVEL_ATOM, walk_alone(w));
     walk_tail(w, id);
     if (own < least) walk_text(w, ")");
 }
@@ -116,7 +117,7 @@ static uint32_t first(const cr_graph *g, const struct node *n) { return graph_ar
 static void put_part(struct walk *w, const struct node *n) {
     const struct node *of = graph_at(w->g, first(w->g, n));
     uint32_t x = first(w->g, of);
-    put_call(w, graph_attr(w->g, n)[0] ? "argsort" : "sort", first(w->g, n), 1, &x, SETTING_DEFAULT);
+    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), 1, &x, walk_alone(w));
 }
 
 static bool all_steps_one(const cr_graph *g, const struct node *n) {
@@ -166,7 +167,7 @@ static bool put_unary(struct walk *w, uint32_t id, const struct node *n, uint32_
 
 static bool put_view(struct walk *w, uint32_t id, const struct node *n, uint32_t x, enum level least) {
     uint32_t product[2];
-    if (walk_matmul(w, n, product)) put_infix(w, walk_infix(OP_matmul), product, SETTING_DEFAULT, least);
+    if (walk_matmul(w, n, product)) put_infix(w, walk_infix(OP_matmul), product, walk_alone(w), least);
     else if (n->op == OP_slice) put_suffix(w, id, x, LEVEL_ATOM, least);
     else if (walk_indexed(w, n)) put_suffix(w, id, first(w->g, graph_at(w->g, x)), LEVEL_ATOM, least);
     else if (n->op == OP_part) put_part(w, n);
@@ -306,6 +307,37 @@ static void write_kept(struct walk *w, const struct node *n) {
     text_str(w->out, ", keep=true");
 }
 
+/* One attribute of `each` that a node keeps side by side: a number, or one for each axis, last axis first. */
+static void write_attribute(struct walk *w, const char *argument, size_t length, const int64_t *a, int each,
+                            int axes) {
+    const char *fallback = argument[length] == '=' ? argument + length + 1 : "";
+    char value[24];
+    size_t n = (size_t)snprintf(value, sizeof value, "%lld", (long long)a[0]);
+    bool flag = fallback[0] == 'f' || fallback[0] == 't';
+    if (flag) n = (size_t)snprintf(value, sizeof value, "%s", a[0] ? "true" : "false");
+    if (axes == 1 && strcspn(fallback, ",") == n && memcmp(fallback, value, n) == 0)
+        return; /* goes without saying */
+    text_str(w->out, ", ");
+    text_bytes(w->out, argument, length);
+    text_str(w->out, axes > 1 ? "=[" : "=");
+    if (axes == 1) text_str(w->out, value);
+    for (int i = axes; axes > 1 && i-- > 0;) text_add(w->out, i ? "%lld, " : "%lld]", (long long)a[i * each]);
+}
+
+/* An op that keeps its attributes as it is called with them. */
+static void write_as_called(struct walk *w, const struct node *n) {
+    struct call_row row;
+    int count = (int)graph_attr_count(w->g, n), each = 0;
+    size_t length;
+    if (!call_primitive(n->op, &row)) return;
+    while (call_attribute(&row, each, &length)) each++;
+    if (each == 0 || count == 0 || count % each) return;
+    for (int i = 0; i < each; i++) {
+        const char *argument = call_attribute(&row, i, &length);
+        write_attribute(w, argument, length, graph_attr(w->g, n) + i, each, count / each);
+    }
+}
+
 void walk_attributes(struct walk *w, uint32_t id) {
     const struct node *n = graph_at(w->g, id);
     const int64_t *a = graph_attr(w->g, n);
@@ -313,10 +345,6 @@ void walk_attributes(struct walk *w, uint32_t id) {
     case OP_const: write_const(w, id); return;
     case OP_square: text_str(w->out, is_call(w, n) ? "" : "^2"); return;
     case OP_powi: text_add(w->out, is_call(w, n) ? ", n=%lld" : "^%lld", (long long)a[0]); return;
-    case OP_polygamma:
-    case OP_stumpff:
-        if (a[0]) write_integer(w, "n", a[0]);
-        return;
     case OP_cast: text_add(w->out, ", %s", cr_dtype_name((cr_dtype)n->dtype)); return;
     case OP_iota: text_add(w->out, "n=%lld", (long long)graph_dims(w->g, n)[0]); return;
     case OP_reshape:
@@ -332,20 +360,15 @@ void walk_attributes(struct walk *w, uint32_t id) {
     case OP_gather:
     case OP_scatter_add: write_index(w, n); return;
     case OP_uniform: write_random(w, n); return;
-    case OP_sort: text_str(w->out, a[0] ? ", descending=true" : ""); return;
-    case OP_cumsum:
-    case OP_recur:
-        write_axis(w, a[0], -1);
-        text_str(w->out, a[1] ? ", reverse=true" : "");
-        return;
     default:
         if (op_kind(n->op) == KIND_REDUCE) write_axes(w, n);
+        else write_as_called(w, n);
     }
 }
 
 static void write_name(struct walk *w, const char *name) { text_str(w->out, name); }
 
-static const struct walk_style text_style = {put_node, walk_attributes, write_name};
+static const struct walk_style text_style = {put_node, walk_attributes, write_name, write_name};
 
 void print_formula(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root) {
     struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style};

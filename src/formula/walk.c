@@ -32,7 +32,7 @@ const struct infix *walk_infix(int op) {
 
 /* ---- The stack ---- */
 
-enum item_kind { ITEM_TEXT, ITEM_NODE, ITEM_TAIL };
+enum item_kind { ITEM_TEXT, ITEM_WORD, ITEM_NODE, ITEM_TAIL };
 
 struct item {
     const char *text;
@@ -49,6 +49,8 @@ static void put(struct walk *w, struct item item) {
 }
 
 void walk_text(struct walk *w, const char *text) { put(w, (struct item){.kind = ITEM_TEXT, .text = text}); }
+
+void walk_word(struct walk *w, const char *op) { put(w, (struct item){.kind = ITEM_WORD, .text = op}); }
 
 void walk_operand(struct walk *w, uint32_t id, enum level least, enum setting setting) {
     put(w, (struct item){.kind = ITEM_NODE, .id = id, .least = (uint8_t)least, .setting = (uint8_t)setting});
@@ -81,8 +83,7 @@ static void write_node(struct walk *w, const struct item *item, bool expand) {
 }
 
 void walk_run(struct walk *w, cr_node root, bool expand_root) {
-    struct item item = {.id = graph_get(root) ? root.id : 0,
-                        .setting = w->exact ? SETTING_NONE : SETTING_DEFAULT};
+    struct item item = {.id = graph_get(root) ? root.id : 0, .setting = walk_alone(w)};
     const size_t start = w->out->n;
     if (!w->g) {
         text_str(w->out, "error");
@@ -97,6 +98,7 @@ void walk_run(struct walk *w, cr_node root, bool expand_root) {
         }
         item = w->item[--w->n];
         if (item.kind == ITEM_TEXT) text_str(w->out, item.text);
+        else if (item.kind == ITEM_WORD) w->style->word(w, item.text);
         else if (item.kind == ITEM_TAIL) w->style->tail(w, item.id);
         else write_node(w, &item, false);
     }
@@ -209,12 +211,11 @@ static bool strip_casts(const struct walk *w, const struct node *n, uint32_t id[
 
 struct operands walk_operands(const struct walk *w, const struct node *n) {
     const cr_graph *g = w->g;
-    enum setting none = w->exact ? SETTING_NONE : SETTING_DEFAULT;
-    struct operands o = {.setting = n->op == OP_cast ? none : SETTING_DEFAULT};
+    struct operands o = {.setting = walk_alone(w)};
     for (uint32_t i = 0; i < n->n && i < 3; i++) o.id[i] = operand(g, n, (int)i);
     if (op_kind(n->op) == KIND_ELEM) {
         strip_expands(w, n, o.id);
-        o.setting = strip_casts(w, n, o.id) ? SETTING_TYPED : none;
+        o.setting = strip_casts(w, n, o.id) ? SETTING_TYPED : walk_alone(w);
     } else if (op_kind(n->op) == KIND_REDUCE && ops_row(n->op)->dtype == DTYPE_NUMBER) {
         uint32_t bare = strip(w, o.id[0], OP_cast);
         if (arithmetic_dtype(g, (cr_dtype)graph_at(g, bare)->dtype, DTYPE_NUMBER) == n->dtype) o.id[0] = bare;

@@ -40,6 +40,7 @@ struct walk_style {
                  enum setting setting);        /* puts what the node consists of */
     void (*tail)(struct walk *w, uint32_t id); /* writes what follows its operands: attributes, brackets */
     void (*name)(struct walk *w, const char *name);
+    void (*word)(struct walk *w, const char *op); /* writes the name of an op */
 };
 
 struct walk {
@@ -56,8 +57,13 @@ void walk_run(struct walk *w, cr_node root, bool expand_root);
 
 /* For a style's node(), in reading order. Text must outlive the walk. */
 void walk_text(struct walk *w, const char *text);
+void walk_word(struct walk *w, const char *op);
 /* An operand, in parentheses unless it binds at least so tightly. */
 void walk_operand(struct walk *w, uint32_t id, enum level least, enum setting setting);
+/* Of an operand that has nothing beside it: exactly itself, or shown as bare digits. */
+static inline enum setting walk_alone(const struct walk *w) {
+    return w->exact ? SETTING_NONE : SETTING_DEFAULT;
+}
 void walk_tail(struct walk *w, uint32_t id);
 
 /* What the formula language writes behind the operands: ", axis=-1", "[1:3]", "^2", the digits of a constant.

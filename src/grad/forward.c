@@ -58,14 +58,16 @@ static cr_node plus(const struct forward *f, cr_node t, cr_node u) {
     return a.mask.id && b.mask.id ? pack((struct masked){sum, cr_or(a.mask, b.mask)}) : sum;
 }
 
-/* Where something that held arrived, the moved tangent holds. The last node multiplies nothing further. */
+/* Where something that held arrived, the moved tangent holds. The last node multiplies nothing further, so what
+ * is 0 of itself needs no mask there. */
 static cr_node along(const struct forward *f, struct rule_in in) {
-    const struct node y = *graph_get(in.y);
     cr_node moved = rule_jvp(&in), mask = unpack(f, in.t).mask;
-    if (!mask.id || !moved.id || in.y.id + 1 == f->size || !sweep_moves(y.op)) return moved;
-    if (y.op == OP_cast) return pack((struct masked){moved, mask});
-    in.t = cr_cast(mask, cr_dtype_of(in.t));
-    return pack((struct masked){moved, cr_ne(rule_jvp(&in), cr_number(f->g, 0))});
+    bool clean = rule_kind(graph_get(in.y)->op, in.k) == RULE_LINEAR;
+    if (!mask.id || !moved.id || (clean && in.y.id + 1 == f->size)) return moved;
+    struct masked a = unpack(f, moved);
+    in.t = mask;
+    a.mask = both(a.mask, rule_mask_along(&in));
+    return pack(a);
 }
 
 /* What the tangent of operand k adds to the tangent of y (its result `part`). An error node: nothing. */
@@ -79,7 +81,8 @@ static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) 
     case RULE_ZERO: break;
     case RULE_PASS: return cr_where(rule_local(&in), t, cr_number(f->g, 0));
     case RULE_LINEAR:
-    case RULE_WRITTEN: return along(f, in);
+    case RULE_WRITTEN:
+    case RULE_MASKED: return along(f, in);
     case RULE_LOCAL: {
         cr_node local = rule_local(&in);
         if (!ops_literal(local, &d)) return times(f, t, local);

@@ -11,7 +11,7 @@ struct cotangent {
     uint32_t value; /* 0: none */
     uint32_t mask;  /* 0: holds everywhere */
     bool clean;     /* the value itself is 0 where the mask does not hold */
-};
+}; /* of an op with several results: value and mask are the ids of its part nodes that have a cotangent */
 
 /* A backward pass. After sweep_backward, bar[id] is the cotangent of each node on a path from wrt to ys. */
 struct sweep {
@@ -32,8 +32,6 @@ cr_node sweep_contribution(const struct sweep *s, cr_node y, int k);
 
 /* A literal 0, of any shape. */
 bool sweep_is_zero(cr_node x);
-/* Do the derivatives of this op move numbers about, or add them, so that they can move a mask likewise? */
-bool sweep_moves(int op);
 /* 1 at ids on a path from wrt, up to the greatest id of ys: what both modes visit. */
 uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const cr_node wrt[]);
 /* Are these good nodes, and the wrt inputs, parameters or variables of a float dtype? */

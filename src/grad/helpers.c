@@ -98,6 +98,30 @@ cr_node unslice_back(cr_node g, cr_node y, cr_node a) {
     return ops_slice(g, start, step, &s);
 }
 
+/* The same windows of an operand whose windowed axes, or windows, are as those of a. */
+static cr_node windowed(cr_node (*op)(cr_node, int, const int64_t[], const int64_t[], const int64_t[]),
+                        cr_node g, cr_node y, const int64_t size[]) {
+    int64_t stride[CR_MAX_RANK], dilation[CR_MAX_RANK];
+    int n = (int)graph_attr_count(y.graph, graph_get(y)) / 3;
+    for (int i = 0; i < n; i++) {
+        stride[i] = attributes(y)[3 * (n - 1 - i) + 1];
+        dilation[i] = attributes(y)[3 * (n - 1 - i) + 2];
+    }
+    return op(g, n, size, stride, dilation);
+}
+
+cr_node window_back(cr_node g, cr_node y, cr_node a) {
+    return windowed(cr_window_add, g, y, cr_dims(a) + cr_rank(a) - (cr_rank(y) - cr_rank(a)));
+}
+
+/* Of the places that there are, those that were added. */
+cr_node window_add_back(cr_node g, cr_node y, cr_node a) {
+    int64_t start[CR_MAX_RANK] = {0}, step[CR_MAX_RANK];
+    struct shape s = ops_shape(a);
+    for (int i = 0; i < s.rank; i++) step[i] = 1;
+    return ops_slice(windowed(cr_window, g, y, cr_dims(a) + cr_rank(y)), start, step, &s);
+}
+
 /* Where operand k starts in the joined axis. */
 static int64_t concat_start(cr_node y, int axis, int k) {
     int64_t start = 0;
@@ -161,6 +185,8 @@ cr_node cumsum_back(cr_node g, cr_node y) { return cr_cumsum(g, axis_of(y), !rev
 cr_node recur_back(cr_node g, cr_node y, cr_node a) {
     return cr_recur(shifted(a, axis_of(y), reversed(y)), g, axis_of(y), !reversed(y));
 }
+
+cr_node recur_mask(cr_node m, cr_node y, bool back) { return cr_cumsum(m, axis_of(y), reversed(y) != back); }
 
 cr_node recur_before(cr_node y, cr_node z) { return shifted(z, axis_of(y), !reversed(y)); }
 

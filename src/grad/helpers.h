@@ -23,14 +23,28 @@ cr_node cumsum_back(cr_node g, cr_node y);
 cr_node recur_back(cr_node g, cr_node y, cr_node a); /* cotangent of the driving term */
 cr_node recur_before(cr_node y, cr_node z); /* z one place earlier in the direction of recurrence y */
 cr_node recur_again(cr_node y, cr_node a, cr_node b); /* y's recurrence on other terms */
+/* What the recurrence may reach, running as it does or back. */
+cr_node recur_mask(cr_node m, cr_node y, bool back);
 cr_node permute_back(cr_node g, cr_node y);
 cr_node slice_back(cr_node g, cr_node y, cr_node a);
 cr_node unslice_back(cr_node g, cr_node y, cr_node a);
+cr_node window_back(cr_node g, cr_node y, cr_node a);
+cr_node window_add_back(cr_node g, cr_node y, cr_node a);
 cr_node concat_back(cr_node g, cr_node y, int k);
 cr_node concat_place(cr_node t, cr_node y, int k);
 cr_node gather_back(cr_node g, cr_node y, cr_node a, cr_node index);
 int scatter_batch(cr_node y);
 cr_node sort_back(cr_node g, cr_node y);
 cr_node sort_along(cr_node t, cr_node y, int part);
+
+/* Linear algebra (grad/linalg.c). */
+cr_node cholesky_back(cr_node g, cr_node y);
+cr_node cholesky_along(cr_node t, cr_node y);
+cr_node triangular_back(cr_node g, cr_node y, cr_node a);
+cr_node triangular_along(cr_node t, cr_node y, cr_node a);
+cr_node det_back(cr_node g, cr_node a);
+cr_node det_along(cr_node t, cr_node a, int part);
+cr_node eigh_back(cr_node g, cr_node g1, cr_node y);
+cr_node eigh_along(cr_node t, cr_node y, int part);
 
 #endif

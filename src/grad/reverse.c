@@ -57,10 +57,11 @@ static bool is_one(const struct sweep *s, struct cotangent c, cr_node local) {
 
 static struct cotangent times_local(const struct sweep *s, struct cotangent c, cr_node local) {
     double d;
-    if (ops_literal(local, &d) && (d == 1 || d == 0)) return d == 1 ? c : (struct cotangent){0, 0, true};
-    if (ops_literal(local, &d) && d == -1)
-        return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
-    if (!cr_ok(local)) return (struct cotangent){0, 0, true};
+    if (!graph_get(local)) return (struct cotangent){0, 0, true};
+    if (ops_literal(local, &d)) {
+        if (d == 1 || d == 0) return d == 1 ? c : (struct cotangent){0, 0, true};
+        if (d == -1) return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
+    }
     if (is_one(s, c, local)) return unpack(ops_to_dtype(local, cr_dtype_of(node_of(s, c.value))));
     struct cotangent l = unpack(local);
     uint32_t mask = both(s, c.mask, l.mask);
@@ -68,44 +69,53 @@ static struct cotangent times_local(const struct sweep *s, struct cotangent c, c
     return (struct cotangent){value.id, mask, !mask};
 }
 
-bool sweep_moves(int op) {
-    return op == OP_cast || op_kind(op) == KIND_VIEW || op == OP_sum || op == OP_concat || op == OP_gather ||
-           op == OP_scatter_add || op == OP_cumsum;
-}
-
 static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
 
-/* The mask goes the way of the value: it holds where something that held arrived. */
-static uint32_t move_mask(const struct sweep *s, const struct rule_in *in, uint32_t mask, int op) {
-    cr_node x = cr_operand(in->y, in->k);
-    if (!mask || is_leaf(x)) return 0; /* a leaf multiplies nothing further */
-    if (op == OP_cast) return mask;
-    if (!sweep_moves(op)) return 0;
-    struct rule_in again = *in;
-    again.g = node_of(s, mask);
-    cr_node m = rule_vjp(&again);
-    return (cr_dtype_of(m) == CR_BOOL ? m : cr_ne(m, zero(s->g))).id;
+/* The mask goes the way of the value: it holds where something that held arrived. A leaf multiplies nothing further, so what
+ * is 0 of itself needs no mask there. */
+static uint32_t move_mask(const struct rule_in *in, bool clean) {
+    if (!in->g.id && !in->g1.id) return 0;
+    return clean && is_leaf(cr_operand(in->y, in->k)) ? 0 : rule_mask_back(in).id;
 }
 
-static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, struct cotangent c, int op) {
-    in->g = resolve(s, c);
+static cr_node mask_of(const struct sweep *s, struct cotangent c) { return node_of(s, c.value ? c.mask : 0); }
+
+/* What the rule makes of the cotangents c and, of an op with two results, c1. */
+static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, struct cotangent c,
+                                     struct cotangent c1) {
+    struct rule_in masks = *in;
+    in->g = resolve(s, c), in->g1 = resolve(s, c1);
+    masks.g = mask_of(s, c), masks.g1 = mask_of(s, c1);
+    bool all = (!c.value || c.mask) && (!c1.value || c1.mask); /* what has none holds everywhere */
     cr_node value = rule_vjp(in);
     if (!cr_ok(value)) return (struct cotangent){0, 0, true};
-    if (!c.mask) return unpack(value);
-    return (struct cotangent){value.id, move_mask(s, in, c.mask, op), true};
+    struct cotangent y = unpack(value);
+    bool clean =
+        !y.mask && rule_kind(graph_get(in->y)->op, in->k) == RULE_LINEAR; /* sums of what is 0 there */
+    uint32_t moved = all ? move_mask(&masks, clean) : 0;
+    return moved ? (struct cotangent){y.value, both(s, y.mask, moved), clean} : y;
+}
+
+/* Each part that has a cotangent. */
+static struct cotangent from_parts(const struct sweep *s, struct rule_in *in, struct cotangent parts) {
+    const struct cotangent nothing = {0, 0, true};
+    return through_rule(s, in, parts.value ? s->bar[parts.value - s->first] : nothing,
+                        parts.mask ? s->bar[parts.mask - s->first] : nothing);
 }
 
 static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) {
     struct rule_in in = {.y = node_of(s, id), .k = k};
     struct cotangent c = s->bar[id - s->first], nothing = {0, 0, true};
     int op = graph_at(s->g, id)->op;
+    if (ops_part_count(op) > 1) return from_parts(s, &in, c);
     switch (rule_kind(op, k)) {
     case RULE_NONE:
     case RULE_ZERO: return nothing;
     case RULE_LOCAL: return times_local(s, c, rule_local(&in));
     case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false};
     case RULE_LINEAR:
-    case RULE_WRITTEN: return through_rule(s, &in, c, op);
+    case RULE_WRITTEN:
+    case RULE_MASKED: return through_rule(s, &in, c, nothing);
     }
     return nothing;
 }
@@ -116,16 +126,19 @@ static bool takes_part(const struct sweep *s, uint32_t id) {
     return id >= s->first && id < s->size && s->needed[id - s->first];
 }
 
+static bool has_cotangent(const struct sweep *s, uint32_t id) {
+    return s->bar[id - s->first].value || s->bar[id - s->first].mask;
+}
+
 static void visit(struct sweep *s, uint32_t id) {
-    const struct node n = *graph_at(s->g, id);
-    if (n.op ==
-        OP_part) { /* a result hands its cotangent to the op that has it; only floats have one: the first */
-        uint32_t op = n.arg[0];
-        s->bar[op - s->first] = add(s, s->bar[op - s->first], s->bar[id - s->first]);
+    const struct node *n = graph_at(s->g, id);
+    if (n->op == OP_part) { /* a part tells its op that it has a cotangent */
+        struct cotangent *op = &s->bar[n->arg[0] - s->first];
+        *(graph_attr(s->g, n)[0] ? &op->mask : &op->value) = id;
         return;
     }
-    for (uint32_t k = 0; k < n.n; k++) {
-        uint32_t x = graph_args(s->g, &n)[k];
+    for (uint32_t k = 0; k < n->n; k++) {
+        uint32_t x = graph_args(s->g, n)[k];
         if (!takes_part(s, x)) continue;
         struct cotangent c = contribution(s, id, (int)k);
         if (c.value) s->bar[x - s->first] = add(s, s->bar[x - s->first], c);
@@ -205,18 +218,19 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
         *bar = add(s, *bar, unpack(cotangents[i]));
     }
     for (uint32_t id = s->size; id-- > s->first && !g->status;)
-        if (s->needed[id - s->first] && s->bar[id - s->first].value) visit(s, id);
+        if (s->needed[id - s->first] && has_cotangent(s, id)) visit(s, id);
     return g->status;
 }
 
 cr_node sweep_cotangent(const struct sweep *s, cr_node x) {
-    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value) return graph_error_node(s->g);
+    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value || ops_part_count(graph_get(x)->op) > 1)
+        return graph_error_node(s->g);
     return resolve(s, s->bar[x.id - s->first]);
 }
 
 cr_node sweep_contribution(const struct sweep *s, cr_node y, int k) {
     cr_node x = cr_operand(y, k);
-    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !s->bar[y.id - s->first].value)
+    if (!takes_part(s, y.id) || !takes_part(s, x.id) || !has_cotangent(s, y.id))
         return graph_error_node(s->g);
     if (graph_get(y)->op == OP_part) return sweep_cotangent(s, y);
     return resolve(s, contribution(s, y.id, k));

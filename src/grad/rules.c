@@ -11,7 +11,7 @@
 
 /* What a row's expressions may name. */
 struct words {
-    cr_node y, a, b, c, g, t;
+    cr_node y, a, b, c, g, g1, t;
     int column; /* which of the row's derivatives */
     int k, part;
     int64_t n;
@@ -21,20 +21,27 @@ static int column(int op, int k);
 
 static struct words words_of(const struct rule_in *in) {
     const struct node *node = graph_get(in->y);
-    struct words w = {
-        .y = in->y, .g = in->g, .t = in->t, .k = in->k, .part = in->part, .column = column(node->op, in->k)};
-    w.a = cr_operand(in->y, 0);
-    w.b = node->n > 1 ? cr_operand(in->y, 1) : w.a;
-    w.c = node->n > 2 ? cr_operand(in->y, 2) : w.a;
-    w.n = graph_attr_count(in->y.graph, node) ? graph_attr(in->y.graph, node)[0] : 0;
+    struct words w = {.y = in->y,
+                      .g = in->g,
+                      .g1 = in->g1,
+                      .t = in->t,
+                      .k = in->k,
+                      .part = in->part,
+                      .column = column(node->op, in->k)};
+    cr_graph *graph = in->y.graph;
+    const uint32_t *args = graph_args(graph, node);
+    w.a = graph_handle(graph, args[0]);
+    w.b = node->n > 1 ? graph_handle(graph, args[1]) : w.a;
+    w.c = node->n > 2 ? graph_handle(graph, args[2]) : w.a;
+    w.n = node->attr ? graph_attr(graph, node)[0] : 0;
     return w;
 }
 
-#define WORDS                                                                 \
-    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, t = w->t; \
-    const int k = w->k, part = w->part;                                       \
-    const int64_t n = w->n;                                                   \
-    (void)y, (void)a, (void)b, (void)c, (void)g, (void)t, (void)k, (void)part, (void)n;
+#define WORDS                                                                             \
+    const cr_node y = w->y, a = w->a, b = w->b, c = w->c, g = w->g, g1 = w->g1, t = w->t; \
+    const int k = w->k, part = w->part;                                                   \
+    const int64_t n = w->n;                                                               \
+    (void)y, (void)a, (void)b, (void)c, (void)g, (void)g1, (void)t, (void)k, (void)part, (void)n;
 
 #define FUNCTION(which, name, da, db, dc)                  \
     static cr_node which##_##name(const struct words *w) { \
@@ -47,12 +54,13 @@ static struct words words_of(const struct rule_in *in) {
     }
 
 /* Local gradients and masks. */
-#define LOCAL(d)       d
-#define PASS(mask)     mask
-#define LINEAR(vjp)    NOTHING
-#define RULE(vjp, jvp) NOTHING
-#define ZERO           NOTHING
-#define NONE           NOTHING
+#define LOCAL(d)                      d
+#define PASS(mask)                    mask
+#define LINEAR(vjp)                   NOTHING
+#define RULE(vjp, jvp)                NOTHING
+#define MASKED(vjp, jvp, back, along) NOTHING
+#define ZERO                          NOTHING
+#define NONE                          NOTHING
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(local, name, da, db, dc)
 #include "ops/ops.def"
@@ -61,46 +69,74 @@ static struct words words_of(const struct rule_in *in) {
 #undef PASS
 #undef LINEAR
 #undef RULE
+#undef MASKED
 
 /* VJPs. A variadic op's only rule stands first and serves all its operands. */
-#define LOCAL(d)       NOTHING
-#define PASS(mask)     NOTHING
-#define LINEAR(vjp)    vjp
-#define RULE(vjp, jvp) vjp
+#define LOCAL(d)                      NOTHING
+#define PASS(mask)                    NOTHING
+#define LINEAR(vjp)                   vjp
+#define RULE(vjp, jvp)                vjp
+#define MASKED(vjp, jvp, back, along) vjp
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(vjp, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef LINEAR
 #undef RULE
+#undef MASKED
 
-/* JVPs: that of a linear operand is the op on the tangent, made in rule_jvp. */
-#define LINEAR(vjp)    NOTHING
-#define RULE(vjp, jvp) jvp
+/* Where the mask of a cotangent goes: written as g. */
+#define RULE(vjp, jvp)                NOTHING
+#define LINEAR(vjp)                   vjp
+#define MASKED(vjp, jvp, back, along) back
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
+    FUNCTION(back, name, da, db, dc)
+#include "ops/ops.def"
+#undef ROW
+#undef LINEAR
+#undef RULE
+#undef MASKED
+
+/* JVPs, and where the mask of a tangent goes: that of a linear operand is the op on the tangent, made in rule_jvp. */
+#define LINEAR(vjp)                   NOTHING
+#define RULE(vjp, jvp)                jvp
+#define MASKED(vjp, jvp, back, along) jvp
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(jvp, name, da, db, dc)
+#include "ops/ops.def"
+#undef ROW
+#undef RULE
+#undef MASKED
+
+#define RULE(vjp, jvp)                NOTHING
+#define MASKED(vjp, jvp, back, along) along
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
+    FUNCTION(along, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef LOCAL
 #undef PASS
 #undef LINEAR
 #undef RULE
+#undef MASKED
 #undef ZERO
 #undef NONE
 
-#define LOCAL(d)       RULE_LOCAL
-#define PASS(mask)     RULE_PASS
-#define LINEAR(vjp)    RULE_LINEAR
-#define RULE(vjp, jvp) RULE_WRITTEN
-#define ZERO           RULE_ZERO
-#define NONE           RULE_NONE
+#define LOCAL(d)                      RULE_LOCAL
+#define PASS(mask)                    RULE_PASS
+#define LINEAR(vjp)                   RULE_LINEAR
+#define RULE(vjp, jvp)                RULE_WRITTEN
+#define MASKED(vjp, jvp, back, along) RULE_MASKED
+#define ZERO                          RULE_ZERO
+#define NONE                          RULE_NONE
 
 static const struct {
     enum rule_kind kind[3];
-    cr_node (*local)(const struct words *), (*vjp)(const struct words *), (*jvp)(const struct words *);
+    cr_node (*local)(const struct words *), (*vjp)(const struct words *), (*jvp)(const struct words *),
+        (*back)(const struct words *), (*along)(const struct words *);
 } rules[OP_COUNT] = {
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
-    [OP_##name] = {{da, db, dc}, local_##name, vjp_##name, jvp_##name},
+    [OP_##name] = {{da, db, dc}, local_##name, vjp_##name, jvp_##name, back_##name, along_##name},
 #include "ops/ops.def"
 #undef ROW
 };
@@ -140,4 +176,36 @@ cr_node rule_jvp(const struct rule_in *in) {
     int op = graph_get(in->y)->op;
     struct words w = words_of(in);
     return rule_kind(op, in->k) == RULE_LINEAR ? op_on_tangent(in) : rules[op].jvp(&w);
+}
+
+/* ---- Masks ---- */
+
+/* What is linear in one operand and has no derivative by another moves a mask as it moves a number. */
+static bool moves(int op, int k) {
+    const enum rule_kind *kind = rules[op].kind;
+    bool alone = kind[0] == RULE_LINEAR;
+    for (int i = 1; i < 3; i++) alone = alone && (kind[i] == RULE_ZERO || kind[i] == RULE_NONE);
+    return alone || rule_kind(op, k) == RULE_MASKED;
+}
+
+/* Numbers that are not 0 where something that held arrived. */
+static cr_node as_mask(cr_node x) {
+    return !cr_ok(x) || cr_dtype_of(x) == CR_BOOL ? x : cr_ne(x, cr_number(x.graph, 0));
+}
+
+cr_node rule_mask_back(const struct rule_in *in) {
+    int op = graph_get(in->y)->op;
+    struct words w = words_of(in);
+    if (op == OP_cast) return in->g;
+    return moves(op, in->k) ? as_mask(rules[op].back(&w)) : graph_error_node(in->y.graph);
+}
+
+cr_node rule_mask_along(const struct rule_in *in) {
+    int op = graph_get(in->y)->op;
+    struct rule_in as_number = *in;
+    if (op == OP_cast) return in->t;
+    if (!moves(op, in->k)) return graph_error_node(in->y.graph);
+    as_number.t = cr_cast(in->t, cr_dtype_of(cr_operand(in->y, in->k)));
+    struct words w = words_of(&as_number);
+    return as_mask(rule_kind(op, in->k) == RULE_LINEAR ? op_on_tangent(&as_number) : rules[op].along(&w));
 }

@@ -4,15 +4,15 @@
 
 #include "ops/build.h"
 
-enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN };
+enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN, RULE_MASKED };
 
 /* A node, and what a derivative of it by operand k is written in. */
 struct rule_in {
     cr_node y;
     int k;
-    cr_node g; /* cotangent of y; of an op with several results, of its first */
-    cr_node t; /* tangent of operand k */
-    int part;  /* which result's tangent is asked for */
+    cr_node g, g1; /* cotangent of y; of an op with two results, of each: an error node where there is none */
+    cr_node t;     /* tangent of operand k */
+    int part;      /* which result's tangent is asked for */
 };
 
 enum rule_kind rule_kind(int op, int k);
@@ -22,5 +22,9 @@ cr_node rule_local(const struct rule_in *in);
 cr_node rule_vjp(const struct rule_in *in);
 /* The tangent of y (its result `part`) that t makes, for LINEAR and written rules. */
 cr_node rule_jvp(const struct rule_in *in);
+/* Where the mask in->g of y's cotangent, or in->t of operand k's tangent, goes: true where something that held may arrive. An
+ * error node: the op does not say, and its result stands without a mask. */
+cr_node rule_mask_back(const struct rule_in *in);
+cr_node rule_mask_along(const struct rule_in *in);
 
 #endif

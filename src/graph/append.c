@@ -1,43 +1,34 @@
-/* Appending nodes: equal ones are found again (hash-consing). */
+/* Appending nodes: equal ones are found again (hash-consing). A node's equal has the same newest operand, so it
+ * is among that one's users. They stand in a list of their own: one to three nodes, mostly, that were made
+ * together and are in the cache, where a hash table of a million nodes never is. What finds the list full (a
+ * tensor that is sliced a thousand times), and leaves, which have no operand, are found by hash. */
 #include "graph/graph.h"
 
-#include <string.h>
+/* Odd 64-bit numbers, the first outputs of SplitMix64 from seed 0 (Steele, Lea, Flood 2014, fig. 16). */
+static const uint64_t key[] = {0xe220a8397b1dcdaf, 0x6e789e6aa1b965f5, 0x06c45d188009454f,
+                               0xf88bb8a8724c81ed, 0x1b39896a51a8749b, 0x53cb9f0c747ea2eb};
 
-static uint32_t mix(uint32_t h, uint32_t x) {
-    uint64_t p = (uint64_t)(h ^ x) * 0x9E3779B97F4A7C15u; /* 2^64 / golden ratio: Knuth, vol. 3, 6.4 */
-    return (uint32_t)(p >> 32) ^ (uint32_t)p;
-}
-
+/* Sums of products with random numbers, of which the higher bits are nearly as good as random (Dietzfelbinger
+ * 1996, "Universal hashing and k-wise independent random variables via integer arithmetic"). */
 static uint32_t hash_node(const struct node *n, const uint32_t *args) {
-    uint32_t h = (uint32_t)n->op << 16 | (uint32_t)n->dtype << 8 | n->weak;
-    h = mix(mix(mix(h, n->shape), n->attr), n->n);
-    for (uint32_t i = 0; i < n->n; i++) h = mix(h, args[i]);
-    return h;
+    uint64_t h = (n->op | (uint32_t)n->dtype << 16 | (uint32_t)n->weak << 24) * key[0] + n->shape * key[1] +
+                 n->attr * key[2];
+    for (uint32_t i = 0; i < n->n; i++)
+        h = i < 3 ? h + args[i] * key[3 + i] : (h ^ h >> 32 ^ args[i]) * key[0];
+    return (uint32_t)(h >> 32);
 }
 
 static bool same_node(const cr_graph *g, const struct node *a, const struct node *b, const uint32_t *b_args) {
-    return a->op == b->op && a->dtype == b->dtype && a->weak == b->weak && a->shape == b->shape &&
-           a->attr == b->attr && a->n == b->n &&
-           (a->n == 0 || memcmp(graph_args(g, a), b_args, a->n * sizeof *b_args) == 0);
-}
-
-static bool rehash(cr_graph *g, size_t buckets) {
-    uint32_t *b = mem_zero(&g->mem, mem_mul(buckets, sizeof *b));
-    if (!b) return false;
-    for (uint32_t id = 1; id < g->count; id++) {
-        struct node *n = graph_at(g, id);
-        uint32_t *head = &b[hash_node(n, graph_args(g, n)) & (buckets - 1)];
-        n->next = *head;
-        *head = id;
-    }
-    mem_free(&g->mem, g->bucket, g->buckets * sizeof *b);
-    g->bucket = b;
-    g->buckets = buckets;
+    if (a->op != b->op || a->dtype != b->dtype || a->weak != b->weak || a->shape != b->shape ||
+        a->attr != b->attr || a->n != b->n)
+        return false;
+    const uint32_t *a_args = graph_args(g, a);
+    for (uint32_t i = 0; i < a->n; i++)
+        if (a_args[i] != b_args[i]) return false;
     return true;
 }
 
 static bool grow(cr_graph *g) {
-    if (g->count >= g->buckets && !rehash(g, g->buckets ? g->buckets * 2 : 64)) return false;
     if ((size_t)g->count < g->pages * page_nodes) return true;
     if (!mem_grow(&g->mem, &g->page, &g->page_cap, g->pages, sizeof *g->page)) return false;
     struct node *page = mem_alloc(&g->mem, page_nodes * sizeof *page);
@@ -46,73 +37,117 @@ static bool grow(cr_graph *g) {
     return true;
 }
 
-static bool place_args(cr_graph *g, struct node *n, const uint32_t *args) {
-    if (n->n <= node_inline) {
-        for (uint32_t i = 0; i < n->n; i++) n->arg[i] = args[i];
-        return true;
-    }
+/* Room for a node's operands: in itself, or at the end of the pool, where they stay if the node does. */
+static uint32_t *room_for_args(cr_graph *g, struct node *n) {
+    if (n->n <= node_inline) return n->arg;
     while (g->pool_cap - g->pool_n < n->n)
-        if (!mem_grow(&g->mem, &g->pool, &g->pool_cap, g->pool_cap, sizeof *g->pool)) return false;
-    memcpy(g->pool + g->pool_n, args, n->n * sizeof *args);
+        if (!mem_grow(&g->mem, &g->pool, &g->pool_cap, g->pool_cap, sizeof *g->pool)) return NULL;
     n->arg[0] = (uint32_t)g->pool_n;
-    g->pool_n += n->n;
-    return true;
+    return g->pool + g->pool_n;
 }
 
 static cr_node no_memory(cr_graph *g) { return graph_fail(g, CR_ENOMEM, NULL, "out of memory"); }
 
-static cr_node append(cr_graph *g, struct node *n, const uint32_t *args) {
+/* ---- Finding ---- */
+
+enum { list_full = 8 };
+
+/* Where a node belongs, and its equal if there is one. */
+struct spot {
+    struct node *newest; /* its newest operand */
+    bool crowded;        /* there is none, or its list is full: by hash */
+    uint32_t hash, equal;
+};
+
+static struct node *newest_operand(const cr_graph *g, const struct node *n, const uint32_t *args) {
+    uint32_t newest = 0;
+    for (uint32_t i = 0; i < n->n; i++)
+        if (args[i] > newest) newest = args[i];
+    return graph_at(g, newest);
+}
+
+static uint32_t find_in_crowd(const cr_graph *g, const struct node *n, const uint32_t *args, uint32_t hash) {
+    size_t at = hash_start(&g->crowd, hash);
+    for (uint32_t id; (id = hash_next(&g->crowd, hash, &at));)
+        if (same_node(g, graph_at(g, id), n, args)) return id;
+    return 0;
+}
+
+static struct spot find(const cr_graph *g, const struct node *n, const uint32_t *args) {
+    struct spot s = {.newest = newest_operand(g, n, args)};
+    int length = 0;
+    for (uint32_t id = s.newest->user; id; id = graph_at(g, id)->next, length++)
+        if (same_node(g, graph_at(g, id), n, args)) return s.equal = id, s;
+    s.crowded = n->n == 0 || length == list_full;
+    if (!s.crowded) return s;
+    s.hash = hash_node(n, args);
+    s.equal = find_in_crowd(g, n, args, s.hash);
+    return s;
+}
+
+/* ---- Appending ---- */
+
+/* The candidate at the end of the graph becomes a node. */
+static cr_node append(cr_graph *g, struct node *n, const struct spot *s) {
     if (g->count == UINT32_MAX) return graph_fail(g, CR_ELIMIT, NULL, "more than 2^32 - 1 nodes");
     bool leaf = n->op == OP_input || n->op == OP_param;
     if (leaf && !mem_grow(&g->mem, &g->leaf, &g->leaf_cap, g->leaf_n, sizeof *g->leaf)) return no_memory(g);
-    if (!grow(g) || !place_args(g, n, args)) return no_memory(g);
+    if (s->crowded && !hash_reserve(&g->crowd, &g->mem)) return no_memory(g);
     uint32_t id = g->count++;
     if (leaf) g->leaf[g->leaf_n++] = id;
-    if (id) {
-        uint32_t *head = &g->bucket[hash_node(n, args) & (g->buckets - 1)];
-        n->next = *head;
-        *head = id;
-    }
-    *graph_at(g, id) = *n;
+    if (n->n > node_inline) g->pool_n += n->n;
+    if (s->crowded) hash_put(&g->crowd, s->hash, id);
+    else n->next = s->newest->user, s->newest->user = id;
     return (cr_node){g, id, n->epoch};
 }
 
-static uint32_t find(const cr_graph *g, const struct node *n, const uint32_t *args) {
-    uint32_t id = g->buckets ? g->bucket[hash_node(n, args) & (g->buckets - 1)] : 0;
-    while (id && !same_node(g, graph_at(g, id), n, args)) id = graph_at(g, id)->next;
-    return id;
+bool graph_begin(cr_graph *g) {
+    if (!grow(g)) return false;
+    *graph_at(g, g->count++) = (struct node){.op = OP_error, .dtype = CR_F64};
+    return true;
 }
 
-static cr_node find_or_append(cr_graph *g, const struct make *m, uint32_t *args) {
+static uint32_t attr_number(cr_graph *g, const struct make *m) {
+    size_t before = g->attr.n;
+    if (m->attr_of)
+        return graph_owned(g, &g->attr, before, intern_share(&g->attr, &m->attr_of->attr, m->attr_id));
+    if (!m->n_attr) return 0;
+    return graph_owned(g, &g->attr, before, intern_put(&g->attr, m->attr, m->n_attr * sizeof *m->attr));
+}
+
+cr_node graph_make(cr_graph *g, const struct make *m) {
+    uint32_t attr = attr_number(g, m);
+    if (m->shape == intern_none || attr == intern_none || !grow(g)) return no_memory(g);
+    struct node *n = graph_at(g, g->count);
+    *n = (struct node){.op = (uint16_t)m->op,
+                       .dtype = (uint8_t)m->dtype,
+                       .weak = m->weak,
+                       .shape = m->shape,
+                       .attr = attr,
+                       .n = m->n,
+                       .epoch = g->epoch};
+    uint32_t *args = room_for_args(g, n);
+    if (!args) return no_memory(g);
     for (uint32_t i = 0; i < m->n; i++) args[i] = m->x[i].id;
-    struct node n = {
-        .op = (uint16_t)m->op, .dtype = (uint8_t)m->dtype, .weak = m->weak, .n = m->n, .epoch = g->epoch};
-    n.shape = intern_put(&g->shape, m->dims, (size_t)m->rank * sizeof *m->dims);
-    n.attr = intern_put(&g->attr, m->attr, m->n_attr * sizeof *m->attr);
-    if (n.shape == intern_none || n.attr == intern_none) return no_memory(g);
-    uint32_t id = find(g, &n, args);
-    cr_node x = id ? graph_handle(g, id) : append(g, &n, args);
+    struct spot s = find(g, n, args);
+    cr_node x = s.equal ? graph_handle(g, s.equal) : append(g, n, &s);
     if (x.id && g->line > 0 && !graph_note(g, x.id, NOTE_POSITION, g->file, g->line, g->column))
         return no_memory(g);
     return x;
 }
 
-cr_node graph_make(cr_graph *g, const struct make *m) {
-    uint32_t few[8], *args = few;
-    if (m->n > 8) args = mem_alloc(&g->mem, mem_mul(m->n, sizeof *args));
-    if (!args) return no_memory(g);
-    cr_node x = find_or_append(g, m, args);
-    if (args != few) mem_free(&g->mem, args, m->n * sizeof *args);
-    return x;
-}
-
-/* The newest node stands at the head of its chain, and its operands and notes at the ends of their lists. */
+/* The newest node is the first of its list if it is in one; its operands and notes stand at the ends of theirs. */
 void graph_drop_last(cr_graph *g) {
     uint32_t id = g->count - 1;
     struct node *n = graph_at(g, id);
-    g->bucket[hash_node(n, graph_args(g, n)) & (g->buckets - 1)] = n->next;
+    const uint32_t *args = graph_args(g, n);
+    struct node *newest = newest_operand(g, n, args);
+    if (newest->user == id) newest->user = n->next;
+    else hash_remove(&g->crowd, hash_node(n, args), id);
     if (n->n > node_inline) g->pool_n = n->arg[0];
     if (g->leaf_n && g->leaf[g->leaf_n - 1] == id) g->leaf_n--;
+    while (g->attr.entry[g->attr.n - 1].owner == id) intern_pop(&g->attr);
+    while (g->shape.entry[g->shape.n - 1].owner == id) intern_pop(&g->shape);
     while (g->note_n > 1 && g->note[g->note_n - 1].node == id) g->note_n--;
     g->count--;
 }

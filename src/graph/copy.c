@@ -13,14 +13,17 @@ static void mark(const cr_graph *from, const struct copy_wish *wish, uint32_t *m
     }
 }
 
+static uint32_t shape_there(cr_graph *to, const cr_graph *from, const struct node *n) {
+    return graph_shape_number(to, graph_rank(from, n), graph_dims(from, n));
+}
+
 /* A leaf's attribute is its name, which has another number there. */
 static cr_node copy_leaf(cr_graph *to, const cr_graph *from, const struct node *n, const char *name) {
     int64_t text = intern_put(&to->text, name, strlen(name));
     if (text == intern_none) return graph_fail(to, CR_ENOMEM, NULL, "out of memory");
     struct make m = {.op = n->op == OP_param ? OP_param : OP_input,
                      .dtype = (cr_dtype)n->dtype,
-                     .rank = graph_rank(from, n),
-                     .dims = graph_dims(from, n),
+                     .shape = shape_there(to, from, n),
                      .n_attr = 1,
                      .attr = &text};
     return graph_make(to, &m);
@@ -33,10 +36,9 @@ static cr_node copy_node(cr_graph *to, const cr_graph *from, const struct node *
     for (uint32_t k = 0; k < n->n; k++) x[k] = graph_handle(to, map[graph_args(from, n)[k]]);
     struct make m = {.op = n->op,
                      .dtype = (cr_dtype)n->dtype,
-                     .rank = graph_rank(from, n),
-                     .dims = graph_dims(from, n),
-                     .n_attr = graph_attr_count(from, n),
-                     .attr = graph_attr(from, n),
+                     .shape = shape_there(to, from, n),
+                     .attr_of = from,
+                     .attr_id = n->attr,
                      .n = n->n,
                      .x = x};
     cr_node y = graph_make(to, &m);

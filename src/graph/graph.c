@@ -7,12 +7,6 @@
 
 #include "base/context.h"
 
-static bool add_error_node(cr_graph *g) {
-    struct make error = {.op = OP_error, .dtype = CR_F64};
-    graph_make(g, &error);
-    return g->count == 1;
-}
-
 cr_graph *cr_graph_new(cr_context *ctx) {
     struct mem m = context_mem(ctx);
     cr_graph *g = mem_zero(&m, sizeof *g);
@@ -22,8 +16,8 @@ cr_graph *cr_graph_new(cr_context *ctx) {
     g->default_float = CR_F64;
     g->error = text_make(&m);
     g->note_n = 1; /* note 0 is none */
-    if (intern_init(&g->text, &m) && intern_init(&g->shape, &m) && intern_init(&g->attr, &m) &&
-        add_error_node(g))
+    if (hash_init(&g->crowd, &m) && intern_init(&g->text, &m) && intern_init(&g->shape, &m) &&
+        intern_init(&g->attr, &m) && graph_begin(g))
         return g;
     cr_graph_free(g);
     return NULL;
@@ -34,7 +28,7 @@ void cr_graph_free(cr_graph *g) {
     struct mem m = g->mem;
     for (size_t i = 0; i < g->pages; i++) mem_free(&m, g->page[i], page_nodes * sizeof(struct node));
     mem_free(&m, g->page, g->page_cap * sizeof *g->page);
-    mem_free(&m, g->bucket, g->buckets * sizeof *g->bucket);
+    hash_drop(&g->crowd, &m);
     mem_free(&m, g->pool, g->pool_cap * sizeof *g->pool);
     mem_free(&m, g->note, g->note_cap * sizeof *g->note);
     mem_free(&m, g->named, g->named_cap * sizeof *g->named);
@@ -69,15 +63,15 @@ cr_status cr_graph_default_float(cr_graph *g, cr_dtype dtype) {
 size_t cr_graph_count(const cr_graph *g) { return g ? g->count : 0; }
 
 static size_t intern_memory(const struct intern *in) {
-    return in->held + in->cap * sizeof *in->entry + in->buckets * sizeof *in->bucket;
+    return in->held + in->cap * sizeof *in->entry + in->table.slots * sizeof *in->table.slot;
 }
 
 size_t cr_graph_bytes(const cr_graph *g) {
     if (!g) return 0;
     return sizeof *g + g->pages * page_nodes * sizeof(struct node) + g->page_cap * sizeof *g->page +
-           g->buckets * sizeof *g->bucket + g->pool_cap * sizeof *g->pool + g->note_cap * sizeof *g->note +
-           g->named_cap * sizeof *g->named + g->leaf_cap * sizeof *g->leaf + g->error.cap +
-           intern_memory(&g->text) + intern_memory(&g->shape) + intern_memory(&g->attr);
+           g->crowd.slots * sizeof *g->crowd.slot + g->pool_cap * sizeof *g->pool +
+           g->note_cap * sizeof *g->note + g->named_cap * sizeof *g->named + g->leaf_cap * sizeof *g->leaf +
+           g->error.cap + intern_memory(&g->text) + intern_memory(&g->shape) + intern_memory(&g->attr);
 }
 
 cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...) {

@@ -20,8 +20,9 @@ struct node {
     uint32_t n;     /* operands */
     uint32_t arg[node_inline]; /* ids; if n > node_inline, arg[0] is where they start in the pool */
     uint32_t epoch;            /* of the graph when the node was built: tells stale handles */
-    uint32_t next;             /* in the chain of its hash bucket; 0 ends it */
     uint32_t note;             /* its newest note; 0: none */
+    uint32_t user;             /* the newest of those nodes whose newest operand this is; 0: none */
+    uint32_t next;             /* the next older one beside this; 0: none */
 };
 
 enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT };
@@ -51,9 +52,8 @@ struct cr_graph {
     size_t pages, page_cap;
     uint32_t count; /* nodes */
     uint32_t epoch;
-    uint32_t *bucket;
-    size_t buckets;
-    uint32_t *pool; /* operands of nodes that have more than three */
+    struct hash_table crowd; /* leaves, and nodes that found the list of their newest operand full */
+    uint32_t *pool;          /* operands of nodes that have more than three */
     size_t pool_n, pool_cap;
     struct intern text, shape, attr;
     struct note *note;
@@ -96,27 +96,47 @@ static inline const char *graph_text(const cr_graph *g, uint32_t text) {
 int64_t graph_elements(const cr_graph *g, const struct node *n);
 struct shape graph_shape(const cr_graph *g, const struct node *n);
 
-/* The node of a handle, or NULL when it is an error node, stale, or of no graph. */
-const struct node *graph_get(cr_node x);
+/* The node of a handle, or NULL when it is an error node, stale, or of no graph. Nodes never move. */
+static inline const struct node *graph_get(cr_node x) {
+    if (!x.graph || x.id == 0 || x.id >= x.graph->count) return NULL;
+    const struct node *n = graph_at(x.graph, x.id);
+    return n->epoch == x.epoch ? n : NULL;
+}
 static inline cr_node graph_handle(cr_graph *g, uint32_t id) {
     return (cr_node){g, id, g && id ? graph_at(g, id)->epoch : 0};
 }
 static inline cr_node graph_error_node(cr_graph *g) { return (cr_node){g, 0, 0}; }
 
-/* Everything that makes a node. Sizes and attributes are copied and interned. */
+/* What the next node is the first to have is its own, and goes with it when it is cut. */
+static inline uint32_t graph_owned(const cr_graph *g, struct intern *in, size_t before, uint32_t i) {
+    if (in->n > before) in->entry[before].owner = g->count;
+    return i;
+}
+
+/* The number of a shape: equal shapes have equal numbers. intern_none: no memory, which graph_make tells. */
+static inline uint32_t graph_shape_number(cr_graph *g, int rank, const int64_t dims[]) {
+    size_t before = g->shape.n;
+    return graph_owned(g, &g->shape, before, intern_put(&g->shape, dims, (size_t)rank * sizeof *dims));
+}
+
+/* Everything that makes a node. Attributes are copied and interned. */
 struct make {
     int op;
     cr_dtype dtype;
     bool weak;
-    int rank;
-    const int64_t *dims;
+    uint32_t shape;
     size_t n_attr;
     const int64_t *attr;
+    const cr_graph *attr_of; /* not NULL: the attributes are those with the number attr_id there */
+    uint32_t attr_id;
     uint32_t n;
     const cr_node *x;
 };
 /* The node, found or appended. Operands must be good nodes of g. An error node when out of memory or ids. */
 cr_node graph_make(cr_graph *g, const struct make *m);
+
+/* Appends node 0, the error node. False: out of memory. */
+bool graph_begin(cr_graph *g);
 
 /* Takes the newest node away; its ids serve again under the next epoch. */
 void graph_drop_last(cr_graph *g);

@@ -1,12 +1,6 @@
 /* What a node is, for all to ask. */
 #include "graph/graph.h"
 
-const struct node *graph_get(cr_node x) {
-    if (!x.graph || x.id == 0 || x.id >= x.graph->count) return NULL;
-    const struct node *n = graph_at(x.graph, x.id);
-    return n->epoch == x.epoch ? n : NULL;
-}
-
 int64_t graph_elements(const cr_graph *g, const struct node *n) {
     return shape_count(graph_rank(g, n), graph_dims(g, n));
 }

@@ -5,28 +5,22 @@
 
 #define ELEM(value)          KIND_ELEM
 #define REDUCE(start, value) KIND_REDUCE
-#define VIEW                 KIND_VIEW
-#define OPAQUE(kernel)       KIND_OPAQUE
+#define VIEW(map)            KIND_VIEW
+#define OPAQUE(...)          KIND_OPAQUE
+#define PARTS(...)           KIND_OPAQUE
 #define ALIAS                KIND_ALIAS
 #define LEAF                 KIND_LEAF
 #include "ops/columns.def"
 
-static const struct {
-    const char *name;
-    enum op_kind kind;
-} table[OP_COUNT] = {
+const struct op_entry op_table[OP_COUNT] = {
     [OP_error] = {"error", KIND_ERROR},
 #define ROW(name, form, arguments, kind, ...) [OP_##name] = {#name, kind},
 #include "ops/ops.def"
 #undef ROW
 };
 
-const char *op_name(int op) { return table[op].name; }
-
-enum op_kind op_kind(int op) { return table[op].kind; }
-
 int op_find(const char *name, size_t n) {
     for (int op = 1; op < OP_COUNT; op++)
-        if (strlen(table[op].name) == n && memcmp(table[op].name, name, n) == 0) return op;
+        if (strlen(op_table[op].name) == n && memcmp(op_table[op].name, name, n) == 0) return op;
     return -1;
 }

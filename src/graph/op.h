@@ -15,8 +15,14 @@ enum op {
 
 enum op_kind { KIND_ERROR, KIND_ELEM, KIND_REDUCE, KIND_VIEW, KIND_OPAQUE, KIND_ALIAS, KIND_LEAF };
 
-const char *op_name(int op);
-enum op_kind op_kind(int op);
+struct op_entry {
+    const char *name;
+    enum op_kind kind;
+};
+extern const struct op_entry op_table[OP_COUNT];
+
+static inline const char *op_name(int op) { return op_table[op].name; }
+static inline enum op_kind op_kind(int op) { return op_table[op].kind; }
 int op_find(const char *name, size_t n); /* -1: none */
 
 #endif

@@ -86,6 +86,7 @@ static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
     for (uint32_t i = 0; i < m->l->accesses; i++)
         if (same_access(m->l, &m->l->access[i], &a, numbers)) return i;
     a.numbers = add_numbers(m, 2 * a.rank, numbers);
+    if (m->failed) return 0;
     a.buffer = direct ? 0 : m->l->buffers++; /* stays for the whole loop */
     return add_access(m, a);
 }

@@ -12,6 +12,13 @@ struct shape ops_shape(cr_node x) {
     return n ? graph_shape(x.graph, n) : (struct shape){0};
 }
 
+bool ops_has_shape(cr_node x, const struct shape *s) {
+    const struct node *n = graph_at(x.graph, x.id);
+    size_t bytes = (size_t)s->rank * sizeof *s->dim;
+    return intern_size(&x.graph->shape, n->shape) == bytes &&
+           memcmp(graph_dims(x.graph, n), s->dim, bytes) == 0;
+}
+
 const char *ops_show(struct shape_text *t, const struct shape *s) {
     size_t at = 0;
     t->s[at++] = '[';
@@ -25,27 +32,31 @@ const char *ops_show(struct shape_text *t, const struct shape *s) {
 bool ops_good(const char *op, int n, const cr_node x[]) {
     cr_graph *g = n > 0 ? x[0].graph : NULL;
     for (int i = 0; i < n; i++) {
+        if (x[i].graph == g && graph_get(x[i])) continue;
         if (x[i].graph != g && x[i].graph) {
             graph_fail(g, CR_EINVAL, op, "operand %d is a node of another graph", i + 1);
             if (g) return false;
         }
-        if (!graph_get(x[i])) {
-            graph_fail(g, CR_EINVAL, op, "operand %d is an error node, or was cut", i + 1);
-            return false;
-        }
+        graph_fail(g, CR_EINVAL, op, "operand %d is an error node, or was cut", i + 1);
+        return false;
     }
     return g != NULL;
 }
 
-/* A literal that meets nothing which has a dtype takes the default float. */
-static bool settle(cr_graph *g, cr_dtype *dtype, int n, const cr_node x[], cr_node settled[]) {
-    for (int i = 0; i < n; i++) {
-        bool weak = graph_get(x[i])->weak;
-        if (weak && *dtype == CR_F64) *dtype = g->default_float;
-        settled[i] = weak ? ops_to_dtype(x[i], g->default_float) : x[i];
-        if (!cr_ok(settled[i])) return false;
-    }
-    return true;
+cr_node ops_shaped(int op, cr_dtype dtype, uint32_t shape, int n_attr, const int64_t attr[], int n,
+                   const cr_node x[]) {
+    enum op_kind kind = op_kind(op); /* what is made of literals alone is as weak as they are */
+    bool weak = (kind == KIND_ELEM || kind == KIND_VIEW || kind == KIND_REDUCE) && dtype_is_float(dtype);
+    for (int i = 0; weak && i < n; i++) weak = graph_at(x[i].graph, x[i].id)->weak;
+    struct make m = {.op = op,
+                     .dtype = dtype,
+                     .weak = weak,
+                     .shape = shape,
+                     .n_attr = (size_t)n_attr,
+                     .attr = attr,
+                     .n = (uint32_t)n,
+                     .x = x};
+    return graph_make(x[0].graph, &m);
 }
 
 cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
@@ -59,23 +70,7 @@ cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, cons
         return graph_fail(g, CR_ELIMIT, op_name(op), "shape %s is too large (or has a negative size)",
                           ops_show(&t, s));
     }
-    cr_node settled[node_inline];
-    bool weak = op_kind(op) == KIND_ELEM && dtype_is_float(dtype);
-    for (int i = 0; i < n; i++) weak = weak && graph_get(x[i])->weak;
-    if (op_kind(op) != KIND_ELEM && op != OP_cast && n <= node_inline) {
-        if (!settle(g, &dtype, n, x, settled)) return graph_error_node(g);
-        x = settled;
-    }
-    struct make m = {.op = op,
-                     .dtype = dtype,
-                     .weak = weak,
-                     .rank = s->rank,
-                     .dims = s->dim,
-                     .n_attr = (size_t)n_attr,
-                     .attr = attr,
-                     .n = (uint32_t)n,
-                     .x = x};
-    return graph_make(g, &m);
+    return ops_shaped(op, dtype, graph_shape_number(g, s->rank, s->dim), n_attr, attr, n, x);
 }
 
 bool ops_literal(cr_node x, double *value) {
@@ -92,8 +87,12 @@ static cr_node constant(cr_graph *g, cr_dtype dtype, bool weak, int rank, const 
     if (n > 8) words = mem_zero(&g->mem, mem_mul(n, 8));
     if (!words) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
     if (bytes) memcpy(words, data, bytes);
-    struct make m = {
-        .op = OP_const, .dtype = dtype, .weak = weak, .rank = rank, .dims = dims, .n_attr = n, .attr = words};
+    struct make m = {.op = OP_const,
+                     .dtype = dtype,
+                     .weak = weak,
+                     .shape = graph_shape_number(g, rank, dims),
+                     .n_attr = n,
+                     .attr = words};
     cr_node x = graph_make(g, &m);
     if (words != few) mem_free(&g->mem, words, n * 8);
     return x;
@@ -163,7 +162,8 @@ static cr_node leaf(cr_graph *g, int op, const char *name, cr_dtype dtype, int r
     if (graph_named(g, text))
         return graph_fail(g, CR_ENAME, op_name(op), "the name '%s' is taken", graph_text(g, text));
     int64_t id = text;
-    struct make m = {.op = op, .dtype = dtype, .rank = rank, .dims = dims, .n_attr = 1, .attr = &id};
+    struct make m = {
+        .op = op, .dtype = dtype, .shape = graph_shape_number(g, rank, dims), .n_attr = 1, .attr = &id};
     return cr_named(graph_make(g, &m), name);
 }
 
@@ -203,7 +203,7 @@ cr_node cr_stop_gradient(cr_node x) {
 
 static cr_node source(cr_graph *g, int op, int rank, int64_t n) {
     if (!g) return graph_error_node(NULL);
-    struct make m = {.op = op, .dtype = CR_I64, .rank = rank, .dims = &n};
+    struct make m = {.op = op, .dtype = CR_I64, .shape = graph_shape_number(g, rank, &n)};
     return graph_make(g, &m);
 }
 

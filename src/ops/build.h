@@ -29,9 +29,17 @@ const struct op_row *ops_row(int op);
 /* An elementwise op on operands that may differ in dtype and shape. */
 cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);
 
+/* Operands in their common dtype; and, with ops_align, in their common shape. False with the error set: it names op. */
+bool ops_unify(const char *op, int n, cr_node x[], bool to_float);
+bool ops_align(int op, int n, cr_node x[]);
+
 /* A node of this op whose operands are ready. */
 cr_node ops_node(int op, cr_dtype dtype, const struct shape *s, int n_attr, const int64_t attr[], int n,
                  const cr_node x[]);
+
+/* The same where the shape is one that the graph has, by its number. */
+cr_node ops_shaped(int op, cr_dtype dtype, uint32_t shape, int n_attr, const int64_t attr[], int n,
+                   const cr_node x[]);
 
 /* False, with the graph's error set, if a handle is bad or of another graph. Errors already there stay
  * silent. */
@@ -41,6 +49,8 @@ cr_node ops_to_dtype(cr_node x, cr_dtype dtype);
 /* x as a dtype that arithmetic has: halves to f32, and for FLOAT rows integers to the default float. */
 cr_node ops_arithmetic(cr_node x, bool to_float);
 struct shape ops_shape(cr_node x);
+/* Has this good node this shape? */
+bool ops_has_shape(cr_node x, const struct shape *s);
 /* The axis counted from the end (-rank .. -1), or 0 with an error. */
 int ops_axis(const char *op, cr_node x, int axis);
 /* The numbers of a const node with one element. */
@@ -67,12 +77,24 @@ cr_node ops_slice(cr_node x, const int64_t start[], const int64_t step[], const 
 cr_node ops_unslice(cr_node x, const int64_t start[], const int64_t step[], const struct shape *size);
 cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step,
                        int64_t count); /* axis from the end */
+/* Leading axes broadcast, the last two of each kept. False, without an error: they differ. */
+bool ops_broadcast_batch(cr_node *x, cr_node *y);
 cr_node ops_cumsum(cr_node x, int axis, bool reverse);
 cr_node ops_recur(cr_node x, cr_node y, int axis, bool reverse);
 cr_node cr_part(cr_node x, int k); /* a row of the table, but not public */
+/* Where the numbers of a view stand: element i at offset + sum of i[k] stride[k] of its operand, whose strides are `have`. False
+ * where no strides say that, and the numbers must be moved (a reshape of what is not in row-major order). */
+bool ops_view(const cr_graph *g, const struct node *view, const int64_t have[], int64_t stride[],
+              int64_t *offset);
 /* Results of an op that has several; 1 for all others. And what its part k is. */
 int ops_part_count(int op);
-cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k);
+cr_dtype ops_part_dtype(const struct node *n, int k);
+struct shape ops_part_shape(const cr_graph *g, const struct node *n, int k);
+/* Where part k starts, in bytes from the first, each at a multiple of 64; of k = ops_part_count, where all end. size: of an
+ * element, 0: that of its dtype. */
+size_t ops_part_offset(const cr_graph *g, const struct node *n, int k, size_t size);
+/* The function that gives part k: sort, argsort. */
+const char *ops_part_name(int op, int k);
 /* sum of x over the axes that expand stretched or added from shape s. */
 cr_node ops_sum_to(cr_node x, const struct shape *s);
 

@@ -40,7 +40,7 @@ enum { rows = sizeof entries / sizeof *entries };
 
 static int operands_of(enum form form) {
     int n = 0;
-    if (form == FORM_MANY_AXIS) return -1;
+    if (strstr(parameters_of[form], "cr_node x[]")) return -1;
     for (const char *p = parameters_of[form]; (p = strstr(p, "cr_node")); p++) n++;
     return n;
 }
@@ -64,6 +64,11 @@ bool call_row(int i, struct call_row *row) {
     if (i < 0 || i >= rows) return false;
     *row = row_of(i);
     return true;
+}
+
+/* The table's rows come first, in its order, which starts behind the error node. */
+bool call_primitive(int op, struct call_row *row) {
+    return op > 0 && op < OP_COUNT && entries[op - 1].form != FORM_HIDDEN && call_row(op - 1, row);
 }
 
 /* ---- The arguments' text: "x, axis=all, keep=false" ---- */
@@ -94,7 +99,7 @@ bool call_takes_key(const struct call_row *row, int k) {
 
 /* ---- Attributes decoded ---- */
 
-enum { most_attributes = 4, most_numbers = CR_MAX_RANK };
+enum { most_attributes = 6, most_numbers = CR_MAX_RANK };
 
 struct value {
     int count, axis;
@@ -102,6 +107,7 @@ struct value {
     double number;
     bool flag;
     cr_dtype dtype;
+    const char *text;
     const int *axes; /* NULL: all of them */
     const int64_t *sizes;
     int axis_room[most_numbers];
@@ -148,8 +154,11 @@ static bool set_word(cr_graph *g, const struct call_row *row, const char *name, 
     double number;
     bool minus = length && *s == '-';
     int dtype = dtype_parse(s, length);
-    if (length == 3 && memcmp(s, "all", 3) == 0) {
+    v->text = s;
+    if (n == 7 && memcmp(name, "indices", 7) == 0) return true; /* the one attribute that is a text */
+    if ((length == 3 && memcmp(s, "all", 3) == 0) || (length == 4 && memcmp(s, "none", 4) == 0)) {
         v->axes = NULL;
+        v->sizes = NULL;
         return true;
     }
     if (dtype >= 0) {
@@ -166,13 +175,30 @@ static bool set_word(cr_graph *g, const struct call_row *row, const char *name, 
     return set_numbers(g, row, name, n, v, 1, &number);
 }
 
+/* Lists of one call are of one length; a single number stands for as many as the longest has. */
+static bool level(cr_graph *g, const struct call_row *row, int n, struct value v[]) {
+    int most = 0;
+    for (int i = 0; i < n; i++) most = v[i].count > most ? v[i].count : most;
+    for (int i = 0; i < n; i++) {
+        if (v[i].count > 1 && v[i].count != most) {
+            graph_fail(g, CR_EINVAL, row->name, "lists of %d and %d numbers: expected as many in each",
+                       v[i].count, most);
+            return false;
+        }
+        if (v[i].count != 1) continue;
+        for (int k = 1; k < most; k++) v[i].size_room[k] = v[i].size_room[0];
+        v[i].count = most;
+    }
+    return true;
+}
+
 static bool decode(cr_graph *g, const struct call_row *row, int n_attrs, const cr_attr attrs[],
                    struct value v[]) {
     size_t n;
     for (int i = 0;; i++) {
         const char *name = call_attribute(row, i, &n), *fallback;
         const cr_attr *given = NULL;
-        if (!name) return true;
+        if (!name) return level(g, row, i, v);
         for (int k = 0; k < n_attrs; k++)
             if (attrs[k].name && strlen(attrs[k].name) == n && memcmp(attrs[k].name, name, n) == 0)
                 given = &attrs[k];

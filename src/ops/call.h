@@ -10,8 +10,9 @@ struct call_row {
     int operands; /* -1: any number, at least one */
     int op;       /* of a primitive, else -1 */
 };
-int call_find(const char *name, size_t n);  /* row number, or -1 */
-bool call_row(int i, struct call_row *row); /* false past the end */
+int call_find(const char *name, size_t n);         /* row number, or -1 */
+bool call_row(int i, struct call_row *row);        /* false past the end */
+bool call_primitive(int op, struct call_row *row); /* false: users do not call it */
 /* The i-th attribute's name (its length in *n); NULL past the end. */
 const char *call_attribute(const struct call_row *row, int i, size_t *n);
 /* Is the k-th operand the key of a random draw? */

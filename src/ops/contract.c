@@ -19,9 +19,10 @@ static cr_node fold_rows(cr_node x, cr_node y) {
 }
 
 /* Leading axes broadcast; the two matrix axes of each stay. */
-static bool broadcast_batch(cr_node *x, cr_node *y) {
+bool ops_broadcast_batch(cr_node *x, cr_node *y) {
     struct shape sx = ops_shape(*x), sy = ops_shape(*y);
     int rank = sx.rank > sy.rank ? sx.rank : sy.rank;
+    if (rank == 2) return true;
     struct shape tx = {.rank = rank}, ty = {.rank = rank};
     for (int k = 1; k <= rank; k++) {
         int64_t dx = k <= sx.rank ? sx.dim[sx.rank - k] : 1, dy = k <= sy.rank ? sy.dim[sy.rank - k] : 1;
@@ -37,7 +38,7 @@ static bool broadcast_batch(cr_node *x, cr_node *y) {
 
 static cr_node matrix_product(cr_node x, cr_node y) {
     if (cr_rank(y) == 2 && cr_rank(x) > 2 && cr_count(x) > 0) return fold_rows(x, y);
-    if (!broadcast_batch(&x, &y)) {
+    if (!ops_broadcast_batch(&x, &y)) {
         struct shape sx = ops_shape(x), sy = ops_shape(y);
         struct shape_text a, b;
         return graph_fail(x.graph, CR_ESHAPE, "matmul", "leading axes differ: %s x %s", ops_show(&a, &sx),
@@ -48,32 +49,14 @@ static cr_node matrix_product(cr_node x, cr_node y) {
     return ops_node(OP_matmul, cr_dtype_of(x), &s, 0, NULL, 2, (cr_node[]){x, y});
 }
 
-/* A scalar with the dtype of x, or a literal. */
-static cr_node stand_in(cr_node x) {
-    return graph_get(x)->weak ? cr_number(x.graph, 0.5) : ops_scalar(x.graph, cr_dtype_of(x), 0);
-}
-
-/* Made common as add would: of scalars in their place. */
-static bool unify(cr_node *x, cr_node *y) {
-    bool literal = graph_get(*x)->weak || graph_get(*y)->weak;
-    if (!literal && cr_dtype_of(*x) == cr_dtype_of(*y)) return true;
-    cr_node both = cr_add(stand_in(*x), stand_in(*y));
-    if (!cr_ok(both)) return false;
-    cr_dtype dtype = graph_get(both)->weak ? x->graph->default_float : cr_dtype_of(both);
-    *x = ops_to_dtype(*x, dtype);
-    *y = ops_to_dtype(*y, dtype);
-    return cr_ok(*x) && cr_ok(*y);
-}
-
 cr_node cr_matmul(cr_node x, cr_node y) {
     if (!ops_good("matmul", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
     int rx = cr_rank(x), ry = cr_rank(y);
     if (rx == 0 || ry == 0)
         return graph_fail(x.graph, CR_ESHAPE, "matmul", "a scalar operand: use * for a product by a number");
-    x = ops_arithmetic(x, false);
-    y = ops_arithmetic(y, false);
-    if (!cr_ok(x) || !cr_ok(y)) return graph_error_node(x.graph);
-    if (!unify(&x, &y)) return graph_error_node(x.graph);
+    cr_node both[2] = {x, y};
+    if (!ops_unify("matmul", 2, both, false)) return graph_error_node(x.graph);
+    x = both[0], y = both[1];
     if (cr_dims(x)[rx - 1] != cr_dims(y)[ry == 1 ? 0 : ry - 2]) return inner_sizes(x, y);
     cr_node z = matrix_product(rx == 1 ? cr_expand_dims(x, 0) : x, ry == 1 ? cr_expand_dims(y, 1) : y);
     if (!cr_ok(z)) return z;

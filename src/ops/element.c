@@ -9,7 +9,12 @@ enum { most_operands = 3 };
 
 /* ---- Dtypes ---- */
 
-static bool weak(cr_node x) { return graph_get(x)->weak; }
+/* The node of a handle that was looked at before. */
+static const struct node *at(cr_node x) { return graph_at(x.graph, x.id); }
+
+static bool weak(cr_node x) { return at(x)->weak; }
+
+static cr_dtype dtype_of(cr_node x) { return (cr_dtype)at(x)->dtype; }
 
 static bool whole(cr_node x) {
     double v;
@@ -17,7 +22,8 @@ static bool whole(cr_node x) {
 }
 
 cr_node ops_to_dtype(cr_node x, cr_dtype dtype) {
-    if (!cr_ok(x)) return graph_error_node(x.graph);
+    if (!graph_get(x)) return graph_error_node(x.graph);
+    if (dtype_of(x) == dtype && !weak(x)) return x;
     return cr_cast(x, dtype);
 }
 
@@ -34,14 +40,14 @@ cr_node ops_arithmetic(cr_node x, bool to_float) {
 }
 
 /* The dtype that strong operands agree on; literals follow. -1 with an error when f32 meets f64. */
-static int common_dtype(int op, int n, const cr_node x[], bool to_float) {
+static int common_dtype(const char *op, int n, const cr_node x[], bool to_float) {
     cr_graph *g = x[0].graph;
     int found = -1;
     for (int i = 0; i < n; i++) {
         if (weak(x[i])) continue;
-        int d = (int)arithmetic_dtype(g, cr_dtype_of(x[i]), to_float);
+        int d = (int)arithmetic_dtype(g, dtype_of(x[i]), to_float);
         if (found >= 0 && dtype_is_float((cr_dtype)d) && dtype_is_float((cr_dtype)found) && d != found) {
-            graph_fail(g, CR_EDTYPE, op_name(op),
+            graph_fail(g, CR_EDTYPE, op,
                        "f32 meets f64: say which is meant with cast(x, f32) or cast(x, f64)");
             return -1;
         }
@@ -58,11 +64,23 @@ static int with_literals(int dtype, int n, const cr_node x[]) {
     return dtype;
 }
 
-static bool unify(int op, int n, cr_node x[], bool to_float) {
+/* Strong, and all of one dtype that arithmetic has. */
+static bool agree(int n, const cr_node x[], bool to_float) {
+    cr_dtype dtype = dtype_of(x[0]);
+    for (int i = 0; i < n; i++)
+        if (weak(x[i]) || dtype_of(x[i]) != dtype) return false;
+    return arithmetic_dtype(x[0].graph, dtype, to_float) == dtype;
+}
+
+bool ops_unify(const char *op, int n, cr_node x[], bool to_float) {
+    if (agree(n, x, to_float)) return true;
     int dtype = common_dtype(op, n, x, to_float);
     if (dtype < 0) return cr_graph_status(x[0].graph) == CR_OK; /* literals alone stay literals */
     dtype = with_literals(dtype, n, x);
-    for (int i = 0; i < n; i++) x[i] = ops_to_dtype(x[i], (cr_dtype)dtype);
+    for (int i = 0; i < n; i++) {
+        x[i] = ops_to_dtype(x[i], (cr_dtype)dtype);
+        if (!graph_get(x[i])) return false;
+    }
     return true;
 }
 
@@ -77,7 +95,7 @@ static bool need(int op, cr_node x, cr_dtype dtype) {
 static bool unify_values(int op, int n, cr_node x[]) {
     bool all_bool = true;
     for (int i = 0; i < n; i++) all_bool = all_bool && cr_dtype_of(x[i]) == CR_BOOL;
-    return all_bool || unify(op, n, x, false);
+    return all_bool || ops_unify(op_name(op), n, x, false);
 }
 
 static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
@@ -89,13 +107,12 @@ static bool fit_dtypes(int op, int n, cr_node x[], cr_dtype *result) {
         for (int i = 0; i < n && ok; i++) {
             if (rule == DTYPE_INTEGER && (dtype_is_int(cr_dtype_of(x[i])) || whole(x[i])))
                 x[i] = ops_to_dtype(x[i], CR_I64);
-            ok = need(op, x[i], rule == DTYPE_LOGIC ? CR_BOOL : CR_I64);
+            ok = graph_get(x[i]) && need(op, x[i], rule == DTYPE_LOGIC ? CR_BOOL : CR_I64);
         }
     } else {
-        ok = unify(op, n, x, rule == DTYPE_FLOAT);
+        ok = ops_unify(op_name(op), n, x, rule == DTYPE_FLOAT);
     }
-    for (int i = 0; i < n; i++) ok = ok && cr_ok(x[i]);
-    if (ok) *result = rule == DTYPE_COMPARE ? CR_BOOL : cr_dtype_of(x[n - 1]);
+    if (ok) *result = rule == DTYPE_COMPARE ? CR_BOOL : dtype_of(x[n - 1]);
     return ok;
 }
 
@@ -114,65 +131,81 @@ static cr_node refuse_both(int op, int n, const cr_node x[]) {
         ops_show(&a, &sa), ops_show(&b, &sb));
 }
 
-static int64_t size_at(const struct shape *s, int from_end) {
-    return from_end <= s->rank ? s->dim[s->rank - from_end] : 1;
+static cr_node refuse_sizes(int op, int n, const cr_node x[], int axis, int64_t size, int64_t other) {
+    struct shape_text a, b;
+    struct shape first = ops_shape(x[0]), last = ops_shape(x[n - 1]);
+    return graph_fail(x[0].graph, CR_ESHAPE, op_name(op), "shapes differ: %s and %s (axis %d: %lld and %lld)",
+                      ops_show(&a, &first), ops_show(&b, &last), axis, (long long)size, (long long)other);
+}
+
+static int rank_of(cr_node x) { return graph_rank(x.graph, at(x)); }
+
+/* The size of x along axis -k; missing axes count as 1. */
+static int64_t size_at(cr_node x, int k) {
+    int rank = rank_of(x);
+    return k <= rank ? graph_dims(x.graph, at(x))[rank - k] : 1;
 }
 
 /* The common shape. False with an error if there is none. */
-static bool broadcast(int op, int n, const cr_node x[], struct shape *out) {
+static bool common_shape(int op, int n, const cr_node x[], struct shape *out) {
     bool added = false, stretched = false;
     out->rank = 0;
     for (int i = 0; i < n; i++)
-        if (cr_rank(x[i]) > out->rank) out->rank = cr_rank(x[i]);
+        if (rank_of(x[i]) > out->rank) out->rank = rank_of(x[i]);
     for (int k = 1; k <= out->rank; k++) {
-        int64_t size = 1;
+        int64_t *size = &out->dim[out->rank - k];
+        *size = 1;
         for (int i = 0; i < n; i++) {
-            struct shape s = ops_shape(x[i]);
-            int64_t d = size_at(&s, k);
-            if (d != 1 && size != 1 && d != size) {
-                struct shape s0 = ops_shape(x[0]), s1 = ops_shape(x[n - 1]);
-                struct shape_text a, b;
-                graph_fail(x[0].graph, CR_ESHAPE, op_name(op),
-                           "shapes differ: %s and %s (axis %d: %lld and %lld)", ops_show(&a, &s0),
-                           ops_show(&b, &s1), -k, (long long)size, (long long)d);
-                return false;
-            }
-            if (d != 1) size = d;
+            int64_t d = size_at(x[i], k);
+            if (d != 1 && *size != 1 && d != *size) return refuse_sizes(op, n, x, -k, *size, d), false;
+            if (d != 1) *size = d;
         }
-        out->dim[out->rank - k] = size;
     }
     for (int i = 0; i < n; i++) {
-        struct shape s = ops_shape(x[i]);
-        added = added || (s.rank > 0 && s.rank < out->rank);
-        for (int k = 1; k <= s.rank; k++)
-            stretched = stretched || (s.rank == out->rank && size_at(&s, k) != size_at(out, k));
+        int rank = rank_of(x[i]);
+        added = added || (rank > 0 && rank < out->rank);
+        for (int k = 1; k <= rank; k++)
+            stretched = stretched || (rank == out->rank && size_at(x[i], k) != out->dim[rank - k]);
     }
-    if (!added || !stretched) return true;
-    refuse_both(op, n, x);
-    return false;
+    if (added && stretched) refuse_both(op, n, x);
+    return !added || !stretched;
+}
+
+/* Expands the operands to their common shape. Most have it: equal shapes have equal numbers. */
+static bool fit_shapes(int op, int n, cr_node x[]) {
+    uint32_t first = at(x[0])->shape;
+    struct shape s;
+    int alike = 1;
+    while (alike < n && at(x[alike])->shape == first) alike++;
+    if (alike == n) return true;
+    if (!common_shape(op, n, x, &s)) return false;
+    for (int i = 0; i < n; i++) {
+        x[i] = ops_expand(x[i], &s);
+        if (!graph_get(x[i])) return false;
+    }
+    return true;
+}
+
+bool ops_align(int op, int n, cr_node x[]) {
+    return ops_unify(op_name(op), n, x, ops_row(op)->dtype == DTYPE_FLOAT) && fit_shapes(op, n, x);
 }
 
 cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, const int64_t attr[]) {
     cr_node x[most_operands];
-    cr_graph *g = operands[0].graph;
     cr_dtype dtype;
-    struct shape s;
-    if (!ops_good(op_name(op), n, operands)) return graph_error_node(g);
+    if (!ops_good(op_name(op), n, operands)) return graph_error_node(operands[0].graph);
     for (int i = 0; i < n; i++) x[i] = operands[i];
-    if (!fit_dtypes(op, n, x, &dtype) || !broadcast(op, n, x, &s)) return graph_error_node(g);
-    for (int i = 0; i < n; i++) {
-        x[i] = ops_expand(x[i], &s);
-        if (!cr_ok(x[i])) return graph_error_node(g);
-    }
-    return ops_node(op, dtype, &s, n_attr, attr, n, x);
+    if (!fit_dtypes(op, n, x, &dtype) || !fit_shapes(op, n, x)) return graph_error_node(operands[0].graph);
+    return ops_shaped(op, dtype, at(x[0])->shape, n_attr, attr, n, x);
 }
 
 /* ---- A builder for every ELEM row ---- */
 
 #define ELEM(value)          ELEMENT
 #define REDUCE(start, value) OTHER_KIND
-#define VIEW                 OTHER_KIND
-#define OPAQUE(kernel)       OTHER_KIND
+#define VIEW(map)            OTHER_KIND
+#define OPAQUE(...)          OTHER_KIND
+#define PARTS(...)           OTHER_KIND
 #define ALIAS                OTHER_KIND
 #define LEAF                 OTHER_KIND
 

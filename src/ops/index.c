@@ -1,5 +1,5 @@
 /* Movement by indices, joining, and order. gather's and scatter_add's attribute is how many axes of the index
- * follow the batch axes; sort's node works along the last axis, its attribute is whether it descends. */
+ * follow the batch axes; sort's node works along the last axis: -1, then whether it descends. */
 #include "ops/build.h"
 
 #include "tensor/dtype.h"
@@ -164,9 +164,9 @@ cr_node cr_stack(int n, const cr_node x[], int axis) { return with_copy("stack",
 cr_node cr_part(cr_node x, int k) {
     const struct node *n = graph_get(x);
     if (!n) return graph_error_node(x.graph);
-    struct shape s = graph_shape(x.graph, n);
+    struct shape s = ops_part_shape(x.graph, n, k);
     int64_t attr = k;
-    return ops_node(OP_part, ops_part_dtype(x.graph, n, k), &s, 1, &attr, 1, &x);
+    return ops_node(OP_part, ops_part_dtype(n, k), &s, 1, &attr, 1, &x);
 }
 
 static cr_node sorted_part(const char *op, cr_node x, int axis, bool descending, int k) {
@@ -175,8 +175,7 @@ static cr_node sorted_part(const char *op, cr_node x, int axis, bool descending,
     cr_node last = ops_move_axis(ops_arithmetic(x, false), at, -1);
     if (!at || !cr_ok(last)) return graph_error_node(x.graph);
     struct shape s = ops_shape(last);
-    int64_t attr = descending;
-    cr_node sorted = ops_node(OP_sort, cr_dtype_of(last), &s, 1, &attr, 1, &last);
+    cr_node sorted = ops_node(OP_sort, cr_dtype_of(last), &s, 2, (int64_t[]){-1, descending}, 1, &last);
     return ops_move_axis(cr_part(sorted, k), -1, at);
 }
 

@@ -93,14 +93,12 @@ cr_node cr_cumsum(cr_node x, int axis, bool flag) {
 }
 
 cr_node cr_recur(cr_node x, cr_node y, int axis, bool flag) {
-    cr_node sum =
-        cr_add(ops_arithmetic(x, true), ops_arithmetic(y, true)); /* makes dtypes and shapes common */
-    if (!cr_ok(sum)) return sum;
-    int at = ops_axis("recur", sum, axis);
+    cr_node both[2] = {x, y};
+    if (!ops_good("recur", 2, both) || !ops_align(OP_recur, 2, both)) return graph_error_node(x.graph);
+    int at = ops_axis("recur", both[0], axis);
     if (!at) return graph_error_node(x.graph);
-    struct shape s = ops_shape(sum);
-    cr_node operands[2] = {cr_operand(sum, 0), cr_operand(sum, 1)};
-    return ops_node(OP_recur, cr_dtype_of(sum), &s, 2, (int64_t[]){at, flag}, 2, operands);
+    struct shape s = ops_shape(both[0]);
+    return ops_node(OP_recur, cr_dtype_of(both[0]), &s, 2, (int64_t[]){at, flag}, 2, both);
 }
 
 /* p_k = x_k p_(k-1): the recurrence whose driving term is x at the start and 0 elsewhere. */

@@ -15,8 +15,9 @@
 #define NOT_A_FUNCTION   CLASS_NOT_A_FUNCTION
 #define ELEM(e)          #e
 #define REDUCE(start, e) #e
-#define VIEW             ""
-#define OPAQUE(kernel)   ""
+#define VIEW(map)        ""
+#define OPAQUE(...)      ""
+#define PARTS(...)       ""
 #define ALIAS            ""
 #define LEAF             ""
 
@@ -30,10 +31,62 @@ static const struct op_row rows[OP_COUNT] = {
 
 const struct op_row *ops_row(int op) { return &rows[op]; }
 
-int ops_part_count(int op) { return op == OP_sort ? 2 : 1; }
+/* ---- Second results ---- */
 
-/* sort: the values, then where they stood. */
-cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k) {
-    (void)g;
-    return k == 0 ? (cr_dtype)n->dtype : CR_I64;
+enum second { NO_SECOND, SECOND_SAME, SECOND_INDEX, SECOND_MATRIX };
+
+#undef ELEM
+#undef REDUCE
+#undef VIEW
+#undef OPAQUE
+#undef PARTS
+#undef ALIAS
+#undef LEAF
+#define ELEM(e) \
+    { NO_SECOND, NULL }
+#define REDUCE(start, e) \
+    { NO_SECOND, NULL }
+#define VIEW(map) \
+    { NO_SECOND, NULL }
+#define OPAQUE(...) \
+    { NO_SECOND, NULL }
+#define PARTS(kernel, scratch, second, name) \
+    { SECOND_##second, #name }
+#define ALIAS \
+    { NO_SECOND, NULL }
+#define LEAF \
+    { NO_SECOND, NULL }
+
+static const struct {
+    enum second second;
+    const char *name;
+} parts[OP_COUNT] = {
+#define ROW(name, form, arguments, kind, ...) [OP_##name] = kind,
+#include "ops/ops.def"
+#undef ROW
+};
+
+int ops_part_count(int op) { return parts[op].second == NO_SECOND ? 1 : 2; }
+
+const char *ops_part_name(int op, int k) { return k == 0 ? op_name(op) : parts[op].name; }
+
+cr_dtype ops_part_dtype(const struct node *n, int k) {
+    return k && parts[n->op].second == SECOND_INDEX ? CR_I64 : (cr_dtype)n->dtype;
+}
+
+struct shape ops_part_shape(const cr_graph *g, const struct node *n, int k) {
+    struct shape s = graph_shape(g, n);
+    if (k && parts[n->op].second == SECOND_MATRIX) s.dim[s.rank] = s.dim[s.rank - 1], s.rank++;
+    return s;
+}
+
+size_t ops_part_offset(const cr_graph *g, const struct node *n, int k, size_t size) {
+    size_t offset = 0;
+    for (int i = 0; i < k; i++) {
+        struct shape s = ops_part_shape(g, n, i);
+        size_t bytes =
+            (size_t)shape_count(s.rank, s.dim) * (size ? size : cr_dtype_size(ops_part_dtype(n, i)));
+        offset += (bytes + 63) & ~(size_t)63;
+    }
+    return offset;
 }

@@ -1,4 +1,4 @@
-/* Views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
+/* Builders of views: the same numbers in another arrangement. Attributes count axes from the end, so that a new leading
  * axis changes none: permute has for each axis, last first, where it comes from; slice and unslice have start
  * and step, last first. */
 #include "ops/build.h"
@@ -7,8 +7,8 @@
 
 cr_node ops_reshape(cr_node x, const struct shape *s) {
     if (!ops_good("reshape", 1, &x)) return graph_error_node(x.graph);
+    if (ops_has_shape(x, s)) return x;
     struct shape from = ops_shape(x);
-    if (shape_equal(&from, s)) return x;
     if (shape_count(s->rank, s->dim) != shape_count(from.rank, from.dim)) {
         struct shape_text a, b;
         return graph_fail(x.graph, CR_ESHAPE, "reshape", "%s does not have as many elements as %s",
@@ -53,8 +53,8 @@ cr_node cr_reshape(cr_node x, int rank, const int64_t dims[]) {
 
 cr_node ops_expand(cr_node x, const struct shape *s) {
     if (!ops_good("expand", 1, &x)) return graph_error_node(x.graph);
+    if (ops_has_shape(x, s)) return x;
     struct shape from = ops_shape(x);
-    if (shape_equal(&from, s)) return x;
     bool fits = from.rank <= s->rank;
     for (int k = 1; fits && k <= from.rank; k++) {
         int64_t d = from.dim[from.rank - k];
@@ -182,6 +182,7 @@ cr_node cr_unslice(cr_node x, int n, const int64_t start[], const int64_t step[]
 }
 
 cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step, int64_t count) {
+    if (!cr_ok(x)) return graph_error_node(x.graph);
     struct shape s = ops_shape(x);
     int64_t starts[CR_MAX_RANK], steps[CR_MAX_RANK];
     for (int i = 0; i < s.rank; i++) starts[i] = 0, steps[i] = 1;

@@ -15,13 +15,9 @@ uint32_t plan_real(const cr_graph *g, uint32_t id) {
 
 size_t plan_node_bytes(const cr_graph *g, uint32_t node) {
     const struct node *n = graph_at(g, node);
-    size_t bytes = 0;
-    for (int k = 0; k < ops_part_count(n->op);
-         k++) /* parts of a result stand behind one another, at multiples of 64 */
-        bytes =
-            ((bytes + 63) & ~(size_t)63) +
-            (size_t)graph_elements(g, n) * cr_dtype_size(k ? ops_part_dtype(g, n, k) : (cr_dtype)n->dtype);
-    return bytes;
+    int parts = ops_part_count(n->op);
+    if (parts > 1) return ops_part_offset(g, n, parts, 0);
+    return (size_t)graph_elements(g, n) * cr_dtype_size((cr_dtype)n->dtype);
 }
 
 const int64_t *plan_strides(const struct plan *p, uint32_t node) {

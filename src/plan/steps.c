@@ -57,25 +57,6 @@ static bool plan_leaf(struct plan *p, uint32_t id) {
     return true;
 }
 
-/* Axis i from the end of permute's result is axis attr[i] of its operand; slice has start and step, last axis
- * first. */
-static void view_strides(const struct plan *p, uint32_t id, int64_t stride[], int64_t *offset) {
-    const struct node *n = graph_at(p->g, id);
-    uint32_t x = n->arg[0];
-    struct shape s = graph_shape(p->g, n), from = graph_shape(p->g, graph_at(p->g, x));
-    const int64_t *have = plan_strides(p, x), *attr = graph_attr(p->g, n);
-    *offset = p->view[x].offset;
-    for (int i = 0; i < s.rank; i++) {
-        int k = s.rank - i, j = from.rank - k; /* k from the end; the same axis of the operand */
-        if (n->op == OP_permute) stride[i] = have[from.rank + attr[k - 1]];
-        else if (n->op == OP_expand) stride[i] = j < 0 || (from.dim[j] == 1 && s.dim[i] != 1) ? 0 : have[j];
-        else {
-            stride[i] = have[i] * attr[2 * (k - 1) + 1];
-            *offset += have[i] * attr[2 * (k - 1)];
-        }
-    }
-}
-
 /* ---- Which nodes only updates need ---- */
 
 static bool mark_tail(struct builder *b) {
@@ -105,7 +86,7 @@ static bool mark_early(struct builder *b) {
         const struct node *n = graph_at(g, id);
         enum op_kind kind = op_kind(n->op);
         bool early = kind == KIND_LEAF;
-        if (plan_elementwise(n->op) || (kind == KIND_VIEW && n->op != OP_unslice))
+        if (plan_elementwise(n->op) || kind == KIND_VIEW)
             early = b->wish->fuse && !b->tail[id] && graph_elements(g, n) == 1;
         for (uint32_t k = 0; k < n->n; k++) early = early && b->early[graph_args(g, n)[k]];
         b->early[id] = early;
@@ -278,12 +259,9 @@ static bool plan_view(struct builder *b, uint32_t id) {
     uint32_t x = n->arg[0];
     int64_t stride[CR_MAX_RANK], offset;
     if (!need_memory(p, x)) return false;
-    if (n->op == OP_unslice) return step_alone(b, STEP_KERNEL, id);
-    if (n->op == OP_reshape && !plan_contiguous(p, x)) return step_alone(b, STEP_COPY, id);
+    if (!ops_view(p->g, n, plan_strides(p, x), stride, &offset)) return step_alone(b, STEP_COPY, id);
     p->step_of[id] = p->step_of[plan_real(p->g, x)];
-    if (n->op == OP_reshape) return set_view(p, id, p->view[x].slot, p->view[x].offset, NULL);
-    view_strides(p, id, stride, &offset);
-    return set_view(p, id, p->view[x].slot, offset, stride);
+    return set_view(p, id, p->view[x].slot, p->view[x].offset + offset, stride);
 }
 
 static bool plan_alias(struct builder *b, uint32_t id) {
@@ -292,10 +270,7 @@ static bool plan_alias(struct builder *b, uint32_t id) {
     uint32_t x = n->arg[0];
     p->step_of[id] = p->step_of[x];
     if (n->op != OP_part) return p->view[id] = p->view[x], true;
-    size_t before = 0; /* part 1 stands behind part 0, at a multiple of 64 bytes */
-    if (graph_attr(p->g, n)[0])
-        before = ((size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)graph_at(p->g, x)->dtype) + 63) &
-                 ~(size_t)63;
+    size_t before = ops_part_offset(p->g, graph_at(p->g, x), (int)graph_attr(p->g, n)[0], 0);
     return set_view(p, id, p->view[x].slot, (int64_t)(before / cr_dtype_size((cr_dtype)n->dtype)), NULL);
 }
 

@@ -50,11 +50,21 @@ static void say_node(struct line *l, const cr_graph *g, uint32_t id) {
     say(l, n->n > 3 ? " ...: " : ": ");
 }
 
+/* Which matrix of which batch, and where in it. */
+static void say_matrix(struct line *l, const cr_graph *g, uint32_t node, const struct failure *f) {
+    const struct node *x = graph_at(g, graph_args(g, graph_at(g, node))[0]);
+    struct shape s = graph_shape(g, x);
+    struct shape_text t;
+    say(l, "%s: of %s, matrix %lld, at column %lld", cr_status_text(f->status), ops_show(&t, &s),
+        (long long)f->bad, (long long)f->limit);
+}
+
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f) {
     struct line l = {to, size, 0};
     say_node(&l, g, node);
     if (f->status == CR_EINDEX)
         say(&l, "index %lld is out of range for a size of %lld", (long long)f->bad, (long long)f->limit);
+    else if (f->status == CR_ESINGULAR) say_matrix(&l, g, node, f);
     else if (f->status == CR_ENAN && f->output) say(&l, "an output is not finite");
     else if (f->status == CR_ENAN) say(&l, "made the first %s", f->infinite ? "infinity" : "nan");
     else say(&l, "%s", cr_status_text(f->status));

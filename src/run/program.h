@@ -66,6 +66,9 @@ struct place_of_run {
     uint32_t bad_node; /* where a step failed */
     struct failure failure;
     const uint8_t *active; /* by step: NULL: all */
+    struct call
+        *call; /* by node of the plan's steps: loops that come down to calls; fn NULL: this one does not. Or
+                        * NULL */
 };
 /* The threads and scratch of a run whose workspace this is. */
 struct team program_team(const cr_program *p, char *workspace);

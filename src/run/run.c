@@ -13,6 +13,7 @@ struct binding {
     void *data;     /* of an input whose strides are not row-major: our copy */
     size_t copied;  /* bytes of that copy; 0: borrowed */
     cr_tensor view; /* where that copy comes from, anew at each step */
+    bool direct;    /* an output that its step writes here */
     int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
 };
 
@@ -27,7 +28,8 @@ struct cr_run {
     struct binding *output; /* by its outputs */
     uint8_t *active;        /* by step */
     uint8_t *wanted;        /* by slot: to find the active steps */
-    bool changed;           /* since these were found */
+    bool changed;           /* since these were found, or where outputs are */
+    bool moved;             /* an input is elsewhere since calls were found */
     cr_status status;       /* of the last cr_bind */
     char error[512];
 };
@@ -64,6 +66,7 @@ void cr_run_free(cr_run *r) {
     mem_free(&m, r->output, r->p->outputs * sizeof *r->output);
     mem_free(&m, r->place.slot, r->p->plan.slots * sizeof *r->place.slot);
     mem_free(&m, r->place.operand, r->p->most_operands * sizeof *r->place.operand);
+    mem_free(&m, r->place.call, r->p->plan.nodes * sizeof *r->place.call);
     mem_free(&m, r->active, r->p->plan.steps);
     mem_free(&m, r->wanted, r->p->plan.slots);
     mem_free(&m, r, sizeof *r);
@@ -75,6 +78,7 @@ static bool allocate(cr_run *r, void *workspace, size_t bytes) {
     r->output = mem_zero(&r->mem, mem_mul(p->outputs, sizeof *r->output));
     r->place.slot = mem_zero(&r->mem, mem_mul(p->plan.slots, sizeof *r->place.slot));
     r->place.operand = mem_zero(&r->mem, mem_mul(p->most_operands, sizeof *r->place.operand));
+    r->place.call = mem_zero(&r->mem, mem_mul(p->plan.nodes, sizeof *r->place.call));
     r->active = mem_zero(&r->mem, p->plan.steps);
     r->wanted = mem_zero(&r->mem, p->plan.slots);
     if (!workspace) {
@@ -82,18 +86,22 @@ static bool allocate(cr_run *r, void *workspace, size_t bytes) {
         workspace = r->workspace = mem_alloc_aligned(&r->mem, bytes);
     }
     r->place.team = program_team(p, workspace);
-    return workspace && r->leaf && r->output && r->place.slot && r->place.operand && r->active && r->wanted;
+    return workspace && r->leaf && r->output && r->place.slot && r->place.operand && r->place.call &&
+           r->active && r->wanted;
+}
+
+static char *work_place(const cr_run *r, uint32_t slot) {
+    return r->place.team.scratch - r->p->plan.workspace + r->p->plan.slot[slot].offset;
 }
 
 static void place_slots(cr_run *r) {
-    char *work = r->place.team.scratch - r->p->plan.workspace;
     for (size_t i = 0; i < r->p->plan.slots; i++) {
         const struct slot *s = &r->p->plan.slot[i];
         union {
             const void *from;
             char *to;
         } constant = {s->data}; /* never written */
-        if (s->kind == SLOT_WORK) r->place.slot[i] = work + s->offset;
+        if (s->kind == SLOT_WORK) r->place.slot[i] = work_place(r, (uint32_t)i);
         if (s->kind == SLOT_CONST) r->place.slot[i] = constant.to;
         if (s->kind == SLOT_SOURCE)
             r->place.slot[i] =
@@ -167,6 +175,28 @@ static struct binding *find_binding(cr_run *r, const char *name, uint32_t *node,
     return NULL;
 }
 
+/* Do two values overlap? Both may be of no bytes. */
+static bool overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+    uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
+    return x < y + b_bytes && y < x + a_bytes;
+}
+
+/* An input that moves to where an output is written has that output copied from now on. */
+static bool over_output(const cr_run *r, uint32_t input) {
+    const void *data = r->place.slot[r->p->plan.view[input].slot];
+    for (size_t i = 0; i < r->p->outputs; i++)
+        if (r->output[i].direct && overlap(data, plan_node_bytes(r->p->g, input), r->output[i].data,
+                                           plan_node_bytes(r->p->g, r->p->output[i].node)))
+            return true;
+    return false;
+}
+
+static void place_binding(cr_run *r, const struct binding *b, uint32_t node, bool is_output) {
+    r->moved = true;
+    if (!is_output) r->place.slot[r->p->plan.view[node].slot] = b->data;
+    r->changed = r->changed || is_output || over_output(r, node);
+}
+
 static cr_status bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes) {
     uint32_t node;
     bool is_output;
@@ -175,10 +205,9 @@ static cr_status bind(cr_run *r, const char *name, cr_dtype dtype, void *data, s
     if (!data && !is_output) return fail(r, CR_EUNBOUND, "'%s': an input needs data", name);
     cr_status status = data ? check_port(r, name, node, dtype, -1, bytes) : CR_OK;
     if (status) return status;
-    r->changed = r->changed || (is_output && !b->data != !data);
     drop_binding(r, b);
     b->data = data;
-    if (!is_output) r->place.slot[r->p->plan.view[node].slot] = data;
+    place_binding(r, b, node, is_output);
     return CR_OK;
 }
 
@@ -227,13 +256,12 @@ static cr_status bind_strided(cr_run *r, struct binding *b, uint32_t node, bool 
     size_t bytes = plan_node_bytes(r->p->g, node);
     void *copy = is_output ? NULL : mem_alloc_aligned(&r->mem, bytes + 1);
     if (!is_output && !copy) return fail(r, CR_ENOMEM, "out of memory");
-    r->changed = true;
     drop_binding(r, b);
     b->view = *t;
     for (int i = 0; i < t->ndim; i++) b->dim[i] = t->shape[i], b->stride[i] = t->strides[i];
     b->data = is_output ? (char *)t->data + t->byte_offset : copy;
     b->copied = is_output ? 0 : bytes + 1;
-    if (!is_output) r->place.slot[r->p->plan.view[node].slot] = copy;
+    place_binding(r, b, node, is_output);
     return CR_OK;
 }
 
@@ -308,6 +336,52 @@ static void find_active(cr_run *r) {
     r->place.active = r->active;
 }
 
+/* Is what is written to this output's memory seen by anything else that is bound, or by the store? */
+static bool seen_elsewhere(const cr_run *r, size_t output) {
+    const cr_program *p = r->p;
+    const void *data = r->output[output].data;
+    size_t bytes = plan_node_bytes(p->g, p->output[output].node);
+    for (size_t i = 0; i < p->leaves; i++)
+        if (overlap(data, bytes, r->place.slot[p->plan.view[p->leaf[i].node].slot],
+                    plan_node_bytes(p->g, p->leaf[i].node)))
+            return true;
+    for (size_t i = 0; i < p->outputs; i++) {
+        const struct binding *b = &r->output[i];
+        if (i == output || !b->data) continue;
+        if (b->view.data || overlap(data, bytes, b->data, plan_node_bytes(p->g, p->output[i].node)))
+            return true;
+    }
+    return false;
+}
+
+/* An output that is all of a slot in the workspace is made where it is wanted. The others are copied there. */
+static void place_outputs(cr_run *r) {
+    const struct plan *p = &r->p->plan;
+    for (size_t i = 0; i < r->p->outputs; i++) {
+        uint32_t slot = p->view[r->p->output[i].node].slot;
+        if (p->slot[slot].kind == SLOT_WORK) r->place.slot[slot] = work_place(r, slot);
+    }
+    for (size_t i = 0; i < r->p->outputs; i++) {
+        struct binding *b = &r->output[i];
+        uint32_t node = r->p->output[i].node, slot = p->view[node].slot;
+        b->direct = b->data && !b->view.data && !r->p->reference && p->slot[slot].kind == SLOT_WORK &&
+                    p->slot[slot].bytes == plan_node_bytes(p->g, node) && plan_contiguous(p, node) &&
+                    r->place.slot[slot] == work_place(r, slot) && !seen_elsewhere(r, i);
+        if (b->direct) r->place.slot[slot] = b->data;
+    }
+}
+
+static void find_calls(cr_run *r) {
+    const struct plan *p = &r->p->plan;
+    for (size_t s = 0; s < p->steps; s++) {
+        struct call *call = r->place.call + p->step[s].first;
+        if (p->step[s].kind != STEP_LOOP || !cpu_loop_calls(&r->p->loop[s], r->p->kernel + p->step[s].first,
+                                                            r->place.slot, &r->place.team, call))
+            call->fn = NULL;
+    }
+    r->moved = false;
+}
+
 static void gather_inputs(cr_run *r) {
     for (size_t i = 0; i < r->p->leaves; i++) {
         struct binding *b = &r->leaf[i];
@@ -328,7 +402,7 @@ static struct tensor result_of(cr_run *r, struct reference *ref, uint32_t node) 
 static void copy_out(cr_run *r, struct reference *ref) {
     for (size_t i = 0; i < r->p->outputs; i++) {
         struct binding *b = &r->output[i];
-        if (!b->data) continue;
+        if (!b->data || b->direct) continue;
         struct tensor y = result_of(r, ref, r->p->output[i].node);
         size_t size = cr_dtype_size(y.dtype);
         if (b->view.data) copy_both(b->data, b->stride, y.data, y.stride, size, y.rank, y.dim);
@@ -356,7 +430,9 @@ static cr_status prepare(cr_run *r) {
     cr_status status = find_params(r);
     if (status) return status;
     find_active(r);
+    place_outputs(r);
     r->changed = false;
+    r->moved = true;
     return CR_OK;
 }
 
@@ -428,6 +504,7 @@ cr_status cr_step(cr_run *r) {
     if (r->status) return r->status;
     cr_status status = r->changed ? prepare(r) : CR_OK;
     if (status) return status;
+    if (r->moved) find_calls(r);
     gather_inputs(r);
     status = r->p->reference ? run_reference(r) : run_program(r);
     if (status) return explain(r, status);

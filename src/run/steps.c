@@ -25,9 +25,8 @@ static cr_status run_kernel(const cr_program *p, struct place_of_run *r, uint32_
                             .out = program_tensor(p, id, r->slot),
                             .team = &r->team};
     for (uint32_t k = 0; k < n->n; k++) r->operand[k] = program_tensor(p, graph_args(p->g, n)[k], r->slot);
-    c.out_part[0] = c.out.data;
-    size_t first = (size_t)graph_elements(p->g, n) * cr_dtype_size((cr_dtype)n->dtype);
-    c.out_part[1] = (char *)c.out.data + ((first + 63) & ~(size_t)63);
+    for (int k = 0; k < ops_part_count(n->op); k++)
+        c.out_part[k] = (char *)c.out.data + ops_part_offset(p->g, n, k, 0);
     cr_status status = kernel_find(n->op)(&c);
     r->failure.bad = c.bad;
     r->failure.limit = c.limit;
@@ -48,11 +47,19 @@ static void run_copy(const cr_program *p, struct place_of_run *r, uint32_t id) {
     copy_shared(&r->team, program_tensor(p, id, r->slot).data, &in);
 }
 
+static void run_loop(const struct cr_program *p, struct place_of_run *r, size_t s) {
+    const struct step *step = &p->plan.step[s];
+    const struct call *call = r->call ? r->call + step->first : NULL;
+    if (!call || !call->fn) cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team);
+    else
+        for (uint32_t i = 0; i < step->n; i++) call_make(&call[i]);
+}
+
 static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s) {
     const struct step *step = &p->plan.step[s];
     uint32_t id = p->plan.node[step->first];
     switch (step->kind) {
-    case STEP_LOOP: cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team); return CR_OK;
+    case STEP_LOOP: run_loop(p, r, s); return CR_OK;
     case STEP_REDUCE: run_reduce(p, r, id); return CR_OK;
     case STEP_COPY: run_copy(p, r, id); return CR_OK;
     case STEP_KERNEL: return run_kernel(p, r, id);

@@ -17,7 +17,8 @@ int64_t shape_count(int rank, const int64_t dims[]) {
 }
 
 struct shape shape_of(int rank, const int64_t dims[]) {
-    struct shape s = {.rank = rank};
+    struct shape s; /* the sizes beyond the rank mean nothing */
+    s.rank = rank;
     for (int i = 0; i < rank; i++) s.dim[i] = dims[i];
     return s;
 }

@@ -1,24 +1,26 @@
-/* Fitting: one program gives loss and gradients; parameters are one flat vector while they move. */
+/* Fitting: the object, its options, and the run. Parameters are one flat vector while they move. */
 #include "train/fit.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "graph/graph.h"
-#include "run/program.h"
-#include "tensor/dtype.h"
+#include "train/curvature.h"
 
 void cr_fit_free(cr_fit *f) {
     if (!f) return;
     struct mem m = f->mem;
-    for (int i = 0; f->place && i < f->places; i++)
+    for (int i = 0; i < f->places; i++) {
         mem_free_aligned(&m, f->place[i].gradient, f->place[i].bytes);
-    cr_run_free(f->run);
-    cr_program_free(f->program);
+        mem_free(&m, f->place[i].name, f->place[i].name ? strlen(f->place[i].name) + 1 : 0);
+    }
+    function_free(&f->loss_function);
+    function_free(&f->curvature_function);
+    residual_free(f->residual, &m);
     mem_free(&m, f->place, (size_t)f->places * sizeof *f->place);
     mem_free(&m, f->room, f->room_count * sizeof *f->room);
+    mem_free(&m, f->held, (size_t)f->n);
     mem_free(&m, f, sizeof *f);
 }
 
@@ -33,10 +35,14 @@ static cr_status compile(cr_fit *f, cr_node loss, int n, const cr_node params[])
         snprintf(name, sizeof name, "gradient %d", i);
         status = cr_target_output(t, name, d[i]);
     }
-    if (!status) status = cr_compile(&f->program, t, NULL);
-    cr_target_free(t);
     mem_free(&f->mem, d, (size_t)n * sizeof *d);
-    return status;
+    if (status) return cr_target_free(t), status;
+    return function_make(&f->loss_function, t, f->store);
+}
+
+static char *copy_name(const struct mem *m, const char *name) {
+    char *copy = mem_alloc(m, strlen(name) + 1);
+    return copy ? strcpy(copy, name) : NULL;
 }
 
 static cr_status place_params(cr_fit *f, int n, const cr_node params[]) {
@@ -57,31 +63,38 @@ static cr_status place_params(cr_fit *f, int n, const cr_node params[]) {
                               "parameter '%s': the store has another dtype or size", cr_name(params[i])),
                    CR_ESHAPE;
         p->gradient = mem_alloc_aligned(&f->mem, p->bytes);
-        if (!p->gradient) return CR_ENOMEM;
+        p->name = copy_name(&f->mem, cr_name(params[i]));
+        if (!p->gradient || !p->name) return CR_ENOMEM;
+        p->first = f->n;
+        p->rank = cr_rank(params[i]);
+        memcpy(p->dims, cr_dims(params[i]), (size_t)p->rank * sizeof *p->dims);
         f->n += p->count;
     }
     return f->place ? CR_OK : CR_ENOMEM;
 }
 
 static cr_status make_room(cr_fit *f) {
-    double **vectors[] = {&f->x, &f->g, &f->best, &f->start, &f->trial, &f->trial_g, &f->d};
+    double **vectors[] = {&f->x, &f->g,   &f->best, &f->start, &f->trial, &f->trial_g,
+                          &f->d, &f->low, &f->high, &f->scale, &f->winner};
     size_t count = sizeof vectors / sizeof *vectors, n = (size_t)f->n;
     f->room_count = mem_mul(count + 2 * memory, n);
     f->room = mem_zero(&f->mem, mem_mul(f->room_count, sizeof *f->room));
-    if (!f->room) return CR_ENOMEM;
+    f->held = mem_zero(&f->mem, n);
+    if (!f->room || !f->held) return CR_ENOMEM;
     for (size_t i = 0; i < count; i++) *vectors[i] = f->room + i * n;
     for (size_t i = 0; i < memory; i++)
         f->s[i] = f->room + (count + i) * n, f->y[i] = f->room + (count + memory + i) * n;
+    for (size_t i = 0; i < n; i++) f->low[i] = -INFINITY, f->high[i] = INFINITY;
     return CR_OK;
 }
 
 static cr_status bind_outputs(cr_fit *f) {
     char name[32];
-    cr_status status = cr_run_new(&f->run, f->program, f->store, NULL, 0);
-    if (!status) status = cr_bind(f->run, "loss", CR_F64, &f->loss64, sizeof f->loss64);
+    cr_status status = cr_bind(f->loss_function.run, "loss", CR_F64, &f->loss64, sizeof f->loss64);
     for (int i = 0; i < f->places && !status; i++) {
         snprintf(name, sizeof name, "gradient %d", i);
-        status = cr_bind(f->run, name, f->place[i].dtype, f->place[i].gradient, f->place[i].bytes);
+        status =
+            cr_bind(f->loss_function.run, name, f->place[i].dtype, f->place[i].gradient, f->place[i].bytes);
     }
     return status;
 }
@@ -98,6 +111,24 @@ static bool params_good(int n, const cr_node params[]) {
     return true;
 }
 
+/* A tensor called residual stands for the sum of its squares. */
+static cr_node one_number(cr_node loss) {
+    const char *name = cr_name(loss);
+    bool residual = cr_count(loss) != 1 && name && strcmp(name, "residual") == 0;
+    return residual ? cr_sum(cr_square(loss), 0, NULL, false) : loss;
+}
+
+static cr_status build(cr_fit *f, cr_node loss, int n, const cr_node params[]) {
+    cr_status status = compile(f, loss, n, params);
+    if (!status) status = cr_store_init(f->store, loss.graph, 0);
+    if (!status) status = place_params(f, n, params);
+    if (!status) status = make_room(f);
+    if (!status) status = bind_outputs(f);
+    if (!status) status = residual_new(&f->residual, &f->mem, f->store, loss, n, params);
+    if (!status && !f->residual) status = curvature_new(&f->curvature_function, f->store, loss, n, params);
+    return status;
+}
+
 cr_status cr_fit_new(cr_fit **out, cr_node loss, int n, const cr_node params[], cr_store *store) {
     if (out) *out = NULL;
     if (!out || n < 1 || !params || !store || !loss.graph) return CR_EINVAL;
@@ -108,13 +139,10 @@ cr_status cr_fit_new(cr_fit **out, cr_node loss, int n, const cr_node params[], 
     f->mem = m;
     f->store = store;
     f->most_iterations = 10000;
-    f->tolerance = 1e-11;
+    f->tolerance = -1;
+    f->starts = 1;
     f->reason = "not run";
-    cr_status status = compile(f, loss, n, params);
-    if (!status) status = cr_store_init(store, loss.graph, 0);
-    if (!status) status = place_params(f, n, params);
-    if (!status) status = make_room(f);
-    if (!status) status = bind_outputs(f);
+    cr_status status = build(f, one_number(loss), n, params);
     if (status) cr_fit_free(f);
     else *out = f;
     return status;
@@ -122,30 +150,13 @@ cr_status cr_fit_new(cr_fit **out, cr_node loss, int n, const cr_node params[], 
 
 cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *data, size_t bytes) {
     if (!f) return CR_EINVAL;
-    cr_status status = cr_bind(f->run, name, dtype, data, bytes);
-    if (status)
-        snprintf(f->error, sizeof f->error, "%s",
-                 cr_run_error(f->run) ? cr_run_error(f->run) : cr_status_text(status));
-    return status;
-}
-
-cr_status cr_fit_set(cr_fit *f, const char *name, const char *value) {
-    double x;
-    if (!f || !name || !value) return CR_EINVAL;
-    if (strcmp(name, "method") == 0) {
-        if (strcmp(value, "lbfgs") != 0 && strcmp(value, "gd") != 0) return CR_EINVAL;
-        f->descent = strcmp(value, "gd") == 0;
-        return CR_OK;
-    }
-    if (strcmp(name, "flush_denormals") == 0) {
-        if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0) return CR_EINVAL;
-        return f->program->flush = *value == '1', CR_OK;
-    }
-    size_t n = strlen(value);
-    if (n == 0 || text_parse_number(value, n, &x) != n) return CR_EINVAL;
-    if (strcmp(name, "iterations") == 0 && x < 0x1p53) return f->most_iterations = (int64_t)x, CR_OK;
-    if (strcmp(name, "tolerance") == 0) return f->tolerance = x, CR_OK;
-    return strcmp(name, "rate") == 0 && x > 0 ? (f->rate = x, CR_OK) : CR_EINVAL;
+    cr_status status = cr_bind(f->loss_function.run, name, dtype, data, bytes);
+    if (status) return fit_failed(f, status, cr_run_error(f->loss_function.run));
+    status = function_bind(&f->curvature_function, name, dtype, data, bytes);
+    if (!status && f->residual) status = function_bind(&f->residual->value, name, dtype, data, bytes);
+    if (!status && f->residual)
+        status = function_bind(&f->residual->jacobian_function, name, dtype, data, bytes);
+    return status ? fit_failed(f, status, NULL) : CR_OK;
 }
 
 void cr_fit_progress(cr_fit *f, cr_fit_progress_fn *fn, void *user) {
@@ -158,83 +169,3 @@ int64_t cr_fit_iterations(const cr_fit *f) { return f ? f->iterations : 0; }
 int64_t cr_fit_evaluations(const cr_fit *f) { return f ? f->evaluations : 0; }
 const char *cr_fit_reason(const cr_fit *f) { return f ? f->reason : ""; }
 const char *cr_fit_error(const cr_fit *f) { return f && f->error[0] ? f->error : NULL; }
-
-/* ---- The function ---- */
-
-static void scatter(struct cr_fit *f, const double *x) {
-    for (int i = 0; i < f->places; i++)
-        for (int64_t k = 0; k < f->place[i].count; k++)
-            dtype_put(f->place[i].dtype, f->place[i].data, k, *x++);
-}
-
-static void gather(const struct cr_fit *f, bool gradient, double *x) {
-    for (int i = 0; i < f->places; i++)
-        for (int64_t k = 0; k < f->place[i].count; k++)
-            *x++ = dtype_get(f->place[i].dtype, gradient ? f->place[i].gradient : f->place[i].data, k);
-}
-
-double fit_evaluate(struct cr_fit *f, const double *x, double *g) {
-    scatter(f, x);
-    f->evaluations++;
-    f->status = cr_step(f->run);
-    if (f->status)
-        return snprintf(f->error, sizeof f->error, "%s",
-                        cr_run_error(f->run) ? cr_run_error(f->run) : cr_status_text(f->status)),
-               INFINITY;
-    gather(f, true, g);
-    double loss = f->loss64;
-    for (int64_t i = 0; i < f->n; i++)
-        if (!isfinite(g[i])) loss = INFINITY;
-    return isnan(loss) || loss == -INFINITY ? INFINITY : loss;
-}
-
-static double largest(int64_t n, const double *g) {
-    double most = 0;
-    for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(g[i]));
-    return most;
-}
-
-void fit_keep_best(struct cr_fit *f, const double *x, double loss, const double *g) {
-    double norm = largest(f->n, g);
-    if (!(loss < f->best_loss || (loss == f->best_loss && norm < f->best_norm) ||
-          (loss <= f->best_loss + 1e-14 * fabs(loss) && norm < f->best_norm)))
-        return;
-    memcpy(f->best, x, (size_t)f->n * sizeof *x);
-    f->best_loss = loss;
-    f->best_norm = norm;
-}
-
-bool fit_converged(const struct cr_fit *f, const double *x, double loss, const double *g) {
-    double bound = f->tolerance * fmax(fabs(loss), 1);
-    for (int64_t i = 0; i < f->n; i++)
-        if (!(fabs(g[i]) * fmax(fabs(x[i]), 1) <= bound)) return false;
-    return true;
-}
-
-bool fit_report(struct cr_fit *f) {
-    f->iterations++;
-    if (!f->progress || f->progress(f->user, f->iterations, f->loss, largest(f->n, f->g))) return true;
-    f->reason = "stopped";
-    return false;
-}
-
-cr_status cr_fit_run(cr_fit *f) {
-    if (!f) return CR_EINVAL;
-    f->error[0] = 0;
-    f->iterations = f->evaluations = 0;
-    f->best_loss = f->best_norm = INFINITY;
-    gather(f, false, f->start);
-    memcpy(f->x, f->start, (size_t)f->n * sizeof *f->x);
-    f->loss = fit_evaluate(f, f->x, f->g);
-    cr_status status = f->status;
-    if (!status && isinf(f->loss)) {
-        f->reason = "the loss or its gradient is not finite at the starting values";
-        snprintf(f->error, sizeof f->error, "%s", f->reason);
-        status = CR_ENAN;
-    }
-    if (!status) fit_keep_best(f, f->x, f->loss, f->g);
-    if (!status) status = f->descent ? fit_descend(f) : fit_lbfgs(f);
-    bool keep = status == CR_OK || status == CR_ESTOPPED || status == CR_EFAIL;
-    scatter(f, keep ? f->best : f->start);
-    return status;
-}

@@ -25,6 +25,7 @@ TEST(right_rules_pass) {
         "cumsum([w, x, w])[1] + prod([w, x, w*w]) + max([w, 3, x])",
         "sum([w, x] @ [[1, 2], [3, 4]])",
         "sort([w, x, 0])[2] + norm([w, x])",
+        "sum(eigh([[w, x], [x, 3]])^2) + eigh_vectors([[w, x], [x, 3]])[0, 1] + logabsdet([[w, x], [x, w]])",
         "stop_gradient(w)*w + cast(cast(w, f32), f64)",
     };
     cr_text *out = new_text();
@@ -78,6 +79,7 @@ TEST(a_wrong_rule_is_named_with_its_op_node_and_operand) {
         {"(w*x)^2", {"mul", 0}, "WRONG mul    dn1/dw the rule gives 1.001, a difference gives 1\n"},
         {"sum(sin([w, w])*x)", {"sum", 0}, "WRONG sum  "},
         {"sum([w, x] @ [[1, 2], [3, 4]])", {"matmul", 0}, "WRONG matmul "},
+        {"eigh_vectors([[w, x], [x, 3]])[0, 1]", {"eigh", 0}, "WRONG eigh "}, /* the second of two results */
     };
     cr_text *out = new_text();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -201,6 +201,21 @@ static const struct masked cases[] = {
      {0, 1, 0.5},
      {0, -1, -0.25},
      ""},
+    /* Behind reductions, orders and recurrences: what was not chosen is hidden as behind a sum. */
+    {"where(sum(x) > 5, max(log(x)), 0)", VECTOR(2), {0, 0}, {0}, {0}, ""},
+    {"where(sum(x) > 5, min(sqrt(x)), sum(x^2))", VECTOR(2), {0, 1}, {0, 2}, {2, 2}, ""},
+    {"where(sum(x) > 5, prod(log(x)), sum(x))", VECTOR(2), {0, 0}, {1, 1}, {0}, ""},
+    {"sum(where(sort(x) > 5, sort(log(x)), 0))", VECTOR(3), {0, 8, 0}, {0, 0.125, 0}, {0, -1. / 64, 0}, ""},
+    {"sum(where([true, false, false], recur(x, sqrt(x)), x))",
+     VECTOR(3),
+     {4, 0, 0},
+     {0.25, 1, 1},
+     {-1. / 32, 0, 0},
+     ""},
+    {"sqrt(max(where(x > 5, x, 0)))", VECTOR(2), {0, 0}, {0}, {0}, ""},
+    {"sqrt(prod(where(x > 5, x, 0)))", VECTOR(2), {0, 0}, {0}, {0}, ""},
+    {"sum(sqrt(sort(where(x > 5, x, 0))))", VECTOR(2), {0, 16}, {0, 0.125}, {0, -1. / 256}, ""},
+    {"sum(sqrt(recur([0.0, 0.0], where(x > 5, x, 0))))", VECTOR(2), {0, 16}, {0, 0.125}, {0, -1. / 256}, ""},
 };
 enum { count = sizeof cases / sizeof *cases };
 

@@ -339,6 +339,17 @@ TEST(ends_and_nan_are_as_ieee_says) {
 
 /* ---- Structural rows ---- */
 
+/* Factorisations round: to 1e-14 times the order of the condition numbers there, some 10, of the largest element. */
+static double allowance(const struct structural *c) {
+    double size = 0;
+    if (c->op != OP_cholesky && c->op != OP_triangular_solve && c->op != OP_solve && c->op != OP_logabsdet &&
+        c->op != OP_eigh)
+        return 0;
+    for (int i = 0; i < 24; i++)
+        if (isfinite(c->result.v[i])) size = fmax(size, fabs(c->result.v[i]));
+    return 1e-13 * size;
+}
+
 TEST(structural_rows_give_what_nested_lists_give) {
     (void)state;
     for (int i = 0; i < structural_count; i++) {
@@ -376,7 +387,8 @@ TEST(structural_rows_give_what_nested_lists_give) {
                 continue; /* the oracle keeps 64 bits where the graph stores fewer */
             compute(way, z, n, in, found, (size_t)count * sizeof *found);
             for (int64_t j = 0; j < count; j++)
-                if (ulps_apart(found[j], c->result.v[j], CR_F64) > 0)
+                if (ulps_apart(found[j], c->result.v[j], CR_F64) > 0 &&
+                    !(fabs(found[j] - c->result.v[j]) <= allowance(c)))
                     fail_msg("case %d: %s by %s, element %d: %.17g, expected %.17g", i, c->formula,
                              way_name(way), (int)j, found[j], c->result.v[j]);
         }

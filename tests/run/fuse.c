@@ -63,7 +63,7 @@ static cr_node built(cr_graph *g, const char *expression, cr_dtype dtype, int64_
     char text[512];
     cr_text *why = NULL;
     cr_model *model = NULL;
-    cr_node y;
+    cr_node y = {0};
     const char *d = cr_dtype_name(dtype);
     snprintf(text, sizeof text, "input x: %s[m, n]\ninput g: %s[n]\ninput b: %s[n]\n%s", d, d, d, expression);
     cr_text_new(&why, NULL);

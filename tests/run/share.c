@@ -35,7 +35,7 @@ static cr_node built(cr_graph *g, const char *expression) {
     char text[512];
     cr_text *why = NULL;
     cr_model *m = NULL;
-    cr_node y;
+    cr_node y = {0};
     snprintf(text, sizeof text, "input x: f64[%d]\ninput a: f64[512, 512]\ninput i: i64[%d]\n%s", n, n,
              expression);
     cr_text_new(&why, NULL);

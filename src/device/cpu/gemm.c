@@ -1,155 +1,336 @@
-/* Matrix products: after Goto and van de Geijn (2008) and BLIS. k is cut into slices; of each slice all of A
- * and B is packed into panels, in parallel; then panel times panel, in parallel, each sum of a slice in
- * registers, slices added in order. */
+/* Matrix products in blocks: after Goto and van de Geijn (2008), but that an operand is copied only where this pays. k is cut into
+ * slices; of a slice, a block of rows of A stays in the second-level cache, a strip of columns of B in the first or second. Threads
+ * take whole rows or columns of C, so that none waits for another. */
 #include "device/cpu/gemm.h"
 
 #include <string.h>
 
-/* A panel of B of 32 columns of f32 and this depth fills half of a 64 KiB, or all of a 32 KiB, first-level
- * cache. */
-enum { depth = 256, most_tile = 14 * 32, group = 8 /* panels of A that a task takes at a time */ };
-enum { worth_a_thread = 1 << 17 /* multiply-adds: some 2 microseconds */ };
-
-static struct gemm_shape shape_of_machine(bool is_f64) {
-#ifdef GEMM_X86
-    if (__builtin_cpu_supports("avx512f")) return gemm_shape_avx512(is_f64);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return gemm_shape_avx2(is_f64);
-#endif
-    return gemm_shape_plain(is_f64);
-}
-
-struct job {
-    const struct gemm *p;
-    struct gemm_shape s;
-    size_t size;       /* of an element */
-    int64_t first, kc; /* the slice */
-    int64_t row_panels, column_panels;
-    char *packed_a, *packed_b;
-    size_t parts;
+enum {
+    depth = 512, /* of a slice: a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
+    block_bytes = 256 << 10, /* of A: half of a second-level cache of 512 KiB */
+    first_level = 16 << 10,  /* half of a first-level cache of 32 KiB */
+    conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
+    ways = 7,        /* of such a set, less one for what passes through */
+    few = 4,         /* k so small that what counts is writing C */
+    most_tile = 14 * 128 /* elements of C that a kernel may compute at once */
 };
 
-static int64_t panels(int64_t n, int64_t r) { return (n + r - 1) / r; }
-
-static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
-size_t gemm_scratch(int64_t m, int64_t n, int64_t k, bool is_f64) {
-    struct gemm_shape s = shape_of_machine(is_f64);
-    size_t kc = (size_t)(k < depth ? k : depth), size = is_f64 ? 8 : 4;
-    return line((size_t)(panels(m, s.mr) * s.mr) * kc * size) +
-           line((size_t)(panels(n, s.nr) * s.nr) * kc * size);
-}
-
-/* r lines of length kc, line stride ls, element stride es, woven: element k of all r, then k + 1. Missing
- * lines are 0. */
-#define PACK(T)                                                                                         \
-    static void pack_##T(T *to, const T *from, int64_t lines, int64_t r, int64_t kc, int64_t ls,        \
-                         int64_t es) {                                                                  \
-        if (ls == 1)                                                                                    \
-            for (int64_t k = 0; k < kc; k++, to += r) {                                                 \
-                for (int64_t i = 0; i < lines; i++) to[i] = from[k * es + i];                           \
-                for (int64_t i = lines; i < r; i++) to[i] = 0;                                          \
-            }                                                                                           \
-        else                                                                                            \
-            for (int64_t i = 0; i < r; i++)                                                             \
-                for (int64_t k = 0; k < kc; k++) to[k * r + i] = i < lines ? from[i * ls + k * es] : 0; \
-    }
-PACK(float)
-PACK(double)
-
-static void pack(const struct job *j, char *to, const void *from, int64_t offset, int64_t lines, int64_t r,
-                 int64_t ls, int64_t es) {
-    if (j->p->is_f64)
-        pack_double((double *)(void *)to, (const double *)from + offset, lines, r, j->kc, ls, es);
-    else pack_float((float *)(void *)to, (const float *)from + offset, lines, r, j->kc, ls, es);
-}
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+/* Divisions take as long as a small product: those by 1 are left out. */
+static int64_t parts_of(int64_t n, int64_t r) { return n <= r ? 1 : (n + r - 1) / r; }
+static int64_t vectors(int64_t n, const struct gemm_kernel *kernel) {
+    return (n + (1 << kernel->shift) - 1) >> kernel->shift;
+}
 
-static void pack_part(void *arg, size_t part) {
-    const struct job *j = arg;
-    const struct gemm *p = j->p;
-    int64_t first, end;
-    team_part(j->row_panels + j->column_panels, j->parts, part, &first, &end);
-    for (int64_t i = first; i < end; i++) {
-        if (i < j->row_panels) {
-            int64_t row = i * j->s.mr;
-            pack(j, j->packed_a + (size_t)(row * j->kc) * j->size, p->a, row * p->rsa + j->first * p->csa,
-                 least(j->s.mr, p->m - row), j->s.mr, p->rsa, p->csa);
-        } else {
-            int64_t column = (i - j->row_panels) * j->s.nr;
-            pack(j, j->packed_b + (size_t)(column * j->kc) * j->size, p->b,
-                 column * p->csb + j->first * p->rsb, least(j->s.nr, p->n - column), j->s.nr, p->csb, p->rsb);
-        }
+/* ---- Choosing, by shape and strides ---- */
+
+/* On most processors with AVX-512 two halves of a vector take no longer than a whole: what fills no more goes there. */
+static const struct gemm_kernel *kernel_for(bool is_f64, int64_t columns) {
+#ifdef GEMM_X86
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && columns > (is_f64 ? 4 : 8) && __builtin_cpu_supports("avx512f")) return &gemm_avx512[is_f64];
+    if (avx2) return &gemm_avx2[is_f64];
+#endif
+    (void)columns;
+    return &gemm_plain[is_f64];
+}
+
+/* Cycles for all k, in eighths: a multiply-add of vectors each, for one k no fewer than its latency; what is not side by side along
+ * the vectors has to be woven, and a C that is not has to be spread. */
+static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool woven, bool spread) {
+    int64_t fma = p->m * vectors(p->n, kernel);
+    return p->k * (8 * (fma < 4 ? 4 : fma) + (woven ? 3 * p->n : 0)) +
+           (spread ? 8 * p->m * p->n * parts_of(p->k, depth) : 0);
+}
+
+/* C' = B' A': the same sums, with A along the vectors. */
+static struct gemm turn(const struct gemm *p) {
+    return (struct gemm){p->n, p->m, p->k, p->csb, p->rsb, p->csa, p->rsa, p->is_f64};
+}
+
+static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
+    struct gemm turned = turn(p);
+    const struct gemm_kernel *kernel = kernel_for(p->is_f64, least(p->m, p->n));
+    j->vector = p->m == 1 || p->n == 1;
+    if (j->vector) j->turned = p->m > 1;
+    else j->turned = cost(&turned, kernel, turned.csb != 1, true) < cost(p, kernel, p->csb != 1, false);
+    j->p = j->turned ? turned : *p;
+    j->rsc = j->turned ? 1 : p->n;
+    j->csc = j->turned && !j->vector ? p->n : 1;
+    j->kernel = kernel_for(p->is_f64, j->p.n);
+}
+
+static bool conflicts(const struct gemm_plan *j, int64_t stride) {
+    return stride * (int64_t)j->size % conflict == 0;
+}
+
+static void choose_tile(struct gemm_plan *j) {
+    const int *rows = j->kernel->rows;
+    int64_t m = j->p.m, n = j->p.n, fit = j->p.k <= few ? 1 : least(m, rows[1]);
+    int v = 3;
+    while (v > 0 && (rows[v] < fit || rows[v] == 0 || n <= (int64_t)1 << (j->kernel->shift + v - 1))) v--;
+    j->columns = (int64_t)1 << (j->kernel->shift + v);
+    j->strips = (n + j->columns - 1) >> (j->kernel->shift + v);
+    j->rows = rows[v];
+    if (j->strips == 1 && j->rows > ways && j->p.k > few && conflicts(j, j->p.rsa)) j->rows = ways;
+    j->panels = parts_of(m, j->rows);
+    if (j->panels > 1) j->rows = parts_of(m, j->panels); /* of like height */
+}
+
+static void choose_copies(struct gemm_plan *j) {
+    const struct gemm *p = &j->p;
+    bool deep = p->k > few;
+    j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 8 && conflicts(j, p->rsb));
+    j->pack_a = deep && j->strips > 2 && conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
+    if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
+}
+
+struct gemm_plan gemm_plan_of(const struct gemm *p) {
+    struct gemm_plan j = {.size = p->is_f64 ? 8 : 4};
+    choose_turn(&j, p);
+    choose_tile(&j);
+    choose_copies(&j);
+    j.slices = parts_of(p->k, depth);
+    j.depth = least(p->k, depth);
+    j.width = least(j.columns, vectors(j.p.n, j.kernel) << j.kernel->shift);
+    j.block = j.panels * j.rows;
+    if (j.block * j.depth * (int64_t)j.size > block_bytes)
+        j.block = least(parts_of(block_bytes / (int64_t)j.size / j.depth, j.rows) * j.rows, j.block);
+    j.by_rows = !j.pack_b && (size_t)(j.depth * j.p.n) * j.size <= first_level;
+    j.single = !j.vector && j.panels == 1 && j.strips == 1 && j.slices == 1 && !j.pack_a && !j.pack_b &&
+               (j.csc == 1 || j.p.n == 1);
+    return j;
+}
+
+/* A packed line of A has a gap after it, so that lines do not conflict. */
+static int64_t line_of_a(const struct gemm_plan *j) { return j->depth + 16; }
+
+static size_t packed_a_bytes(const struct gemm_plan *j) {
+    if (j->vector) return j->pack_a ? line((size_t)j->p.k * j->size) : 0;
+    return j->pack_a ? line((size_t)(j->block * line_of_a(j)) * j->size) : 0;
+}
+
+size_t gemm_scratch(const struct gemm_plan *j) {
+    return packed_a_bytes(j) + (j->pack_b ? line((size_t)(j->width * j->depth) * j->size) : 0);
+}
+
+/* ---- Computing ---- */
+
+/* What one thread computes. */
+struct part {
+    const struct gemm_plan *j;
+    const char *a, *b;
+    char *c;
+    char *packed_a, *packed_b;
+    int64_t first_row, rows, first_column, columns; /* of C */
+    int64_t first, k;                               /* the slice */
+};
+
+static const char *at(const struct part *p, const char *base, int64_t offset) {
+    return base + offset * (int64_t)p->j->size;
+}
+
+static void copy_lines(char *to, size_t width, const char *from, int64_t stride, int64_t lines, size_t n) {
+    for (int64_t i = 0; i < lines; i++, to += width, from += stride) {
+        size_t done = 0;
+        for (; done + 64 <= n; done += 64) memcpy(to + done, from + done, 64);
+        if (done < n) memcpy(to + done, from + done, n - done);
     }
 }
 
-/* The tile's sums go to C: the first slice sets, the others add. */
-#define DELIVER(T)                                                                                \
-    static void deliver_##T(const struct job *j, const T *tile, int64_t row, int64_t column) {    \
-        int64_t rows = least(j->s.mr, j->p->m - row), columns = least(j->s.nr, j->p->n - column); \
-        for (int64_t r = 0; r < rows; r++) {                                                      \
-            T *c = (T *)j->p->c + (row + r) * j->p->n + column;                                   \
-            const T *t = tile + r * j->s.nr;                                                      \
-            if (j->first == 0) memcpy(c, t, (size_t)columns * sizeof *c);                         \
-            else                                                                                  \
-                for (int64_t i = 0; i < columns; i++) c[i] += t[i];                               \
-        }                                                                                         \
-    }
-DELIVER(float)
-DELIVER(double)
+static void gather(const struct gemm_plan *j, char *to, int64_t width, const char *from, int64_t rs,
+                   int64_t cs, int64_t lines, int64_t n) {
+    int64_t size = (int64_t)j->size;
+    for (int64_t i = 0; i < lines; i++)
+        for (int64_t k = 0; k < n; k++)
+            memcpy(to + (i * width + k) * size, from + (i * rs + k * cs) * size, j->size);
+}
 
-/* One panel of B with a group of panels of A. */
-static void multiply_unit(const struct job *j, int64_t column_panel, int64_t first_row, int64_t end_row) {
+/* Lines of n elements, of any strides, to lines without gaps, `width` apart. */
+static void pack(const struct gemm_plan *j, char *to, int64_t width, const char *from, int64_t rs, int64_t cs,
+                 int64_t lines, int64_t n) {
+    if (cs == 1)
+        copy_lines(to, (size_t)width * j->size, from, rs * (int64_t)j->size, lines, (size_t)n * j->size);
+    else if (rs == 1) j->kernel->weave(to, width, from, cs, lines, n);
+    else gather(j, to, width, from, rs, cs, lines, n);
+}
+
+/* A C whose columns have gaps, by way of a tile without. */
+static void run_spread(const struct gemm_plan *j, const struct gemm_tile *t) {
     union {
-        double d[most_tile];
         float f[most_tile];
+        double d[most_tile];
     } tile;
-    const char *b = j->packed_b + (size_t)(column_panel * j->s.nr * j->kc) * j->size;
-    for (int64_t i = first_row; i < end_row; i++) {
-        j->s.micro(j->kc, j->packed_a + (size_t)(i * j->s.mr * j->kc) * j->size, b, &tile);
-        if (j->p->is_f64) deliver_double(j, tile.d, i * j->s.mr, column_panel * j->s.nr);
-        else deliver_float(j, tile.f, i * j->s.mr, column_panel * j->s.nr);
-    }
+    struct gemm_tile to = *t;
+    to.c = &tile;
+    to.rsc = j->columns;
+    if (t->add) j->kernel->weave(&tile, j->columns, t->c, j->csc, t->rows, t->columns);
+    j->kernel->tile(&to);
+    j->kernel->weave(t->c, j->csc, &tile, j->columns, t->columns, t->rows);
 }
 
-static void multiply_part(void *arg, size_t part) {
-    const struct job *j = arg;
-    int64_t groups = panels(j->row_panels, group), first, end;
-    team_part(j->column_panels * groups, j->parts, part, &first, &end);
-    for (int64_t u = first; u < end; u++) {
-        int64_t row = u % groups * group;
-        multiply_unit(j, u / groups, row, least(row + group, j->row_panels));
-    }
+static void run_tile(const struct gemm_plan *j, const struct gemm_tile *t) {
+    if (j->csc == 1 || j->p.n == 1) j->kernel->tile(t);
+    else run_spread(j, t);
 }
 
-static void run(const struct job *j, const struct team *team, void (*part)(void *, size_t)) {
-    union {
-        const struct job *from;
-        void *to;
-    } arg = {j};
-    if (j->parts > 1) team_run(team, j->parts, part, arg.to);
-    else part(arg.to, 0);
+/* The block that begins at row `block`, packed; or A itself. */
+static void set_a(const struct part *p, struct gemm_tile *t, int64_t block, int64_t row) {
+    const struct gemm_plan *j = p->j;
+    t->rsa = j->p.rsa;
+    t->csa = j->p.csa;
+    t->a = at(p, p->a, row * j->p.rsa + p->first * j->p.csa);
+    if (!j->pack_a) return;
+    t->rsa = j->p.rsa == 1 ? 1 : line_of_a(j);
+    t->csa = j->p.rsa == 1 ? j->rows : 1;
+    t->a = at(p, p->packed_a, (row - block) * line_of_a(j));
 }
 
-void gemm_run(const struct gemm *p, const struct team *team) {
-    struct job j = {.p = p, .s = shape_of_machine(p->is_f64), .size = p->is_f64 ? 8 : 4, .parts = 1};
-    if (p->m == 0 || p->n == 0) return;
-    if (p->k == 0) {
-        memset(p->c, 0, (size_t)(p->m * p->n) * j.size);
+static void pack_block(const struct part *p, int64_t block, int64_t rows) {
+    const struct gemm_plan *j = p->j;
+    const char *from = at(p, p->a, block * j->p.rsa + p->first * j->p.csa);
+    if (j->p.rsa != 1) {
+        pack(j, p->packed_a, line_of_a(j), from, j->p.rsa, j->p.csa, rows, p->k);
         return;
     }
-    double parts = (double)p->m * (double)p->n * (double)p->k / worth_a_thread;
-    if (parts >= 2) j.parts = parts < (double)team->tasks ? (size_t)parts : team->tasks;
-    j.row_panels = panels(p->m, j.s.mr);
-    j.column_panels = panels(p->n, j.s.nr);
-    j.packed_a = team->scratch;
-    j.packed_b = team->scratch + line((size_t)(j.row_panels * j.s.mr * least(p->k, depth)) * j.size);
-    int64_t slices = panels(p->k, depth);
-    for (int64_t i = 0; i < slices; i++) {
-        int64_t end;
-        team_part(p->k, (size_t)slices, (size_t)i, &j.first, &end);
-        j.kc = end - j.first;
-        run(&j, team, pack_part);
-        run(&j, team, multiply_part);
+    for (int64_t i = 0; i < rows; i += j->rows)
+        pack(j, p->packed_a + (size_t)(i * line_of_a(j)) * j->size, j->rows, at(p, from, i), j->p.csa, 1,
+             p->k, least(j->rows, rows - i));
+}
+
+/* The strip of B that begins at this column, packed where it is to be; and C beside it. */
+static void set_b(const struct part *p, struct gemm_tile *t, int64_t column) {
+    const struct gemm_plan *j = p->j;
+    t->columns = least(j->columns, p->first_column + p->columns - column);
+    t->b = at(p, p->b, p->first * j->p.rsb + column * j->p.csb);
+    t->rsb = j->p.rsb;
+    if (!j->pack_b) return;
+    pack(j, p->packed_b, j->width, t->b, j->p.rsb, j->p.csb, p->k, t->columns);
+    t->b = p->packed_b;
+    t->rsb = j->width;
+}
+
+static void set_c(const struct part *p, struct gemm_tile *t, int64_t row, int64_t column) {
+    t->c = p->c + (row * p->j->rsc + column * p->j->csc) * (int64_t)p->j->size;
+}
+
+static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t block, int64_t end, int64_t row,
+                          int64_t column) {
+    t->rows = least(p->j->rows, end - row);
+    set_a(p, t, block, row);
+    set_c(p, t, row, column);
+    run_tile(p->j, t);
+}
+
+static struct gemm_tile tile_of(const struct part *p) {
+    return (struct gemm_tile){.k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->first > 0};
+}
+
+static void multiply_block(const struct part *p, int64_t block, int64_t end) {
+    const struct gemm_plan *j = p->j;
+    struct gemm_tile t = tile_of(p);
+    int64_t last = p->first_column + p->columns;
+    if (j->pack_a) pack_block(p, block, end - block);
+    if (j->by_rows)
+        for (int64_t row = block; row < end; row += j->rows)
+            for (int64_t column = p->first_column; column < last; column += j->columns) {
+                set_b(p, &t, column);
+                multiply_tile(p, &t, block, end, row, column);
+            }
+    else
+        for (int64_t column = p->first_column; column < last; column += j->columns) {
+            set_b(p, &t, column);
+            for (int64_t row = block; row < end; row += j->rows)
+                multiply_tile(p, &t, block, end, row, column);
+        }
+}
+
+static void multiply_vector(const struct part *p) {
+    const struct gemm_plan *j = p->j;
+    struct gemm_tile t = {.k = j->p.k,
+                          .a = p->a,
+                          .csa = j->p.csa,
+                          .rsb = j->p.rsb,
+                          .csb = j->p.csb,
+                          .rows = 1,
+                          .columns = p->columns};
+    t.b = at(p, p->b, p->first_column * j->p.csb);
+    set_c(p, &t, 0, p->first_column);
+    if (j->pack_a) {
+        gather(j, p->packed_a, 1, p->a, j->p.csa, 1, j->p.k, 1);
+        t.a = p->packed_a;
+        t.csa = 1;
     }
+    j->kernel->vector(&t);
+}
+
+static void run_part(struct part *p) {
+    const struct gemm_plan *j = p->j;
+    if (j->vector) {
+        multiply_vector(p);
+        return;
+    }
+    for (int64_t s = 0; s < j->slices; s++) {
+        int64_t end = j->p.k;
+        if (j->slices > 1) team_part(j->p.k, (size_t)j->slices, (size_t)s, &p->first, &end);
+        p->k = end - p->first;
+        for (int64_t i = 0; i < p->rows; i += j->block)
+            multiply_block(p, p->first_row + i, p->first_row + least(i + j->block, p->rows));
+    }
+}
+
+static void run_single(const struct gemm_plan *j, const void *a, const void *b, void *c) {
+    struct gemm_tile t = {j->p.k,   a,        b,      c,      j->p.rsa, j->p.csa,
+                          j->p.rsb, j->p.csb, j->rsc, j->p.m, j->p.n,   false};
+    j->kernel->tile(&t);
+}
+
+static struct part part_of(const struct gemm_plan *j, const void *a, const void *b, void *c, void *scratch) {
+    struct part p = {j, j->turned ? b : a, j->turned ? a : b, c, scratch, NULL, 0, j->p.m, 0, j->p.n, 0, 0};
+    if (j->pack_b) p.packed_b = p.packed_a + packed_a_bytes(j);
+    return p;
+}
+
+void gemm_run(const struct gemm_plan *j, const void *a, const void *b, void *c, void *scratch) {
+    if (j->p.m == 0 || j->p.n == 0) return;
+    if (j->single) {
+        run_single(j, j->turned ? b : a, j->turned ? a : b, c);
+        return;
+    }
+    struct part p = part_of(j, a, b, c, scratch);
+    run_part(&p);
+}
+
+struct parts {
+    const struct gemm_plan *j;
+    const void *a, *b;
+    void *c;
+    size_t n;
+    const struct team *team;
+};
+
+/* Part i of n things in units of r. */
+static void cut(int64_t n, int64_t r, size_t parts, size_t i, int64_t *first, int64_t *count) {
+    int64_t end;
+    team_part(parts_of(n, r), parts, i, first, &end);
+    *first *= r;
+    *count = least(end * r, n) - *first;
+}
+
+static void run_parts(void *arg, size_t i) {
+    const struct parts *all = arg;
+    const struct gemm_plan *j = all->j;
+    struct part p = part_of(j, all->a, all->b, all->c, team_scratch(all->team, i));
+    if (j->panels > j->strips) cut(j->p.m, j->rows, all->n, i, &p.first_row, &p.rows);
+    else cut(j->p.n, j->columns, all->n, i, &p.first_column, &p.columns);
+    run_part(&p);
+}
+
+void gemm_run_parts(const struct gemm_plan *j, const void *a, const void *b, void *c, size_t parts,
+                    const struct team *team) {
+    int64_t units = j->panels > j->strips ? j->panels : j->strips;
+    struct parts all = {j, a, b, c, (int64_t)parts < units ? parts : (size_t)units, team};
+    if (all.n < 2) gemm_run(j, a, b, c, team->scratch);
+    else team_run(team, all.n, run_parts, &all);
 }

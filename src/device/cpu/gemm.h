@@ -1,35 +1,80 @@
-/* Matrix products in tiles. C = A B for f32 or f64; A and B with any strides, C row-major without gaps. The
- * order of summation is a function of k alone: equal bits for any strides, alignment and number of threads.
- */
+/* Matrix products. C = A B for f32 or f64, operands with any strides. The order of summation is a function of k alone: k is
+ * cut into slices, each element's sum over a slice is one chain of fused multiply-adds, slices are added in order. So the bits
+ * are equal for any strides, alignment, number of threads, and tile: an element does not know what stands beside it. Only
+ * where A is a row or B a column there is another order, of several chains (gemm_vector.inc), also by k alone. */
 #ifndef DEVICE_CPU_GEMM_H
 #define DEVICE_CPU_GEMM_H
 
 #include "device/device.h"
 
+/* C[m, n] = A[m, k] B[k, n]; strides of rows and columns in elements; C row-major without gaps. */
 struct gemm {
     int64_t m, n, k;
-    const void *a, *b;
-    void *c;
-    int64_t rsa, csa, rsb, csb; /* strides in elements */
+    int64_t rsa, csa, rsb, csb;
     bool is_f64;
 };
 
-/* Scratch for all tasks together, to be given to gemm_run by the team. */
-size_t gemm_scratch(int64_t m, int64_t n, int64_t k, bool is_f64);
-void gemm_run(const struct gemm *p, const struct team *team);
-
-/* A panel of mr rows times a panel of nr columns over kc: both packed, k outermost; out row-major mr by nr.
- */
-typedef void gemm_micro(int64_t kc, const void *a, const void *b, void *out);
-struct gemm_shape {
-    int64_t mr, nr;
-    gemm_micro *micro;
+/* What an instruction set computes with. Sums stand in registers, in tiles of at most rows[v] rows by 2^v vectors of 2^shift
+ * lanes; rows[v] is 0 where there is none so wide. */
+struct gemm_tile;
+struct gemm_kernel {
+    int shift, rows[4];
+    void (*tile)(const struct gemm_tile *t);
+    void (*vector)(const struct gemm_tile *t); /* of one row, with any strides of B */
+    /* k elements side by side in each of the columns, which stand `stride` apart, to rows of `columns`, `width` apart. */
+    void (*weave)(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 };
-struct gemm_shape gemm_shape_plain(bool is_f64);
+
+/* C[rows, columns] = A[rows, k] B[k, columns], or += : A with any strides, rows of B and of C without gaps. */
+struct gemm_tile {
+    int64_t k;
+    const void *a, *b;
+    void *c;
+    int64_t rsa, csa, rsb, csb, rsc;
+    int64_t rows, columns;
+    bool add;
+};
+
+/* How products of one shape and layout are computed, wherever their operands lie. */
+struct gemm_plan {
+    struct gemm p; /* turned: of B' and A' */
+    const struct gemm_kernel *kernel;
+    size_t size;            /* of an element */
+    int64_t rows, columns;  /* of a tile, at most */
+    int64_t panels, strips; /* tiles down and across */
+    int64_t rsc, csc;       /* strides of C */
+    int64_t slices, depth;  /* of k: how many, of at most this length */
+    int64_t block;          /* rows of A at a time */
+    int64_t width;          /* of a packed strip of B */
+    bool turned, pack_a, pack_b;
+    bool vector;  /* a row times a matrix, in the order of its own */
+    bool by_rows; /* a block row by row, since all of B stays in the first-level cache; else strip by strip */
+    bool single;  /* one tile is all */
+};
+struct gemm_plan gemm_plan_of(const struct gemm *p);
+size_t gemm_scratch(const struct gemm_plan *p); /* of a task */
+/* On this thread, with a task's scratch. */
+void gemm_run(const struct gemm_plan *p, const void *a, const void *b, void *c, void *scratch);
+/* In parts, one on each task of the team. */
+void gemm_run_parts(const struct gemm_plan *p, const void *a, const void *b, void *c, size_t parts,
+                    const struct team *team);
+
+extern const struct gemm_kernel gemm_plain[2]; /* of f32, of f64 */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define GEMM_X86
-struct gemm_shape gemm_shape_avx2(bool is_f64);
-struct gemm_shape gemm_shape_avx512(bool is_f64);
+void gemm_columns_f32(const struct gemm_tile *t);
+void gemm_columns_f64(const struct gemm_tile *t);
+void gemm_weave_f32(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
+void gemm_weave_f64(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
+extern const struct gemm_kernel gemm_avx2[2], gemm_avx512[2];
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
 #endif
 
 #endif

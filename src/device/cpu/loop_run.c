@@ -60,17 +60,30 @@ static void fold(const struct loop_job *j, uint32_t i, const struct tile *t) {
     else f->rows(state, x, t->rows, t->n / t->rows);
 }
 
+/* What an elementwise instruction does to a tile. */
+static struct call call_of(const struct loop_job *j, uint32_t i, const struct tile *t) {
+    const struct instruction *in = &j->l->instruction[i];
+    return (struct call){.fn = j->kernel[i].element,
+                         .count = in->kind == DO_WIDE ? t->n : t->rows,
+                         .n = in->n,
+                         .y = place(j, in->result, t),
+                         .a = place(j, in->operand[0], t),
+                         .b = place(j, in->operand[1], t),
+                         .c = place(j, in->operand[2], t)};
+}
+
 static void run_tile(const struct loop_job *j, const struct tile *t) {
     const struct access *a = j->l->access;
     for (uint32_t i = 0; i < j->l->instructions; i++) {
         const struct instruction *in = &j->l->instruction[i];
         for (const struct access *end = j->l->access + in->accesses; a < end; a++)
             if (a->kind != ACCESS_DIRECT) fill(j, a, t);
-        if (in->kind > DO_NARROW) fold(j, i, t);
-        else
-            j->kernel[i].element(in->kind == DO_WIDE ? t->n : t->rows, place(j, in->result, t),
-                                 place(j, in->operand[0], t), place(j, in->operand[1], t),
-                                 place(j, in->operand[2], t), in->n);
+        if (in->kind > DO_NARROW) {
+            fold(j, i, t);
+        } else {
+            struct call c = call_of(j, i, t);
+            call_make(&c);
+        }
     }
 }
 
@@ -153,4 +166,18 @@ void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const sl
         run_part(&j, 0);
     }
     if (l->shared) finish_folds(&j);
+}
+
+bool cpu_loop_calls(const struct loop *l, const struct kernel kernel[], char *const slot[],
+                    const struct team *team, struct call out[]) {
+    struct loop_job j = {.l = l, .kernel = kernel, .slot = slot, .team = team};
+    struct tile all = {.buffers = team_scratch(team, 0), .rows = l->rows, .n = l->count};
+    if (l->rows > l->tile_rows || l->run > l->tile_cols || l->rows > l->unit_rows || l->run > l->unit_cols)
+        return false;
+    for (size_t i = 0; i < l->accesses; i++)
+        if (l->access[i].kind != ACCESS_DIRECT) return false;
+    for (uint32_t i = 0; i < l->instructions; i++)
+        if (l->instruction[i].kind > DO_NARROW) return false;
+    for (uint32_t i = 0; i < l->instructions; i++) out[i] = call_of(&j, i, &all);
+    return true;
 }

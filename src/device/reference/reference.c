@@ -12,6 +12,12 @@
 /* Floats are widened; integers and bools stay exact as they are. */
 static cr_dtype wide(int dtype) { return dtype_is_float((cr_dtype)dtype) ? CR_F64 : (cr_dtype)dtype; }
 
+/* Room for 8 bytes an element, of every part. */
+static size_t bytes_of(const struct reference *r, uint32_t id) {
+    const struct node *n = graph_at(r->g, id);
+    return ops_part_offset(r->g, n, ops_part_count(n->op), 8);
+}
+
 static bool take_memory(struct reference *r, uint32_t id) {
     const struct node *n = graph_at(r->g, id);
     struct tensor *t = &r->value[id];
@@ -20,16 +26,9 @@ static bool take_memory(struct reference *r, uint32_t id) {
     shape_strides(&s, stride);
     *t = (struct tensor){
         .dtype = wide(n->dtype), .rank = s.rank, .dim = graph_dims(r->g, n), .stride = stride};
-    size_t bytes = (size_t)graph_elements(r->g, n) * 8;
-    for (int k = 1; k < ops_part_count(n->op); k++) bytes += (size_t)graph_elements(r->g, n) * 8;
-    t->data = mem_zero(&r->g->mem, bytes);
+    t->data = mem_zero(&r->g->mem, bytes_of(r, id));
     r->owned[id] = 1;
     return t->data != NULL;
-}
-
-static size_t bytes_of(const struct reference *r, uint32_t id) {
-    const struct node *n = graph_at(r->g, id);
-    return (size_t)graph_elements(r->g, n) * 8 * (size_t)ops_part_count(n->op);
 }
 
 static void run_leaf(struct reference *r, uint32_t id) {
@@ -86,15 +85,8 @@ static void run_view(struct reference *r, uint32_t id) {
     const struct node *n = graph_at(r->g, id);
     const struct tensor *x = &r->value[n->arg[0]];
     struct tensor *y = &r->value[id];
-    const int64_t *attr = graph_attr(r->g, n);
-    int64_t stride[CR_MAX_RANK], offset = 0;
-    for (int i = 0; i < y->rank; i++) {
-        int k = y->rank - i, j = x->rank - k;
-        if (n->op == OP_reshape) stride[i] = y->stride[i];
-        else if (n->op == OP_permute) stride[i] = x->stride[x->rank + attr[k - 1]];
-        else if (n->op == OP_expand) stride[i] = j < 0 || x->dim[j] != y->dim[i] ? 0 : x->stride[j];
-        else stride[i] = x->stride[i] * attr[2 * k - 1], offset += x->stride[i] * attr[2 * k - 2];
-    }
+    int64_t stride[CR_MAX_RANK], offset;
+    ops_view(r->g, n, x->stride, stride, &offset); /* true: every value here is in row-major order */
     copy_strided(y->data, (char *)x->data + offset * (int64_t)cr_dtype_size(x->dtype),
                  cr_dtype_size(x->dtype), y->rank, y->dim, stride);
 }
@@ -112,11 +104,11 @@ static cr_status run_kernel(struct reference *r, uint32_t id) {
         .op = n->op, .attr = graph_attr(r->g, n), .n = n->n, .in = in, .out = r->value[id]};
     if (!in) return CR_ENOMEM;
     for (uint32_t k = 0; k < n->n; k++) in[k] = r->value[graph_args(r->g, n)[k]];
-    size_t scratch = n->op == OP_sort ? (size_t)in->dim[in->rank - 1] * 8 : 0;
+    size_t scratch = n->op == OP_matmul ? 0 : kernel_scratch(&c);
     struct team alone = {.tasks = 1, .scratch = mem_alloc(&r->g->mem, scratch), .scratch_bytes = scratch};
     c.team = &alone;
-    c.out_part[0] = c.out.data;
-    c.out_part[1] = (char *)c.out.data + (size_t)graph_elements(r->g, n) * 8;
+    for (int k = 0; k < ops_part_count(n->op); k++)
+        c.out_part[k] = (char *)c.out.data + ops_part_offset(r->g, n, k, 8);
     if (n->op == OP_uniform) c.out.dtype = (cr_dtype)n->dtype;
     cr_status status = !alone.scratch       ? CR_ENOMEM
                        : n->op == OP_matmul ? kernel_matmul_plain(&c)
@@ -130,12 +122,18 @@ static cr_status run_kernel(struct reference *r, uint32_t id) {
 }
 
 static void run_alias(struct reference *r, uint32_t id) {
-    const struct node *n = graph_at(r->g, id), *x = graph_at(r->g, n->arg[0]);
+    const struct node *n = graph_at(r->g, id);
     r->value[id] = r->value[n->arg[0]];
-    r->value[id].dtype = wide(n->dtype);
-    if (n->op == OP_part)
-        r->value[id].data =
-            (char *)r->value[n->arg[0]].data + (size_t)(graph_attr(r->g, n)[0] * graph_elements(r->g, x)) * 8;
+    if (n->op != OP_part) return;
+    struct tensor *t = &r->value[id];
+    struct shape s = graph_shape(r->g, n);
+    t->dtype = wide(n->dtype);
+    t->rank = s.rank;
+    t->dim = graph_dims(r->g, n);
+    t->stride = r->stride + (size_t)id * CR_MAX_RANK;
+    shape_strides(&s, r->stride + (size_t)id * CR_MAX_RANK);
+    t->data =
+        (char *)t->data + ops_part_offset(r->g, graph_at(r->g, n->arg[0]), (int)graph_attr(r->g, n)[0], 8);
 }
 
 static cr_status run_node(struct reference *r, uint32_t id) {
@@ -145,7 +143,7 @@ static cr_status run_node(struct reference *r, uint32_t id) {
     if (op_kind(op) == KIND_LEAF) run_leaf(r, id);
     else if (op_kind(op) == KIND_ELEM || op == OP_cast) run_element(r, id);
     else if (op_kind(op) == KIND_REDUCE) run_reduce(r, id);
-    else if (op_kind(op) == KIND_VIEW && op != OP_unslice) run_view(r, id);
+    else if (op_kind(op) == KIND_VIEW) run_view(r, id);
     else return run_kernel(r, id);
     return CR_OK;
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The MLP's training step, or the worked example, in PyTorch, behind the line protocol of bench/common/protocol.h.
 
-    mlp_torch.py MODE FOLDER BATCH THREADS   MODE: eager, eager-foreach, compile
-    mlp_torch.py worked THREADS
+    torch_side.py MODE FOLDER BATCH THREADS   MODE: eager, eager-foreach, compile
+    torch_side.py worked THREADS
 
 FOLDER holds the data that bench/common/mlp_data.h describes. eager is what PyTorch does best without compiling: Adam with
 fused=True; eager-foreach is the Adam one gets without asking; compile puts torch.compile around forward and loss, its
@@ -113,7 +113,7 @@ def main():
     torch.set_num_threads(int(words[-1]))
     torch.set_flush_denormal(True)
     side = Worked() if words[0] == "worked" else Mlp(words[0], words[1], int(words[2]))
-    print(json.dumps({"ready": side.name}), flush=True)
+    print(json.dumps({"ready": side.name, "note": ""}), flush=True)
     for line in sys.stdin:
         if line.startswith("quit"): break
         print(json.dumps(answer(side, line.split())), flush=True)

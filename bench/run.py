@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Measures the product beside its peers in one run: first that they compute the same, then in turns.
+
+    bench/run.py --build BUILD [--peers FOLDER] [--report FILE] [--only WORD] [--rounds 15] [--steps 20]
+
+The sides are processes that stay; one that is not there, or does not start, stands as "not measured":
+
+    C            BUILD/NAME_reference    the same by hand
+    PyTorch      bench/peers/torch_side.py, run by FOLDER/bin/python (bench/peers/setup.sh makes it)
+    Chainrule    BUILD/NAME_chainrule
+
+The line protocol: a side prints one line of JSON when it is ready, and one for each command it reads.
+
+    (at the start)  {"ready": "its name", "note": "what is to be known of it"}
+    losses N        {"losses": [2.34567, ..]}   N steps from the initial state; what each gave
+    run N           {"ns": 3280000.0}           N steps from the initial state; the median time of a step
+    quit            the end; so is the end of input
+    anything else   {"error": "why"}
+
+bench/common/protocol.c implements it for programs in C. The MLP's sides start from the files of bench/common/mlp_data.h.
+
+A side whose first 20 losses are not those of the first side to 1e-4 is not timed, and the run fails. The others then take
+turns, ROUNDS times, STEPS steps each. Every round gives a ratio to the first side, and the median of those is printed: on
+a machine that others use too, neighbours in time share its mood, medians of different minutes do not.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+CHECKED, TOLERANCE = 20, 1e-4
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Side:
+    """A process that answers the line protocol; absent when it does not start."""
+
+    def __init__(self, label, *command):
+        self.label, self.process, self.why, self.ns = label, None, None, []
+        if not os.access(command[0], os.X_OK):
+            self.why = "not installed" if "python" in command[0] else "not built"
+            return
+        self.said = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
+        ready = self.answer()
+        if ready is None: return self.drop("did not start")
+        self.label = ready["ready"] + (f" ({ready['note']})" if ready.get("note") else "")
+
+    def answer(self):
+        """The next JSON line; None when the process is gone. What else it prints is passed over."""
+        for line in self.process.stdout:
+            if line.startswith("{"): return json.loads(line)
+        return None
+
+    def ask(self, command):
+        try:
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return {}
+        return self.answer() or {}
+
+    def drop(self, why):
+        """Takes no further part; the last line it said on standard error tells more."""
+        self.close()
+        self.said.seek(0)
+        last = self.said.read().decode(errors="replace").strip().splitlines()[-1:]
+        self.why = ": ".join([why, *last])
+
+    def close(self):
+        if not self.process: return
+        try: self.process.communicate(timeout=60)
+        except (BrokenPipeError, ValueError): self.process.wait()
+        except subprocess.TimeoutExpired: self.process.kill()
+        self.process = None
+
+
+# ---- One question ----
+
+def agree(side, losses):
+    found = side.ask(f"losses {CHECKED}").get("losses", [])
+    for i, (a, b) in enumerate(zip(losses, found)):
+        if not abs(a - b) <= TOLERANCE * abs(a): return f"wrong: its loss {i} is {b:.7g}, expected {a:.7g}"
+    return None if len(found) == CHECKED else "gave no losses"
+
+
+def check(sides):
+    """Drops what computes something else. Gives the number of those."""
+    wrong, present = 0, [s for s in sides if s.process]
+    losses = present[0].ask(f"losses {CHECKED}").get("losses", []) if present else []
+    for side in present[1:]:
+        why = agree(side, losses)
+        if why:
+            side.drop(why)
+            wrong += 1
+    return wrong
+
+
+def take_turns(sides, rounds, steps):
+    for _ in range(rounds):
+        for side in sides:
+            if not side.process: continue
+            ns = side.ask(f"run {steps}").get("ns")
+            if ns is None: side.drop("stopped answering")
+            else: side.ns.append(ns)
+
+
+def duration(ns):
+    for unit, size in (("ms", 1e6), ("us", 1e3)):
+        if ns >= size: return f"{ns / size:.4g} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def row(side, first):
+    if not side.process: return [side.label, f"not measured ({side.why})", "", ""]
+    ratio = f"{statistics.median(a / b for a, b in zip(side.ns, first.ns)):.3g}" if first.ns else ""
+    return [side.label, duration(statistics.median(side.ns)), duration(min(side.ns)), ratio]
+
+
+def table(sides):
+    """Aligned, and Markdown."""
+    first = next((s for s in sides if s.process), sides[0])
+    rows = [["", "median", "fastest", "ratio"], *(row(s, first) for s in sides)]
+    width = [max(len(r[i]) for r in rows) for i in range(4)]
+    lines = ["| " + " | ".join(x.ljust(w) if i == 0 else x.rjust(w) for i, (x, w) in enumerate(zip(r, width))) + " |"
+             for r in rows]
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(width)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def measure(report, title, sides, rounds, steps):
+    """Gives the number of sides that computed something else."""
+    wrong = check(sides)
+    take_turns(sides, rounds, steps)
+    report.add(f"## {title}\n\n{table(sides)}\n")
+    for side in sides: side.close()
+    return wrong
+
+
+# ---- The report ----
+
+class Report:
+    """What is printed as it comes about, and kept in a file at the end."""
+
+    def __init__(self, path):
+        self.path, self.parts = path, []
+
+    def add(self, text):
+        self.parts.append(text)
+        print(text, flush=True)
+
+    def save(self):
+        if not self.path: return
+        with open(self.path, "w") as f: f.write("\n".join(self.parts))
+
+
+def field(path, name):
+    """The value of the first line "NAME: value" or "NAME=value" of a file."""
+    try:
+        with open(path) as f:
+            for line in f:
+                for mark in (":", "="):
+                    key, _, value = line.partition(mark)
+                    if key.strip() == name: return value.strip().strip('"')
+    except OSError: pass
+    return None
+
+
+def compiler(build):
+    kept = field(os.path.join(build, "CMakeCache.txt"), "CMAKE_C_COMPILER") or "cc" # "FILEPATH=.."
+    cc = kept.split("=")[-1]
+    return subprocess.run([cc, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
+
+
+def machine(o):
+    model, vector = field("/proc/cpuinfo", "model name") or platform.machine(), field("/proc/cpuinfo", "flags") or ""
+    widest = next((name for name in ("avx512f", "avx2") if name in vector.split()), "")
+    system = field("/etc/os-release", "PRETTY_NAME") or platform.system()
+    return f"""# Performance
+
+Made by `make bench`. All sides of a table ran in turns, {o.rounds} rounds of {o.steps} steps, after a check that they compute
+the same numbers. *median*: of the rounds, of the median time of a step. *ratio*: to the first row, the median of the
+ratios within each round; it holds when the machine is shared, the times less so.
+
+- {model}, {os.cpu_count()} cores{', ' + widest if widest else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
+- {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
+"""
+
+
+# ---- What is asked ----
+
+def questions(o, folder):
+    """Title, sides, steps; sides start when they are asked for, and data is made when it is needed."""
+    def reference(name, *words): return Side("C", os.path.join(o.build, f"{name}_reference"), *words)
+    def chainrule(name, *words): return Side("Chainrule", os.path.join(o.build, f"{name}_chainrule"), *words)
+    def torch(mode, *words):
+        return Side(f"PyTorch {mode}", os.path.join(o.peers, "bin", "python"), os.path.join(HERE, "peers", "torch_side.py"),
+                    mode, *words)
+
+    yield ("The worked example: a step, value and gradient",
+           lambda: [reference("worked"), torch("worked", "1"), chainrule("worked")], o.steps)
+    yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
+    yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
+    yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
+    for n in "1e4", "1e6", "3e7":
+        yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
+            reference("reduce", n), *(chainrule("reduce", n, threads) for threads in ("1", "2"))], 1 if n == "3e7" else o.steps)
+    for batch in "128", "1":
+        data = os.path.join(folder, batch)
+        for threads in "1", "2":
+            yield (f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step",
+                   lambda: [reference("mlp", make_data(o, data, batch), batch, threads),
+                            *(torch(mode, data, batch, threads) for mode in ("eager", "eager-foreach", "compile")),
+                            chainrule("mlp", data, batch, threads)], o.steps)
+
+
+def make_data(o, folder, batch):
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
+        subprocess.run([os.path.join(o.build, "mlp_data"), folder, batch], check=True)
+    return folder
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--build", required=True)
+    p.add_argument("--peers", default="")
+    p.add_argument("--report")
+    p.add_argument("--only", default="", help="ask only what has this word in its title")
+    p.add_argument("--rounds", type=int, default=15)
+    p.add_argument("--steps", type=int, default=20)
+    return p.parse_args()
+
+
+def main():
+    o, wrong = options(), 0
+    report = Report(o.report)
+    report.add(machine(o))
+    with tempfile.TemporaryDirectory() as folder:
+        for title, sides, steps in questions(o, folder):
+            if o.only in title: wrong += measure(report, title, sides(), o.rounds, steps)
+    report.save()
+    sys.exit(1 if wrong else 0)
+
+
+main()

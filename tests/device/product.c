@@ -1,0 +1,383 @@
+/* Matrix products: right, and with equal bits for any layout, alignment and number of threads; beside every product library that
+ * is found on this machine. */
+#define _POSIX_C_SOURCE 200809L
+#include "support/test.h"
+
+#include <dlfcn.h>
+
+#include "device/cpu/gemm.h"
+#include "device/kernels.h"
+
+/* C[batch, m, n] = A[batch, m, k] B[batch, k, n]. */
+struct size {
+    int64_t batch, m, k, n;
+};
+static const struct size sizes[] = {
+    {1, 128, 784, 512},
+    {1, 1, 784, 512},
+    {1, 784, 512, 1},
+    {1, 784, 1, 512},
+    {1, 64, 512, 10},
+    {1, 784, 128, 512},
+    {1, 256, 128, 10},
+    {1, 128, 10, 256},
+    {1, 32, 256, 1024},
+    {1, 32, 1024, 256},
+    {1, 37, 301, 113},
+    {1, 300, 257, 129},
+    {1, 4, 1024, 300},
+    {1, 300, 1024, 3},
+    {1, 2, 513, 2},
+    {1, 1, 1, 1},
+    {1, 1, 7, 1},
+    {1, 1, 1000, 1},
+    {1, 15, 3, 33},
+    {1, 16, 16, 16},
+    {1, 29, 4, 100},
+    {1, 100, 64, 1024},
+    {40, 8, 8, 8},
+    {7, 4, 4, 4},
+    {3, 70, 90, 80},
+    {5, 1, 20, 30},
+    {5, 30, 20, 1},
+    {2, 5, 0, 3},
+    {2, 0, 4, 3},
+    {2, 3, 4, 0},
+    {0, 3, 4, 5},
+    /* Large enough for threads: vectors, batches of more and of fewer products than threads. */
+    {1, 1, 2500, 1000},
+    {1, 1000, 2500, 1},
+    {20, 50, 60, 60},
+    {2, 150, 100, 150},
+};
+
+/* How an operand lies: by rows, by columns, and these with gaps; all begin one element after an aligned address but the first. */
+enum layout { by_rows, by_columns, rows_with_gaps, scattered, layouts };
+
+struct operand {
+    void *data; /* of x */
+    size_t bytes;
+    struct tensor x;
+    int64_t dim[3], stride[3];
+};
+
+static struct operand *operand_of(cr_dtype t, enum layout layout, int64_t batch, int64_t rows,
+                                  int64_t columns) {
+    struct operand *o = calloc(1, sizeof *o);
+    int64_t element = layout == scattered ? 3 : 1, gap = layout == rows_with_gaps ? 5 : 0;
+    bool turned = layout == by_columns;
+    int64_t line = (turned ? rows : columns) * element + gap, lines = turned ? columns : rows;
+    memcpy(o->dim, (int64_t[]){batch, rows, columns}, sizeof o->dim);
+    memcpy(o->stride, (int64_t[]){line * lines, turned ? 1 : line, turned ? line : element},
+           sizeof o->stride);
+    size_t shift = layout == by_rows ? 0 : cr_dtype_size(t);
+    o->bytes = (size_t)(batch * line * lines) * cr_dtype_size(t) + shift;
+    o->data = malloc(o->bytes + 1);
+    memset(o->data, 0xff, o->bytes); /* nan in the gaps */
+    o->x = (struct tensor){(char *)o->data + shift, t, 3, o->dim, o->stride};
+    return o;
+}
+
+static void operand_free(struct operand *o) { free(o->data), free(o); }
+
+static void set(const struct operand *o, int64_t b, int64_t i, int64_t k, double v) {
+    int64_t at = b * o->stride[0] + i * o->stride[1] + k * o->stride[2];
+    if (o->x.dtype == CR_F64) ((double *)o->x.data)[at] = v;
+    else ((float *)o->x.data)[at] = (float)v;
+}
+
+static double get(const struct operand *o, int64_t b, int64_t i, int64_t k) {
+    int64_t at = b * o->stride[0] + i * o->stride[1] + k * o->stride[2];
+    return o->x.dtype == CR_F64 ? ((double *)o->x.data)[at] : (double)((float *)o->x.data)[at];
+}
+
+/* Element i of some operand: integers from -3 to 3, whose sums are exact; or anything. */
+static double whole(int64_t i) { return (double)(i * 7919 % 7 - 3); }
+static double fraction(int64_t i) { return sin((double)i * 0.7) / 3; }
+
+static void fill(const struct operand *o, double (*value)(int64_t), int64_t seed) {
+    for (int64_t b = 0, at = seed; b < o->dim[0]; b++)
+        for (int64_t i = 0; i < o->dim[1]; i++)
+            for (int64_t k = 0; k < o->dim[2]; k++) set(o, b, i, k, value(at++));
+}
+
+/* A new C; of scratch there is not a byte more than asked for. */
+static struct operand *multiply(const struct operand *a, const struct operand *b, cr_context *ctx) {
+    struct operand *c = operand_of(a->x.dtype, by_rows, a->dim[0], a->dim[1], b->dim[2]);
+    struct tensor in[2] = {a->x, b->x};
+    struct team team = {.ctx = ctx, .tasks = (size_t)cr_context_thread_count(ctx)};
+    struct kernel_call call = {.op = OP_matmul, .n = 2, .in = in, .out = c->x, .team = &team};
+    team.scratch_bytes = (kernel_matmul_scratch(&call) + 63) / 64 * 64;
+    void *scratch = malloc(team.tasks * team.scratch_bytes + 64);
+    team.scratch = (char *)(((uintptr_t)scratch + 63) / 64 * 64);
+    assert_int_equal(kernel_matmul(&call), CR_OK);
+    free(scratch);
+    return c;
+}
+
+static cr_context *context_of(int threads) {
+    cr_context *ctx;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
+    return ctx;
+}
+
+#define EACH_SIZE_AND_DTYPE(s, t)                                                     \
+    for (const struct size *s = sizes; s < sizes + sizeof sizes / sizeof *sizes; s++) \
+        for (cr_dtype t = CR_F32; t <= CR_F64; t++)
+
+/* The sums of integers are exact in any order: so each element is what integers give. */
+TEST(products_of_integers_are_exact_in_every_layout) {
+    (void)state;
+    EACH_SIZE_AND_DTYPE(s, t) for (int layout = 0; layout < layouts * layouts; layout++) {
+        struct operand *a = operand_of(t, (enum layout)(layout % layouts), s->batch, s->m, s->k),
+                       *b = operand_of(t, (enum layout)(layout / layouts), s->batch, s->k, s->n);
+        fill(a, whole, 1), fill(b, whole, 5);
+        struct operand *c = multiply(a, b, NULL);
+        for (int64_t i = 0; i < s->batch * s->m; i++)
+            for (int64_t j = i % 3; j < s->n; j += 1 + s->k / 8) { /* all where this is quick */
+                int64_t sum = 0, batch = i / s->m, row = i % s->m;
+                for (int64_t k = 0; k < s->k; k++)
+                    sum += (int64_t)get(a, batch, row, k) * (int64_t)get(b, batch, k, j);
+                if (get(c, batch, row, j) != (double)sum)
+                    fail_msg("%d x %d x %d, layout %d: [%d, %d] is %g, expected %d", (int)s->m, (int)s->k,
+                             (int)s->n, layout, (int)row, (int)j, get(c, batch, row, j), (int)sum);
+            }
+        operand_free(a), operand_free(b), operand_free(c);
+    }
+}
+
+TEST(bits_are_equal_for_any_layout_and_number_of_threads) {
+    (void)state;
+    cr_context *ctx[3] = {context_of(1), context_of(2), context_of(3)};
+    EACH_SIZE_AND_DTYPE(s, t) {
+        struct operand *expected = NULL;
+        for (int layout = 0; layout < layouts * layouts; layout++) {
+            struct operand *a = operand_of(t, (enum layout)(layout % layouts), s->batch, s->m, s->k),
+                           *b = operand_of(t, (enum layout)(layout / layouts), s->batch, s->k, s->n);
+            fill(a, fraction, 1), fill(b, fraction, 5);
+            for (int threads = layout % 2 ? 3 : 1; threads <= 3; threads++) {
+                struct operand *c = multiply(a, b, ctx[threads - 1]);
+                if (!expected) expected = c;
+                if (memcmp(c->data, expected->data, c->bytes) != 0)
+                    fail_msg("%d x %d x %d, layout %d, %d threads: other bits", (int)s->m, (int)s->k,
+                             (int)s->n, layout, threads);
+                if (c != expected) operand_free(c);
+            }
+            operand_free(a), operand_free(b);
+        }
+        operand_free(expected);
+    }
+    for (int i = 0; i < 3; i++) cr_context_free(ctx[i]);
+}
+
+/* What an element does not depend on does not reach it: not a nan beside it, and not by way of 0 * nan. */
+TEST(nan_and_infinity_stay_in_their_rows_and_columns) {
+    (void)state;
+    EACH_SIZE_AND_DTYPE(s, t) for (int layout = 0; layout < 4; layout++) {
+        if (!s->batch || !s->m || !s->k || !s->n) continue;
+        struct operand *a = operand_of(t, (enum layout)(layout % 2), s->batch, s->m, s->k),
+                       *b = operand_of(t, (enum layout)(layout / 2), s->batch, s->k, s->n);
+        fill(a, whole, 1), fill(b, whole, 5);
+        struct operand *before = multiply(a, b, NULL);
+        int64_t row = s->m / 2, column = s->n / 3, k = s->k - 1;
+        set(a, 0, row, k, (double)NAN);
+        set(b, 0, 0, column, (double)INFINITY);
+        struct operand *c = multiply(a, b, NULL);
+        for (int64_t i = 0; i < s->m; i++)
+            for (int64_t j = 0; j < s->n; j++) {
+                double v = get(c, 0, i, j);
+                if (i == row) assert_true(v != v);
+                else if (j == column)
+                    assert_true(!isfinite(v)); /* infinity times what stands there; nan for 0 */
+                else assert_true(v == get(before, 0, i, j));
+            }
+        operand_free(a), operand_free(b), operand_free(c), operand_free(before);
+    }
+}
+
+TEST(one_matrix_serves_a_whole_batch) {
+    (void)state;
+    for (int which = 0; which < 2; which++) {
+        struct operand *a = operand_of(CR_F32, by_rows, 6, 20, 30),
+                       *b = operand_of(CR_F32, by_columns, 6, 30, 40);
+        fill(a, fraction, 1), fill(b, fraction, 5);
+        struct operand *shared = which ? b : a;
+        for (int64_t i = 1; i < 6; i++)
+            memcpy((char *)shared->x.data + i * shared->stride[0] * 4, shared->x.data,
+                   (size_t)shared->stride[0] * 4);
+        struct operand *expected = multiply(a, b, NULL);
+        shared->stride[0] = 0;
+        struct operand *c = multiply(a, b, NULL);
+        assert_memory_equal(c->data, expected->data, c->bytes);
+        operand_free(a), operand_free(b), operand_free(c), operand_free(expected);
+    }
+}
+
+/* ---- The tiles of each instruction set that this processor has ---- */
+
+enum { most_columns = 150, tile_k = 11 };
+
+static void assert_tile(const struct gemm_kernel *kernel, bool is_f64, int64_t rows, int64_t columns,
+                        bool add) {
+    cr_dtype t = is_f64 ? CR_F64 : CR_F32;
+    struct operand *a = operand_of(t, rows_with_gaps, 1, rows, tile_k),
+                   *b = operand_of(t, rows_with_gaps, 1, tile_k, columns),
+                   *c = operand_of(t, rows_with_gaps, 1, rows, columns);
+    fill(a, whole, 1), fill(b, whole, 5);
+    if (add) fill(c, whole, 3);
+    struct gemm_tile tile = {tile_k,       a->x.data, b->x.data,    c->x.data, a->stride[1], 1,
+                             b->stride[1], 1,         c->stride[1], rows,      columns,      add};
+    kernel->tile(&tile);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns + 5; j++) {
+            double expected = j < columns && add ? whole(3 + i * columns + j) : 0, found = get(c, 0, i, j);
+            for (int64_t k = 0; k < tile_k && j < columns; k++) expected += get(a, 0, i, k) * get(b, 0, k, j);
+            if (j < columns ? found != expected : found == found) /* the gap stays nan */
+                fail_msg("tile %d x %d: [%d, %d] is %g, expected %g", (int)rows, (int)columns, (int)i, (int)j,
+                         found, expected);
+        }
+    operand_free(a), operand_free(b), operand_free(c);
+}
+
+static void assert_tiles(const struct gemm_kernel *kernel) {
+    for (int f = 0; f < 2; f++)
+        for (int64_t rows = 1; rows <= kernel[f].rows[0]; rows++)
+            for (int64_t columns = 1; columns < most_columns; columns += columns < 40 ? 1 : 7)
+                assert_tile(&kernel[f], f, rows, columns, rows % 2),
+                    assert_tile(&kernel[f], f, rows, columns, columns % 2);
+}
+
+/* A row times rows, columns, and what is neither; each kernel, so that those of other processors are tried too. */
+static void assert_vectors(const struct gemm_kernel *kernel) {
+    for (int f = 0; f < 2; f++)
+        for (int layout = 0; layout < layouts; layout++)
+            for (int64_t k = 0; k < 30; k++)
+                for (int64_t n = 1; n < most_columns; n += n < 20 ? 1 : 13) {
+                    cr_dtype t = f ? CR_F64 : CR_F32;
+                    struct operand *a = operand_of(t, by_rows, 1, 1, k),
+                                   *b = operand_of(t, (enum layout)layout, 1, k, n),
+                                   *c = operand_of(t, by_rows, 1, 1, n);
+                    fill(a, whole, 1), fill(b, whole, 5);
+                    struct gemm_tile tile = {
+                        k, a->x.data, b->x.data, c->x.data, 0, 1, b->stride[1], b->stride[2], 0, 1, n, false};
+                    kernel[f].vector(&tile);
+                    for (int64_t j = 0; j < n; j++) {
+                        double expected = 0;
+                        for (int64_t i = 0; i < k; i++) expected += get(a, 0, 0, i) * get(b, 0, i, j);
+                        assert_true(get(c, 0, 0, j) == expected);
+                    }
+                    operand_free(a), operand_free(b), operand_free(c);
+                }
+}
+
+TEST(tiles_and_vectors_of_every_instruction_set_are_exact) {
+    (void)state;
+    assert_tiles(gemm_plain), assert_vectors(gemm_plain);
+#ifdef GEMM_X86
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        assert_tiles(gemm_avx2), assert_vectors(gemm_avx2);
+    if (__builtin_cpu_supports("avx512f")) assert_tiles(gemm_avx512), assert_vectors(gemm_avx512);
+#endif
+}
+
+/* ---- Other libraries, where they are: each computes what we do, up to the order of its sums ---- */
+
+struct product {
+    const struct size *s;
+    bool is_f64, ta, tb;
+    const void *a, *b;
+    void *c;
+};
+
+static void (*cblas_s)(int, int, int, int, int, int, float, const void *, int, const void *, int, float,
+                       void *, int);
+static void (*cblas_d)(int, int, int, int, int, int, double, const void *, int, const void *, int, double,
+                       void *, int);
+typedef void blis_fn(int, int, int64_t, int64_t, int64_t, const void *, const void *, int64_t, int64_t,
+                     const void *, int64_t, int64_t, const void *, void *, int64_t, int64_t);
+static blis_fn *blis_s, *blis_d;
+static int (*onednn_s)(char, char, int64_t, int64_t, int64_t, float, const void *, int64_t, const void *,
+                       int64_t, float, void *, int64_t);
+
+static void openblas(const struct product *p) {
+    int ta = p->ta ? 112 : 111, tb = p->tb ? 112 : 111, m = (int)p->s->m, n = (int)p->s->n, k = (int)p->s->k;
+    if (p->is_f64) cblas_d(101, ta, tb, m, n, k, 1, p->a, p->ta ? m : k, p->b, p->tb ? k : n, 0, p->c, n);
+    else cblas_s(101, ta, tb, m, n, k, 1, p->a, p->ta ? m : k, p->b, p->tb ? k : n, 0, p->c, n);
+}
+
+static void blis(const struct product *p) {
+    const struct size *s = p->s;
+    float one = 1, zero = 0;
+    double one_d = 1, zero_d = 0;
+    (p->is_f64 ? blis_d : blis_s)(0, 0, s->m, s->n, s->k, p->is_f64 ? (void *)&one_d : &one, p->a,
+                                  p->ta ? 1 : s->k, p->ta ? s->m : 1, p->b, p->tb ? 1 : s->n,
+                                  p->tb ? s->k : 1, p->is_f64 ? (void *)&zero_d : &zero, p->c, s->n, 1);
+}
+
+static void onednn(const struct product *p) {
+    const struct size *s = p->s;
+    if (p->is_f64) return;
+    onednn_s(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', s->m, s->n, s->k, 1, p->a, p->ta ? s->m : s->k, p->b,
+             p->tb ? s->k : s->n, 0, p->c, s->n);
+}
+
+/* Function pointers by way of their bytes, as POSIX has it. */
+static bool load(const char *soname, const char *name, void *fn) {
+    void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL), *symbol = library ? dlsym(library, name) : NULL;
+    memcpy(fn, &symbol, sizeof symbol);
+    return symbol != NULL;
+}
+
+/* |difference| <= 2 k u sum |a| |b|, the bound of any order of summation (Higham 2002, 3.5), and |a|, |b| <= 1/3. */
+static void assert_agree(const char *name, const struct product *p, const struct operand *ours,
+                         const struct operand *theirs) {
+    double k = (double)p->s->k, bound = 2 * k * (p->is_f64 ? 0x1p-53 : 0x1p-24) * k / 9;
+    for (int64_t i = 0; i < p->s->m; i++)
+        for (int64_t j = 0; j < p->s->n; j++)
+            if (!(fabs(get(ours, 0, i, j) - get(theirs, 0, i, j)) <= bound))
+                fail_msg("%s, %d x %d x %d: [%d, %d] is %.9g, ours %.9g", name, (int)p->s->m, (int)p->s->k,
+                         (int)p->s->n, (int)i, (int)j, get(theirs, 0, i, j), get(ours, 0, i, j));
+}
+
+static void compare(const char *name, void (*library)(const struct product *)) {
+    EACH_SIZE_AND_DTYPE(s, t) for (int layout = 0; layout < 4; layout++) {
+        if (s->batch != 1 || !s->m || !s->k || !s->n || (library == onednn && t == CR_F64)) continue;
+        struct operand *a = operand_of(t, (enum layout)(layout % 2), 1, s->m, s->k),
+                       *b = operand_of(t, (enum layout)(layout / 2), 1, s->k, s->n),
+                       *theirs = operand_of(t, by_rows, 1, s->m, s->n);
+        fill(a, fraction, 1), fill(b, fraction, 5);
+        struct operand *c = multiply(a, b, NULL);
+        struct product p = {s, t == CR_F64, layout % 2, layout / 2, a->x.data, b->x.data, theirs->x.data};
+        library(&p);
+        assert_agree(name, &p, c, theirs);
+        operand_free(a), operand_free(b), operand_free(c), operand_free(theirs);
+    }
+}
+
+TEST(every_product_library_found_agrees) {
+    (void)state;
+    int found = 0;
+    if (load("libopenblas.so.0", "cblas_sgemm", &cblas_s) &&
+        load("libopenblas.so.0", "cblas_dgemm", &cblas_d))
+        compare("OpenBLAS", openblas), found++;
+    if (load("libblis.so.4", "bli_sgemm", &blis_s) && load("libblis.so.4", "bli_dgemm", &blis_d))
+        compare("BLIS", blis), found++;
+    if (load("libdnnl.so.2", "dnnl_sgemm", &onednn_s)) compare("oneDNN", onednn), found++;
+    if (!found) skip();
+}
+
+int main(void) {
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    setenv("BLIS_NUM_THREADS", "1", 1);
+    setenv("OMP_NUM_THREADS", "1", 1);
+    const struct CMUnitTest tests[] = {
+        RUN(products_of_integers_are_exact_in_every_layout),
+        RUN(bits_are_equal_for_any_layout_and_number_of_threads),
+        RUN(nan_and_infinity_stay_in_their_rows_and_columns),
+        RUN(one_matrix_serves_a_whole_batch),
+        RUN(tiles_and_vectors_of_every_instruction_set_are_exact),
+        RUN(every_product_library_found_agrees),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""The page of `chainrule explain --html` in Chromium: page.py PROGRAM [TEST...]. Each test is a function; its name is a sentence
+that is true. What a page should say is from the worked example by hand, or from `chainrule explain --json`."""
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from browser import Browser  # noqa: E402
+
+PROGRAM = os.path.abspath(sys.argv[1])
+LOSS = ["loss = (w*x - y)^2", "w=1", "x=1", "y=2", "--wrt", "w"]
+MLP = """input x: f64[6, 4]
+input y: i64[6]
+h1 = dense(x, 8)
+a1 = relu(h1)
+h2 = dense(a1, 5)
+a2 = tanh(h2)
+logits = dense(a2, 3)
+loss = mean(cross_entropy(logits, y))
+"""
+MLP_DATA = ["x=[[1,2,3,4],[0,-1,2,1],[2,2,-3,1],[1,0,0,1],[0.5,0.2,1,-1],[-1,-2,1,2]]", "y=[0,1,2,1,0,2]"]
+
+
+def explain(folder, arguments, name="page.html"):
+    """The page's address; and what was found wrong with the program's exit."""
+    path = os.path.join(folder, name)
+    subprocess.run([PROGRAM, "explain", *arguments, "--html", path], check=True, cwd=folder, timeout=300)
+    return path
+
+
+def model(folder, text, name="model.cr"):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def told(folder, arguments):
+    return json.loads(subprocess.run([PROGRAM, "explain", *arguments, "--json"], check=True, cwd=folder, capture_output=True, timeout=300).stdout)
+
+
+def equal(found, expected, what=""):
+    assert found == expected, f"{what}: found {found!r}, expected {expected!r}"
+
+
+def every_sentence_of_the_worked_example_is_read(b, folder):
+    expected = [
+        "w = 1, x = 1, y = 2",
+        "n1 = w*x = 1*1 = 1",
+        "n2 = n1 - y = 1 - 2 = -1",
+        "loss = n2^2 = (-1)^2 = 1",
+        "dloss/dn2 = 2*n2 = 2*(-1) = -2",
+        "dn2/dn1 = 1",
+        "dn1/dw = x = 1",
+        "dloss/dloss = 1",
+        "dloss/dn2 = 2*n2 = -2",
+        "dloss/dn1 = dloss/dn2 * dn2/dn1 = -2 * 1 = -2",
+        "dloss/dw = dloss/dn1 * dn1/dw = -2 * 1 = -2",
+        "w ← w - 0.1 * dloss/dw = 1 - 0.1 * (-2) = 1.2",
+    ]
+    b.open("file://" + explain(folder, LOSS))
+    b.key("home")
+    for i, sentence in enumerate(expected):
+        equal(b.text("#sentence"), sentence, f"step {i + 1}")
+        b.key("right")
+    equal(b.text("#sentence"), expected[-1], "after the last step")
+    for sentence in reversed(expected[:-1]):
+        b.key("left")
+        equal(b.text("#sentence"), sentence, "backwards")
+    b.click('[data-step="4"]')
+    equal(b.text("#sentence"), expected[4], "jumped in")
+    equal(b.run("return [...document.querySelectorAll('.node.lit .name')].map(e => e.textContent)"), ["n2", "loss"], "lit nodes")
+    equal(b.run("return document.querySelectorAll('.line.lit').length"), 2, "lit lines: to the local gradient and from it")
+
+
+def a_number_changed_changes_everything_at_once(b, folder):
+    b.open("file://" + explain(folder, LOSS))
+    b.write('[data-name="w"]', "3")
+    # s = 3*1 - 2 = 1, loss = 1, dloss/dw = 2*s*x = 2
+    equal(b.run("return walk.steps.map(s => s.say()).slice(-2)"),
+          ["dloss/dw = dloss/dn1 * dn1/dw = 2 * 1 = 2", "w ← w - 0.1 * dloss/dw = 3 - 0.1 * 2 = 2.8"])
+    equal(b.run("return document.querySelector('[data-id=\"r0\"] .slope').textContent"), "dloss/dw = 2", "in the picture")
+    equal(b.run("return [...document.querySelectorAll('#nodes tr')].find(r => r.cells[0].textContent === 'w').cells[4].textContent"), "2", "in the table")
+    b.write("#rate", "1")
+    b.click("#descend")
+    # w = 3 - 1*2 = 1: over the valley and up the other side, for ever.
+    equal(b.run("return value[rows.get(0).value][0]"), 1)
+    b.click("#descend")
+    assert "does not fall" in b.text("#story"), b.text("#story")
+    b.click("#reset")
+    equal(b.text("#story"), "loss = 1. To first order one step at rate 0.1 changes it by -0.4.")
+    b.click("#descend10")
+    # w - 2 shrinks by 1 - 2*0.1 = 0.8 a step: loss = 0.8^20
+    found = b.run("return lossNow()")
+    assert abs(found - 0.8 ** 20) < 1e-15, found
+    b.write('[data-name="w"]', "no number")
+    equal(b.run("return document.querySelector('[data-name=\"w\"]').hasAttribute('aria-invalid')"), True, "what is no number is marked")
+
+
+def a_node_used_twice_shows_the_sum_and_every_path(b, folder):
+    b.open("file://" + explain(folder, ["loss = (w + 1)*(w + 2)*w", "w=3"]))
+    # loss = 60: dloss/dw = 5*3 + 4*3 + 20 = 47
+    b.click('[data-id="r0"]')
+    equal(b.text("#paths h3"), "All 3 paths from loss to w")
+    products = sorted(int(s.split("= ")[-1]) for s in b.run("return [...document.querySelectorAll('#paths li')].map(e => e.textContent)"))
+    equal(products, [12, 15, 20])
+    assert b.text("#paths p").endswith("= 47"), b.text("#paths p")
+    b.run("go(walk.steps.findIndex(s => s.pass === 3 && s.rows[0] === 0))")
+    equal(b.text("#step-note"), "w is used 3 times: what each use hands back is added.")
+    assert b.text("#sentence").endswith("= 47"), b.text("#sentence")
+
+
+def scopes_fold_and_open(b, folder):
+    b.open("file://" + explain(folder, [model(folder, MLP), *MLP_DATA]))
+    names = "return [...document.querySelectorAll('.node .name')].map(e => e.textContent)"
+    before = b.run(names)
+    assert "h1" in before and "h1.W" not in before, before
+    b.run("document.querySelector('.scope .name').parentElement.parentElement.dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    opened = b.run(names)
+    new = set(opened) - set(before)
+    assert any(n.endswith(".W") for n in new) and any(n.endswith(".b") for n in new), new
+    no_overlap(b, "one scope open")
+    b.run("document.querySelector('.fold').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    equal(sorted(b.run(names)), sorted(before), "folded again")
+    b.key("o")
+    assert {"h1.W", "h2.b", "logits.W"} <= set(b.run(names)), "all open"
+    no_overlap(b, "all open")
+    b.key("o")
+    b.write("#search", "h2.W")
+    assert "h2.W" in b.run(names), "what is found is opened"
+    equal(b.text("#detail h2"), "h2.W")
+
+
+def no_overlap(b, what):
+    """Nodes, local gradients and names from outside stand clear of each other, and words within their boxes."""
+    wrong = b.run("""
+        const boxes = [...picture.items.values()].map(i => [i.node.id, i.node.x - i.node.w / 2, i.node.y - i.node.h / 2, i.node.x + i.node.w / 2, i.node.y + i.node.h / 2]), out = [];
+        boxes.forEach((a, i) => boxes.slice(i + 1).forEach(c => { if (a[1] < c[3] && c[1] < a[3] && a[2] < c[4] && c[2] < a[4]) out.push([a, c]); }));
+        for (const i of picture.items.values()) for (const t of i.element.querySelectorAll("text")) {
+          const r = t.getBBox();
+          if (r.width > i.node.w + 1 || r.y < -i.node.h / 2 - 1 || r.y + r.height > i.node.h / 2 + 2) out.push([i.node.id, t.textContent, r.width, i.node.w, r.y, r.height]);
+        }
+        return out;""")
+    equal(wrong, [], f"{what}: what overlaps or is cut")
+
+
+def nothing_overlaps_or_is_cut_on_a_screen_or_a_phone(b, folder):
+    pages = [explain(folder, LOSS, "a.html"), explain(folder, [model(folder, MLP), *MLP_DATA], "b.html"),
+             explain(folder, ["loss = 1e-30*(w - 123456.789)^3 + sum([w, -1.234567e-5*w, w])^2", "w=-1.23456789e-7"], "c.html")]
+    for page in pages:
+        for width, height in (1280, 800), (390, 844):
+            b.size(width, height)
+            b.open("file://" + page)
+            no_overlap(b, f"{page} at {width}")
+            wide = b.run("return [...document.querySelectorAll('main > *, .bar, button, input, h1, .sentence')].filter(e => { const r = e.getBoundingClientRect(); "
+                         "return r.right > innerWidth + 1 && !e.closest('.wide, #parameters'); }).map(e => e.outerHTML.slice(0, 80))")
+            equal(wide, [], f"{page} at {width}: what reaches over the edge")
+            equal(b.run("return document.documentElement.scrollWidth <= innerWidth"), True, f"{page} at {width}: no scrolling sideways")
+    b.size(1280, 800)
+
+
+def nothing_is_loaded_and_nothing_foreign_runs(b, folder):
+    page = explain(folder, ["loss = (w*x - y)^2 # </title></script><script>window.owned = 1</script>", *LOSS[1:]])
+    b.requests()
+    b.open("file://" + page)
+    equal(b.run("return window.owned ?? null"), None, "a script in the title")
+    equal([u for u in b.requests() if not u.startswith("file:///")], [], "requests")
+    with open(page, encoding="utf-8") as f:
+        text = f.read()
+    bad = os.path.join(folder, "bad.html")
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write(text.replace("</body>", "<script>window.owned = 2</script><img src='x.png' onerror='window.owned = 3'></body>"))
+    b.console()
+    b.open("file://" + bad)
+    equal(b.run("return window.owned ?? null"), None, "a script that the build did not make")
+    assert any("Content Security Policy" in line for line in b.console())
+
+
+UNARY = """abs sign floor ceil round trunc square exp exp2 expm1 sin cos tan asin acos atan sinh cosh tanh asinh atanh sigmoid softplus relu
+    erf erfinv isnan isinf neg""".split()  # fmt: skip
+POSITIVE = "recip sqrt rsqrt log log2 log10 log1p lgamma".split()
+BINARY = "add sub mul div maximum minimum atan2 hypot fmod mod floordiv".split()
+
+
+def every_op():
+    """Expressions in which every function of the page is used."""
+    expressions = []
+    say = expressions.append
+    flag = lambda expression: say(f"where({expression}, x, -2*z)")
+    for op in UNARY:
+        (flag if op in ("isnan", "isinf") else say)(f"{op}(x)")
+        if op not in ("asin", "acos", "atanh", "erfinv"):
+            (flag if op in ("isnan", "isinf") else say)(f"{op}(9*x - 3)")
+    for op in POSITIVE:
+        say(f"{op}(z)")
+        say(f"{op}(8*z)")
+    say("acosh(1 + z)")
+    for op in BINARY:
+        say(f"{op}(x, z)")
+        say(f"{op}(z, 3*x)")
+    for op in "lt le eq ne".split():
+        flag(f"{op}(x, z)")
+    say("pow(z, x)")
+    for op in "and or xor".split():
+        flag(f"{op}(x < z, x > 0.1)")
+    flag("not(x < z)")
+    for n in (-3, 2, 7):
+        say(f"powi(z, {n})")
+    for n in (0, 1, 4):
+        say(f"polygamma(z, {n})")
+        say(f"polygamma(12*z, {n})")
+    for n in (0, 1, 3):
+        say(f"stumpff(20*x, {n})")
+    for op in "sum prod max min".split():
+        say(f"{op}(m)")
+        say(f"{op}(m*m, axis=0)")
+        say(f"{op}(m, axis=-1, keep=true)")
+    for reverse in "false", "true":
+        say(f"cumsum(m, axis=0, reverse={reverse})")
+        say(f"cumprod(m, axis=1, reverse={reverse})")
+        say(f"recur(m, 2*m, axis=1, reverse={reverse})")
+    for view in ["t(m)", "reshape(m, shape=[3, 2])", "m[:, ::-1]", "m[1, 0:2]", "pad(m, [1, 0], [0, 2])", "flip(m)", "diag(x)", "concat(m, m*2, axis=1)", "concat(m, m*m, axis=0)"]:
+        say(view)
+    say("m @ t(m)")
+    say("t(m) @ [1, 2]")
+    say("stack(m, 2*m) @ stack(t(m), t(m*m))")
+    say("x[i] * sum(m)")
+    say("scatter_add(m[0], i, 6)")
+    say("gather(stack(x, z), stack(i, j), batch=1)")
+    say("softmax(m)")
+    say("layer_norm(m, [1, 2, 3], [0, 1, 0])")
+    say("cross_entropy(t(m), [0, 1, 1])")
+    say("stop_gradient(x)*x")
+    say("cast(cast(9*x, i64), f64) * x")
+    say("cast(floor(4*x), i64) // 2 + sum(x)")
+    say("cast(cast(x, f32), f64)")
+    say("cast(cast(x > 0.2, bool), f64)*x")
+    say("where(cast(floor(3*x), bool), x, z)")
+    return expressions
+
+
+def model_of(expressions):
+    lines = ["input x: f64[6]", "input z: f64[6]", "input m: f64[2, 3]", "input i: i64[3]", "input j: i64[3]"]
+    lines += [f"v{k} = {e}" for k, e in enumerate(expressions)]
+    lines.append("loss = " + " + ".join(f"sum(v{k}*v{k})" for k in range(len(expressions))) + " + sum(x) + sum(z) + sum(m)")
+    return "\n".join(lines) + "\n"
+
+
+POINTS = [{"x": [0.1, 0.25, 0.37, 0.5, 0.66, 0.9], "z": [0.3, 0.72, 1.1, 1.9, 2.4, 0.5], "m": [[0.5, -1.25, 2], [0.3, 1.5, -0.7]]},
+          {"x": [0.8, 0.15, 0.42, 0.29, 0.71, 0.33], "z": [2.2, 0.31, 0.9, 1.4, 0.66, 1.05], "m": [[-0.4, 0.75, 1], [2.5, -1.5, 0.9]]}]
+
+
+def flat(v):
+    return [w for u in v for w in flat(u)] if isinstance(v, list) else [float(v)]
+
+
+SET = """for (const [name, v] of Object.entries(arguments[0])) value[[...rows.values()].find(r => r.name === name).value].set([v].flat(2));
+    changed();
+    return [...rows.values()].map(r => [r.id, [r.value, r.slope].map(p => p === undefined ? null : Array.from(value[p], String)), [r.value, r.slope].map(p => p !== undefined && program[p].t)]);"""
+
+
+def compare(mine, theirs, dtype, what):
+    """The greatest relative difference. Sums of many terms differ by their order: against the largest element then. An f32 is
+    printed with the digits that read back the same f32."""
+    worst, scale = 0, max([abs(v) for v in flat(theirs) if math.isfinite(v)] or [0])
+    for u, v in zip([float(s.replace("Infinity", "inf")) for s in mine], flat(theirs), strict=True):
+        v = struct.unpack("f", struct.pack("f", v))[0] if dtype == "f32" else v
+        same = u == v or (math.isnan(u) and math.isnan(v))
+        error = 0 if same else abs(u - v) / max(abs(v), 1e-3 * scale)
+        worst = max(worst, error)
+        assert error <= 1e-12, f"{what}: page {u!r}, program {v!r}"
+    return worst
+
+
+def the_page_computes_what_the_program_computes(b, folder):
+    expressions, used, compared, worst = every_op(), set(), 0, 0
+    for first in range(0, len(expressions), 40):
+        path = model(folder, model_of(expressions[first:first + 40]))
+        given = lambda p: [f"{k}={json.dumps(v)}" for k, v in p.items()] + ["i=[3,0,3]", "j=[5,1,2]", "--wrt", "x,z,m"]
+        b.open("file://" + explain(folder, [path, *given(POINTS[0])]))
+        equal(b.run("return [data.live, data.nodes - rows.size]"), [True, 0], "live, and nothing left out")
+        equal(b.text("#alert"), "", "the page agrees with what was recorded")
+        used |= set(b.run("return program.flatMap(n => n.run || []).map(l => l.f)"))
+        for point in POINTS:
+            expected = told(folder, [path, *given(point)])["nodes"]
+            for row, numbers, dtypes in b.run(SET, point):
+                for mine, theirs, dtype in zip(numbers, (expected[row]["value"], expected[row]["cotangent"]), dtypes):
+                    if mine is not None and theirs is not None:
+                        compared += 1
+                        worst = max(worst, compare(mine, theirs, dtype, f"{expected[row]['name']} = {expected[row]['formula']}"))
+    equal(set(b.run("return Object.keys(ops)")) - used, set(), "functions that these models do not use")
+    print(f"  {compared} tensors, worst relative difference {worst:.2g}")
+    assert compared > 1000, compared
+
+
+def a_nan_is_traced_to_where_it_arises(b, folder):
+    b.open("file://" + explain(folder, ["r = w - 3; l = log(r); loss = l^2 + w", "w=1"]))
+    equal(b.text("#alert"), "nan first arises in l = log(r) = log(-2) = nan (at 1:16).")
+    b.write('[data-name="w"]', "4")
+    equal(b.run("return document.getElementById('alert').hidden"), True)
+
+
+def light_and_dark_and_paper(b, folder):
+    page = explain(folder, LOSS)
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    b.open("file://" + page)
+    equal(b.run(ground), "rgb(255, 255, 255)")
+    b.size(1280, 800, dark=True)
+    equal(b.run(ground), "rgb(15, 20, 25)", "as the system is")
+    b.click("#theme")
+    equal(b.run(ground), "rgb(255, 255, 255)", "as chosen")
+    b.size(1280, 800)
+    b.devtools("Emulation.setEmulatedMedia", media="print")
+    shown = b.run("return [...document.querySelectorAll('button:not(.step), input[type=range]')].filter(e => e.offsetParent).length")
+    equal(shown, 0, "controls on paper")
+    assert len(b.devtools("Page.printToPDF")["data"]) > 10000
+    b.devtools("Emulation.setEmulatedMedia", media="")
+
+
+def the_table_says_what_the_picture_says(b, folder):
+    b.open("file://" + explain(folder, LOSS))
+    equal(b.run("return [...document.querySelectorAll('#nodes tbody tr')].map(r => [...r.cells].map(c => c.textContent).join('|'))"),
+          ["w|parameter||1|-2", "x|input||1|", "n1|mul|w*x|1|-2", "y|input||2|", "n2|sub|n1 - y|-1|-2", "loss|loss|n2^2|1|1"])
+    labels = b.run("return [...document.querySelectorAll('.node[role=button]')].map(e => e.getAttribute('aria-label'))")
+    assert "w, parameter, 1, dloss/dw -2" in labels, labels
+    equal(b.run("return [...document.querySelectorAll('button, input, select')].filter(e => !e.textContent.trim() && !e.getAttribute('aria-label') && !e.labels?.length).length"), 0,
+          "controls without a name")
+
+
+def the_picture_is_valid_svg(b, folder):
+    b.open("file://" + explain(folder, [model(folder, MLP), *MLP_DATA]))
+    for svg in b.run("return [...document.querySelectorAll('svg')].map(e => new XMLSerializer().serializeToString(e))"):
+        root = xml.etree.ElementTree.fromstring(svg)
+        equal(root.tag, "{http://www.w3.org/2000/svg}svg")
+        for e in root.iter():
+            for key, v in e.attrib.items():
+                assert "NaN" not in v and "undefined" not in v, f"{e.tag} {key}={v}"
+
+
+def a_large_graph_is_folded_and_says_what_is_left_out(b, folder):
+    chain = "param w: f64 = 0.5\nx0 = w\n" + "".join(f"x{i + 1} = sin(x{i}) + w\n" for i in range(3000)) + "loss = x3000^2\n"
+    page = explain(folder, [model(folder, chain)])
+    assert os.path.getsize(page) < 5_000_000, os.path.getsize(page)
+    b.open("file://" + page)
+    assert b.text("#left-out").startswith("Of 6,002 nodes 5,762 are left out here"), b.text("#left-out")
+    no_overlap(b, "a long chain")
+
+
+def the_same_inputs_give_the_same_bytes(b, folder):
+    pages = [open(explain(folder, [model(folder, MLP), *MLP_DATA], f"{k}.html"), "rb").read() for k in range(2)]
+    assert pages[0] == pages[1]
+
+
+TESTS = [f for name, f in list(globals().items()) if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:2] == ("b", "folder")]
+
+
+def main():
+    failed, wanted = 0, sys.argv[2:]
+    with Browser() as b:
+        for test in TESTS:
+            if wanted and test.__name__ not in wanted:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                b.size(1280, 800)
+                b.console()
+                try:
+                    test(b, folder)
+                    errors = [line for line in b.console() if "bad.html" not in line]
+                    equal(errors, [], "console")
+                    print(f"ok: {test.__name__}")
+                except Exception as error:  # the others are still worth knowing
+                    failed += 1
+                    print(f"FAILED: {test.__name__}: {error}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+/* Where a run reads and writes: memory that overlaps, moves, or is taken away again. */
+#include "support/test.h"
+
+enum { n = 5000 }; /* more than a tile */
+
+/* inputs x and y; outputs s = x + y, d = x - y, t = sum(x), r = s seen as [n, 1]. */
+static cr_run *made(cr_program **p, int64_t size) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", CR_F64, 1, &size), y = cr_input(g, "y", CR_F64, 1, &size);
+    cr_target *t = cr_target_new(g);
+    cr_node s = cr_add(x, y);
+    cr_run *r = NULL;
+    cr_target_output(t, "s", s);
+    cr_target_output(t, "d", cr_sub(x, y));
+    cr_target_output(t, "t", cr_sum(x, 0, NULL, false));
+    cr_target_output(t, "r", cr_expand_dims(s, 1));
+    assert_int_equal(cr_compile(p, t, NULL), CR_OK);
+    assert_int_equal(cr_run_new(&r, *p, NULL, NULL, 0), CR_OK);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return r;
+}
+
+static void bind(cr_run *r, const char *name, double *to, int64_t size) {
+    assert_int_equal(cr_bind(r, name, CR_F64, to, (size_t)size * sizeof *to), CR_OK);
+}
+
+static void fill(double *x, double *y, int64_t size) {
+    for (int64_t i = 0; i < size; i++) x[i] = (double)i, y[i] = 3;
+}
+
+/* Outputs one over the other's input, and shifted by one: in any order of writing some would be wrong. */
+static void over_inputs(int64_t size) {
+    cr_program *p;
+    cr_run *r = made(&p, size);
+    double x[n + 1], y[n], t = 0;
+    bind(r, "x", x, size), bind(r, "y", y, size), bind(r, "t", &t, 1);
+    bind(r, "s", x + 1, size), bind(r, "d", y, size);
+    for (int again = 0; again < 2; again++) {
+        fill(x, y, size);
+        assert_int_equal(cr_step(r), CR_OK);
+        assert_true(x[0] == 0 && t == (double)(size * (size - 1) / 2));
+        for (int64_t i = 0; i < size; i++) assert_true(x[i + 1] == (double)i + 3 && y[i] == (double)i - 3);
+    }
+    cr_run_free(r);
+    cr_program_free(p);
+}
+
+TEST(outputs_bound_over_inputs_are_written_when_all_is_read) {
+    (void)state;
+    over_inputs(1);
+    over_inputs(2);
+    over_inputs(n);
+}
+
+TEST(an_input_that_moves_over_an_output_is_read_before_that_is_written) {
+    (void)state;
+    cr_program *p;
+    cr_run *r = made(&p, n);
+    double x[n], y[n], s[n], d[n], t = 0;
+    fill(x, y, n);
+    bind(r, "x", x, n), bind(r, "y", y, n), bind(r, "s", s, n), bind(r, "d", d, n), bind(r, "t", &t, 1);
+    assert_int_equal(cr_step(r), CR_OK);
+    bind(r, "x", s, n); /* now x + y = (i + 3) + 3, and s is read by d after it was made */
+    assert_int_equal(cr_step(r), CR_OK);
+    for (int64_t i = 0; i < n; i++) assert_true(s[i] == (double)i + 6 && d[i] == (double)i);
+    cr_run_free(r);
+    cr_program_free(p);
+}
+
+static void moving(int64_t size) {
+    cr_program *p;
+    cr_run *r = made(&p, size);
+    double x[2][n], y[n], s[2][n], rows[n];
+    fill(x[0], y, size);
+    for (int64_t i = 0; i < size; i++) x[1][i] = 100 + (double)i;
+    bind(r, "y", y, size);
+    for (int k = 0; k < 4; k++) {
+        memset(s, 0, sizeof s), memset(rows, 0, sizeof rows);
+        bind(r, "x", x[k & 1], size), bind(r, "s", s[k >> 1], size), bind(r, "r", k == 3 ? NULL : rows, size);
+        assert_int_equal(cr_step(r), CR_OK);
+        for (int64_t i = 0; i < size; i++) {
+            double sum = x[k & 1][i] + 3;
+            assert_true(s[k >> 1][i] == sum && s[!(k >> 1)][i] == 0 && rows[i] == (k == 3 ? 0 : sum));
+        }
+    }
+    bind(r, "x", x[0], size); /* and nothing else */
+    assert_int_equal(cr_step(r), CR_OK);
+    assert_true(s[1][0] == 3 && s[1][size - 1] == x[0][size - 1] + 3);
+    bind(r, "s", NULL, size), bind(r, "r", rows, size);
+    memset(s, 0, sizeof s);
+    assert_int_equal(cr_step(r), CR_OK);
+    assert_true(s[1][0] == 0 && rows[size - 1] == x[0][size - 1] + 3);
+    cr_run_free(r);
+    cr_program_free(p);
+}
+
+TEST(each_step_reads_and_writes_where_inputs_and_outputs_are_bound_then) {
+    (void)state;
+    moving(1);
+    moving(n);
+}
+
+TEST(two_outputs_bound_to_one_place_leave_the_later_one_there) {
+    (void)state;
+    cr_program *p;
+    cr_run *r = made(&p, n);
+    double x[n], y[n], both[n];
+    fill(x, y, n);
+    bind(r, "x", x, n), bind(r, "y", y, n), bind(r, "s", both, n), bind(r, "d", both, n);
+    assert_int_equal(cr_step(r), CR_OK);
+    for (int64_t i = 0; i < n; i++) assert_true(both[i] == (double)i - 3);
+    cr_run_free(r);
+    cr_program_free(p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(outputs_bound_over_inputs_are_written_when_all_is_read),
+        RUN(an_input_that_moves_over_an_output_is_read_before_that_is_written),
+        RUN(each_step_reads_and_writes_where_inputs_and_outputs_are_bound_then),
+        RUN(two_outputs_bound_to_one_place_leave_the_later_one_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
