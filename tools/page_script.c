@@ -105,8 +105,9 @@ struct row {
 
 #define ELEM(value)            "ELEM", #value
 #define REDUCE(start, combine) "REDUCE", #combine
-#define VIEW                   "", ""
-#define OPAQUE(kernel)         "", ""
+#define VIEW(map)              "", ""
+#define OPAQUE(...)            "", ""
+#define PARTS(...)             "", ""
 #define ALIAS                  "", ""
 #define LEAF                   "", ""
 static const struct row table[] = {

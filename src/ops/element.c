@@ -189,7 +189,7 @@ static bool fit_shapes(int op, int n, cr_node x[]) {
 }
 
 bool ops_align(int op, int n, cr_node x[]) {
-    return ops_unify(op, n, x, ops_row(op)->dtype == DTYPE_FLOAT) && fit_shapes(op, n, x);
+    return ops_unify(op_name(op), n, x, ops_row(op)->dtype == DTYPE_FLOAT) && fit_shapes(op, n, x);
 }
 
 cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, const int64_t attr[]) {
