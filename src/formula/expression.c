@@ -250,7 +250,8 @@ static void read_operand(struct reader *r, size_t base, bool *wanted) {
         reader_advance(r);
         return;
     }
-    if ((t.kind != TOKEN_NAME && t.kind != TOKEN_NUMBER) || keyword(&t)) {
+    bool op = call && call_find(t.s, t.n) >= 0; /* and(x, y) is a call like another */
+    if ((t.kind != TOKEN_NAME && t.kind != TOKEN_NUMBER) || (keyword(&t) && !op)) {
         reader_unexpected(r, "a value");
         return;
     }

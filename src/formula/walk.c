@@ -83,7 +83,7 @@ static void write_node(struct walk *w, const struct item *item, bool expand) {
 }
 
 void walk_run(struct walk *w, cr_node root, bool expand_root) {
-    struct item item = {.id = graph_get(root) ? root.id : 0, .setting = walk_alone(w)};
+    struct item item = {.id = graph_get(root) ? root.id : 0, .setting = (uint8_t)walk_alone(w)};
     const size_t start = w->out->n;
     if (!w->g) {
         text_str(w->out, "error");

@@ -87,7 +87,6 @@ static void check_elementwise(int op) {
     int n = strncmp(row->arguments, "condition", 9) == 0 ? 3
             : strncmp(row->arguments, "x, y", 4) == 0    ? 2
                                                          : 1;
-    if (op == OP_and || op == OP_or) return; /* words, not functions: among the structural */
     char call[200], formula[300];
     snprintf(call, sizeof call, "%s(%s%s%s%s%s%s)", row->name, operand_of(op, 0), n > 1 ? ", " : "",
              n > 1 ? operand_of(op, 1) : "", n > 2 ? ", " : "", n > 2 ? operand_of(op, 2) : "",
