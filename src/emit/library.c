@@ -9,7 +9,7 @@ static const struct block {
     enum block_kind kind;
     const char *name, *text;
 } blocks[] = {
-#include "emit_blocks.inc"
+#include "emit/blocks.inc"
 };
 enum { block_count = sizeof blocks / sizeof *blocks };
 
