@@ -10,7 +10,8 @@
 static size_t first_output(const char *s) {
     int depth = 0;
     size_t n = 0;
-    for (; s[n] && (depth || s[n] != ','); n++) depth += (s[n] == '(' || s[n] == '[') - (s[n] == ')' || s[n] == ']');
+    for (; s[n] && (depth || s[n] != ','); n++)
+        depth += (s[n] == '(' || s[n] == '[') - (s[n] == ')' || s[n] == ']');
     return n;
 }
 
@@ -77,7 +78,8 @@ static int write_files(struct session *s, const cr_program *p, const char *path)
     int code = cr_program_emit(s->text, h, p, prefix, s->why) ? fail("%s", cr_text_str(s->why)) : EXIT_DONE;
     if (!code && cr_file_write(path, cr_text_str(s->text), cr_text_size(s->text), s->ctx, s->why))
         code = fail("%s", cr_text_str(s->why));
-    if (!code && cr_file_write(header, cr_text_str(h), cr_text_size(h), s->ctx, s->why)) code = fail("%s", cr_text_str(s->why));
+    if (!code && cr_file_write(header, cr_text_str(h), cr_text_size(h), s->ctx, s->why))
+        code = fail("%s", cr_text_str(s->why));
     cr_text_free(h);
     return code;
 }
@@ -92,7 +94,8 @@ int run_emit(struct arguments *a) {
     cr_target *t = cr_target_new(s.graph);
     if (!t) code = fail("out of memory");
     if (!code) code = add_outputs(&s, t, option_value(a, "outputs"));
-    if (!code && method && cr_minimise(t, method, s.result, s.n, s.wrt)) code = session_failed(&s, cr_graph_error(s.graph));
+    if (!code && method && cr_minimise(t, method, s.result, s.n, s.wrt))
+        code = session_failed(&s, cr_graph_error(s.graph));
     if (!code && cr_compile(&p, t, NULL)) code = session_failed(&s, cr_graph_error(s.graph));
     if (!code) code = write_files(&s, p, path);
     cr_program_free(p);
