@@ -53,6 +53,10 @@ const struct verb verbs[] = {
      "what a node of a trained model is for every observation", " data weights of out batch threads json ",
      run_predict},
     {"info", "FILE", "what is in a file of data or weights", " json ", run_info},
+    {"emit",
+     "FORMULA|FILE.cr --out step.c " VALUES
+     " [--outputs 'loss, grad(loss, w)'] [--wrt w,b] [--optimiser 'adam(rate=0.001)']",
+     "values, gradients or a whole training step as plain C", " outputs out wrt optimiser ", run_emit},
     {"draw", "FORMULA|FILE.cr " VALUES " [--dot|--svg FILE]", "the graph as a picture", " wrt dot svg ",
      run_draw},
     {"ops", "[--manual]", "every op, with its attributes", " manual ", run_ops},
