@@ -184,7 +184,7 @@ def nothing_is_loaded_and_nothing_foreign_runs(b, folder):
 
 
 UNARY = """abs sign floor ceil round trunc square exp exp2 expm1 sin cos tan asin acos atan sinh cosh tanh asinh atanh sigmoid softplus relu
-    erf erfinv isnan isinf neg""".split()  # fmt: skip
+    erf erfc erfinv isnan isinf neg""".split()  # fmt: skip
 POSITIVE = "recip sqrt rsqrt log log2 log10 log1p lgamma".split()
 BINARY = "add sub mul div maximum minimum atan2 hypot fmod mod floordiv".split()
 
@@ -226,7 +226,9 @@ def every_op():
         say(f"cumsum(m, axis=0, reverse={reverse})")
         say(f"cumprod(m, axis=1, reverse={reverse})")
         say(f"recur(m, 2*m, axis=1, reverse={reverse})")
-    for view in ["t(m)", "reshape(m, shape=[3, 2])", "m[:, ::-1]", "m[1, 0:2]", "pad(m, [1, 0], [0, 2])", "flip(m)", "diag(x)", "concat(m, m*2, axis=1)", "concat(m, m*m, axis=0)"]:
+    for view in ["t(m)", "reshape(m, shape=[3, 2])", "m[:, ::-1]", "m[1, 0:2]", "pad(m, [1, 0], [0, 2])", "flip(m)", "diag(x)", "concat(m, m*2, axis=1)", "concat(m, m*m, axis=0)",
+                 "window(m, 2)", "window(t(m), [2, 1], [1, 1], 1)", "unslice(m, [3, 1], [-2, 3], [4, 9])", "window_add(window(m*m, 2), 4)",
+                 "conv(m[None], [[[1, -2], [3, 0.5]]], before=1)", "avg_pool(m, [2, 2], 1)"]:
         say(view)
     say("m @ t(m)")
     say("t(m) @ [1, 2]")

@@ -135,27 +135,45 @@ static void reduce_loop(const struct steps *s, struct loop *l, const struct node
 }
 
 static void view_loop(const struct steps *s, struct loop *l, const struct node *n) {
+    struct shape y = graph_shape(s->p->x->g, n), x = shape_at(s, n->arg[0]);
+    int64_t have[CR_MAX_RANK] = {0};
+    shape_strides(&x, have);
+    shape_strides(&y, l->stride);
+    l->f = "copy", l->rank = y.rank;
+    memcpy(l->dim, y.dim, sizeof l->dim);
+    ops_view(s->p->x->g, n, have, l->x_stride[0],
+             &l->x_offset[0]); /* true: values here are in row-major order */
+}
+
+/* Over the operand: zeros, with each element at its place. Of each axis, last first, start and step. */
+static void unslice_loop(const struct steps *s, struct loop *l, const struct node *n) {
     const int64_t *attr = graph_attr(s->p->x->g, n);
     struct shape y = graph_shape(s->p->x->g, n), x = shape_at(s, n->arg[0]);
-    int64_t have[CR_MAX_RANK] = {0}, own[CR_MAX_RANK];
-    bool back = n->op == OP_unslice;
-    shape_strides(&x, have);
-    shape_strides(&y, own);
-    l->f = "copy";
-    l->rank = y.rank;
-    memcpy(l->dim, back ? x.dim : y.dim, sizeof l->dim);
-    if (back) l->start = "0";
-    for (int i = 0; i < y.rank; i++) {
-        int k = y.rank - i, j = x.rank - k; /* from the end; the same axis of the operand */
-        l->stride[i] = own[i];
-        if (n->op == OP_reshape) l->x_stride[0][i] = own[i];
-        else if (n->op == OP_permute) l->x_stride[0][i] = have[x.rank + attr[k - 1]];
-        else if (n->op == OP_expand) l->x_stride[0][i] = j < 0 || x.dim[j] != y.dim[i] ? 0 : have[j];
-        else {
-            l->x_stride[0][i] = back ? have[i] : have[i] * attr[2 * k - 1];
-            l->stride[i] = back ? own[i] * attr[2 * k - 1] : own[i];
-            *(back ? &l->offset : &l->x_offset[0]) += (back ? own[i] : have[i]) * attr[2 * k - 2];
-        }
+    shape_strides(&x, l->x_stride[0]);
+    shape_strides(&y, l->stride);
+    l->f = "copy", l->start = "0", l->rank = x.rank;
+    memcpy(l->dim, x.dim, sizeof l->dim);
+    for (int i = 0; i < x.rank; i++) {
+        const int64_t *at = attr + 2 * (x.rank - 1 - i);
+        l->offset += l->stride[i] * at[0];
+        l->stride[i] *= at[1];
+    }
+}
+
+/* Over the operand [.., places.., window..]. Of each axis, last first, size, stride and dilation. */
+static void window_add_loop(const struct steps *s, struct loop *l, const struct node *n) {
+    const int64_t *attr = graph_attr(s->p->x->g, n);
+    struct shape y = graph_shape(s->p->x->g, n), x = shape_at(s, n->arg[0]);
+    int windowed = x.rank - y.rank;
+    shape_strides(&x, l->x_stride[0]);
+    shape_strides(&y, l->stride);
+    l->f = "sum", l->combine = true, l->start = "0", l->rank = x.rank;
+    memcpy(l->dim, x.dim, sizeof l->dim);
+    for (int i = 0; i < windowed; i++) {
+        const int64_t *at = attr + 3 * (windowed - 1 - i);
+        int64_t own = l->stride[y.rank - windowed + i];
+        l->stride[y.rank - windowed + i] = own * at[1];
+        l->stride[y.rank + i] = own * at[2];
     }
 }
 
@@ -249,6 +267,8 @@ static bool make_loop(const struct steps *s, struct loop *l, const struct node *
     if (kind == KIND_ELEM) return element_loop(l, n, g);
     if (kind == KIND_REDUCE) return reduce_loop(s, l, n), true;
     if (kind == KIND_VIEW) return view_loop(s, l, n), true;
+    if (n->op == OP_unslice) return unslice_loop(s, l, n), true;
+    if (n->op == OP_window_add) return window_add_loop(s, l, n), true;
     if (n->op == OP_variable || n->op == OP_stop_gradient)
         return element_loop(l, n, g), l->attr = 0, l->f = "copy", true;
     if (n->op == OP_cast) return cast_loop(l, n, g), true;
