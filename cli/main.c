@@ -27,7 +27,8 @@ const struct verb verbs[] = {
      " [--fix b] [--lower b=0,c=1] [--upper b=9] [--sigma COLUMN [--absolute-sigma]]\n"
      "      [--robust huber|soft_l1|cauchy [--robust-scale s]] [--starts n [--seed s]] [--confidence 0.95] "
      "[--profile]\n"
-     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] "
+     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--flush-denormals] [--json] "
+     "[--svg FILE] "
      "[--quiet]",
      "the parameters that minimise the loss, with their errors",
      " method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
