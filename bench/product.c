@@ -219,7 +219,7 @@ static struct product product_of(const struct what *s, bool is_f64) {
            c = (size_t)(s->batch * s->m * s->n);
     p.a = allocate(a * size_of(&p)), p.b = allocate(b * size_of(&p)), p.c = allocate(c * size_of(&p));
     fill(&p, p.a, (int64_t)a), fill(&p, p.b, (int64_t)b);
-    p.team = (struct team){NULL, 1, NULL, scratch_of(&p)};
+    p.team = (struct team){.tasks = 1, .scratch_bytes = scratch_of(&p)};
     p.team.scratch = allocate(p.team.scratch_bytes);
     return p;
 }

@@ -70,6 +70,7 @@ int run_eval(struct arguments *a);
 int run_predict(struct arguments *a);
 int run_info(struct arguments *a);
 int run_draw(struct arguments *a);
+int run_emit(struct arguments *a);
 int run_ops(struct arguments *a);
 
 /* Says what is wrong on standard error; gives the exit code. */

@@ -27,7 +27,8 @@ const struct verb verbs[] = {
      " [--fix b] [--lower b=0,c=1] [--upper b=9] [--sigma COLUMN [--absolute-sigma]]\n"
      "      [--robust huber|soft_l1|cauchy [--robust-scale s]] [--starts n [--seed s]] [--confidence 0.95] "
      "[--profile]\n"
-     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--json] [--svg FILE] "
+     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--flush-denormals] [--json] "
+     "[--svg FILE] "
      "[--quiet]",
      "the parameters that minimise the loss, with their errors",
      " method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
@@ -53,6 +54,10 @@ const struct verb verbs[] = {
      "what a node of a trained model is for every observation", " data weights of out batch threads json ",
      run_predict},
     {"info", "FILE", "what is in a file of data or weights", " json ", run_info},
+    {"emit",
+     "FORMULA|FILE.cr --out step.c " VALUES
+     " [--outputs 'loss, grad(loss, w)'] [--wrt w,b] [--optimiser 'adam(rate=0.001)']",
+     "values, gradients or a whole training step as plain C", " outputs out wrt optimiser ", run_emit},
     {"draw", "FORMULA|FILE.cr " VALUES " [--dot|--svg FILE]", "the graph as a picture", " wrt dot svg ",
      run_draw},
     {"ops", "[--manual]", "every op, with its attributes", " manual ", run_ops},

@@ -76,3 +76,9 @@ if(Python3_FOUND AND TARGET chainrule)
       --library $<TARGET_FILE:chainrule_shared> --cc ${CMAKE_C_COMPILER} "--flags=${sanitize_flags}" ${document})
   endforeach()
 endif()
+
+# Emitted C in a program of its own.
+if(TARGET chainrule)
+  add_test(NAME emit.standalone COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/tests/emit/standalone.sh
+    $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/examples ${CMAKE_C_COMPILER})
+endif()

@@ -27,6 +27,7 @@ static void direction(struct cr_fit *f) {
         int i = (f->newest - k + memory) % memory;
         f->alpha[i] = f->rho[i] * qr_dot(f->n, f->s[i], f->d);
         for (int64_t j = 0; j < f->n; j++) f->d[j] -= f->alpha[i] * f->y[i][j];
+        drop_bound(f, f->d); /* the pairs too are taken without it */
     }
     double gamma = f->kept ? 1 / (f->rho[f->newest] * scaled_square(f, f->y[f->newest])) : 1;
     for (int64_t j = 0; j < f->n; j++) f->d[j] *= gamma / f->scale[j] / f->scale[j];
@@ -34,9 +35,9 @@ static void direction(struct cr_fit *f) {
         int i = (f->newest - k + memory) % memory;
         double beta = f->rho[i] * qr_dot(f->n, f->y[i], f->d);
         for (int64_t j = 0; j < f->n; j++) f->d[j] += (f->alpha[i] - beta) * f->s[i][j];
+        drop_bound(f, f->d);
     }
     for (int64_t j = 0; j < f->n; j++) f->d[j] = -f->d[j];
-    drop_bound(f, f->d);
 }
 
 static void remember(struct cr_fit *f) {

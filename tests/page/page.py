@@ -185,7 +185,7 @@ def nothing_is_loaded_and_nothing_foreign_runs(b, folder):
 
 UNARY = """abs sign floor ceil round trunc square exp exp2 expm1 sin cos tan asin acos atan sinh cosh tanh asinh atanh sigmoid softplus relu
     erf erfinv isnan isinf neg""".split()  # fmt: skip
-POSITIVE = "recip sqrt rsqrt log log2 log10 log1p lgamma".split()
+POSITIVE = "erfc recip sqrt rsqrt log log2 log10 log1p lgamma".split()
 BINARY = "add sub mul div maximum minimum atan2 hypot fmod mod floordiv".split()
 
 
@@ -228,6 +228,10 @@ def every_op():
         say(f"recur(m, 2*m, axis=1, reverse={reverse})")
     for view in ["t(m)", "reshape(m, shape=[3, 2])", "m[:, ::-1]", "m[1, 0:2]", "pad(m, [1, 0], [0, 2])", "flip(m)", "diag(x)", "concat(m, m*2, axis=1)", "concat(m, m*m, axis=0)"]:
         say(view)
+    for window in "size=2", "size=2, stride=2", "size=2, dilation=2":
+        say(f"window(x, {window})")
+    say("window(m, size=[2, 2])")
+    say("window_add(window(x, size=3), size=6)")
     say("m @ t(m)")
     say("t(m) @ [1, 2]")
     say("stack(m, 2*m) @ stack(t(m), t(m*m))")

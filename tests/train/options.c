@@ -52,6 +52,23 @@ TEST(the_minimum_on_a_bound_is_found_along_a_curved_valley) {
     }
 }
 
+/* Stiff springs from a to b to c: with a held at 1/2, b = (1/2 + c)/2 and 50 (c - 1/2) + 2 (c - 2) = 0. */
+TEST(what_hangs_on_a_bound_parameter_settles_exactly) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct problem p = problem_of("param a: f64 = 0; param b: f64 = 5; param c: f64 = -5; "
+                                      "(a - 1)^2 + 50*(a - b)^2 + 50*(b - c)^2 + (c - 2)^2");
+        cr_fit_set(p.f, "method", methods[i]);
+        cr_fit_bounds(p.f, "a", -1, 0.5);
+        assert_int_equal(cr_fit_run(p.f), CR_OK);
+        assert_true(problem_value(&p, "a") == 0.5);
+        assert_near(problem_value(&p, "c"), 29.0 / 52, 1e-7);
+        assert_near(problem_value(&p, "b"), (0.5 + 29.0 / 52) / 2, 1e-7);
+        assert_true(cr_fit_iterations(p.f) < 40);
+        problem_free(&p);
+    }
+}
+
 TEST(a_start_outside_its_bounds_is_moved_in) {
     (void)state;
     struct problem p = problem_of("param a: f64 = 7; (a - 3)^2");
@@ -322,6 +339,7 @@ int main(void) {
         RUN(a_bound_holds_a_parameter_by_every_method),
         RUN(a_bound_that_is_not_reached_changes_nothing),
         RUN(the_minimum_on_a_bound_is_found_along_a_curved_valley),
+        RUN(what_hangs_on_a_bound_parameter_settles_exactly),
         RUN(a_start_outside_its_bounds_is_moved_in),
         RUN(bounds_that_make_no_sense_are_refused),
         RUN(a_fixed_parameter_stays_by_every_method),

@@ -135,27 +135,31 @@ static void reduce_loop(const struct steps *s, struct loop *l, const struct node
 }
 
 static void view_loop(const struct steps *s, struct loop *l, const struct node *n) {
+    struct shape y = graph_shape(s->p->x->g, n), x = shape_at(s, n->arg[0]);
+    int64_t have[CR_MAX_RANK];
+    shape_strides(&x, have);
+    shape_strides(&y, l->stride);
+    l->f = "copy", l->rank = y.rank;
+    memcpy(l->dim, y.dim, sizeof l->dim);
+    ops_view(s->p->x->g, n, have, l->x_stride[0], &l->x_offset[0]); /* row-major: there are such strides */
+}
+
+/* The transposes of slice and window: over the operand's elements; where each goes, the table's maps of these say of strides. */
+static void back_loop(const struct steps *s, struct loop *l, const struct node *n) {
     const int64_t *attr = graph_attr(s->p->x->g, n);
     struct shape y = graph_shape(s->p->x->g, n), x = shape_at(s, n->arg[0]);
-    int64_t have[CR_MAX_RANK] = {0}, own[CR_MAX_RANK];
-    bool back = n->op == OP_unslice;
-    shape_strides(&x, have);
+    int64_t own[CR_MAX_RANK];
+    int windows = x.rank - y.rank, lead = y.rank - windows;
+    bool adds = n->op == OP_window_add;
     shape_strides(&y, own);
-    l->f = "copy";
-    l->rank = y.rank;
-    memcpy(l->dim, back ? x.dim : y.dim, sizeof l->dim);
-    if (back) l->start = "0";
+    shape_strides(&x, l->x_stride[0]);
+    l->f = adds ? "sum" : "copy", l->combine = adds, l->start = "0", l->rank = x.rank;
+    memcpy(l->dim, x.dim, sizeof l->dim);
     for (int i = 0; i < y.rank; i++) {
-        int k = y.rank - i, j = x.rank - k; /* from the end; the same axis of the operand */
-        l->stride[i] = own[i];
-        if (n->op == OP_reshape) l->x_stride[0][i] = own[i];
-        else if (n->op == OP_permute) l->x_stride[0][i] = have[x.rank + attr[k - 1]];
-        else if (n->op == OP_expand) l->x_stride[0][i] = j < 0 || x.dim[j] != y.dim[i] ? 0 : have[j];
-        else {
-            l->x_stride[0][i] = back ? have[i] : have[i] * attr[2 * k - 1];
-            l->stride[i] = back ? own[i] * attr[2 * k - 1] : own[i];
-            *(back ? &l->offset : &l->x_offset[0]) += (back ? own[i] : have[i]) * attr[2 * k - 2];
-        }
+        const int64_t *at = attr + (adds ? 3 : 2) * (y.rank - 1 - i); /* last axis first */
+        if (!adds) l->offset += own[i] * at[0];
+        l->stride[i] = adds && i < lead ? own[i] : own[i] * at[1];
+        if (adds && i >= lead) l->stride[i + windows] = own[i] * at[2];
     }
 }
 
@@ -252,6 +256,7 @@ static bool make_loop(const struct steps *s, struct loop *l, const struct node *
     if (n->op == OP_variable || n->op == OP_stop_gradient)
         return element_loop(l, n, g), l->attr = 0, l->f = "copy", true;
     if (n->op == OP_cast) return cast_loop(l, n, g), true;
+    if (n->op == OP_unslice || n->op == OP_window_add) return back_loop(s, l, n), true;
     if (n->op == OP_matmul) return matmul_loop(s, l, n), true;
     if (n->op == OP_cumsum || n->op == OP_recur) return scan_loop(s, l, n), true;
     if (n->op == OP_gather || n->op == OP_scatter_add) return index_loop(s, l, n), true;

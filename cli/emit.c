@@ -1,0 +1,105 @@
+/* chainrule emit: a model's values, gradients, or a whole training step, as plain C. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* The outputs of --outputs are parted by commas that stand in no bracket. Gives the length of the first. */
+static size_t first_output(const char *s) {
+    int depth = 0;
+    size_t n = 0;
+    for (; s[n] && (depth || s[n] != ','); n++)
+        depth += (s[n] == '(' || s[n] == '[') - (s[n] == ')' || s[n] == ']');
+    return n;
+}
+
+/* "grad(loss, w)" is called grad_loss_w. */
+static void name_output(char *name, size_t size, const char *s) {
+    size_t n = 0;
+    for (; *s && n + 1 < size; s++) {
+        if (isalnum((unsigned char)*s)) name[n++] = *s;
+        else if (n && name[n - 1] != '_') name[n++] = '_';
+    }
+    while (n && name[n - 1] == '_') n--;
+    name[n] = 0;
+}
+
+static int add_output(struct session *s, cr_target *t, const char *text, size_t n) {
+    char name[256];
+    char *copy = malloc(n + 1);
+    if (!copy) return fail("out of memory");
+    memcpy(copy, text, n);
+    copy[n] = 0;
+    name_output(name, sizeof name, copy);
+    cr_node x = cr_formula(s->graph, copy);
+    if (cr_ok(x)) cr_target_output(t, name, x);
+    free(copy);
+    return cr_graph_error(s->graph) ? session_failed(s, cr_graph_error(s->graph)) : EXIT_DONE;
+}
+
+/* Without --outputs: the result, and its gradients. */
+static int add_usual(struct session *s, cr_target *t) {
+    const char *name = cr_name(s->result) ? cr_name(s->result) : "value";
+    cr_node d[256];
+    cr_target_output(t, name, s->result);
+    if (s->n && cr_grad(d, s->result, s->n, s->wrt)) return session_failed(s, cr_graph_error(s->graph));
+    for (int i = 0; i < s->n; i++) {
+        char of[300];
+        snprintf(of, sizeof of, "d%s", cr_name(s->wrt[i]));
+        cr_target_output(t, of, d[i]);
+    }
+    return cr_graph_error(s->graph) ? session_failed(s, cr_graph_error(s->graph)) : EXIT_DONE;
+}
+
+static int add_outputs(struct session *s, cr_target *t, const char *list) {
+    int code = list ? EXIT_DONE : add_usual(s, t);
+    for (const char *p = list; p && *p && !code;) {
+        size_t n = first_output(p);
+        code = add_output(s, t, p, n);
+        p += n + (p[n] == ',');
+    }
+    return code;
+}
+
+/* step.c: the prefix step, and step.h beside it. */
+static int write_files(struct session *s, const cr_program *p, const char *path) {
+    char prefix[64] = "", header[4096];
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t n = strlen(base), whole = strlen(path);
+    cr_text *h = NULL;
+    if (n < 3 || n - 2 >= sizeof prefix || strcmp(base + n - 2, ".c") != 0 || whole >= sizeof header)
+        return wrong_use("-o: expected a file called as the function, as in step.c, found '%s'", path);
+    memcpy(prefix, base, n - 2);
+    memcpy(header, path, whole + 1);
+    header[whole - 1] = 'h';
+    if (cr_text_new(&h, s->ctx)) return fail("out of memory");
+    int code = cr_program_emit(s->text, h, p, prefix, s->why) ? fail("%s", cr_text_str(s->why)) : EXIT_DONE;
+    if (!code && cr_file_write(path, cr_text_str(s->text), cr_text_size(s->text), s->ctx, s->why))
+        code = fail("%s", cr_text_str(s->why));
+    if (!code && cr_file_write(header, cr_text_str(h), cr_text_size(h), s->ctx, s->why))
+        code = fail("%s", cr_text_str(s->why));
+    cr_text_free(h);
+    return code;
+}
+
+int run_emit(struct arguments *a) {
+    struct session s;
+    cr_program *p = NULL;
+    const char *path = option_value(a, "out"), *method = option_value(a, "optimiser");
+    if (!path) return wrong_use("--out step.c: where to write, and what to call the function");
+    int code = session_open(&s, a, false);
+    if (code) return code;
+    cr_target *t = cr_target_new(s.graph);
+    if (!t) code = fail("out of memory");
+    if (!code) code = add_outputs(&s, t, option_value(a, "outputs"));
+    if (!code && method && cr_minimise(t, method, s.result, s.n, s.wrt))
+        code = session_failed(&s, cr_graph_error(s.graph));
+    if (!code && cr_compile(&p, t, NULL)) code = session_failed(&s, cr_graph_error(s.graph));
+    if (!code) code = write_files(&s, p, path);
+    cr_program_free(p);
+    cr_target_free(t);
+    session_close(&s);
+    return code;
+}

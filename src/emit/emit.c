@@ -1,0 +1,441 @@
+/* One function and its header. */
+#include "emit/emit.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/dtype.h"
+
+/* ---- Lines ---- */
+
+cr_status emit_refuse(struct emitter *e, const char *format, ...) {
+    va_list ap;
+    if (e->status) return e->status;
+    va_start(ap, format);
+    vsnprintf(e->why, 256, format, ap);
+    va_end(ap);
+    return e->status = CR_EINVAL;
+}
+
+/* A line of any length: written twice, first to count. */
+static void write_line(struct emitter *e, const char *format, va_list ap, const char *end) {
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    size_t room = (size_t)(n < 0 ? 0 : n) + 1;
+    char *s = mem_alloc(&e->mem, room);
+    if (!s) {
+        e->status = CR_ENOMEM;
+        return;
+    }
+    vsnprintf(s, room, format, ap);
+    text_add(e->out, "%*s", 4 * e->depth, "");
+    text_bytes(e->out, s, room - 1);
+    text_str(e->out, end);
+    mem_free(&e->mem, s, room);
+}
+
+void emit_line(struct emitter *e, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    write_line(e, format, ap, "\n");
+    va_end(ap);
+}
+
+void emit_open(struct emitter *e, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    write_line(e, format, ap, " {\n");
+    va_end(ap);
+    e->depth++;
+}
+
+void emit_close(struct emitter *e) {
+    e->depth--;
+    emit_line(e, "}");
+}
+
+/* ---- What the function takes and gives ---- */
+
+enum role { ROLE_IN, ROLE_STATE, ROLE_OUT };
+
+static bool is_updated(const struct emitter *e, uint32_t param) {
+    for (size_t i = 0; i < e->p->updates; i++)
+        if (e->p->update[i].param == param) return true;
+    return false;
+}
+
+static void write_shape(struct emitter *e, uint32_t node, const char *more) {
+    const struct node *n = graph_at(e->g, node);
+    text_str(e->out, "/* ");
+    text_dims(e->out, graph_rank(e->g, n), graph_dims(e->g, n));
+    text_add(e->out, "%s */", more);
+}
+
+/* Calls visit for every parameter of the function, in its order. */
+typedef void port_fn(struct emitter *e, uint32_t node, const char *name, enum role role, void *user);
+
+static void each_port(struct emitter *e, port_fn *visit, void *user) {
+    for (uint32_t id = 1; id < e->g->count; id++)
+        if (graph_at(e->g, id)->op == OP_input) visit(e, id, emit_name(e, id), ROLE_IN, user);
+    for (uint32_t id = 1; id < e->g->count; id++)
+        if (graph_at(e->g, id)->op == OP_param)
+            visit(e, id, emit_name(e, id), is_updated(e, id) ? ROLE_STATE : ROLE_IN, user);
+    const uint32_t *name = user ? *(const uint32_t **)user : NULL;
+    for (size_t i = 0; i < e->wish->outputs; i++)
+        visit(e, e->wish->output[i], name ? intern_bytes(&e->used, name[i]) : e->wish->output_name[i],
+              ROLE_OUT, user);
+}
+
+struct ports {
+    const uint32_t *output; /* names of the outputs as parameters */
+    int column, count, outputs;
+};
+
+/* A line of its own for each but the first. */
+static void next_parameter(struct emitter *e, struct ports *p) {
+    if (p->count++) text_add(e->out, "\n%*s", p->column, "");
+}
+
+static void write_parameter(struct emitter *e, uint32_t node, const char *name, enum role role, void *user) {
+    struct ports *p = user;
+    char type[80];
+    next_parameter(e, p);
+    text_add(e->out, "%s%s *%s, ", role == ROLE_IN ? "const " : "",
+             emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, type), name);
+    write_shape(e, node, role == ROLE_STATE ? ", updated" : role == ROLE_OUT ? ", may be NULL" : "");
+}
+
+static bool has_source(const struct emitter *e, int op) {
+    for (uint32_t id = 1; id < e->g->count; id++)
+        if (graph_at(e->g, id)->op == op) return true;
+    return false;
+}
+
+/* "int step(const float *x, ...": up to, not including, what follows the ')'. */
+static void write_signature(struct emitter *e, const uint32_t *output) {
+    struct ports p = {output, 5 + (int)strlen(e->wish->prefix), 0, 0};
+    text_add(e->out, "int %s(", e->wish->prefix);
+    each_port(e, write_parameter, &p);
+    for (int seed = 1; seed >= 0; seed--) {
+        if (!has_source(e, seed ? OP_seed : OP_step_number)) continue;
+        next_parameter(e, &p);
+        text_add(e->out, "int64_t %s,", seed ? "run_seed" : "run_step");
+    }
+    next_parameter(e, &p);
+    text_str(e->out, "void *work)");
+}
+
+/* A name as its giver wrote it, as a literal. */
+static void write_literal(struct cr_text *out, const char *s) {
+    text_char(out, '"');
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '?') text_add(out, "\\%03o", c);
+        else text_char(out, *s);
+    }
+    text_char(out, '"');
+}
+
+static void describe(struct emitter *e, uint32_t node, const char *name, enum role role, void *user) {
+    const struct node *n = graph_at(e->g, node);
+    struct ports *p = user;
+    char type[80];
+    const char *given =
+        role == ROLE_OUT ? e->wish->output_name[p->outputs++] : cr_name(graph_handle(e->g, node));
+    p->count++;
+    text_str(e->out, "    {");
+    write_literal(e->out, given ? given : name);
+    text_add(e->out, ", \"%s\", %d, %d, {", emit_type(e, (cr_dtype)n->dtype, type), (int)role,
+             graph_rank(e->g, n));
+    for (int i = 0; i < graph_rank(e->g, n); i++)
+        text_add(e->out, i ? ", %lld" : "%lld", (long long)graph_dims(e->g, n)[i]);
+    text_str(e->out, graph_rank(e->g, n) ? "}},\n" : "0}},\n");
+}
+
+/* ---- The body ---- */
+
+/* Where a slot stands, in bytes of a real that may be changed by a macro. */
+static void write_place(struct emitter *e, size_t offset) {
+    if (e->real < 0 || offset == 0) text_add(e->out, "%zu", offset);
+    else
+        text_add(e->out, "%zu * sizeof(%s_real)", offset / cr_dtype_size((cr_dtype)e->real), e->wish->prefix);
+}
+
+static void declare_slots(struct emitter *e) {
+    char type[80];
+    for (size_t i = 0; i < e->p->slots; i++) {
+        const struct slot *s = &e->p->slot[i];
+        if (s->kind != SLOT_WORK || s->first == no_slot || e->p->view[s->node].slot != i) continue;
+        const char *t = emit_type(e, (cr_dtype)graph_at(e->g, s->node)->dtype, type);
+        text_add(e->out, "    %s *const %s = (%s *)(void *)((char *)work + ", t, emit_name(e, s->node), t);
+        write_place(e, s->offset);
+        text_str(e->out, "); ");
+        write_shape(e, s->node, "");
+        text_char(e->out, '\n');
+    }
+}
+
+static bool is_array(const struct emitter *e, const struct slot *s) {
+    return s->kind == SLOT_CONST && graph_at(e->g, s->node)->op == OP_const &&
+           s->bytes != cr_dtype_size((cr_dtype)graph_at(e->g, s->node)->dtype);
+}
+
+static void write_constants(struct emitter *e) {
+    char type[80];
+    for (size_t i = 0; i < e->p->slots; i++) {
+        const struct slot *s = &e->p->slot[i];
+        if (!is_array(e, s) || s->bytes == 0) continue;
+        const struct node *n = graph_at(e->g, s->node);
+        int64_t count = graph_elements(e->g, n);
+        text_add(e->out, "static const %s %s[%lld] = {", emit_type(e, (cr_dtype)n->dtype, type),
+                 emit_name(e, s->node), (long long)count);
+        for (int64_t k = 0; k < count; k++) {
+            text_str(e->out, k % 8 ? ", " : k ? ",\n    " : "\n    ");
+            emit_literal(e, e->out, (cr_dtype)n->dtype, s->data, k);
+        }
+        text_str(e->out, "};\n\n");
+    }
+}
+
+/* What a step computes, as a person would say it: the names that it gives numbers to. */
+static void write_comment(struct emitter *e, const struct step *s) {
+    bool any = false;
+    text_char(e->out, '\n');
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct note *name = graph_find_note(e->g, e->p->node[s->first + i], NOTE_NAME);
+        if (!name) continue;
+        text_add(e->out, "%s%s", any ? ", " : "    /* ", graph_text(e->g, name->text));
+        any = true;
+    }
+    if (any) text_str(e->out, " */\n");
+}
+
+static void write_step(struct emitter *e, const struct step *s) {
+    uint32_t id = e->p->node[s->first];
+    write_comment(e, s);
+    text_str(e->out, "    {\n");
+    e->depth = 2;
+    switch (s->kind) {
+    case STEP_LOOP: emit_loop(e, s); break;
+    case STEP_REDUCE: emit_reduce(e, id); break;
+    case STEP_COPY: emit_copy(e, id); break;
+    case STEP_KERNEL: emit_kernel(e, id); break;
+    }
+    text_str(e->out, "    }\n");
+}
+
+/* to[i] = the i-th element of a node. */
+static void write_move(struct emitter *e, const char *to, uint32_t node) {
+    const struct node *n = graph_at(e->g, node);
+    static const char *const axes[] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
+                                       "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
+    int rank = graph_rank(e->g, n);
+    const struct view *v = &e->p->view[node];
+    if (plan_contiguous(e->p, node) && v->offset == 0 && rank && e->p->slot[v->slot].kind != SLOT_CONST) {
+        const char *from = emit_name(e, e->p->slot[v->slot].node);
+        emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s[i];", (long long)graph_elements(e->g, n), to,
+                  from);
+        return;
+    }
+    struct cr_text index = text_make(&e->mem);
+    int64_t behind = graph_elements(e->g, n);
+    for (int i = 0; i < rank; i++) {
+        int64_t size = graph_dims(e->g, n)[i];
+        emit_open(e, "for (long %s = 0; %s < %lld; %s++)", axes[i], axes[i], (long long)size, axes[i]);
+        behind = size ? behind / size : 0;
+        text_add(&index, i ? " + %s * %lld" : "%s * %lld", axes[i], (long long)behind);
+    }
+    text_add(e->out, "%*s%s[%s] = ", 4 * e->depth, "", to, index.n ? index.s : "0");
+    emit_element(e, e->out, node, rank, axes);
+    text_str(e->out, ";\n");
+    for (int i = 0; i < rank; i++) emit_close(e);
+    text_drop(&index);
+}
+
+static void write_ends(struct emitter *e, const uint32_t *output) {
+    e->depth = 1;
+    text_char(e->out, '\n');
+    for (size_t i = 0; i < e->wish->outputs; i++) {
+        const char *name = intern_bytes(&e->used, output[i]);
+        emit_open(e, "if (%s)", name);
+        write_move(e, name, e->wish->output[i]);
+        emit_close(e);
+    }
+    for (size_t i = 0; i < e->p->updates; i++)
+        if (!e->p->update[i].in_place)
+            write_move(e, emit_name(e, e->p->update[i].param), e->p->update[i].value);
+}
+
+/* Steps before the tail, the outputs, then what may overwrite the parameters that outputs read. */
+static void write_steps(struct emitter *e, const uint32_t *output) {
+    for (int tail = 0; tail < 2; tail++) {
+        if (tail) write_ends(e, output);
+        for (size_t s = 0; s < e->p->steps && !e->status; s++)
+            if (e->p->step[s].tail == (tail != 0)) write_step(e, &e->p->step[s]);
+    }
+}
+
+static void write_function(struct emitter *e, const uint32_t *output) {
+    struct cr_text steps = text_make(&e->mem), *out = e->out;
+    e->out = &steps;
+    write_steps(e, output);
+    e->out = out;
+    write_signature(e, output);
+    text_str(out, " {\n");
+    declare_slots(e);
+    if (e->row_numbers) {
+        text_str(out, "    char *const row = (char *)work + ");
+        write_place(e, (e->p->workspace + 63) / 64 * 64);
+        text_str(out, ";\n");
+    }
+    text_str(out, "    (void)work;\n");
+    text_bytes(out, steps.s ? steps.s : "", steps.n);
+    text_str(out, "    return 0;\n}\n");
+    if (steps.failed) e->status = CR_ENOMEM;
+    text_drop(&steps);
+}
+
+/* ---- Files ---- */
+
+static void upper(struct cr_text *out, const char *s) {
+    for (; *s; s++) text_char(out, (char)toupper((unsigned char)*s));
+}
+
+static void write_header(struct emitter *e, const uint32_t *output) {
+    const char *p = e->wish->prefix;
+    struct cr_text up = text_make(&e->mem);
+    struct ports ports = {output, 0, 0, 0};
+    struct cr_text table = text_make(&e->mem), *out = e->out;
+    upper(&up, p);
+    const char *u = up.failed ? "X" : up.s;
+    e->out = &table;
+    each_port(e, describe, &ports);
+    e->out = out;
+    text_add(out,
+             "/* Made by chainrule %s. Plain C99: needs the C library's mathematics alone, allocates "
+             "nothing.\n *\n",
+             cr_version());
+    text_add(out,
+             " * %s computes its outputs from inputs and parameters, and then updates those parameters that "
+             "are not const. Tensors are\n"
+             " * row-major. work: %s_WORK bytes, aligned for any type; what it holds before does not matter. "
+             "Gives 0, or 1 if an\n"
+             " * index was out of range: then nothing has been updated. */\n",
+             p, u);
+    text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
+    text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n#define %s_CHAINRULE_VERSION \"%s\"\n\n", u,
+             cr_version());
+    if (e->real >= 0)
+        text_add(out,
+                 "/* The type of its fractions: float or double, the same for all that include this. "
+                 "*/\n#ifndef %s_REAL\n"
+                 "#define %s_REAL %s\n#endif\ntypedef %s_REAL %s_real;\n\n",
+                 u, u, e->real == CR_F32 ? "float" : "double", u, p);
+    text_add(out, "#define %s_WORK ((size_t)", u);
+    write_place(e, (e->p->workspace + 63) / 64 * 64);
+    text_add(out, " + %zu)\n\n", e->row_numbers + 1);
+    write_signature(e, output);
+    text_add(out,
+             ";\n\n/* What it takes, in its order; kind 0: read, 1: updated, 2: an output. */\nstruct "
+             "%s_port {\n    const char *name, *type;\n"
+             "    int kind, rank;\n    long dims[%d];\n};\n#define %s_PORTS %d\nextern const struct %s_port "
+             "%s_ports[%s_PORTS];\n\n",
+             p, CR_MAX_RANK, u, ports.count, p, p, u);
+    text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+    text_drop(&table);
+    text_drop(&up);
+}
+
+static void write_source(struct emitter *e, struct cr_text *body, struct cr_text *constants,
+                         const uint32_t *output) {
+    const char *p = e->wish->prefix;
+    struct ports ports = {output, 0, 0, 0};
+    struct cr_text up = text_make(&e->mem);
+    upper(&up, p);
+    text_add(
+        e->out,
+        "/* Made by chainrule %s. */\n#include \"%s.h\"\n\n#include <stdbool.h>\n#include <tgmath.h>\n\n",
+        cr_version(), p);
+    emit_library(e, e->out);
+    text_bytes(e->out, constants->s ? constants->s : "", constants->n);
+    text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, up.failed ? "X" : up.s);
+    each_port(e, describe, &ports);
+    text_str(e->out, "};\n\n");
+    text_bytes(e->out, body->s ? body->s : "", body->n);
+    text_drop(&up);
+}
+
+static int only_float(const cr_graph *g) {
+    int found = -1;
+    for (uint32_t id = 1; id < g->count; id++) {
+        int d = graph_at(g, id)->dtype;
+        if (!dtype_is_float((cr_dtype)d)) continue;
+        if (found >= 0 && d != found) return -1;
+        found = d;
+    }
+    return found == CR_F32 || found == CR_F64 ? found : -1;
+}
+
+static bool is_identifier(const char *s) {
+    size_t n = 0;
+    for (; s[n]; n++)
+        if (!(isalpha((unsigned char)s[n]) || s[n] == '_' || (n && isdigit((unsigned char)s[n]))))
+            return false;
+    return n > 0 && n < 48;
+}
+
+static bool start(struct emitter *e, uint32_t *output) {
+    uint32_t count = e->g->count;
+    e->name = mem_alloc(&e->mem, mem_mul(count, sizeof *e->name));
+    e->local = mem_alloc(&e->mem, mem_mul(count, sizeof *e->local));
+    if (!e->name || !e->local || !intern_init(&e->used, &e->mem)) return false;
+    for (uint32_t i = 0; i < count; i++) e->name[i] = e->local[i] = intern_none;
+    emit_reserve(e, e->wish->prefix);
+    for (uint32_t id = 1; id < count; id++) { /* the caller's names first */
+        int op = graph_at(e->g, id)->op;
+        if (op == OP_input || op == OP_param) emit_name(e, id);
+        if (op == OP_seed || op == OP_step_number)
+            e->name[id] = intern_put(&e->used, op == OP_seed ? "run_seed" : "run_step", 8);
+    }
+    for (size_t i = 0; i < e->wish->outputs; i++) output[i] = emit_reserve(e, e->wish->output_name[i]);
+    return e->status == CR_OK;
+}
+
+static void write_all(struct emitter *e, struct cr_text *source, struct cr_text *header,
+                      const uint32_t *output) {
+    struct cr_text body = text_make(&e->mem), constants = text_make(&e->mem);
+    e->out = &body;
+    write_function(e, output);
+    e->out = &constants;
+    write_constants(e);
+    e->out = source;
+    write_source(e, &body, &constants, output);
+    e->out = header;
+    write_header(e, output);
+    if (body.failed || constants.failed || source->failed || header->failed || e->helpers.failed)
+        e->status = CR_ENOMEM;
+    text_drop(&body);
+    text_drop(&constants);
+}
+
+cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct plan *p,
+                 const struct emit_wish *wish, char why[256]) {
+    struct emitter e = {.mem = p->mem, .p = p, .g = p->g, .wish = wish, .why = why, .real = only_float(p->g)};
+    *why = 0;
+    if (!is_identifier(wish->prefix))
+        return emit_refuse(&e, "the prefix '%.40s' is no identifier of C", wish->prefix);
+    e.helpers = text_make(&e.mem);
+    uint32_t *output = mem_alloc(&e.mem, mem_mul(wish->outputs, sizeof *output));
+    if (!output || !start(&e, output)) e.status = CR_ENOMEM;
+    else write_all(&e, source, header, output);
+    mem_free(&e.mem, output, wish->outputs * sizeof *output);
+    mem_free(&e.mem, e.name, e.g->count * sizeof *e.name);
+    mem_free(&e.mem, e.local, e.g->count * sizeof *e.local);
+    intern_drop(&e.used);
+    text_drop(&e.helpers);
+    return e.status;
+}

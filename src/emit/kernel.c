@@ -1,0 +1,292 @@
+/* Opaque ops as C: one function here for each that has one. */
+#include <string.h>
+
+#include "emit/emit.h"
+#include "tensor/dtype.h"
+
+static const char *const variables[CR_MAX_RANK] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
+                                                   "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
+
+struct kernel {
+    struct emitter *e;
+    uint32_t id;
+    const struct node *n;
+    const int64_t *attr;
+    int rank; /* of the result */
+};
+
+static uint32_t operand(const struct kernel *k, uint32_t i) { return graph_args(k->e->g, k->n)[i]; }
+static const struct node *operand_node(const struct kernel *k, uint32_t i) {
+    return graph_at(k->e->g, operand(k, i));
+}
+static const int64_t *dims(const struct kernel *k, uint32_t i) {
+    return graph_dims(k->e->g, operand_node(k, i));
+}
+static int rank_of(const struct kernel *k, uint32_t i) { return graph_rank(k->e->g, operand_node(k, i)); }
+static const char *result(const struct kernel *k) { return emit_name(k->e, k->id); }
+
+static void open_axis(const struct kernel *k, int i, int64_t size) {
+    emit_open(k->e, "for (long %s = 0; %s < %lld; %s++)", variables[i], variables[i], (long long)size,
+              variables[i]);
+}
+
+/* An element at indices, for a line. */
+struct element {
+    char s[512];
+};
+static struct element element_of(const struct kernel *k, uint32_t i, int rank, const char *const index[]) {
+    struct element x = {""};
+    struct cr_text t = text_make(&k->e->mem);
+    emit_element(k->e, &t, operand(k, i), rank, index);
+    if (t.n >= sizeof x.s) emit_refuse(k->e, "an expression is too long");
+    else if (t.n) memcpy(x.s, t.s, t.n + 1);
+    text_drop(&t);
+    return x;
+}
+
+static struct element element_at(const struct kernel *k, uint32_t i, const char *const index[]) {
+    return element_of(k, i, rank_of(k, i), index);
+}
+
+/* "(i * 3 + j)": the row-major number of indices over dims. */
+static struct element number(const struct kernel *k, int n, const int64_t dim[], const char *const index[]) {
+    struct element x = {"0"};
+    struct cr_text t = text_make(&k->e->mem);
+    for (int i = 0; i < n; i++) {
+        if (i) text_str(&t, " + ");
+        text_str(&t, index[i]);
+        int64_t behind = 1;
+        for (int j = i + 1; j < n; j++) behind *= dim[j];
+        if (behind != 1) text_add(&t, " * %lld", (long long)behind);
+    }
+    if (t.n && t.n < sizeof x.s) memcpy(x.s, t.s, t.n + 1);
+    text_drop(&t);
+    return x;
+}
+
+/* "&x[i * 6]", or just "x": where the matrix at batch indices starts. */
+static struct element matrix_at(const struct kernel *k, uint32_t i, const char *const index[]) {
+    struct element x = element_of(k, i, k->rank - 2, index); /* by the batch axes alone */
+    struct element at = {""};
+    size_t n = strlen(x.s);
+    char type[80];
+    struct cr_text t = text_make(&k->e->mem);
+    if (n > 3 && strcmp(x.s + n - 3, "[0]") == 0) text_bytes(&t, x.s, n - 3);
+    else if (n && x.s[n - 1] == ']') text_add(&t, "&%s", x.s);
+    else text_add(&t, "&(const %s){%s}", emit_type(k->e, (cr_dtype)k->n->dtype, type), x.s); /* a literal */
+    if (t.n >= sizeof at.s) emit_refuse(k->e, "an expression is too long");
+    else if (t.n) memcpy(at.s, t.s, t.n + 1);
+    text_drop(&t);
+    return at;
+}
+
+static void matmul(const struct kernel *k) {
+    struct emitter *e = k->e;
+    int r = k->rank - 2;
+    const int64_t *a = plan_strides(e->p, operand(k, 0)), *b = plan_strides(e->p, operand(k, 1));
+    int64_t m = dims(k, 0)[r], n = dims(k, 1)[r + 1], depth = dims(k, 0)[r + 1];
+    for (int i = 0; i < r; i++) open_axis(k, i, dims(k, 0)[i]);
+    struct cr_text name = text_make(&e->mem), to = text_make(&e->mem);
+    struct element x = matrix_at(k, 0, variables), y = matrix_at(k, 1, variables);
+    emit_helper(e, &name, "matmul", (cr_dtype)k->n->dtype);
+    text_add(&to, r ? "%s + (%s) * %lld" : "%s", result(k), number(k, r, dims(k, 0), variables).s,
+             (long long)(m * n));
+    if (!name.failed && name.n && !to.failed)
+        emit_line(e, "%s(%lld, %lld, %lld, %s, %lld, %lld, %s, %lld, %lld, %s);", name.s, (long long)m,
+                  (long long)n, (long long)depth, x.s, (long long)a[r], (long long)a[r + 1], y.s,
+                  (long long)b[r], (long long)b[r + 1], to.s);
+    text_drop(&name);
+    text_drop(&to);
+    for (int i = 0; i < r; i++) emit_close(e);
+}
+
+/* Reads the index at index[b.., i..] into `at`, or leaves the function. */
+static void read_index(const struct kernel *k, int64_t limit) {
+    struct cr_text name = text_make(&k->e->mem);
+    emit_helper(k->e, &name, "index_in", CR_I64);
+    if (!name.failed && name.n)
+        emit_line(k->e, "const long at = %s(%s, %lld);", name.s, element_at(k, 1, variables).s,
+                  (long long)limit);
+    emit_line(k->e, "if (at < 0) return 1;");
+    text_drop(&name);
+}
+
+/* Loops over batch axes, index axes, then the rest of what is picked: index[] gets the indices into the whole. */
+struct picking {
+    int batch, picks, rest;
+    const int64_t *whole; /* sizes */
+    const char *index[CR_MAX_RANK];
+};
+
+static struct picking open_picks(const struct kernel *k, int64_t index_axes, int whole_rank,
+                                 const int64_t *whole) {
+    struct picking p = {.picks = (int)index_axes, .whole = whole};
+    p.batch = rank_of(k, 1) - p.picks;
+    p.rest = whole_rank - p.batch - 1;
+    for (int i = 0; i < p.batch + p.picks; i++) open_axis(k, i, dims(k, 1)[i]);
+    read_index(k, whole[p.batch]);
+    for (int i = 0; i < p.rest; i++) open_axis(k, p.batch + p.picks + i, whole[p.batch + 1 + i]);
+    for (int i = 0; i < whole_rank; i++)
+        p.index[i] = i < p.batch ? variables[i] : i == p.batch ? "at" : variables[p.picks + i - 1];
+    return p;
+}
+
+static void close_picks(const struct kernel *k, const struct picking *p) {
+    for (int i = 0; i < p->batch + p->picks + p->rest; i++) emit_close(k->e);
+}
+
+static void gather(const struct kernel *k) {
+    struct picking p = open_picks(k, k->attr[0], rank_of(k, 0), dims(k, 0));
+    struct element to = number(k, k->rank, graph_dims(k->e->g, k->n), variables),
+                   from = element_at(k, 0, p.index);
+    emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
+    close_picks(k, &p);
+}
+
+static void clear(const struct kernel *k) {
+    emit_line(k->e, "for (long i = 0; i < %lld; i++) %s[i] = 0;", (long long)graph_elements(k->e->g, k->n),
+              result(k));
+}
+
+static void scatter_add(const struct kernel *k) {
+    clear(k);
+    const int64_t *whole = graph_dims(k->e->g, k->n);
+    struct picking p = open_picks(k, k->attr[0], k->rank, whole);
+    struct element to = number(k, k->rank, whole, p.index), from = element_at(k, 0, variables);
+    emit_line(k->e, "%s[%s] += %s;", result(k), to.s, from.s);
+    close_picks(k, &p);
+}
+
+static void extreme(const struct kernel *k) {
+    struct emitter *e = k->e;
+    int rank = rank_of(k, 0), axis = rank - 1;
+    const char *index[CR_MAX_RANK], *first[CR_MAX_RANK];
+    char type[80];
+    for (int i = 0, out = 0; i < rank; i++) {
+        index[i] = i == axis ? "q" : variables[out++];
+        first[i] = i == axis ? "0" : index[i];
+        if (i != axis) open_axis(k, out - 1, dims(k, 0)[i]);
+    }
+    int64_t kept[CR_MAX_RANK];
+    for (int i = 0, out = 0; i < rank; i++)
+        if (i != axis) kept[out++] = dims(k, 0)[i];
+    struct element at = number(k, rank - 1, kept, variables), x = element_at(k, 0, index),
+                   start = element_at(k, 0, first);
+    bool least = k->n->op == OP_argmin;
+    emit_line(e, "long best = 0;");
+    emit_line(e, "%s most = %s;", emit_type(e, (cr_dtype)operand_node(k, 0)->dtype, type), start.s);
+    emit_open(e, "for (long q = 1; q < %lld; q++)", (long long)dims(k, 0)[axis]);
+    /* nan wins, the first of all */
+    emit_line(e, "if (most == most && (%s %c most || %s != %s)) most = %s, best = q;", x.s, least ? '<' : '>',
+              x.s, x.s, x.s);
+    emit_close(e);
+    emit_line(e, "%s[%s] = best;", result(k), at.s);
+    for (int i = 0; i < rank - 1; i++) emit_close(e);
+}
+
+static void concat(const struct kernel *k) {
+    int axis = k->rank + (int)k->attr[0];
+    int64_t at = 0;
+    for (uint32_t i = 0; i < k->n->n; i++) {
+        char shifted[64];
+        const char *index[CR_MAX_RANK];
+        for (int j = 0; j < k->rank; j++) {
+            open_axis(k, j, dims(k, i)[j]);
+            index[j] = variables[j];
+        }
+        struct cr_text t = text_make(&k->e->mem);
+        text_add(&t, at ? "(%s + %lld)" : "%s", variables[axis], (long long)at);
+        if (t.n && t.n < sizeof shifted) memcpy(shifted, t.s, t.n + 1);
+        text_drop(&t);
+        index[axis] = shifted;
+        struct element to = number(k, k->rank, graph_dims(k->e->g, k->n), index),
+                       from = element_at(k, i, variables);
+        emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
+        for (int j = 0; j < k->rank; j++) emit_close(k->e);
+        at += dims(k, i)[axis];
+    }
+}
+
+static void unslice(const struct kernel *k) {
+    const char *index[CR_MAX_RANK];
+    char shifted[CR_MAX_RANK][64];
+    clear(k);
+    for (int i = 0; i < k->rank; i++) {
+        const int64_t *a = &k->attr[2 * (k->rank - 1 - i)];
+        struct cr_text t = text_make(&k->e->mem);
+        text_add(&t, "(%lld + %s * %lld)", (long long)a[0], variables[i], (long long)a[1]);
+        if (t.n && t.n < sizeof shifted[i]) memcpy(shifted[i], t.s, t.n + 1);
+        text_drop(&t);
+        index[i] = shifted[i];
+        open_axis(k, i, dims(k, 0)[i]);
+    }
+    struct element to = number(k, k->rank, graph_dims(k->e->g, k->n), index),
+                   from = element_at(k, 0, variables);
+    emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
+    for (int i = 0; i < k->rank; i++) emit_close(k->e);
+}
+
+/* y_w = x_w y_(w-1) + ..., along an axis, forwards or backwards. */
+static void along(const struct kernel *k, bool recurrence) {
+    struct emitter *e = k->e;
+    int axis = k->rank + (int)k->attr[0];
+    bool reverse = k->attr[1] != 0;
+    const int64_t *dim = graph_dims(e->g, k->n);
+    const char *index[CR_MAX_RANK];
+    char type[80];
+    for (int i = 0; i < k->rank; i++) {
+        index[i] = i == axis ? "q" : variables[i];
+        if (i != axis) open_axis(k, i, dim[i]);
+    }
+    emit_line(e, "%s so_far = 0;", emit_type(e, (cr_dtype)k->n->dtype, type));
+    if (reverse) emit_open(e, "for (long q = %lld; q >= 0; q--)", (long long)dim[axis] - 1);
+    else emit_open(e, "for (long q = 0; q < %lld; q++)", (long long)dim[axis]);
+    struct element x = element_at(k, 0, index), at = number(k, k->rank, dim, index);
+    if (recurrence) /* the first step takes y alone: what x is there does not matter, be it nan */
+        emit_line(e, "so_far = q == %lld ? %s : %s * so_far + %s;", (long long)(reverse ? dim[axis] - 1 : 0),
+                  element_at(k, 1, index).s, x.s, element_at(k, 1, index).s);
+    else emit_line(e, "so_far = so_far + %s;", x.s);
+    emit_line(e, "%s[%s] = so_far;", result(k), at.s);
+    for (int i = 0; i < k->rank; i++) emit_close(e);
+}
+
+static void uniform(const struct kernel *k) {
+    struct cr_text name = text_make(&k->e->mem);
+    const char *none[1] = {"0"};
+    bool wide = k->n->dtype == CR_F64;
+    char type[80];
+    emit_helper(k->e, &name, "philox_bits", CR_I64);
+    open_axis(k, 0, graph_elements(k->e->g, k->n));
+    if (!name.failed && name.n)
+        emit_line(k->e,
+                  wide ? "%s[i] = (%s)(((double)(%s(%s, i) >> 12) + 0.5) * 0x1p-52);"
+                       : "%s[i] = (%s)(((float)(%s(%s, i) >> 41) + 0.5f) * 0x1p-23f);",
+                  result(k), emit_type(k->e, (cr_dtype)k->n->dtype, type), name.s, element_at(k, 0, none).s);
+    emit_close(k->e);
+    text_drop(&name);
+}
+
+void emit_kernel(struct emitter *e, uint32_t id) {
+    const struct node *n = graph_at(e->g, id);
+    struct kernel k = {.e = e, .id = id, .n = n, .attr = graph_attr(e->g, n), .rank = graph_rank(e->g, n)};
+    for (uint32_t i = 0; i < n->n; i++) {
+        cr_dtype dtype = (cr_dtype)operand_node(&k, i)->dtype;
+        if (dtype_is_half(dtype)) {
+            emit_refuse(e, "there is no C yet for %s", cr_dtype_name(dtype));
+            return;
+        }
+    }
+    switch (n->op) {
+    case OP_matmul: matmul(&k); return;
+    case OP_gather: gather(&k); return;
+    case OP_scatter_add: scatter_add(&k); return;
+    case OP_argmax:
+    case OP_argmin: extreme(&k); return;
+    case OP_concat: concat(&k); return;
+    case OP_unslice: unslice(&k); return;
+    case OP_cumsum: along(&k, false); return;
+    case OP_recur: along(&k, true); return;
+    case OP_uniform: uniform(&k); return;
+    default: emit_refuse(e, "there is no C for %s yet", op_name(n->op));
+    }
+}

@@ -1,0 +1,72 @@
+/* Names of emitted C: those that nodes have, as identifiers, each once. */
+#include <ctype.h>
+#include <string.h>
+
+#include "emit/emit.h"
+#include "tensor/dtype.h"
+
+const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]) {
+    static const char *const types[] = {
+        [CR_BOOL] = "uint8_t",  [CR_I32] = "int32_t", [CR_I64] = "int64_t", [CR_F16] = "uint16_t",
+        [CR_BF16] = "uint16_t", [CR_F32] = "float",   [CR_F64] = "double"};
+    if ((int)dtype != e->real) return types[dtype];
+    size_t n = strlen(e->wish->prefix);
+    memcpy(room, e->wish->prefix, n);
+    memcpy(room + n, "_real", 6);
+    return room;
+}
+
+/* Keywords, what the headers define, and what the function itself calls its own. */
+static bool is_taken(const char *s) {
+    static const char *const words = " auto break case char const continue default do double else enum "
+                                     "extern float for goto if inline int long register"
+                                     " restrict return short signed sizeof static struct switch typedef "
+                                     "union unsigned void volatile while bool true false"
+                                     " acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh "
+                                     "erf erfc exp exp2 expm1 fabs fdim floor fma fmax"
+                                     " fmin fmod frexp hypot ilogb ldexp lgamma log log10 log1p log2 logb "
+                                     "lrint lround modf nan nearbyint nextafter pow"
+                                     " remainder remquo rint round scalbn signbit sin sinh sqrt tan tanh "
+                                     "tgamma trunc isnan isinf isfinite isnormal creal"
+                                     " cimag conj carg cproj I j0 j1 jn y0 y1 yn gamma signgam i j k l m n q "
+                                     "work row run_seed run_step index main NAN INFINITY ";
+    char padded[72];
+    size_t n = strlen(s);
+    if (n > 60) return false;
+    padded[0] = ' ';
+    memcpy(padded + 1, s, n);
+    memcpy(padded + 1 + n, " ", 2);
+    return strstr(words, padded) != NULL;
+}
+
+uint32_t emit_reserve(struct emitter *e, const char *wanted) {
+    struct cr_text name = text_make(&e->mem);
+    if (!isalpha((unsigned char)*wanted)) text_char(&name, 'x');
+    for (const char *s = wanted; *s; s++) text_char(&name, isalnum((unsigned char)*s) ? *s : '_');
+    if (!name.failed && is_taken(name.s)) text_char(&name, '_');
+    size_t base = name.n;
+    for (int i = 2; !name.failed && intern_find(&e->used, name.s, name.n) != intern_none; i++) {
+        name.n = base;
+        text_add(&name, "_%d", i);
+    }
+    uint32_t id = name.failed ? intern_none : intern_put(&e->used, name.s, name.n);
+    if (id == intern_none) e->status = CR_ENOMEM;
+    text_drop(&name);
+    return id;
+}
+
+/* The name that a person gave it, else its op and number. */
+static uint32_t choose(struct emitter *e, uint32_t node) {
+    const struct note *note = graph_find_note(e->g, node, NOTE_NAME);
+    if (note) return emit_reserve(e, graph_text(e->g, note->text));
+    struct cr_text t = text_make(&e->mem);
+    text_add(&t, "%s%lu", op_name(graph_at(e->g, node)->op), (unsigned long)node);
+    uint32_t id = emit_reserve(e, t.failed ? "x" : t.s);
+    text_drop(&t);
+    return id;
+}
+
+const char *emit_name(struct emitter *e, uint32_t node) {
+    if (e->name[node] == intern_none) e->name[node] = choose(e, node);
+    return e->name[node] == intern_none ? "x" : intern_bytes(&e->used, e->name[node]);
+}

@@ -1,0 +1,138 @@
+/* The value column of the op table as C: its words a, b, c and n become operands, its functions those of <tgmath.h> or helpers. */
+#include <ctype.h>
+#include <string.h>
+
+#include "emit/emit.h"
+#include "tensor/dtype.h"
+
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
+struct words {
+    const char *operand[3];
+    const char *so_far; /* of a reduction */
+    int64_t n;
+    cr_dtype dtype; /* of the operands: what functions are called for */
+};
+
+/* Functions of the value column that have another name as helpers. */
+static const char *helper_name(const char *s, size_t n) {
+    static const char *const pairs[][2] = {{"erfinv", "special_erfinv"},
+                                           {"polygamma", "special_polygamma"},
+                                           {"stumpff", "special_stumpff"},
+                                           {"fold_in", "philox_fold"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (strlen(pairs[i][0]) == n && memcmp(pairs[i][0], s, n) == 0) return pairs[i][1];
+    return NULL;
+}
+
+static void write_function(struct emitter *e, struct cr_text *out, const char *s, size_t n, cr_dtype dtype) {
+    char name[64];
+    const char *other = helper_name(s, n);
+    memcpy(name, s, n < 63 ? n : 63);
+    name[n < 63 ? n : 63] = 0;
+    if (strcmp(name, "abs") == 0 && dtype_is_float(dtype)) text_str(out, "fabs");
+    else if (other) emit_helper(e, out, other, CR_F64);
+    else if (emit_has_helper(name, dtype)) emit_helper(e, out, name, dtype);
+    else text_str(out, name);
+}
+
+static void write_words(struct emitter *e, struct cr_text *out, const char *s, const struct words *w) {
+    while (*s) {
+        size_t n = 0;
+        if (!is_word(*s) || isdigit((unsigned char)*s)) {
+            do text_char(out, *s);
+            while (isdigit((unsigned char)*s++) && (is_word(*s) || *s == '.'));
+            continue;
+        }
+        while (is_word(s[n])) n++;
+        if (s[n] == '(') write_function(e, out, s, n, w->dtype);
+        else if (n == 1 && *s >= 'a' && *s <= 'c' && w->operand[*s - 'a'])
+            text_str(out, w->operand[*s - 'a']);
+        else if (n == 1 && *s == 'n') text_add(out, "%lld", (long long)w->n);
+        else if (n == 3 && memcmp(s, "acc", 3) == 0) text_str(out, w->so_far);
+        else text_bytes(out, s, n);
+        s += n;
+    }
+}
+
+static void write_cast(struct emitter *e, struct cr_text *out, cr_dtype to, cr_dtype from, const char *x) {
+    char type[80];
+    if (to == CR_BOOL) text_add(out, "%s != 0", x);
+    else if (dtype_is_int(to) && dtype_is_float(from)) {
+        emit_helper(e, out, to == CR_I32 ? "to_i32" : "to_i64", CR_F64);
+        text_add(out, "(%s)", x);
+    } else text_add(out, "(%s)%s", emit_type(e, to, type), x);
+}
+
+/* a * a * a, for the small powers that people write. */
+static bool write_power(struct cr_text *out, const char *x, int64_t n) {
+    if (n < 1 || n > 4) return false;
+    for (int64_t i = 0; i < n; i++) text_add(out, i ? " * %s" : "%s", x);
+    return true;
+}
+
+void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const struct expression operand[]) {
+    const struct node *n = graph_at(e->g, node);
+    cr_dtype from = (cr_dtype)graph_at(e->g, n->arg[n->n - 1])->dtype, to = (cr_dtype)n->dtype;
+    struct words w = {.n = graph_attr_count(e->g, n) ? graph_attr(e->g, n)[0] : 0, .dtype = from};
+    for (uint32_t k = 0; k < n->n && k < 3; k++) w.operand[k] = operand[k].s;
+    char type[80];
+    if (dtype_is_half(from) || dtype_is_half(to)) {
+        emit_refuse(e, "there is no C yet for %s", cr_dtype_name(dtype_is_half(from) ? from : to));
+        return;
+    }
+    if (n->op == OP_cast) {
+        write_cast(e, out, to, from, operand[0].s);
+        return;
+    }
+    text_add(out, "(%s)(", emit_type(e, to, type));
+    if (n->op != OP_powi || !write_power(out, operand[0].s, w.n))
+        write_words(e, out, ops_row(n->op)->value, &w);
+    text_char(out, ')');
+}
+
+void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
+                  const char *next) {
+    const struct node *n = graph_at(e->g, node);
+    char type[80];
+    struct words w = {.operand = {next}, .so_far = so_far, .dtype = (cr_dtype)n->dtype};
+    text_add(out, "(%s)(", emit_type(e, (cr_dtype)n->dtype, type));
+    if (n->dtype == CR_BOOL) text_add(out, n->op == OP_max ? "%s | %s" : "%s & %s", so_far, next);
+    else write_words(e, out, ops_row(n->op)->value, &w);
+    text_char(out, ')');
+}
+
+/* What combines to nothing. */
+const char *emit_start(const struct emitter *e, uint32_t node) {
+    const struct node *n = graph_at(e->g, node);
+    bool least = n->op == OP_max;
+    if (n->op == OP_sum) return "0";
+    if (n->op == OP_prod) return "1";
+    switch ((cr_dtype)n->dtype) {
+    case CR_BOOL: return least ? "0" : "1";
+    case CR_I32: return least ? "INT32_MIN" : "INT32_MAX";
+    case CR_I64: return least ? "INT64_MIN" : "INT64_MAX";
+    default: return least ? "-INFINITY" : "INFINITY";
+    }
+}
+
+void emit_literal(const struct emitter *e, struct cr_text *out, cr_dtype dtype, const void *data, int64_t i) {
+    char type[80];
+    double x = dtype_get(dtype, data, i);
+    if (dtype == CR_I64) {
+        int64_t v = ((const int64_t *)data)[i];
+        if (v == INT64_MIN) text_str(out, "INT64_MIN");
+        else text_add(out, v < 0 ? "(-INT64_C(%lld))" : "INT64_C(%lld)", (long long)(v < 0 ? -v : v));
+    } else if (!dtype_is_float(dtype)) text_add(out, x < 0 ? "(%lld)" : "%lld", (long long)x);
+    else if (x != x) text_add(out, "(%s)NAN", emit_type(e, dtype, type));
+    else if (x - x != 0)
+        text_add(out, "(%s)%s", emit_type(e, dtype, type), x > 0 ? "INFINITY" : "(-INFINITY)");
+    else {
+        text_add(out, x < 0 ? "(%s)(" : "(%s)", emit_type(e, dtype, type));
+        size_t before = out->n;
+        if (dtype == CR_F32) text_number_f32(out, (float)x);
+        else text_number(out, x);
+        if (!out->failed && !strpbrk(out->s + before, ".e")) text_str(out, ".0");
+        if (x < 0) text_char(out, ')');
+    }
+}

@@ -1,0 +1,30 @@
+/* A program as C. */
+#include "emit/emit.h"
+#include "run/program.h"
+
+static cr_status write(cr_text *source, cr_text *header, const cr_program *p, struct emit_wish *wish,
+                       uint32_t *node, const char **name, cr_text *why) {
+    char sentence[256];
+    for (size_t i = 0; i < p->outputs; i++) {
+        node[i] = p->output[i].node;
+        name[i] = graph_text(p->g, p->output[i].text);
+    }
+    wish->output = node;
+    wish->output_name = name;
+    cr_status status = emit_c(source, header, &p->plan, wish, sentence);
+    if (status && why) text_str(why, *sentence ? sentence : cr_status_text(status));
+    return status;
+}
+
+cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p, const char *prefix,
+                          cr_text *why) {
+    if (!source || !header || !p || !prefix) return CR_EINVAL;
+    size_t n = p->outputs;
+    struct emit_wish wish = {.prefix = prefix, .outputs = n};
+    uint32_t *node = mem_alloc(&p->mem, mem_mul(n, sizeof *node));
+    const char **name = mem_alloc(&p->mem, mem_mul(n, sizeof *name));
+    cr_status status = node && name ? write(source, header, p, &wish, node, name, why) : CR_ENOMEM;
+    mem_free(&p->mem, node, n * sizeof *node);
+    mem_free(&p->mem, name, n * sizeof *name);
+    return status;
+}
