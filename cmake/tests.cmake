@@ -50,6 +50,11 @@ if(Python3_FOUND AND TARGET chainrule)
     add_test(NAME cli.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/cli_test.py
       $<TARGET_FILE:chainrule> ${case})
   endforeach()
+  find_program(VALGRIND valgrind)
+  if(VALGRIND AND NOT CR_SANITIZE)
+    add_test(NAME formula.linear COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tests/formula/linear.py
+      $<TARGET_FILE:chainrule>)
+  endif()
   find_program(CHROMIUM NAMES chromium google-chrome)
   find_program(CHROMEDRIVER chromedriver)
   if(CHROMIUM AND CHROMEDRIVER)

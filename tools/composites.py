@@ -84,7 +84,7 @@ def pools():
     x = rng.permutation(40).reshape(2, 5, 4) / 4 - 5  # no two alike
     case("max_pool(x, 2)", x, nothing, windows(x, [2], [2], [1]).max(-1))
     case("max_pool(x, [3, 2], stride=[2, 1])", x, nothing, windows(x, [3, 2], [2, 1], [1, 1]).max(-1))
-    case("max_pool(x, [2, 2], 1, dilation=[3, 2])", x, nothing, windows(x, [2, 2], [1, 1], [3, 2]).max(-1))
+    case("max_pool(x, [2, 2], stride=1, dilation=[3, 2])", x, nothing, windows(x, [2, 2], [1, 1], [3, 2]).max(-1))
     wide = np.pad(x, ((0, 0), (1, 0), (1, 1)), constant_values=-np.inf)
     case("max_pool(x, [2, 2], before=1, after=[0, 1])", x, nothing, windows(wide, [2, 2], [2, 2], [1, 1]).max(-1))
     case("avg_pool(x, 2)", x, nothing, windows(x, [2], [2], [1]).mean(-1))

@@ -260,10 +260,10 @@ def views():
 
 def windows():
     x = some(2, 7)
-    case("window", "window(x, 3, 2)", Array((2, 3, 3), lambda i: x[i[0], 2 * i[1] + i[2]]), x=x)
-    case("window", "window(x, 2, 3, 4)", Array((2, 1, 2), lambda i: x[i[0], 3 * i[1] + 4 * i[2]]), x=x)
+    case("window", "window(x, 3, stride=2)", Array((2, 3, 3), lambda i: x[i[0], 2 * i[1] + i[2]]), x=x)
+    case("window", "window(x, 2, stride=3, dilation=4)", Array((2, 1, 2), lambda i: x[i[0], 3 * i[1] + 4 * i[2]]), x=x)
     y = some(4, 5)
-    case("window", "window(x, [2, 3], [1, 2], [2, 1])", Array((2, 2, 2, 3), lambda i: y[i[0] + 2 * i[2], 2 * i[1] + i[3]]), x=y)
+    case("window", "window(x, [2, 3], stride=[1, 2], dilation=[2, 1])", Array((2, 2, 2, 3), lambda i: y[i[0] + 2 * i[2], 2 * i[1] + i[3]]), x=y)
     case("window", "window(t(x)[::-1], 4)", Array((5, 1, 4), lambda i: y[i[2], 4 - i[0]]), x=y)
     case("window", "window(x, 2)", Array((0, 2, 2), lambda i: 0), x=Array((0, 3), lambda i: 0))
 
@@ -281,13 +281,13 @@ def windows():
             return total
         return Array(y.dims, at)
     z = some(2, 3, 3)
-    case("window_add", "window_add(x, 7, 2)", added(z, (2, 7), (2,), (1,)), x=z)
-    case("window_add", "window_add(t(x), 9, 1, 2)", added(Array((2, 3, 3), lambda i: z[i[0], i[2], i[1]]), (2, 9), (1,), (2,)), x=z)
+    case("window_add", "window_add(x, 7, stride=2)", added(z, (2, 7), (2,), (1,)), x=z)
+    case("window_add", "window_add(t(x), 9, stride=1, dilation=2)", added(Array((2, 3, 3), lambda i: z[i[0], i[2], i[1]]), (2, 9), (1,), (2,)), x=z)
     z = some(2, 2, 2, 3)
-    case("window_add", "window_add(x, [4, 5], [1, 2], [2, 1])", added(z, (4, 5), (1, 2), (2, 1)), x=z)
+    case("window_add", "window_add(x, [4, 5], stride=[1, 2], dilation=[2, 1])", added(z, (4, 5), (1, 2), (2, 1)), x=z)
     case("window_add", "window_add(x, 3)", Array((0, 3), lambda i: 0), x=Array((0, 2, 2), lambda i: 0))
     z = some(2, 3)
-    case("window_add", "window_add(x, 9, 2)", added(z, (9,), (2,), (1,)), x=z)
+    case("window_add", "window_add(x, 9, stride=2)", added(z, (9,), (2,), (1,)), x=z)
     case("window_add", "window_add(x, 3)", given((2, 3), [0] * 6), x=Array((2, 0, 4), lambda i: 0))
 
 
@@ -299,11 +299,11 @@ def moves():
     x, i = some(4, 2), given((2, 3), [3, 0, 0, 1, 2, 3])
     case("gather", "gather(x, i)", Array((2, 3, 2), lambda j: x[int(i[j[:2]]), j[2]]), "xi", x, i)
     x, i = some(2, 4), given((2, 3), [3, 0, 0, 1, 2, 3])
-    case("gather", "gather(x, i, 1)", Array((2, 3), lambda j: x[j[0], int(i[j])]), "xi", x, i)
+    case("gather", "gather(x, i, batch=1)", Array((2, 3), lambda j: x[j[0], int(i[j])]), "xi", x, i)
     x, i = some(5, 2), given((5,), [2, 0, 2, 2, 3])
     case("scatter_add", "scatter_add(x, i, 4)", Array((4, 2), lambda j: sum(x[k, j[1]] for k in range(5) if i[k,] == j[0])), "xi", x, i)
     x, i = some(2, 3), given((2, 3), [1, 1, 0, 2, 0, 2])
-    case("scatter_add", "scatter_add(x, i, 3, 1)", Array((2, 3), lambda j: sum(x[j[0], k] for k in range(3) if i[j[0], k] == j[1])), "xi", x, i)
+    case("scatter_add", "scatter_add(x, i, 3, batch=1)", Array((2, 3), lambda j: sum(x[j[0], k] for k in range(3) if i[j[0], k] == j[1])), "xi", x, i)
     x = given((2, 5), [2, -1, 2, 0.5, -3, 0, 0, 1, -1, 1])
     case("sort", "sort(x)", Array((2, 5), lambda i: sorted(x.v[5 * i[0]:5 * i[0] + 5])[i[1]]), x=x)
     case("sort", "sort(x, descending=true)", Array((2, 5), lambda i: sorted(x.v[5 * i[0]:5 * i[0] + 5], reverse=True)[i[1]]), x=x)
@@ -370,7 +370,7 @@ def linear_algebra():
         for i in range(3):
             a[i, i] = b[i, i]
     case("triangular_solve", "triangular_solve(x, y)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(lower, right)]), "xy", x, y)
-    case("triangular_solve", "triangular_solve(x, y, true)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(upper, right)]), "xy", x, y)
+    case("triangular_solve", "triangular_solve(x, y, upper=true)", listed((2, 3, 2), *[a ** -1 * b for a, b in zip(upper, right)]), "xy", x, y)
     one = some(3)
     v = m.matrix(one.v)
     case("triangular_solve", "triangular_solve(x[1], y)", listed((3,), lower[1] ** -1 * v), "xy", x, one)

@@ -1,309 +1,291 @@
-/* Expressions, by precedence: or, and, not, comparison, + -, * / // % @, unary minus, ^. */
-#include <math.h>
+/* Expressions, by operator precedence (Dijkstra's shunting yard): operators and brackets wait on one stack,
+ * operands on another, so that nesting costs memory of the heap and none of the thread's stack. */
 #include <stdio.h>
 #include <string.h>
 
 #include "formula/model.h"
-#include "tensor/dtype.h"
+#include "formula/walk.h"
 
-/* An integer is one that a double holds exactly, so that it may be converted: below 2^53. */
-struct value number_value(double x, bool integer) {
-    return (struct value){.kind = VALUE_NUMBER, .number = x, .integer = integer && fabs(x) < 0x1p53};
+/* ---- The two stacks ---- */
+
+static struct pending *top_of(const struct reader *r) { return &r->pending[r->pendings - 1]; }
+static struct operand *last_operand(const struct reader *r) { return &r->operand[r->operands - 1]; }
+
+static void wait_for(struct reader *r, enum pending_kind kind, enum level level, const struct token *word) {
+    if (r->pendings >= most_depth) reader_fail(r, CR_ELIMIT, word, "nested more than %d deep", most_depth);
+    else if (!mem_grow(&r->mem, &r->pending, &r->pending_cap, r->pendings, sizeof *r->pending))
+        reader_no_memory(r);
+    else
+        r->pending[r->pendings++] = (struct pending){
+            .kind = (uint8_t)kind, .level = (uint8_t)level, .word = *word, .first = r->operands};
 }
 
-void reader_at(struct reader *r, const struct token *at) {
-    if (r->g) cr_graph_at(r->g, r->file, at->line, at->column);
-}
-
-struct value node_value(struct reader *r, cr_node x, const struct token *at) {
-    if (!r->g) return (struct value){.kind = VALUE_NODE};
-    if (cr_ok(x)) return (struct value){.kind = VALUE_NODE, .node = x};
-    if (r->status) return (struct value){0};
-    const char *error = cr_graph_error(r->g), *sentence = error ? error : "an error";
-    r->status = cr_graph_status(r->g) ? cr_graph_status(r->g) : CR_EINVAL;
-    if (r->why) { /* the graph's sentence has the position already: shown once, with the line */
-        char prefix[300];
-        int n = snprintf(prefix, sizeof prefix, "%s%s%d:%d: ", r->file ? r->file : "", r->file ? ":" : "",
-                         at->line, at->column);
-        if (n > 0 && strncmp(sentence, prefix, (size_t)n) == 0) sentence += n;
-        lexer_show(r->why, r->source, r->file, at->line, at->column, sentence);
-    }
-    return (struct value){0};
-}
-
-/* ---- Lists as tensors ---- */
-
-/* The shape of nested lists of numbers. False: they hold nodes, or are ragged. */
-static bool number_shape(const struct value *v, struct shape *s, int depth) {
-    if (v->kind == VALUE_NUMBER) return depth == s->rank || (s->rank = depth, depth > 0);
-    if (v->kind != VALUE_LIST || depth >= CR_MAX_RANK) return false;
-    for (size_t i = 0; i < v->list->n; i++) {
-        struct shape inner = {.rank = i ? s->rank : 0};
-        memcpy(inner.dim, s->dim, sizeof inner.dim);
-        if (i == 0 ? !number_shape(&v->list->item[i], s, depth + 1)
-                   : !number_shape(&v->list->item[i], &inner, depth + 1))
-            return false;
-        if (i && !shape_equal(&inner, s)) return false;
-    }
-    s->dim[depth] = (int64_t)v->list->n;
-    if (v->list->n == 0) s->rank = depth + 1;
-    return true;
-}
-
-static double *flatten(const struct value *v, double *to, bool *integer) {
-    if (v->kind == VALUE_NUMBER) {
-        *integer = *integer && v->integer;
-        *to = v->number;
-        return to + 1;
-    }
-    for (size_t i = 0; i < v->list->n; i++) to = flatten(&v->list->item[i], to, integer);
-    return to;
-}
-
-static cr_node list_constant(struct reader *r, const struct value *v, const struct shape *s) {
-    size_t n = (size_t)shape_count(s->rank, s->dim);
-    bool integer = n > 0;
-    double *data = mem_alloc(&r->mem, mem_mul(n, sizeof *data));
-    int64_t *whole = mem_alloc(&r->mem, mem_mul(n, sizeof *whole));
-    cr_node x = graph_error_node(r->g);
-    if (data && whole) {
-        flatten(v, data, &integer);
-        for (size_t i = 0; i < n && integer; i++) whole[i] = (int64_t)data[i];
-        x = integer ? cr_const(r->g, CR_I64, s->rank, s->dim, whole)
-                    : ops_weak_const(r->g, s->rank, s->dim, data);
-    }
-    if (!data || !whole) reader_fail(r, CR_ENOMEM, &r->token, "out of memory");
-    mem_free(&r->mem, data, n * sizeof *data);
-    mem_free(&r->mem, whole, n * sizeof *whole);
-    return x;
-}
-
-static cr_node list_stack(struct reader *r, const struct value *v, const struct token *at) {
-    size_t n = v->list->n;
-    cr_node y = graph_error_node(r->g), *x = mem_alloc(&r->mem, mem_mul(n, sizeof *x));
-    for (size_t i = 0; x && i < n; i++) x[i] = value_node(r, v->list->item[i], at);
-    reader_at(r, at);
-    if (!x) reader_fail(r, CR_ENOMEM, at, "out of memory");
-    if (x && !r->status) y = cr_stack((int)n, x, 0);
-    mem_free(&r->mem, x, n * sizeof *x);
-    return y;
-}
-
-cr_node value_node(struct reader *r, struct value v, const struct token *at) {
-    cr_node nothing = graph_error_node(r->g);
-    struct shape s = {0};
-    if (r->status) return nothing;
-    if (v.kind == VALUE_NOTHING || v.kind == VALUE_DTYPE)
-        return reader_fail(r, CR_ESYNTAX, at, "expected a value"), nothing;
-    if (!r->g) return nothing;
-    if (v.kind == VALUE_NODE) return v.node;
-    if (v.kind == VALUE_NUMBER) return cr_number(r->g, v.number);
-    if (v.kind == VALUE_BOOL) return ops_scalar(r->g, CR_BOOL, v.number);
-    if (v.list->n == 0) return reader_fail(r, CR_ESYNTAX, at, "an empty list has no value"), nothing;
-    return number_shape(&v, &s, 0) ? list_constant(r, &v, &s) : list_stack(r, &v, at);
+static void put_operand(struct reader *r, struct value v, const struct token *at) {
+    if (!mem_grow(&r->mem, &r->operand, &r->operand_cap, r->operands, sizeof *r->operand))
+        reader_no_memory(r);
+    else r->operand[r->operands++] = (struct operand){.value = v, .at = *at};
 }
 
 /* ---- Operators ---- */
 
-/* Numbers known while reading stay numbers. */
-static struct value fold(const char *op, struct value a, struct value b) {
-    double x = a.number, y = b.number, z;
-    bool integer = a.integer && b.integer;
-    switch (op[0]) {
-    case '+': z = x + y; break;
-    case '-': z = x - y; break;
-    case '*': z = x * y; break;
-    case '%': z = x - floor(x / y) * y; break;
-    case '^': z = pow(x, y), integer = integer && y >= 0; break;
-    default: z = op[1] == '/' ? floor(x / y) : x / y, integer = integer && op[1] == '/'; break;
-    }
-    return number_value(z, integer);
-}
-
-static cr_node power(cr_node a, struct value b, cr_node exponent) {
-    if (b.kind == VALUE_NUMBER && b.integer && fabs(b.number) < 0x1p31)
-        return b.number == 2 ? cr_square(a) : cr_powi(a, (int64_t)b.number);
-    return cr_pow(a, exponent);
-}
-
-static cr_node apply(const struct token *op, cr_node a, cr_node b) {
+static enum level infix_level(const struct token *t) {
     static const struct {
         const char *sign;
-        cr_node (*build)(cr_node, cr_node);
-    } table[] = {
-        {"+", cr_add}, {"-", cr_sub},    {"*", cr_mul}, {"/", cr_div},   {"//", cr_floordiv},
-        {"%", cr_mod}, {"@", cr_matmul}, {"<", cr_lt},  {"<=", cr_le},   {">", cr_gt},
-        {">=", cr_ge}, {"==", cr_eq},    {"!=", cr_ne}, {"and", cr_and}, {"or", cr_or},
-    };
+        enum level level;
+    } table[] = {{"or", LEVEL_OR},      {"and", LEVEL_AND},    {"<", LEVEL_COMPARE},  {"<=", LEVEL_COMPARE},
+                 {">", LEVEL_COMPARE},  {">=", LEVEL_COMPARE}, {"==", LEVEL_COMPARE}, {"!=", LEVEL_COMPARE},
+                 {"+", LEVEL_SUM},      {"-", LEVEL_SUM},      {"*", LEVEL_PRODUCT},  {"/", LEVEL_PRODUCT},
+                 {"//", LEVEL_PRODUCT}, {"%", LEVEL_PRODUCT},  {"@", LEVEL_PRODUCT},  {"^", LEVEL_POWER}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (token_is(op, table[i].sign)) return table[i].build(a, b);
-    return graph_error_node(a.graph);
+        if (token_is(t, table[i].sign)) return table[i].level;
+    return LEVEL_ANY;
 }
 
-static struct value binary(struct reader *r, const struct token *op, struct value a, struct value b) {
-    char sign[3] = {op->s[0], op->n > 1 ? op->s[1] : 0, 0};
-    if (r->status) return a;
-    if (a.kind == VALUE_NUMBER && b.kind == VALUE_NUMBER && strchr("+-*/%^", sign[0]))
-        return fold(sign, a, b);
-    cr_node x = value_node(r, a, op), y = value_node(r, b, op);
-    if (!r->g || r->status) return (struct value){.kind = VALUE_NODE};
-    reader_at(r, op);
-    return node_value(r, sign[0] == '^' ? power(x, b, y) : apply(op, x, y), op);
-}
-
-static struct value read_postfix(struct reader *r);
-static struct value read_unary(struct reader *r);
-
-static bool enter(struct reader *r) {
-    if (++r->depth <= most_depth) return true;
-    reader_fail(r, CR_ELIMIT, &r->token, "nested more than %d deep", most_depth);
-    return false;
-}
-
-/* Right to left; -2^2 is -(2^2), and 2^-1 is allowed. */
-static struct value read_power(struct reader *r) {
-    struct value a = read_postfix(r);
-    if (!reader_is(r, "^")) return a;
-    struct token op = r->token;
-    reader_advance(r);
-    if (!enter(r)) return a;
-    struct value b = read_unary(r);
-    r->depth--;
-    return binary(r, &op, a, b);
-}
-
-static struct value negate(struct reader *r, const struct token *op, struct value a) {
-    if (a.kind == VALUE_NUMBER) return number_value(-a.number, a.integer);
-    cr_node x = value_node(r, a, op);
-    if (!r->g || r->status) return (struct value){.kind = VALUE_NODE};
-    reader_at(r, op);
-    return node_value(r, cr_neg(x), op);
-}
-
-static struct value read_unary(struct reader *r) {
-    if (!reader_is(r, "-") && !reader_is(r, "+")) return read_power(r);
-    struct token op = r->token;
-    reader_advance(r);
-    if (!enter(r)) return (struct value){0};
-    struct value a = read_unary(r);
-    r->depth--;
-    return token_is(&op, "-") && !r->status ? negate(r, &op, a) : a;
-}
-
-static bool at_any(const struct reader *r, const char *const signs[]) {
-    for (; *signs; signs++)
-        if (reader_is(r, *signs)) return true;
-    return false;
-}
-
-static struct value read_level(struct reader *r, const char *const signs[],
-                               struct value (*inner)(struct reader *)) {
-    struct value a = inner(r);
-    while (at_any(r, signs)) {
-        struct token op = r->token;
-        reader_advance(r);
-        a = binary(r, &op, a, inner(r));
+static void reduce_one(struct reader *r) {
+    struct pending p = r->pending[--r->pendings];
+    struct operand *b = last_operand(r), *a = b - 1;
+    if (p.kind == PENDING_PREFIX) {
+        b->value = value_prefix(r, &p.word, b->value);
+        b->at = p.word;
+    } else {
+        a->value = value_binary(r, &p.word, a->value, b->value);
+        r->operands--;
     }
-    return a;
 }
 
-static struct value read_product(struct reader *r) {
-    static const char *const signs[] = {"*", "/", "//", "%", "@", NULL};
-    return read_level(r, signs, read_unary);
+/* Does what waits and binds at least so tightly, down to the bracket. */
+static void reduce(struct reader *r, size_t base, enum level level) {
+    while (!r->status && r->pendings > base && top_of(r)->kind <= PENDING_PREFIX && top_of(r)->level >= level)
+        reduce_one(r);
 }
 
-static struct value read_sum(struct reader *r) {
-    static const char *const signs[] = {"+", "-", NULL};
-    return read_level(r, signs, read_product);
+static size_t trimmed(const char *s, const char *end) {
+    while (end > s && (end[-1] == ' ' || end[-1] == '\t')) end--;
+    return (size_t)(end - s);
 }
 
-static struct value read_comparison(struct reader *r) {
-    static const char *const signs[] = {"<", "<=", ">", ">=", "==", "!=", NULL};
-    struct value a = read_sum(r);
-    if (!at_any(r, signs)) return a;
-    struct token op = r->token;
+/* Where the operand that starts here ends: before the next word that binds no tighter than a comparison. */
+static const char *operand_end(struct lexer ahead) {
+    for (int open = 0;;) {
+        struct token t = lexer_next(&ahead);
+        enum level level = infix_level(&t);
+        bool closes = token_is(&t, ")") || token_is(&t, "]");
+        if (t.kind <= TOKEN_NEWLINE || t.kind == TOKEN_BAD) return t.s;
+        if (open == 0 && (closes || token_is(&t, ",") || (level && level <= LEVEL_COMPARE))) return t.s;
+        open += (token_is(&t, "(") || token_is(&t, "[")) - closes;
+    }
+}
+
+/* a < b < c is answered with what may be meant, in the words of the text if they are short. */
+static void refuse_chain(struct reader *r) {
+    const struct token *first = &top_of(r)->word, *second = &r->place.token;
+    const struct operand *b = last_operand(r), *a = b - 1;
+    const char *c = second->s + second->n, *end = operand_end(r->place.lexer);
+    while (c < end && *c == ' ') c++;
+    size_t n[3] = {trimmed(a->at.s, first->s), trimmed(b->at.s, second->s), trimmed(c, end)};
+    bool brief = n[0] + n[1] + n[2] < 60 && n[2] && end - a->at.s < 80 &&
+                 !memchr(a->at.s, '\n', (size_t)(end - a->at.s));
+    if (!brief) {
+        reader_fail(r, CR_ESYNTAX, second, "comparisons do not chain: write a < b and b < c");
+        return;
+    }
+    reader_fail(r, CR_ESYNTAX, second, "comparisons do not chain: write %.*s %.*s %.*s and %.*s %.*s %.*s",
+                (int)n[0], a->at.s, (int)first->n, first->s, (int)n[1], b->at.s, (int)n[1], b->at.s,
+                (int)second->n, second->s, (int)n[2], c);
+}
+
+/* ^ leans to the right, comparisons stand alone, the others lean to the left. */
+static void read_infix(struct reader *r, size_t base, enum level level) {
+    reduce(r, base, level == LEVEL_POWER || level == LEVEL_COMPARE ? level + 1 : level);
+    bool chain = level == LEVEL_COMPARE && r->pendings > base && top_of(r)->level == LEVEL_COMPARE;
+    if (r->status) return;
+    if (chain) refuse_chain(r);
+    else wait_for(r, PENDING_INFIX, level, &r->place.token);
+    if (!r->status) reader_advance(r);
+}
+
+/* `not` binds more loosely than what is left of it here: a + not b. */
+static bool read_prefix(struct reader *r, size_t base) {
+    struct token word = r->place.token;
+    bool minus = reader_is(r, "-") || reader_is(r, "+");
+    if (!minus && !reader_is(r, "not")) return false;
+    enum level level = minus ? LEVEL_MINUS : LEVEL_NOT;
+    if (!minus && r->pendings > base && top_of(r)->level > LEVEL_NOT)
+        reader_fail(r, CR_ESYNTAX, &word, "'not' binds more loosely than '%.*s': write (not ...)",
+                    (int)top_of(r)->word.n, top_of(r)->word.s);
+    else wait_for(r, PENDING_PREFIX, level, &word);
+    if (!r->status) reader_advance(r);
+    return true;
+}
+
+/* ---- Brackets ---- */
+
+static const struct {
+    const char *close, *expected;
+} brackets[] = {
+    [PENDING_GROUP] = {")", "')' to close the '('"},
+    [PENDING_LIST] = {"]", "',' between the elements of a list, or ']'"},
+    [PENDING_CALL] = {")", "',' between arguments, or ')'"},
+    [PENDING_INDEX] = {"]", "',' between indices, or ']'"},
+};
+
+static struct value list_of(struct reader *r, size_t first) {
+    struct value v = {.kind = VALUE_LIST, .list = reader_list(r)};
+    for (size_t i = first; i < r->operands && !r->status; i++) list_add(r, v.list, r->operand[i].value);
+    return r->g ? v : open_value();
+}
+
+static struct value call_of(struct reader *r, const struct pending *p) {
+    struct arguments a = {.first = p->first};
+    for (size_t i = p->first; i < r->operands; i++)
+        if (r->operand[i].key.n) a.keywords++;
+        else a.n++;
+    r->made_layer = false;
+    return read_call(r, &p->word, &a);
+}
+
+static void close_bracket(struct reader *r) {
+    struct pending p = r->pending[--r->pendings];
+    struct token at = p.word;
+    struct value v = {0};
     reader_advance(r);
-    a = binary(r, &op, a, read_sum(r));
-    if (at_any(r, signs))
-        return reader_fail(r, CR_ESYNTAX, &r->token, "comparisons do not chain: write a < b and b < c");
-    return a;
+    if (r->status) return;
+    if (p.kind == PENDING_GROUP) v = r->operand[p.first].value;
+    else if (p.kind == PENDING_LIST) v = list_of(r, p.first);
+    else if (p.kind == PENDING_CALL) v = call_of(r, &p);
+    else {
+        at = r->operand[p.first - 1].at;
+        v = read_index(r, r->operand[p.first - 1].value, p.first, &p.word);
+        p.first--;
+    }
+    r->operands = p.first;
+    if (!r->status) put_operand(r, v, &at);
 }
 
-static struct value read_not(struct reader *r) {
-    if (!reader_is(r, "not")) return read_comparison(r);
-    struct token op = r->token;
+/* An argument, element or index has been read: what was found before it is noted with it. */
+static void finish_item(struct reader *r) {
+    struct pending *p = top_of(r);
+    struct operand *x = last_operand(r);
+    if (p->kind == PENDING_CALL && p->key.n == 0 && x > &r->operand[p->first] && x[-1].key.n)
+        reader_fail(r, CR_ESYNTAX, &x->at, "an operand stands before the attributes");
+    x->key = p->key;
+    x->part = p->part;
+    p->key.n = 0;
+    p->part = 0;
+}
+
+/* Behind an item. Gives whether another one is wanted. */
+static bool read_bracket(struct reader *r) {
+    struct pending *p = top_of(r);
+    if (p->kind == PENDING_INDEX && p->part < 2 && reader_is(r, ":")) {
+        last_operand(r)->part = p->part++;
+        reader_advance(r);
+        return true;
+    }
+    if (p->kind != PENDING_GROUP) finish_item(r);
+    if (p->kind != PENDING_GROUP && reader_take(r, ",")) return true;
+    if (reader_is(r, brackets[p->kind].close)) return close_bracket(r), false;
+    char expected[80];
+    bool far = p->word.line != r->place.token.line;
+    snprintf(expected, sizeof expected, far ? "%s (opened in line %d)" : "%s", brackets[p->kind].expected,
+             p->word.line);
+    reader_unexpected(r, expected);
+    return false;
+}
+
+/* name=value of a call. `like` takes a layer's name, and `all` is a value of its own. */
+static bool read_keyword(struct reader *r, struct pending *p) {
+    if (r->place.token.kind != TOKEN_NAME || p->key.n || !reader_then(r, "=")) return false;
+    p->key = r->place.token;
     reader_advance(r);
-    if (!enter(r)) return (struct value){0};
-    struct value a = read_not(r);
-    r->depth--;
-    cr_node x = value_node(r, a, &op);
-    if (!r->g || r->status) return (struct value){.kind = VALUE_NODE};
-    reader_at(r, &op);
-    return node_value(r, cr_not(x), &op);
+    reader_advance(r);
+    struct token word = r->place.token;
+    bool like = token_is(&p->key, "like"), all = reader_is(r, "all") && !reader_then(r, "(");
+    if (r->status || (!like && !all)) return false;
+    if (like && word.kind != TOKEN_NAME) return reader_unexpected(r, "the name of a layer"), true;
+    put_operand(r, (struct value){.kind = like ? VALUE_NOTHING : VALUE_ALL}, &word);
+    reader_advance(r);
+    return true;
 }
 
-static struct value read_and(struct reader *r) {
-    static const char *const signs[] = {"and", NULL};
-    return read_level(r, signs, read_not);
+/* ..., None, or nothing beside a ':'. */
+static bool read_index_word(struct reader *r, struct pending *p) {
+    struct token word = r->place.token;
+    bool nothing = reader_is(r, ":") || (p->part && (reader_is(r, ",") || reader_is(r, "]")));
+    if (!nothing && (p->part || !(reader_is(r, "...") || reader_is(r, "None")))) return false;
+    put_operand(r, (struct value){0}, &word);
+    if (!nothing) reader_advance(r);
+    return true;
+}
+
+/* What may stand in a bracket where an operand is wanted, and is none. *wanted: whether one still is. */
+static bool read_item(struct reader *r, bool *wanted) {
+    struct pending *p = top_of(r);
+    if (p->kind < PENDING_GROUP) return false;
+    bool empty = p->kind != PENDING_GROUP && !p->key.n && !p->part && reader_is(r, brackets[p->kind].close);
+    if (empty && p->kind == PENDING_INDEX && r->operands == p->first)
+        return reader_unexpected(r, "an index"), true;
+    if (empty) return close_bracket(r), *wanted = false, true;
+    bool found =
+        p->kind == PENDING_CALL ? read_keyword(r, p) : p->kind == PENDING_INDEX && read_index_word(r, p);
+    if (found) *wanted = false;
+    return found;
+}
+
+/* ---- Operands ---- */
+
+static bool keyword(const struct token *t) {
+    struct value v;
+    return reserved_word(t) && !value_of_word(t, &v);
+}
+
+static void read_operand(struct reader *r, size_t base, bool *wanted) {
+    if (r->pendings > base && read_item(r, wanted)) return;
+    if (r->status || read_prefix(r, base)) return;
+    struct token t = r->place.token;
+    struct value v;
+    bool group = reader_is(r, "("), call = t.kind == TOKEN_NAME && reader_then(r, "(");
+    if (group || reader_is(r, "[")) {
+        wait_for(r, group ? PENDING_GROUP : PENDING_LIST, LEVEL_ANY, &t);
+        reader_advance(r);
+        return;
+    }
+    bool op = call && call_find(t.s, t.n) >= 0; /* and(x, y) is a call like another */
+    if ((t.kind != TOKEN_NAME && t.kind != TOKEN_NUMBER) || (keyword(&t) && !op)) {
+        reader_unexpected(r, "a value");
+        return;
+    }
+    reader_advance(r);
+    *wanted = call;
+    if (call) wait_for(r, PENDING_CALL, LEVEL_ANY, &t), reader_advance(r);
+    else if (t.kind == TOKEN_NUMBER) put_operand(r, number_value(t.number, t.integer), &t);
+    else put_operand(r, value_of_word(&t, &v) ? v : find_name(r, &t), &t);
+}
+
+/* Behind an operand. False: the expression ends here. */
+static bool read_operator(struct reader *r, size_t base, bool *wanted) {
+    enum level level = infix_level(&r->place.token);
+    *wanted = true;
+    if (level) return read_infix(r, base, level), true;
+    if (reader_is(r, "[")) {
+        wait_for(r, PENDING_INDEX, LEVEL_ANY, &r->place.token);
+        return reader_advance(r), true;
+    }
+    reduce(r, base, LEVEL_ANY);
+    if (r->status || r->pendings == base) return false;
+    *wanted = read_bracket(r);
+    return true;
 }
 
 struct value read_expression(struct reader *r) {
-    static const char *const signs[] = {"or", NULL};
-    if (r->status || !enter(r)) return (struct value){0};
-    struct value v = read_level(r, signs, read_and);
-    r->depth--;
-    return v;
-}
-
-/* ---- What stands alone ---- */
-
-static struct value read_list(struct reader *r) {
-    struct value v = {.kind = VALUE_LIST, .list = reader_list(r)};
-    reader_advance(r);
-    while (!r->status && !reader_is(r, "]")) {
-        list_add(r, v.list, read_expression(r));
-        if (!reader_is(r, "]") && !reader_expect(r, ",", "between the elements of a list, or ']'")) return v;
-    }
-    reader_expect(r, "]", "");
-    return v;
-}
-
-static bool reserved(const struct token *t, struct value *v) {
-    static const struct {
-        const char *name;
-        double number;
-    } numbers[] = {{"pi", 3.14159265358979323846}, {"inf", INFINITY}, {"nan", NAN}};
-    int dtype = dtype_parse(t->s, t->n);
-    for (size_t i = 0; i < 3; i++)
-        if (token_is(t, numbers[i].name)) return *v = number_value(numbers[i].number, false), true;
-    if (token_is(t, "true") || token_is(t, "false"))
-        return *v = (struct value){.kind = VALUE_BOOL, .number = token_is(t, "true")}, true;
-    if (dtype >= 0) return *v = (struct value){.kind = VALUE_DTYPE, .number = dtype}, true;
-    return false;
-}
-
-static struct value read_primary(struct reader *r) {
-    struct token t = r->token;
+    size_t base = r->pendings, first = r->operands;
     struct value v = {0};
-    if (r->status) return v;
-    if (t.kind == TOKEN_NUMBER) return reader_advance(r), number_value(t.number, t.integer);
-    if (reader_is(r, "[")) return read_list(r);
-    if (reader_take(r, "(")) {
-        v = read_expression(r);
-        reader_expect(r, ")", "to close the '('");
-        return v;
+    for (bool wanted = true; !r->status;) {
+        if (wanted) read_operand(r, base, &wanted);
+        else if (!read_operator(r, base, &wanted)) break;
     }
-    if (t.kind != TOKEN_NAME) return reader_unexpected(r, "a value");
-    reader_advance(r);
-    if (reader_is(r, "(") && dtype_parse(t.s, t.n) < 0) return read_call(r, &t);
-    return reserved(&t, &v) ? v : find_name(r, &t);
-}
-
-static struct value read_postfix(struct reader *r) {
-    struct value v = read_primary(r);
-    while (reader_is(r, "[")) {
-        struct token at = r->token;
-        v = read_index(r, v, &at);
-    }
+    if (!r->status) v = r->operand[first].value;
+    r->pendings = base;
+    r->operands = first;
     return v;
 }

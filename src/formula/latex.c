@@ -315,8 +315,8 @@ static void put_const(struct walk *w, uint32_t id, enum level least) {
     close(w, own, least);
 }
 
-static void put_node(struct walk *w, uint32_t id, enum level least, bool typed) {
-    (void)typed;
+static void put_node(struct walk *w, uint32_t id, enum level least, enum setting setting) {
+    (void)setting;
     const struct node *n = graph_at(w->g, id);
     struct operands o = walk_operands(w, n);
     const struct infix *f = walk_infix(n->op);

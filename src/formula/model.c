@@ -1,8 +1,7 @@
 /* Models and formulas: the public interface. */
 #include "formula/model.h"
+#include "formula/print.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -10,7 +9,7 @@
 /* Layers that every model knows, in the language itself. */
 static const char prelude[] =
     "fn dense(x, n) {\n"
-    "    param W: dtype(x)[size(x, -1), n] = he_normal()\n"
+    "    param W: dtype(x)[size(x, axis=-1), n] = he_normal()\n"
     "    param b: dtype(x)[n] = 0\n"
     "    x @ W + b\n"
     "}\n"
@@ -23,35 +22,32 @@ static const char prelude[] =
     "    start + (1 - start)*0.5*(1 - cos(pi*step/(0.3*n))),\n"
     "    0.5*(1 + cos(pi*minimum((step - 0.3*n)/(0.7*n), 1))))\n";
 
-static struct reader reader_make(cr_model *m, cr_graph *g, const struct mem *mem, const char *text,
-                                 size_t size, const char *file, cr_text *why) {
-    struct reader r = {.m = m, .g = g, .mem = *mem, .file = file, .why = why};
-    r.lexer = lexer_make(text, size);
-    return r;
-}
-
-static void read_prelude(struct reader *r, struct lexer *source) {
-    struct lexer saved = r->lexer;
-    *source = lexer_make(prelude, sizeof prelude - 1);
-    r->source = source;
-    r->lexer = *source;
+static struct value read_text(struct reader *r, struct lexer *source, const char *text, size_t size,
+                              const char *file) {
+    *source = lexer_make(text, size);
+    r->place.lexer = *source;
+    r->place.source = source;
+    r->place.file = file;
     reader_advance(r);
-    read_statements(r, NULL);
-    r->lexer = saved;
+    return read_statements(r, NULL);
 }
 
-static struct value read_all(struct reader *r) {
-    struct lexer own = r->lexer, source;
-    const char *file = r->file;
-    r->file = "prelude";
-    read_prelude(r, &source);
-    r->file = file;
-    r->source = &own;
-    if (!r->status) reader_advance(r);
-    struct value v = read_statements(r, NULL);
-    if (!r->status && r->token.kind != TOKEN_END) reader_unexpected(r, "the end");
-    if (r->g) cr_graph_at(r->g, NULL, 0, 0);
+static struct value read_all(struct reader *r, const char *text, size_t size, const char *file) {
+    r->words = size + most_words;
+    read_text(r, &r->prelude, prelude, sizeof prelude - 1, "prelude");
+    if (r->status) return (struct value){0};
+    struct value v = read_text(r, &r->text, text, size, file);
+    if (!r->g) check_free_names(r);
     return v;
+}
+
+/* The last value as a node, with whatever the graph has against it. */
+static cr_node read_result(struct reader *r, const char *text, size_t size, const char *file, bool needed) {
+    struct value v = read_all(r, text, size, file);
+    if (r->status || (v.kind == VALUE_NOTHING && !needed)) return graph_error_node(r->g);
+    cr_node x = value_node(r, v, &r->place.token);
+    if (!r->status) node_value(r, x, &r->place.token);
+    return x;
 }
 
 /* ---- Models ---- */
@@ -62,7 +58,8 @@ void cr_model_free(cr_model *m) {
     mem_free(&mem, m->text, m->text_room);
     mem_free(&mem, m->file, m->file_room);
     intern_drop(&m->names);
-    mem_free(&mem, m->size, m->size_cap * sizeof *m->size);
+    mem_free(&mem, m->known, m->known_cap * sizeof *m->known);
+    mem_free(&mem, m->axis, m->axis_cap * sizeof *m->axis);
     mem_free(&mem, m->declared, m->declared_cap * sizeof *m->declared);
     mem_free(&mem, m->free_name, m->free_cap * sizeof *m->free_name);
     mem_free(&mem, m->leaf, m->leaf_cap * sizeof *m->leaf);
@@ -86,14 +83,15 @@ cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char
                        cr_text *why) {
     if (out) *out = NULL;
     if (!out || (size && !text)) return CR_EINVAL;
-    if (size > 16u << 20) return CR_ELIMIT; /* no model that a person wrote is larger than 16 MiB */
+    if (size > most_text) return CR_ELIMIT; /* no model that a person wrote is so long */
     struct mem mem = context_mem(ctx);
     cr_model *m = mem_zero(&mem, sizeof *m);
     if (!m) return CR_ENOMEM;
     m->mem = mem;
     if (!intern_init(&m->names, &mem) || !copy_text(m, text, size, name)) return cr_model_free(m), CR_ENOMEM;
-    struct reader r = reader_make(m, NULL, &mem, m->text, m->text_size, m->file, why);
-    read_all(&r);
+    struct reader r;
+    reader_open(&r, m, NULL, &mem, why);
+    read_all(&r, m->text, m->text_size, m->file);
     cr_status status = r.status;
     reader_free(&r);
     if (status) return cr_model_free(m), status;
@@ -109,24 +107,25 @@ cr_status cr_model_declare(cr_model *m, const char *name, bool param, cr_dtype d
                            const int64_t dims[]) {
     if (!m || !name || !*name || rank < 0 || rank > CR_MAX_RANK || (rank && !dims)) return CR_EINVAL;
     uint32_t text = intern_put(&m->names, name, strlen(name));
-    struct declared d = {.text = text, .param = param, .dtype = dtype, .shape = shape_of(rank, dims)};
-    if (text == intern_none || !mem_grow(&m->mem, &m->declared, &m->declared_cap, m->declared_n, sizeof d))
-        return CR_ENOMEM;
-    for (size_t i = 0; i < m->declared_n; i++)
-        if (m->declared[i].text == text) return m->declared[i] = d, CR_OK;
-    m->declared[m->declared_n++] = d;
+    struct known *k = text == intern_none ? NULL : model_known(m, text);
+    if (!k) return CR_ENOMEM;
+    if (!k->declared) {
+        if (!mem_grow(&m->mem, &m->declared, &m->declared_cap, m->declared_n, sizeof *m->declared))
+            return CR_ENOMEM;
+        k->declared = (uint32_t)++m->declared_n;
+    }
+    m->declared[k->declared - 1] = (struct declared){param, dtype, shape_of(rank, dims)};
     return CR_OK;
 }
 
 cr_status cr_model_size(cr_model *m, const char *name, int64_t size) {
     if (!m || !name || size < 0) return CR_EINVAL;
     uint32_t text = intern_find(&m->names, name, strlen(name));
-    for (size_t i = 0; i < m->sizes && text != intern_none; i++)
-        if (m->size[i].text == text) {
-            m->size[i] = (struct size){text, size, true};
-            return CR_OK;
-        }
-    return CR_ENAME;
+    struct known *k = text == intern_none || text >= m->known_n ? NULL : &m->known[text];
+    if (!k || !k->size) return CR_ENAME;
+    k->number = size;
+    k->size_given = true;
+    return CR_OK;
 }
 
 const char *cr_model_leaf(const cr_model *m, int i, bool *param, cr_dtype *dtype, int *rank) {
@@ -143,17 +142,15 @@ void cr_model_training(cr_model *m, bool training) {
 }
 
 cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why) {
+    struct reader r;
     if (result) *result = graph_error_node(g);
     if (!m || !g) return CR_EINVAL;
     if (g->status) return g->status;
-    for (size_t i = 0; i < m->sizes; i++)
-        if (!m->size[i].given) m->size[i].size = -1;
-    struct reader r = reader_make(m, g, &m->mem, m->text, m->text_size, m->file, why);
-    struct value v = read_all(&r);
-    if (!r.status && v.kind != VALUE_NOTHING && result) {
-        *result = value_node(&r, v, &r.token);
-        if (!cr_ok(*result)) node_value(&r, *result, &r.token);
-    }
+    sizes_from_data(m);
+    reader_open(&r, m, g, &m->mem, why);
+    cr_node x = read_result(&r, m->text, m->text_size, m->file, false);
+    if (result) *result = x;
+    cr_graph_at(g, NULL, 0, 0);
     cr_status status = r.status;
     reader_free(&r);
     return status;
@@ -161,15 +158,26 @@ cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why
 
 /* ---- One expression over a graph ---- */
 
+/* With the line and the caret, where the graph has but the sentence. */
+static void refuse(cr_graph *g, cr_status status, const cr_text *why) {
+    const char *s = *cr_text_str(why) ? cr_text_str(why) : cr_status_text(status);
+    cr_text_clear(&g->error);
+    text_str(&g->error, s);
+    g->status = status;
+}
+
 cr_node cr_formula(cr_graph *g, const char *text) {
-    if (!g || !text) return graph_error_node(g);
-    if (g->status) return graph_error_node(g);
+    struct reader r;
+    if (!g || !text || g->status) return graph_error_node(g);
     struct cr_text why = text_make(&g->mem);
-    struct reader r = reader_make(NULL, g, &g->mem, text, strlen(text), NULL, &why);
-    struct value v = read_all(&r);
-    cr_node x = r.status ? graph_error_node(g) : value_node(&r, v, &r.token);
-    if (r.status && !g->status) graph_fail(g, r.status, NULL, "%s", cr_text_str(&why));
+    uint32_t file = g->file;
+    int32_t line = g->line, column = g->column;
+    cr_node x = graph_error_node(g);
+    if (!reader_open(&r, NULL, g, &g->mem, &why)) r.status = CR_ENOMEM;
+    else x = read_result(&r, text, strlen(text), NULL, true);
+    if (r.status) refuse(g, r.status, &why);
+    g->file = file, g->line = line, g->column = column; /* the caller's position again */
     reader_free(&r);
     text_drop(&why);
-    return x;
+    return r.status ? graph_error_node(g) : x;
 }

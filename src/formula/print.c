@@ -13,10 +13,23 @@ enum { list_limit = 64 }; /* numbers of a constant that are written out */
 
 /* ---- Constants ---- */
 
-/* "[[1, 2], [3, 4]]". */
-static void write_list(struct cr_text *out, const cr_graph *g, const struct node *n) {
+/* A list of whole numbers is i64, unless one of them is written as a fraction. */
+static bool needs_point(const cr_graph *g, const struct node *n) {
+    int64_t count = graph_elements(g, n);
+    for (int64_t i = 0; i < count; i++) {
+        double v = dtype_get((cr_dtype)n->dtype, graph_attr(g, n), i);
+        if (v != floor(v) || isinf(v) || fabs(v) >= 1e15) return false;
+    }
+    return n->dtype != CR_I64 && n->dtype != CR_BOOL;
+}
+
+/* "[[1, 2], [3, 4]]". Where it is shown and not to be read again, a long one is cut. */
+static void write_list(struct walk *w, const struct node *n) {
+    struct cr_text *out = w->out;
+    const cr_graph *g = w->g;
     struct shape s = graph_shape(g, n);
-    int64_t count = graph_elements(g, n), shown = count < list_limit ? count : list_limit;
+    int64_t count = graph_elements(g, n),
+            shown = count < list_limit || !w->labels || w->exact ? count : list_limit;
     for (int64_t i = 0; i < shown; i++) {
         int64_t inner = 1;
         int opened = 0, k = s.rank;
@@ -24,6 +37,7 @@ static void write_list(struct cr_text *out, const cr_graph *g, const struct node
         if (i) text_str(out, ", ");
         while (opened--) text_char(out, '[');
         walk_number(out, (cr_dtype)n->dtype, graph_attr(g, n), i);
+        if (i == 0 && needs_point(g, n)) text_str(out, ".0");
         for (inner = 1, k = s.rank; k > 0 && (i + 1) % (inner * s.dim[k - 1]) == 0; inner *= s.dim[--k])
             text_char(out, ']');
     }
@@ -33,18 +47,22 @@ static void write_list(struct cr_text *out, const cr_graph *g, const struct node
 
 static void write_const(struct walk *w, uint32_t id) {
     const struct node *n = graph_at(w->g, id);
-    if (graph_rank(w->g, n)) write_list(w->out, w->g, n);
+    if (graph_rank(w->g, n)) write_list(w, n);
     else walk_number(w->out, (cr_dtype)n->dtype, graph_attr(w->g, n), 0);
 }
 
-static bool plain(const cr_graph *g, const struct node *n) {
-    return n->weak || n->dtype == CR_BOOL || (cr_dtype)n->dtype == g->default_float;
+/* Would a reader give the bare digits this dtype? Lists of integers are i64 wherever they stand. */
+static bool plain(const cr_graph *g, const struct node *n, enum setting setting) {
+    bool list = graph_rank(g, n) > 0;
+    if (n->weak || n->dtype == CR_BOOL || (list && n->dtype == CR_I64)) return true;
+    if (setting == SETTING_TYPED) return !list || dtype_is_float((cr_dtype)n->dtype);
+    return setting == SETTING_DEFAULT && (cr_dtype)n->dtype == g->default_float;
 }
 
-static void put_const(struct walk *w, uint32_t id, enum level least, bool typed) {
+static void put_const(struct walk *w, uint32_t id, enum level least, enum setting setting) {
     const struct node *n = graph_at(w->g, id);
     double v;
-    bool cast = !plain(w->g, n) && !typed;
+    bool cast = !plain(w->g, n, setting);
     bool minus = !cast && walk_scalar(w->g, id, &v) && signbit(v) && !isnan(v) && least > LEVEL_MINUS;
     if (cast) walk_text(w, "cast(");
     if (minus) walk_text(w, "(");
@@ -55,12 +73,12 @@ static void put_const(struct walk *w, uint32_t id, enum level least, bool typed)
 
 /* ---- Operators ---- */
 
-static void put_infix(struct walk *w, const struct infix *f, const uint32_t x[], bool typed,
+static void put_infix(struct walk *w, const struct infix *f, const uint32_t x[], enum setting setting,
                       enum level least) {
     if (f->own < least) walk_text(w, "(");
-    walk_operand(w, x[0], f->left, typed);
+    walk_operand(w, x[0], f->left, setting);
     walk_text(w, f->text);
-    walk_operand(w, x[1], f->right, typed);
+    walk_operand(w, x[1], f->right, setting);
     if (f->own < least) walk_text(w, ")");
 }
 
@@ -68,26 +86,27 @@ static void put_prefix(struct walk *w, const char *text, enum level own, enum le
                        enum level least) {
     if (own < least) walk_text(w, "(");
     walk_text(w, text);
-    walk_operand(w, x, inner, true);
+    walk_operand(w, x, inner, SETTING_TYPED);
     if (own < least) walk_text(w, ")");
 }
 
 /* x^2, x^n, x[1:3]: the operand, then the tail. */
 static void put_suffix(struct walk *w, uint32_t id, uint32_t x, enum level own, enum level least) {
     if (own < least) walk_text(w, "(");
-    walk_operand(w, x, LEVEL_ATOM, true);
+    walk_operand(w, x, LEVEL_ATOM, walk_alone(w));
     walk_tail(w, id);
     if (own < least) walk_text(w, ")");
 }
 
 /* ---- Calls ---- */
 
-static void put_call(struct walk *w, const char *name, uint32_t id, int n, const uint32_t x[], bool typed) {
+static void put_call(struct walk *w, const char *name, uint32_t id, int n, const uint32_t x[],
+                     enum setting setting) {
     walk_text(w, name);
     walk_text(w, "(");
     for (int i = 0; i < n; i++) {
         if (i) walk_text(w, ", ");
-        walk_operand(w, x[i], LEVEL_ANY, typed);
+        walk_operand(w, x[i], LEVEL_ANY, setting);
     }
     if (id) walk_tail(w, id);
     walk_text(w, ")");
@@ -98,7 +117,7 @@ static uint32_t first(const cr_graph *g, const struct node *n) { return graph_ar
 static void put_part(struct walk *w, const struct node *n) {
     const struct node *of = graph_at(w->g, first(w->g, n));
     uint32_t x = first(w->g, of);
-    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), 1, &x, true);
+    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), 1, &x, walk_alone(w));
 }
 
 static bool all_steps_one(const cr_graph *g, const struct node *n) {
@@ -113,32 +132,61 @@ static const char *call_name(const cr_graph *g, const struct node *n) {
     return op_name(n->op);
 }
 
-/* pow with a whole literal is not x^2, which is powi. */
-static bool is_operator(const struct walk *w, const struct node *n, const uint32_t x[]) {
+/* Numbers alone, which a reader would make one number of where an operator stands between them. */
+static bool all_numbers(const struct walk *w, const struct node *n, const uint32_t x[]) {
     double v;
-    return n->op != OP_pow || !walk_scalar(w->g, x[1], &v) || v != floor(v);
+    if (!w->exact) return false;
+    for (uint32_t i = 0; i < n->n; i++)
+        if (!walk_scalar(w->g, x[i], &v) || graph_at(w->g, x[i])->dtype == CR_BOOL) return false;
+    return true;
 }
 
-static void put_node(struct walk *w, uint32_t id, enum level least, bool typed) {
+/* x^2 is read as a square. */
+static bool is_call(const struct walk *w, const struct node *n) {
+    return all_numbers(w, n, graph_args(w->g, n)) ||
+           (w->exact && n->op == OP_powi && graph_attr(w->g, n)[0] == 2);
+}
+
+/* pow with a whole literal is not x^2, which is powi. */
+static bool is_infix(const struct walk *w, const struct node *n, const uint32_t x[]) {
+    double v;
+    if (n->op == OP_pow && walk_scalar(w->g, x[1], &v) && v == floor(v) && fabs(v) < 0x1p31) return false;
+    return op_kind(n->op) != KIND_ELEM || walk_infix(n->op)->own <= LEVEL_COMPARE || !all_numbers(w, n, x);
+}
+
+/* Operators before or behind one operand. False: n is none. */
+static bool put_unary(struct walk *w, uint32_t id, const struct node *n, uint32_t x, enum level least) {
+    bool power = n->op == OP_square || n->op == OP_powi;
+    if (op_kind(n->op) != KIND_ELEM || n->n != 1 || is_call(w, n)) return false;
+    if (n->op == OP_neg) put_prefix(w, "-", LEVEL_MINUS, LEVEL_POWER, x, least);
+    else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, x, least);
+    else if (power) put_suffix(w, id, x, LEVEL_POWER, least);
+    else return false;
+    return true;
+}
+
+static bool put_view(struct walk *w, uint32_t id, const struct node *n, uint32_t x, enum level least) {
+    uint32_t product[2];
+    if (walk_matmul(w, n, product)) put_infix(w, walk_infix(OP_matmul), product, walk_alone(w), least);
+    else if (n->op == OP_slice) put_suffix(w, id, x, LEVEL_ATOM, least);
+    else if (walk_indexed(w, n)) put_suffix(w, id, first(w->g, graph_at(w->g, x)), LEVEL_ATOM, least);
+    else if (n->op == OP_part) put_part(w, n);
+    else if (walk_kept(w, n)) {
+        const struct node *sum = graph_at(w->g, x);
+        struct operands o = walk_operands(w, sum);
+        put_call(w, op_name(sum->op), id, 1, o.id, o.setting);
+    } else return false;
+    return true;
+}
+
+static void put_node(struct walk *w, uint32_t id, enum level least, enum setting setting) {
     const struct node *n = graph_at(w->g, id);
     struct operands o = walk_operands(w, n);
     const struct infix *f = walk_infix(n->op);
-    uint32_t product[2];
-    if (n->op == OP_const) put_const(w, id, least, typed);
-    else if (f && is_operator(w, n, o.id)) put_infix(w, f, o.id, o.typed, least);
-    else if (walk_matmul(w, n, product)) put_infix(w, walk_infix(OP_matmul), product, true, least);
-    else if (n->op == OP_neg) put_prefix(w, "-", LEVEL_MINUS, LEVEL_POWER, o.id[0], least);
-    else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, o.id[0], least);
-    else if (n->op == OP_square || n->op == OP_powi) put_suffix(w, id, o.id[0], LEVEL_POWER, least);
-    else if (n->op == OP_slice) put_suffix(w, id, o.id[0], LEVEL_ATOM, least);
-    else if (walk_indexed(w, n)) put_suffix(w, id, first(w->g, graph_at(w->g, o.id[0])), LEVEL_ATOM, least);
-    else if (n->op == OP_part) put_part(w, n);
-    else if (walk_kept(w, n)) {
-        const struct node *sum = graph_at(w->g, first(w->g, n));
-        o = walk_operands(w, sum);
-        put_call(w, op_name(sum->op), id, 1, o.id, o.typed);
-    } else if (n->n <= 3) put_call(w, call_name(w->g, n), id, (int)n->n, o.id, o.typed);
-    else put_call(w, op_name(n->op), id, (int)n->n, graph_args(w->g, n), true);
+    if (n->op == OP_const) put_const(w, id, least, setting);
+    else if (f && is_infix(w, n, o.id)) put_infix(w, f, o.id, o.setting, least);
+    else if (!put_unary(w, id, n, o.id[0], least) && !put_view(w, id, n, o.id[0], least))
+        put_call(w, call_name(w->g, n), id, (int)n->n, n->n <= 3 ? o.id : graph_args(w->g, n), o.setting);
 }
 
 /* ---- Attributes, as the row's arguments name them ---- */
@@ -295,8 +343,8 @@ void walk_attributes(struct walk *w, uint32_t id) {
     const int64_t *a = graph_attr(w->g, n);
     switch (n->op) {
     case OP_const: write_const(w, id); return;
-    case OP_square: text_str(w->out, "^2"); return;
-    case OP_powi: text_add(w->out, "^%lld", (long long)a[0]); return;
+    case OP_square: text_str(w->out, is_call(w, n) ? "" : "^2"); return;
+    case OP_powi: text_add(w->out, is_call(w, n) ? ", n=%lld" : "^%lld", (long long)a[0]); return;
     case OP_cast: text_add(w->out, ", %s", cr_dtype_name((cr_dtype)n->dtype)); return;
     case OP_iota: text_add(w->out, "n=%lld", (long long)graph_dims(w->g, n)[0]); return;
     case OP_reshape:
@@ -325,6 +373,11 @@ static const struct walk_style text_style = {put_node, walk_attributes, write_na
 void print_formula(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root) {
     struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style};
     walk_run(&w, x, expand_root);
+}
+
+void print_exact(struct cr_text *out, cr_node x, const struct print_labels *labels) {
+    struct walk w = {.out = out, .g = x.graph, .labels = labels, .style = &text_style, .exact = true};
+    walk_run(&w, x, true);
 }
 
 cr_status cr_print(cr_text *out, cr_node x) {

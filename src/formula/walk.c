@@ -37,8 +37,7 @@ enum item_kind { ITEM_TEXT, ITEM_WORD, ITEM_NODE, ITEM_TAIL };
 struct item {
     const char *text;
     uint32_t id;
-    uint8_t kind, least;
-    bool typed;
+    uint8_t kind, least, setting;
 };
 
 static void put(struct walk *w, struct item item) {
@@ -53,8 +52,8 @@ void walk_text(struct walk *w, const char *text) { put(w, (struct item){.kind = 
 
 void walk_word(struct walk *w, const char *op) { put(w, (struct item){.kind = ITEM_WORD, .text = op}); }
 
-void walk_operand(struct walk *w, uint32_t id, enum level least, bool typed) {
-    put(w, (struct item){.kind = ITEM_NODE, .id = id, .least = (uint8_t)least, .typed = typed});
+void walk_operand(struct walk *w, uint32_t id, enum level least, enum setting setting) {
+    put(w, (struct item){.kind = ITEM_NODE, .id = id, .least = (uint8_t)least, .setting = (uint8_t)setting});
 }
 
 void walk_tail(struct walk *w, uint32_t id) { put(w, (struct item){.kind = ITEM_TAIL, .id = id}); }
@@ -79,12 +78,12 @@ static void write_node(struct walk *w, const struct item *item, bool expand) {
     const char *label = item->id == 0 ? "error" : expand ? NULL : label_of(w, item->id);
     size_t from = w->n;
     if (label) w->style->name(w, label);
-    else w->style->node(w, item->id, (enum level)item->least, item->typed);
+    else w->style->node(w, item->id, (enum level)item->least, (enum setting)item->setting);
     reverse(w->item + from, w->n - from);
 }
 
 void walk_run(struct walk *w, cr_node root, bool expand_root) {
-    struct item item = {.id = graph_get(root) ? root.id : 0};
+    struct item item = {.id = graph_get(root) ? root.id : 0, .setting = (uint8_t)walk_alone(w)};
     const size_t start = w->out->n;
     if (!w->g) {
         text_str(w->out, "error");
@@ -93,7 +92,7 @@ void walk_run(struct walk *w, cr_node root, bool expand_root) {
     int op = graph_at(w->g, item.id)->op;
     write_node(w, &item, expand_root && op != OP_input && op != OP_param);
     while (w->n && !w->out->failed) {
-        if (w->out->n - start > print_limit) {
+        if (w->out->n - start > (w->exact ? most_text : print_limit)) {
             text_str(w->out, "...");
             break;
         }
@@ -114,11 +113,18 @@ bool walk_plain(const struct walk *w, uint32_t id, int op) {
     return graph_at(w->g, id)->op == op && !label_of(w, id);
 }
 
-/* The operand of a node of this op that has no label. A cast literal is not what a bare one becomes. */
+/* What a reader takes for a literal when its digits stand beside something with a dtype. */
+static bool literal(const cr_graph *g, uint32_t id) {
+    const struct node *n = graph_at(g, id);
+    return n->weak || (n->op == OP_const && (graph_rank(g, n) == 0 || dtype_is_float((cr_dtype)n->dtype)));
+}
+
+/* The operand of a node of this op that has no label. A cast literal is not what a bare one becomes; a list of
+ * integers or bools has a dtype of its own. */
 static uint32_t strip(const struct walk *w, uint32_t id, int op) {
     if (!walk_plain(w, id, op)) return id;
     uint32_t inner = operand(w->g, graph_at(w->g, id), 0);
-    return op == OP_cast && graph_at(w->g, inner)->op == OP_const ? id : inner;
+    return op == OP_cast && literal(w->g, inner) && graph_at(w->g, inner)->op == OP_const ? id : inner;
 }
 
 bool walk_scalar(const cr_graph *g, uint32_t id, double *value) {
@@ -169,23 +175,23 @@ static int arithmetic_dtype(const cr_graph *g, cr_dtype d, enum dtype_rule rule)
     return d == CR_BOOL && rule != DTYPE_SELECT ? CR_I64 : (int)d;
 }
 
-/* The dtype that the builder would make common, literals following the others; -1 when it would refuse. */
+/* The dtype that the builder would make common, literals following the others; -1 where it would refuse, and where
+ * there are but literals. */
 static int common_dtype(const cr_graph *g, const struct node *n, const uint32_t id[]) {
     enum dtype_rule rule = ops_row(n->op)->dtype;
     int found = -1;
     bool fraction = false;
     for (uint32_t i = rule == DTYPE_SELECT; i < n->n; i++) {
         double v;
-        bool scalar = walk_scalar(g, id[i], &v);
-        if (scalar || graph_at(g, id[i])->weak) {
-            fraction = fraction || !scalar || v != floor(v) || fabs(v) >= 0x1p53;
+        if (literal(g, id[i])) {
+            fraction = fraction || !walk_scalar(g, id[i], &v) || v != floor(v) || fabs(v) >= 0x1p53;
             continue;
         }
         int d = arithmetic_dtype(g, (cr_dtype)graph_at(g, id[i])->dtype, rule);
         if (found >= CR_F16 && d >= CR_F16 && d != found) return -1;
         if (d > found) found = d;
     }
-    return found < 0 || (found < CR_F16 && fraction) ? (int)g->default_float : found;
+    return found >= 0 && found < CR_F16 && fraction ? (int)g->default_float : found;
 }
 
 static int value_dtype(const cr_graph *g, const struct node *n) {
@@ -205,11 +211,11 @@ static bool strip_casts(const struct walk *w, const struct node *n, uint32_t id[
 
 struct operands walk_operands(const struct walk *w, const struct node *n) {
     const cr_graph *g = w->g;
-    struct operands o = {.typed = true};
+    struct operands o = {.setting = walk_alone(w)};
     for (uint32_t i = 0; i < n->n && i < 3; i++) o.id[i] = operand(g, n, (int)i);
     if (op_kind(n->op) == KIND_ELEM) {
         strip_expands(w, n, o.id);
-        o.typed = strip_casts(w, n, o.id);
+        o.setting = strip_casts(w, n, o.id) ? SETTING_TYPED : walk_alone(w);
     } else if (op_kind(n->op) == KIND_REDUCE && ops_row(n->op)->dtype == DTYPE_NUMBER) {
         uint32_t bare = strip(w, o.id[0], OP_cast);
         if (arithmetic_dtype(g, (cr_dtype)graph_at(g, bare)->dtype, DTYPE_NUMBER) == n->dtype) o.id[0] = bare;

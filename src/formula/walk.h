@@ -27,10 +27,17 @@ struct infix {
 };
 const struct infix *walk_infix(int op); /* NULL: none */
 
+/* What dtype a reader gives a literal that stands here. */
+enum setting {
+    SETTING_NONE,    /* none: it stays a literal */
+    SETTING_DEFAULT, /* the default float */
+    SETTING_TYPED    /* that of the operands beside it */
+};
+
 struct walk;
 struct walk_style {
     void (*node)(struct walk *w, uint32_t id, enum level least,
-                 bool typed);                  /* puts what the node consists of */
+                 enum setting setting);        /* puts what the node consists of */
     void (*tail)(struct walk *w, uint32_t id); /* writes what follows its operands: attributes, brackets */
     void (*name)(struct walk *w, const char *name);
     void (*word)(struct walk *w, const char *op); /* writes the name of an op */
@@ -41,6 +48,7 @@ struct walk {
     cr_graph *g;
     const struct print_labels *labels;
     const struct walk_style *style;
+    bool exact;        /* to be read again */
     struct item *item; /* what is still to be written: the last comes first */
     size_t n, cap;
 };
@@ -50,9 +58,12 @@ void walk_run(struct walk *w, cr_node root, bool expand_root);
 /* For a style's node(), in reading order. Text must outlive the walk. */
 void walk_text(struct walk *w, const char *text);
 void walk_word(struct walk *w, const char *op);
-/* An operand, in parentheses unless it binds at least so tightly. typed: the reader sees from its
- * surroundings what dtype a literal has. */
-void walk_operand(struct walk *w, uint32_t id, enum level least, bool typed);
+/* An operand, in parentheses unless it binds at least so tightly. */
+void walk_operand(struct walk *w, uint32_t id, enum level least, enum setting setting);
+/* Of an operand that has nothing beside it: exactly itself, or shown as bare digits. */
+static inline enum setting walk_alone(const struct walk *w) {
+    return w->exact ? SETTING_NONE : SETTING_DEFAULT;
+}
 void walk_tail(struct walk *w, uint32_t id);
 
 /* What the formula language writes behind the operands: ", axis=-1", "[1:3]", "^2", the digits of a constant.
@@ -62,7 +73,7 @@ void walk_attributes(struct walk *w, uint32_t id);
 /* The operands of a node without the casts and repetitions that building it again would insert. */
 struct operands {
     uint32_t id[3];
-    bool typed; /* literals among them would get their dtype again */
+    enum setting setting;
 };
 struct operands walk_operands(const struct walk *w, const struct node *n);
 /* Operands of a product of vectors, or with rows folded, whose result was reshaped: true for reshape nodes

@@ -90,8 +90,11 @@ static struct spot find(const cr_graph *g, const struct node *n, const uint32_t 
 /* The candidate at the end of the graph becomes a node. */
 static cr_node append(cr_graph *g, struct node *n, const struct spot *s) {
     if (g->count == UINT32_MAX) return graph_fail(g, CR_ELIMIT, NULL, "more than 2^32 - 1 nodes");
+    bool leaf = n->op == OP_input || n->op == OP_param;
+    if (leaf && !mem_grow(&g->mem, &g->leaf, &g->leaf_cap, g->leaf_n, sizeof *g->leaf)) return no_memory(g);
     if (s->crowded && !hash_reserve(&g->crowd, &g->mem)) return no_memory(g);
     uint32_t id = g->count++;
+    if (leaf) g->leaf[g->leaf_n++] = id;
     if (n->n > node_inline) g->pool_n += n->n;
     if (s->crowded) hash_put(&g->crowd, s->hash, id);
     else n->next = s->newest->user, s->newest->user = id;
@@ -142,6 +145,7 @@ void graph_drop_last(cr_graph *g) {
     if (newest->user == id) newest->user = n->next;
     else hash_remove(&g->crowd, hash_node(n, args), id);
     if (n->n > node_inline) g->pool_n = n->arg[0];
+    if (g->leaf_n && g->leaf[g->leaf_n - 1] == id) g->leaf_n--;
     while (g->attr.entry[g->attr.n - 1].owner == id) intern_pop(&g->attr);
     while (g->shape.entry[g->shape.n - 1].owner == id) intern_pop(&g->shape);
     while (g->note_n > 1 && g->note[g->note_n - 1].node == id) g->note_n--;

@@ -32,6 +32,7 @@ void cr_graph_free(cr_graph *g) {
     mem_free(&m, g->pool, g->pool_cap * sizeof *g->pool);
     mem_free(&m, g->note, g->note_cap * sizeof *g->note);
     mem_free(&m, g->named, g->named_cap * sizeof *g->named);
+    mem_free(&m, g->leaf, g->leaf_cap * sizeof *g->leaf);
     intern_drop(&g->text);
     intern_drop(&g->shape);
     intern_drop(&g->attr);
@@ -69,8 +70,8 @@ size_t cr_graph_bytes(const cr_graph *g) {
     if (!g) return 0;
     return sizeof *g + g->pages * page_nodes * sizeof(struct node) + g->page_cap * sizeof *g->page +
            g->crowd.slots * sizeof *g->crowd.slot + g->pool_cap * sizeof *g->pool +
-           g->note_cap * sizeof *g->note + g->named_cap * sizeof *g->named + g->error.cap +
-           intern_memory(&g->text) + intern_memory(&g->shape) + intern_memory(&g->attr);
+           g->note_cap * sizeof *g->note + g->named_cap * sizeof *g->named + g->leaf_cap * sizeof *g->leaf +
+           g->error.cap + intern_memory(&g->text) + intern_memory(&g->shape) + intern_memory(&g->attr);
 }
 
 cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...) {

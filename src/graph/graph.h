@@ -31,7 +31,16 @@ struct note {
     uint32_t node, next; /* next older note of the same node */
     uint32_t text;       /* interned name, or file; of NOTE_INIT the id of the value */
     int32_t line, column;
-    enum note_kind kind;
+    uint8_t kind;      /* enum note_kind */
+    uint8_t positions; /* of the node, up to this note */
+};
+
+/* Where a node was written first: one written a thousand times costs no more. */
+enum { most_positions = 8 };
+
+/* Whose a name is: the epoch tells a node from one built later under its id. */
+struct named {
+    uint32_t id, epoch;
 };
 
 enum { page_bits = 10, page_nodes = 1 << page_bits };
@@ -49,8 +58,10 @@ struct cr_graph {
     struct intern text, shape, attr;
     struct note *note;
     size_t note_n, note_cap;
-    uint32_t *named; /* by interned name: the node */
+    struct named *named; /* by interned name: the node */
     size_t named_cap;
+    uint32_t *leaf; /* inputs and parameters, in order */
+    size_t leaf_n, leaf_cap;
     int64_t unique; /* the number of the next variable */
     cr_dtype default_float;
     uint32_t file; /* the position that new nodes are noted with */

@@ -51,9 +51,6 @@ cr_node cr_operand(cr_node x, int i) {
 bool cr_same(cr_node a, cr_node b) { return a.graph == b.graph && a.id == b.id && a.epoch == b.epoch; }
 
 cr_node cr_leaf(cr_graph *g, int i) {
-    for (uint32_t id = 1; g && i >= 0 && id < g->count; id++) {
-        int op = graph_at(g, id)->op;
-        if ((op == OP_input || op == OP_param) && i-- == 0) return graph_handle(g, id);
-    }
+    if (g && i >= 0 && (size_t)i < g->leaf_n) return graph_handle(g, g->leaf[i]);
     return graph_error_node(g);
 }

@@ -1,19 +1,22 @@
-/* Notes beside nodes: names, source positions, initial values. A node may have several of each; all are kept.
- */
+/* Notes beside nodes: names, all of them; source positions, the first few; initial values. */
 #include "graph/graph.h"
 
 #include <string.h>
 
 bool graph_note(cr_graph *g, uint32_t id, enum note_kind kind, uint32_t text, int32_t line, int32_t column) {
     struct node *n = graph_at(g, id);
-    for (uint32_t i = n->note; i; i = g->note[i].next) { /* said already? */
-        const struct note *o = &g->note[i];
-        if (o->kind == kind && o->text == text && o->line == line && o->column == column) return true;
+    struct note new = {id, n->note, text, line, column, (uint8_t)kind, 0};
+    if (n->note) {
+        const struct note *head = &g->note[n->note];
+        bool same = head->kind == kind && head->text == text && head->line == line && head->column == column;
+        if (same || (kind == NOTE_POSITION && head->positions == most_positions)) return true;
+        new.positions = head->positions;
     }
+    new.positions = (uint8_t)(new.positions + (kind == NOTE_POSITION));
     if (g->note_n >= UINT32_MAX || !mem_grow(&g->mem, &g->note, &g->note_cap, g->note_n, sizeof *g->note))
         return false;
     if (g->note_n == 0) g->note_n = 1;
-    g->note[g->note_n] = (struct note){id, n->note, text, line, column, kind};
+    g->note[g->note_n] = new;
     n->note = (uint32_t)g->note_n++;
     return true;
 }
@@ -36,19 +39,16 @@ uint32_t graph_scoped(cr_graph *g, const char *name) {
 }
 
 uint32_t graph_named(const cr_graph *g, uint32_t text) {
-    if (text >= g->named_cap || g->named[text] >= g->count) return 0;
-    uint32_t id = g->named[text]; /* a node built anew under the id of one that was cut has no such note */
-    for (uint32_t i = id ? graph_at(g, id)->note : 0; i; i = g->note[i].next)
-        if (g->note[i].kind == NOTE_NAME && g->note[i].text == text) return id;
-    return 0;
+    struct named at = text < g->named_cap ? g->named[text] : (struct named){0};
+    return at.id && at.id < g->count && graph_at(g, at.id)->epoch == at.epoch ? at.id : 0;
 }
 
-static bool set_named(cr_graph *g, uint32_t text, uint32_t id) {
+static bool set_named(cr_graph *g, uint32_t text, cr_node x) {
     size_t old = g->named_cap;
     while (text >= g->named_cap)
         if (!mem_grow(&g->mem, &g->named, &g->named_cap, g->named_cap, sizeof *g->named)) return false;
     memset(g->named + old, 0, (g->named_cap - old) * sizeof *g->named);
-    g->named[text] = id;
+    g->named[text] = (struct named){x.id, x.epoch};
     return true;
 }
 
@@ -62,7 +62,8 @@ cr_node cr_named(cr_node x, const char *name) {
     uint32_t holder = graph_named(g, text);
     if (holder && holder != x.id)
         return graph_fail(g, CR_ENAME, NULL, "the name '%s' is taken", graph_text(g, text));
-    if (!graph_note(g, x.id, NOTE_NAME, text, 0, 0) || !set_named(g, text, x.id))
+    if (holder) return x;
+    if (!graph_note(g, x.id, NOTE_NAME, text, 0, 0) || !set_named(g, text, x))
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
     return x;
 }

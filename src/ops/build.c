@@ -117,6 +117,20 @@ cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s) {
     return ops_expand(ops_scalar(g, dtype, 0), s);
 }
 
+cr_node ops_literal_as(cr_node x, cr_dtype dtype) {
+    const struct node *n = graph_get(x);
+    cr_graph *g = x.graph;
+    struct shape s = graph_shape(g, n);
+    int64_t count = graph_elements(g, n), one = 0, *words = &one;
+    size_t size = cr_dtype_size(dtype), room = ((size_t)count * size + 7) / 8 * 8;
+    if (room > sizeof one) words = mem_zero(&g->mem, room);
+    if (!words) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
+    for (int64_t i = 0; i < count; i++) dtype_put(dtype, words, i, dtype_get(CR_F64, graph_attr(g, n), i));
+    cr_node y = constant(g, dtype, false, s.rank, s.dim, words, s.rank ? (size_t)count * size : sizeof one);
+    if (words != &one) mem_free(&g->mem, words, room);
+    return y;
+}
+
 /* The count of elements of a leaf's shape, or -1 with an error. */
 static int64_t leaf_count(cr_graph *g, const char *op, cr_dtype dtype, int rank, const int64_t dims[]) {
     if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims))

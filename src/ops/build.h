@@ -57,6 +57,8 @@ int ops_axis(const char *op, cr_node x, int axis);
 bool ops_literal(cr_node x, double *value);
 /* A strong scalar of this dtype. */
 cr_node ops_scalar(cr_graph *g, cr_dtype dtype, double value);
+/* A literal, of any shape, in this dtype. */
+cr_node ops_literal_as(cr_node x, cr_dtype dtype);
 /* A literal of any shape: weak, as cr_number. */
 cr_node ops_weak_const(cr_graph *g, int rank, const int64_t dims[], const double data[]);
 cr_node ops_zeros(cr_graph *g, cr_dtype dtype, const struct shape *s);

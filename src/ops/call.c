@@ -122,8 +122,15 @@ static bool fail_value(cr_graph *g, const struct call_row *row, const char *name
 
 static bool whole(double x) { return x >= -0x1p53 && x <= 0x1p53 && x == (double)(int64_t)x; }
 
+/* Fractions are for forms that take them. */
+static bool takes_fractions(const struct call_row *row) {
+    return strstr(parameters_of[entries[call_find(row->name, strlen(row->name))].form], "double") != NULL;
+}
+
 static bool set_numbers(cr_graph *g, const struct call_row *row, const char *name, size_t n, struct value *v,
                         int count, const double *x) {
+    if (count == 1 && x && !whole(x[0]) && !takes_fractions(row))
+        return fail_value(g, row, name, n, "expected an integer");
     if (count < 0 || count > most_numbers || (count && !x))
         return fail_value(g, row, name, n, "too many numbers");
     v->count = count;
@@ -267,8 +274,8 @@ static size_t distance(const char *a, size_t n, const char *b) {
 const char *call_nearest(const char *word, size_t n, const char *(*name)(const void *user, size_t i),
                          const void *user, size_t count) {
     const char *best = NULL;
-    size_t least = n < 4 ? 1 : 2; /* further away is another word */
-    for (size_t i = 0; i < count; i++) {
+    size_t least = n < 4 ? 1 : 2; /* further away is another word, and so is every other letter */
+    for (size_t i = 0; n > 1 && i < count; i++) {
         const char *candidate = name(user, i);
         size_t d = candidate ? distance(word, n, candidate) : longest_word;
         if (d < least + (best == NULL)) best = candidate, least = d;

@@ -22,10 +22,8 @@ static bool whole(cr_node x) {
 }
 
 cr_node ops_to_dtype(cr_node x, cr_dtype dtype) {
-    double v;
     if (!graph_get(x)) return graph_error_node(x.graph);
     if (dtype_of(x) == dtype && !weak(x)) return x;
-    if (weak(x) && ops_literal(x, &v) && cr_rank(x) == 0) return ops_scalar(x.graph, dtype, v);
     return cr_cast(x, dtype);
 }
 
@@ -249,6 +247,7 @@ cr_node cr_cast(cr_node x, cr_dtype dtype) {
     if (!dtype_known((int)dtype))
         return graph_fail(x.graph, CR_EDTYPE, "cast", "unknown dtype number %d", (int)dtype);
     if (cr_dtype_of(x) == dtype && !weak(x)) return x;
+    if (weak(x) && graph_get(x)->op == OP_const) return ops_literal_as(x, dtype);
     struct shape s = ops_shape(x);
     return ops_node(OP_cast, dtype, &s, 0, NULL, 1, &x);
 }

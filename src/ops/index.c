@@ -102,24 +102,26 @@ static bool join_fits(cr_node *x, cr_node first, const struct shape *s, int at) 
     return false;
 }
 
+/* Literals take the dtype of the first that has one. */
+static bool join_literals(int n, cr_node x[]) {
+    cr_dtype dtype = x[0].graph->default_float;
+    for (int i = n; i-- > 0;)
+        if (!graph_get(x[i])->weak) dtype = cr_dtype_of(x[i]);
+    for (int i = 0; i < n; i++) {
+        if (graph_get(x[i])->weak) x[i] = ops_to_dtype(x[i], dtype);
+        if (!cr_ok(x[i])) return false;
+    }
+    return true;
+}
+
 static cr_node concat_ready(int n, cr_node x[], int axis) {
     cr_graph *g = x[0].graph;
     int at = ops_axis("concat", x[0], axis);
-    if (!at) return graph_error_node(g);
-    cr_node first = x[0];
-    for (int i = 0; i < n; i++)
-        if (!graph_get(x[i])->weak) {
-            first = x[i];
-            break;
-        }
+    if (!at || !join_literals(n, x)) return graph_error_node(g);
     struct shape s = ops_shape(x[0]);
     int64_t size = 0;
     for (int i = 0; i < n; i++) {
-        if (graph_get(x[i])->weak)
-            x[i] = ops_to_dtype(x[i], graph_get(first)->weak ? g->default_float : cr_dtype_of(first));
-        if (!cr_ok(x[i])) return x[i];
-        if (i == 0 && graph_get(first)->weak) first = x[0];
-        if (!join_fits(&x[i], first, &s, at)) return graph_error_node(g);
+        if (!join_fits(&x[i], x[0], &s, at)) return graph_error_node(g);
         size += cr_dims(x[i])[s.rank + at];
     }
     if (n == 1) return x[0];
@@ -147,6 +149,7 @@ cr_node cr_concat(int n, const cr_node x[], int axis) {
 }
 
 static cr_node stack_ready(int n, cr_node x[], int axis) {
+    if (!join_literals(n, x)) return graph_error_node(x[0].graph);
     for (int i = 0; i < n; i++) {
         x[i] = cr_expand_dims(x[i], axis);
         if (!cr_ok(x[i])) return x[i];
@@ -204,7 +207,11 @@ cr_node cr_one_hot(cr_node x, int64_t n) {
     cr_node index = as_index("one_hot", x);
     if (n < 0 || !cr_ok(index))
         return n < 0 ? graph_fail(x.graph, CR_EINVAL, "one_hot", "%lld classes", (long long)n) : index;
-    return cr_cast(cr_eq(cr_expand_dims(index, -1), cr_iota(x.graph, n)), x.graph->default_float);
+    struct shape s = {.rank = cr_rank(index) + 1};
+    for (int i = 0; i < s.rank && i < CR_MAX_RANK; i++) s.dim[i] = i < s.rank - 1 ? 1 : n;
+    cr_node classes = cr_iota(x.graph, n), column = cr_expand_dims(index, -1);
+    if (!cr_ok(classes) || !cr_ok(column)) return graph_error_node(x.graph);
+    return cr_cast(cr_eq(column, ops_reshape(classes, &s)), x.graph->default_float);
 }
 
 /* Elements with (column - row) <= k (lower) or >= k; the rest is 0. */

@@ -189,7 +189,7 @@ static void numbers_have_the_fewest_digits_that_read_back(void **state) {
     expect(ops_scalar(w->g, CR_BOOL, 1), "true");
     expect(ops_scalar(w->g, CR_F32, 0.1), "cast(0.1, f32)");
     expect(cr_const(w->g, CR_F64, 2, (int64_t[]){2, 2}, (double[]){1, 2, 3, 4.5}), "[[1, 2], [3, 4.5]]");
-    expect(cr_const(w->g, CR_F64, 2, (int64_t[]){2, 1}, (double[]){1, 2}), "[[1], [2]]");
+    expect(cr_const(w->g, CR_F64, 2, (int64_t[]){2, 1}, (double[]){1, 2}), "[[1.0], [2]]");
 }
 
 static void printing_stops_at_named_nodes_but_not_at_the_root(void **state) {

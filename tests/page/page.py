@@ -214,10 +214,10 @@ def every_op():
     for n in (-3, 2, 7):
         say(f"powi(z, {n})")
     for n in (0, 1, 4):
-        say(f"polygamma(z, {n})")
-        say(f"polygamma(12*z, {n})")
+        say(f"polygamma(z, n={n})")
+        say(f"polygamma(12*z, n={n})")
     for n in (0, 1, 3):
-        say(f"stumpff(20*x, {n})")
+        say(f"stumpff(20*x, n={n})")
     for op in "sum prod max min".split():
         say(f"{op}(m)")
         say(f"{op}(m*m, axis=0)")

@@ -1,0 +1,198 @@
+/* A graph back to a model: declarations, then a statement for each name and for each value used more than once. What
+ * the text had of functions, layers and named sizes has gone: what they made is written. */
+#include <string.h>
+
+#include "formula/model.h"
+#include "formula/walk.h"
+
+/* Expressions deeper than this are parted, so that a person can read them. */
+enum { most_nesting = 32 };
+
+struct writer {
+    cr_graph *g;
+    cr_text *out;
+    cr_status status;
+    uint32_t *uses;  /* by id: operands that need it; 0: not written */
+    uint32_t *depth; /* by id: of the expression that it is written as */
+    uint32_t *label; /* by id: its name in `names`; 0: none (yet) */
+    uint32_t count, next;
+    struct intern names;
+    uint32_t *note; /* of names, of the node being written */
+    size_t note_cap;
+};
+
+static const char *label_of(void *user, cr_node x) {
+    const struct writer *w = user;
+    return w->label[x.id] ? intern_bytes(&w->names, w->label[x.id]) : NULL;
+}
+
+static cr_node initial(const struct writer *w, uint32_t id) {
+    const struct note *init = graph_find_note(w->g, id, NOTE_INIT);
+    return graph_handle(w->g, init ? init->text : 0);
+}
+
+/* ---- What is written ---- */
+
+/* All that a name or the result needs. Initial values are written where they stand. */
+static void mark(struct writer *w, cr_node result) {
+    for (uint32_t id = 1; id < w->count; id++)
+        w->uses[id] = graph_find_note(w->g, id, NOTE_NAME) != NULL || id == result.id;
+    for (uint32_t id = w->count; id-- > 1;) {
+        const struct node *n = graph_at(w->g, id);
+        for (uint32_t i = 0; w->uses[id] && i < n->n; i++) w->uses[graph_args(w->g, n)[i]]++;
+    }
+}
+
+/* Does it get a name of ours? What is used once is written where it is used, and so is what is short; several results
+ * have no name together. */
+static bool shared(const struct writer *w, uint32_t id) {
+    const struct node *n = graph_at(w->g, id);
+    if (n->n == 0 || ops_part_count(n->op) > 1) return false;
+    return w->uses[id] > 1 || w->depth[id] >= most_nesting || n->op == OP_variable;
+}
+
+static void measure(struct writer *w, uint32_t id) {
+    const struct node *n = graph_at(w->g, id);
+    w->depth[id] = 0;
+    for (uint32_t i = 0; i < n->n; i++) {
+        uint32_t of = graph_args(w->g, n)[i];
+        if (!w->label[of] && w->depth[of] >= w->depth[id]) w->depth[id] = w->depth[of] + 1;
+    }
+}
+
+/* ---- Names ---- */
+
+static uint32_t keep(struct writer *w, const char *s, size_t n) {
+    uint32_t text = intern_put(&w->names, s, n);
+    if (text == intern_none) w->status = CR_ENOMEM;
+    return text == intern_none ? 0 : text;
+}
+
+/* n1, n2 ... that nothing else is called. */
+static uint32_t own_name(struct writer *w) {
+    uint32_t text = 0;
+    do {
+        struct cr_text s = text_make(&w->g->mem);
+        text_add(&s, "n%u", ++w->next);
+        uint32_t taken = intern_find(&w->g->text, cr_text_str(&s), s.n);
+        if (s.failed) w->status = CR_ENOMEM;
+        else if (taken == intern_none || !graph_named(w->g, taken)) text = keep(w, cr_text_str(&s), s.n);
+        text_drop(&s);
+    } while (!text && !w->status);
+    return text;
+}
+
+/* Can the language say this name? */
+static bool writable(const char *s) {
+    struct lexer l = lexer_make(s, strlen(s));
+    struct token t = lexer_next(&l);
+    return t.kind == TOKEN_NAME && t.n == strlen(s) && !reserved_word(&t);
+}
+
+static uint32_t name_of(struct writer *w, const struct note *note) {
+    const char *s = graph_text(w->g, note->text);
+    if (writable(s)) return keep(w, s, strlen(s));
+    if (!w->status) w->status = CR_ENAME;
+    return 0;
+}
+
+/* ---- Statements ---- */
+
+static void put_value(struct writer *w, cr_node x) {
+    const struct print_labels labels = {label_of, w};
+    const char *label = label_of(w, x);
+    if (label) text_str(w->out, label);
+    else print_exact(w->out, x, &labels);
+}
+
+/* A number is written as one: the reader gives it dtype and shape of its parameter. */
+static void put_initial(struct writer *w, cr_node x) {
+    const struct node *n = graph_at(w->g, x.id);
+    if (n->op == OP_expand && !w->label[x.id]) n = graph_at(w->g, graph_args(w->g, n)[0]);
+    text_str(w->out, " = ");
+    if (n->op == OP_const && graph_rank(w->g, n) == 0 && n->dtype != CR_I64)
+        walk_number(w->out, (cr_dtype)n->dtype, graph_attr(w->g, n), 0);
+    else put_value(w, x);
+}
+
+static void put_declaration(struct writer *w, uint32_t id) {
+    const struct node *n = graph_at(w->g, id);
+    const struct note *name = graph_find_note(w->g, id, NOTE_NAME);
+    uint32_t text = name ? name_of(w, name) : 0;
+    if (!text) return;
+    text_add(w->out, "%s %s: %s", op_name(n->op), (const char *)intern_bytes(&w->names, text),
+             cr_dtype_name((cr_dtype)n->dtype));
+    if (graph_rank(w->g, n)) text_dims(w->out, graph_rank(w->g, n), graph_dims(w->g, n));
+    if (n->op == OP_param && cr_ok(initial(w, id))) put_initial(w, initial(w, id));
+    text_char(w->out, '\n');
+    w->label[id] = text;
+}
+
+static void put_statement(struct writer *w, uint32_t id, uint32_t text) {
+    if (!text) return;
+    text_add(w->out, "%s = ", (const char *)intern_bytes(&w->names, text));
+    put_value(w, graph_handle(w->g, id));
+    text_char(w->out, '\n');
+    if (!w->label[id]) w->label[id] = text;
+}
+
+/* One for each name, the oldest first; a leaf's first is declared. Notes are chained from the newest. */
+static void put_names(struct writer *w, uint32_t id) {
+    size_t n = 0;
+    for (uint32_t i = graph_at(w->g, id)->note; i; i = w->g->note[i].next) {
+        if (w->g->note[i].kind != NOTE_NAME) continue;
+        if (!mem_grow(&w->g->mem, &w->note, &w->note_cap, n, sizeof *w->note)) {
+            w->status = CR_ENOMEM;
+            return;
+        }
+        w->note[n++] = i;
+    }
+    int op = graph_at(w->g, id)->op;
+    if (n && (op == OP_input || op == OP_param)) n--;
+    while (n && !w->status) put_statement(w, id, name_of(w, &w->g->note[w->note[--n]]));
+}
+
+/* Inputs first, which initial values may need. */
+static void put_declarations(struct writer *w) {
+    for (uint32_t id = 1; id < w->count; id++)
+        if (w->uses[id] && graph_at(w->g, id)->op == OP_input) put_declaration(w, id);
+    for (uint32_t id = 1; id < w->count; id++)
+        if (w->uses[id] && graph_at(w->g, id)->op == OP_param) put_declaration(w, id);
+}
+
+static void put_statements(struct writer *w) {
+    for (uint32_t id = 1; id < w->count && !w->status; id++) {
+        if (!w->uses[id]) continue;
+        measure(w, id);
+        put_names(w, id);
+        if (!w->label[id] && shared(w, id)) put_statement(w, id, own_name(w));
+    }
+}
+
+static void write_model(struct writer *w, cr_node result) {
+    mark(w, result);
+    put_declarations(w);
+    put_statements(w);
+    if (!cr_ok(result)) return;
+    put_value(w, result);
+    text_char(w->out, '\n');
+}
+
+cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result) {
+    if (!out || !g || (result.graph && result.graph != g)) return CR_EINVAL;
+    struct writer w = {.g = g, .out = out, .count = g->count};
+    size_t room = mem_mul(3 * sizeof *w.uses, w.count);
+    w.uses = mem_zero(&g->mem, room);
+    if (!w.uses || !intern_init(&w.names, &g->mem)) {
+        mem_free(&g->mem, w.uses, room);
+        return CR_ENOMEM;
+    }
+    w.depth = w.uses + w.count;
+    w.label = w.depth + w.count;
+    write_model(&w, result);
+    intern_drop(&w.names);
+    mem_free(&g->mem, w.uses, room);
+    mem_free(&g->mem, w.note, w.note_cap * sizeof *w.note);
+    if (!w.status && out->n > most_text) w.status = CR_ELIMIT;
+    return w.status ? w.status : text_status(out);
+}
