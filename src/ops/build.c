@@ -169,7 +169,7 @@ cr_status cr_param_init(cr_node param, cr_node value) {
     struct shape s = graph_shape(g, n);
     cr_node v = ops_expand(ops_to_dtype(value, (cr_dtype)n->dtype), &s);
     if (!cr_ok(v)) return cr_graph_status(g);
-    if (!graph_note(g, param.id, NOTE_INIT, v.id, 0, 0))
+    if (!graph_note(g, param.id, NOTE_INIT, v.id, (int32_t)v.epoch, 0))
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
     return CR_OK;
 }
