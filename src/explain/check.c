@@ -503,6 +503,6 @@ cr_status check_gradients(cr_text *out, cr_eval *e, cr_node result, int n, const
 
 cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
                    double atol) {
-    if (!out || !e || n < 1 || !wrt || !graph_get(result)) return CR_EINVAL;
+    if (!out || !e || n < 1 || !wrt || !eval_fits(e, result)) return CR_EINVAL;
     return check_gradients(out, e, result, n, wrt, rtol, atol, NULL);
 }
