@@ -260,6 +260,12 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
     cr_graph *g = graph_copy(t->g, &copy, map);
     if (!g) return CR_ENOMEM;
     for (size_t i = 0; i < t->outputs; i++) {
+        uint32_t leaf = graph_named(t->g, t->output[i].text);
+        if (leaf && graph_at(t->g, leaf)->op == OP_input && map[leaf]) {
+            graph_fail(t->g, CR_ENAME, "compile", "'%s' is the name of an output and of an input that it needs",
+                       graph_text(t->g, t->output[i].text));
+            return cr_graph_free(g), CR_ENAME;
+        }
         const char *name = graph_text(t->g, t->output[i].text);
         output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].value.id]};
         if (output[i].text == intern_none) return cr_graph_free(g), CR_ENOMEM;
