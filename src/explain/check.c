@@ -108,7 +108,7 @@ static void conclude(struct check *c, const struct subject *s, int n, const int6
         else write_numbers(&how, who, f[worst].found, "a difference", f[worst].expected);
     }
     say(c, verdict, s, cr_text_str(&how));
-    text_drop(&how);
+    text_end(&how, &c->lines);
 }
 
 /* ---- The twin ---- */
@@ -310,7 +310,7 @@ static void check_modes(struct check *c, struct twin *twin, const struct subject
                 (isnan(found) && isnan(backward));
     write_numbers(&how, "forward mode", found, "backward mode", backward);
     if (!same) say(c, WRONG, s, cr_text_str(&how));
-    text_drop(&how);
+    text_end(&how, &c->lines);
 }
 
 /* A rule that mixes elements, along directions; the weights make one number of the result. */

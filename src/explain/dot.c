@@ -29,7 +29,7 @@ static void escaped_value(struct cr_text *out, const struct explanation *x, cr_n
     explanation_brief(&t, x, node, shape);
     escaped(out, cr_text_str(&t));
     out->failed = out->failed || t.failed;
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 static const char *look(const struct explanation *x, const struct row *row) {
@@ -96,7 +96,7 @@ static void edge_label(struct cr_text *out, const struct explanation *x, const s
         text_str(out, " = "), escaped(out, cr_text_str(&v));
     text_str(out, " </FONT>>]");
     out->failed = out->failed || v.failed;
-    text_drop(&v);
+    text_end(&v, out);
 }
 
 static void edge(struct cr_text *out, const struct explanation *x, const struct edge *e) {

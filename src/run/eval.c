@@ -232,13 +232,12 @@ static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     struct copy_wish copy = {n, ids, is_known, e};
     cr_graph *g = j.map ? graph_copy(e->g, &copy, j.map) : NULL;
     cr_status status = CR_ENOMEM;
-    if (g) {
-        struct port *out = mem_alloc(&e->mem, mem_mul(n, sizeof *out));
-        for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
-        struct program_wish wish = {g, out ? n : 0, out, 0, NULL, true, &e->options};
-        status = program_make(&j.program, &wish);
-        mem_free(&e->mem, out, n * sizeof *out);
-    }
+    struct port *out = g ? mem_alloc(&e->mem, mem_mul(n, sizeof *out)) : NULL;
+    for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
+    struct program_wish wish = {g, n, out, 0, NULL, true, &e->options};
+    if (out) status = program_make(&j.program, &wish);
+    else cr_graph_free(g);
+    mem_free(&e->mem, out, n * sizeof *out);
     if (!status) status = run_job(&j);
     else fail(e, status, "%s", cr_status_text(status));
     cr_program_free(j.program);

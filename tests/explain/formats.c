@@ -178,7 +178,7 @@ static cr_status explain_all(cr_context *ctx, void *arg) {
 
 TEST(each_failed_allocation_is_a_status) {
     (void)state;
-    alloc_fail_each(explain_all, NULL);
+    alloc_fail_each_told(explain_all, NULL);
 }
 
 int main(void) {
