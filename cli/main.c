@@ -85,8 +85,8 @@ int wrong_use(const char *format, ...) {
     va_start(ap, format);
     fputs("chainrule: ", stderr);
     vfprintf(stderr, format, ap);
-    fprintf(stderr, current ? "\nTry 'chainrule help %s'.\n" : "\nTry 'chainrule help'.\n",
-            current ? current->name : "");
+    bool one = current && current->run != run_help;
+    fprintf(stderr, "\nTry 'chainrule help%s%s'.\n", one ? " " : "", one ? current->name : "");
     va_end(ap);
     return EXIT_WRONG_USE;
 }

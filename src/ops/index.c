@@ -122,7 +122,8 @@ static cr_node concat_ready(int n, cr_node x[], int axis) {
         if (!cr_ok(x[i])) return x[i];
         if (i == 0 && graph_get(first)->weak) first = x[0];
         if (!join_fits(&x[i], first, &s, at)) return graph_error_node(g);
-        size += size > INT64_MAX / 2 ? 0 : cr_dims(x[i])[s.rank + at]; /* too large already, and refused below */
+        size +=
+            size > INT64_MAX / 2 ? 0 : cr_dims(x[i])[s.rank + at]; /* too large already, and refused below */
     }
     if (n == 1) return x[0];
     s.dim[s.rank + at] = size;
@@ -207,7 +208,12 @@ cr_node cr_one_hot(cr_node x, int64_t n) {
     cr_node index = as_index("one_hot", x);
     if (n < 0 || !cr_ok(index))
         return n < 0 ? graph_fail(x.graph, CR_EINVAL, "one_hot", "%lld classes", (long long)n) : index;
-    return cr_cast(cr_eq(cr_expand_dims(index, -1), cr_iota(x.graph, n)), x.graph->default_float);
+    cr_node column = cr_expand_dims(index, -1);
+    struct shape s = ops_shape(column);
+    if (!cr_ok(column)) return column;
+    s.dim[s.rank - 1] = n;
+    return cr_cast(cr_eq(ops_expand(column, &s), ops_expand(cr_iota(x.graph, n), &s)),
+                   x.graph->default_float);
 }
 
 /* Elements with (column - row) <= k (lower) or >= k; the rest is 0. */
