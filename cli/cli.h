@@ -91,6 +91,8 @@ void print_options(const struct verb *v);
 
 /* values.c */
 bool read_number(const char *s, double *x);
+/* One whole number that is not negative, as a size is. */
+bool whole_number(const cr_array *array, int64_t *n);
 bool read_value(cr_array **out, const char *text, cr_text *why);
 void free_given(struct given *g);
 const struct given *find_given(const struct given *g, const char *name);

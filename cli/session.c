@@ -40,13 +40,10 @@ static bool is_free(const cr_model *m, const char *name) {
 
 /* A named size is a whole number. */
 static int bind_size(struct session *s, const struct given *g) {
-    cr_array *wide = NULL;
-    if (cr_array_cast(&wide, g->array, CR_F64)) return session_failed(s, NULL);
-    double x = cr_array_count(wide) == 1 ? *(double *)cr_array_data(wide) : -1;
-    cr_array_free(wide);
-    if (!(x >= 0 && x <= 0x1p53 && x == floor(x)))
+    int64_t n;
+    if (!whole_number(g->array, &n))
         return fail("'%s' is a size: expected a whole number, not negative", g->name);
-    return cr_model_size(s->model, g->name, (int64_t)x) ? session_failed(s, NULL) : EXIT_DONE;
+    return cr_model_size(s->model, g->name, n) ? session_failed(s, NULL) : EXIT_DONE;
 }
 
 /* Whole numbers and truths from a file may steer an index or a mask; other numbers are f64, as those on the command line. */
@@ -157,8 +154,24 @@ static int find_wrt(struct session *s, const char *list) {
     return list ? check_list(s, list) : EXIT_DONE;
 }
 
+/* With a table every input that the model declares is a column of it, or given. */
+static int check_columns(struct session *s, const struct arguments *a) {
+    bool param;
+    const char *name;
+    for (int i = 0; (name = cr_model_leaf(s->model, i, &param, NULL, NULL)); i++) {
+        if (param || find_given(a->given, name)) continue;
+        cr_text_clear(s->text);
+        for (const struct given *g = a->given; g; g = g->next)
+            if (g->optional) session_add(s, *cr_text_str(s->text) ? ", " : ""), session_add(s, g->name);
+        return fail("%s: there is no column '%s' for the input of %s: the columns are %s", a->data, name,
+                    a->formula, cr_text_str(s->text));
+    }
+    return EXIT_DONE;
+}
+
 static int build(struct session *s, const struct arguments *a, bool need_values) {
     int code = read_model(s, a);
+    if (!code && a->data) code = check_columns(s, a);
     if (!code) code = declare(s, a, need_values);
     if (code) return code;
     if (cr_model_build(&s->result, s->model, s->graph, s->why))

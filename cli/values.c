@@ -61,6 +61,16 @@ static bool read_one(const char *s, size_t n, double *x) {
 
 bool read_number(const char *s, double *x) { return read_one(s, strlen(s), x); }
 
+bool whole_number(const cr_array *array, int64_t *n) {
+    cr_array *wide = NULL;
+    if (cr_array_count(array) != 1 || cr_array_cast(&wide, array, CR_F64)) return false;
+    double x = *(double *)cr_array_data(wide);
+    cr_array_free(wide);
+    bool whole = x >= 0 && x <= 0x1p53 && x == floor(x);
+    if (whole) *n = (int64_t)x;
+    return whole;
+}
+
 enum { most_shown = 60 };
 
 /* "what, found 's'": the beginning of s, in characters that a terminal shows. */

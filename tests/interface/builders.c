@@ -19,7 +19,8 @@ static const struct {
     enum form form;
     any_fn *build;
 } builders[] = {
-#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, ...) {#name, FORM_##form, (any_fn *)cr_##name},
+#define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, ...) \
+    {#name, FORM_##form, (any_fn *)cr_##name},
 #include "ops/ops.def"
 #undef ROW
 #define COMPOSITE(name, form, arguments, sentence) {#name, FORM_##form, (any_fn *)cr_##name},
@@ -38,10 +39,12 @@ struct value {
     const int64_t *sizes;
 };
 
-static cr_node call(any_fn *build, enum form form, cr_graph *g, int n, const cr_node x[], const struct value v[]) {
+static cr_node call(any_fn *build, enum form form, cr_graph *g, int n, const cr_node x[],
+                    const struct value v[]) {
     switch (form) {
 #define FORM(name, parameters, values) \
-    case FORM_##name: return ((cr_node(*) parameters)build)values;
+    case FORM_##name:                  \
+        return ((cr_node(*) parameters)build)values;
 #include "ops/forms.def"
 #undef FORM
     case FORM_HIDDEN: break;
@@ -49,9 +52,15 @@ static cr_node call(any_fn *build, enum form form, cr_graph *g, int n, const cr_
     return (cr_node){0};
 }
 
-static const int axes_of[][CR_MAX_RANK] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {1, 0}, {-1, -1}, {INT_MIN, INT_MAX}};
-static const int64_t sizes_of[][CR_MAX_RANK] = {
-    {2, 3}, {0}, {-1, -1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {INT64_MAX, INT64_MAX}, {INT64_MIN, 1}, {(int64_t)1 << 32, (int64_t)1 << 32}};
+static const int axes_of[][CR_MAX_RANK] = {
+    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {1, 0}, {-1, -1}, {INT_MIN, INT_MAX}};
+static const int64_t sizes_of[][CR_MAX_RANK] = {{2, 3},
+                                                {0},
+                                                {-1, -1},
+                                                {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+                                                {INT64_MAX, INT64_MAX},
+                                                {INT64_MIN, 1},
+                                                {(int64_t)1 << 32, (int64_t)1 << 32}};
 static const int small_of[] = {0, 1, 2, -1, CR_MAX_RANK, CR_MAX_RANK + 1, INT_MAX, INT_MIN};
 static const int64_t integer_of[] = {0, 1, 3, -1, (int64_t)1 << 40, INT64_MAX, INT64_MIN};
 static const double number_of[] = {0.5, 0, -1, 1e308, INFINITY, NAN};
@@ -65,7 +74,10 @@ static size_t pick(uint64_t *seed, size_t n) {
 
 static struct value hostile(uint64_t *state) {
     uint64_t seed = *state;
-    struct value v = {.count = PICK(small_of), .axis = PICK(small_of), .integer = PICK(integer_of), .number = PICK(number_of)};
+    struct value v = {.count = PICK(small_of),
+                      .axis = PICK(small_of),
+                      .integer = PICK(integer_of),
+                      .number = PICK(number_of)};
     int dtype = PICK(dtype_of);
     memcpy(&v.dtype, &dtype, sizeof v.dtype); /* no value of the enum: as a binding may pass it */
     v.flag = pick(&seed, 2);
@@ -79,7 +91,8 @@ enum { good = 8, bad = 4 };
 
 /* Operands: sound ones of many kinds, then those that are none: an error node, one that was cut, no graph, another graph. */
 static void operands(cr_graph *g, cr_graph *other, cr_node x[good + bad]) {
-    static const int64_t zero[] = {0, 3}, some[] = {2, 3}, ones[CR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2};
+    static const int64_t zero[] = {0, 3}, some[] = {2, 3},
+                         ones[CR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2};
     x[0] = cr_input(g, "scalar", CR_F64, 0, NULL);
     x[1] = cr_input(g, "empty", CR_F64, 2, zero);
     x[2] = cr_input(g, "matrix", CR_F64, 2, some);
@@ -109,7 +122,8 @@ static int operand_count(enum form form) {
 
 static void assert_sound(const char *name, cr_graph *g, cr_node y) {
     if (!cr_ok(y)) {
-        if (!cr_graph_status(g) || !cr_graph_error(g) || !*cr_graph_error(g)) fail_msg("%s failed, and the graph says nothing", name);
+        if (!cr_graph_status(g) || !cr_graph_error(g) || !*cr_graph_error(g))
+            fail_msg("%s failed, and the graph says nothing", name);
         cr_graph_clear_error(g);
         return;
     }

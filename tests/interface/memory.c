@@ -12,12 +12,14 @@ static cr_status build(cr_context *ctx, void *arg) {
     cr_graph *g = cr_graph_new(ctx);
     const double axis = -1, numbers[32] = {1, 2, 3};
     const cr_attr attr = {"axis", 1, &axis, NULL};
-    cr_node x = cr_input(g, "x", CR_F64, 2, (int64_t[]){4, 8}), w = cr_param(g, "w", CR_F64, 1, (int64_t[]){8}), d[2], t;
+    cr_node x = cr_input(g, "x", CR_F64, 2, (int64_t[]){4, 8}),
+            w = cr_param(g, "w", CR_F64, 1, (int64_t[]){8}), d[2], t;
     cr_graph_at(g, "file.c", 1, 2);
     cr_status entered = g ? cr_scope_enter(g, "h") : CR_ENOMEM;
     cr_node many[12];
     for (int i = 0; i < 12; i++) many[i] = cr_mul(x, cr_number(g, i + 2));
-    cr_node y = cr_named(cr_op(g, "softmax", 1, (cr_node[]){cr_mul(cr_concat(12, many, 0), w)}, 1, &attr), "y");
+    cr_node y =
+        cr_named(cr_op(g, "softmax", 1, (cr_node[]){cr_mul(cr_concat(12, many, 0), w)}, 1, &attr), "y");
     if (!entered) cr_scope_leave(g);
     cr_const(g, CR_F64, 1, (int64_t[]){32}, numbers);
     cr_node loss = cr_add(cr_sum(cr_mul(y, y), 0, NULL, false), cr_formula(g, "sum(sort(w)^2)"));
@@ -70,7 +72,8 @@ static cr_status run(cr_context *ctx, void *arg) {
     cr_text *text = NULL;
     double in[64] = {0}, out;
     int64_t shape[2] = {4, 8}, strides[2] = {1, 4};
-    cr_tensor view = {.data = in, .device = {1, 0}, .ndim = 2, .dtype = {2, 64, 1}, .shape = shape, .strides = strides};
+    cr_tensor view = {
+        .data = in, .device = {1, 0}, .ndim = 2, .dtype = {2, 64, 1}, .shape = shape, .strides = strides};
     cr_input(g, "x", CR_F64, 2, shape);
     cr_node y = cr_formula(g, "sum(iota(8)*(x @ t(x))[0, 0] + cumsum(x)[1]) + sum(sort(x)[0])");
     cr_status s = graph_status(g);
@@ -168,8 +171,10 @@ TEST(plots_and_manuals_fail_whole) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        RUN(building_and_differentiating_fail_whole), RUN(evaluating_printing_and_checking_fail_whole),
-        RUN(compiling_and_running_fail_whole_on_each_device), RUN(loading_a_model_and_fitting_it_fail_whole),
+        RUN(building_and_differentiating_fail_whole),
+        RUN(evaluating_printing_and_checking_fail_whole),
+        RUN(compiling_and_running_fail_whole_on_each_device),
+        RUN(loading_a_model_and_fitting_it_fail_whole),
         RUN(plots_and_manuals_fail_whole),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);

@@ -25,10 +25,10 @@ static void refuses(const char *name, cr_status status) {
     assert_true(*cr_status_text(status));
 }
 
-#define REFUSES(function, ...) (call(#function), refuses(#function, function(__VA_ARGS__)))
-#define NO_NODE(function, ...) (call(#function), assert_false(cr_ok(function(__VA_ARGS__))))
+#define REFUSES(function, ...)      (call(#function), refuses(#function, function(__VA_ARGS__)))
+#define NO_NODE(function, ...)      (call(#function), assert_false(cr_ok(function(__VA_ARGS__))))
 #define GIVES(value, function, ...) (call(#function), assert_true(function(__VA_ARGS__) == (value)))
-#define PASSES(function, ...) (call(#function), (void)function(__VA_ARGS__))
+#define PASSES(function, ...)       (call(#function), (void)function(__VA_ARGS__))
 
 static const cr_node none = {0};
 
@@ -37,7 +37,8 @@ static void graphs(void) {
     PASSES(cr_graph_clear_error, NULL);
     PASSES(cr_graph_at, NULL, NULL, INT_MIN, INT_MAX);
     PASSES(cr_graph_error, NULL);
-    GIVES(CR_ENOMEM, cr_graph_status, NULL); /* the only way to have none is that there was no memory for it */
+    GIVES(CR_ENOMEM, cr_graph_status,
+          NULL); /* the only way to have none is that there was no memory for it */
     REFUSES(cr_graph_default_float, NULL, CR_F32);
     GIVES(0, cr_graph_count, NULL);
     GIVES(0, cr_graph_bytes, NULL);
@@ -123,6 +124,8 @@ static void models(void) {
     REFUSES(cr_model_declare, NULL, NULL, false, CR_F64, 0, NULL);
     REFUSES(cr_model_size, NULL, NULL, 1);
     REFUSES(cr_model_build, NULL, NULL, NULL, NULL);
+    GIVES(NULL, cr_model_leaf, NULL, 0, NULL, NULL, NULL);
+    PASSES(cr_model_training, NULL, true);
 }
 
 static void runs(void) {
@@ -137,10 +140,14 @@ static void runs(void) {
     PASSES(cr_program_free, NULL);
     GIVES(0, cr_program_workspace, NULL);
     GIVES(0, cr_program_steps, NULL);
+    GIVES(NULL, cr_program_input, NULL, 0);
+    GIVES(NULL, cr_program_output, NULL, 0);
     REFUSES(cr_program_print, NULL, NULL);
     REFUSES(cr_store_new, NULL, NULL);
     PASSES(cr_store_free, NULL);
     REFUSES(cr_store_set, NULL, "w", CR_F64, NULL, 0);
+    REFUSES(cr_store_set_tensor, NULL, "w", CR_F64, 0, NULL, NULL);
+    REFUSES(cr_store_array, NULL, NULL, "w");
     REFUSES(cr_store_get, NULL, "w", CR_F64, NULL, 0);
     GIVES(NULL, cr_store_data, NULL, "w", NULL, NULL);
     GIVES(NULL, cr_store_name, NULL, 0);
@@ -189,7 +196,37 @@ static void fits_and_plots(void) {
     REFUSES(cr_plot_svg, NULL, NULL);
 }
 
+static void trainings(void) {
+    REFUSES(cr_minimise, NULL, "sgd", none, 0, NULL);
+    REFUSES(cr_optimise, NULL, "sgd", none, none, none, 0, NULL);
+    GIVES(NULL, cr_optimiser_name, -1);
+    GIVES(NULL, cr_optimiser_help, INT_MAX);
+    GIVES(NULL, cr_optimiser_signature, INT_MIN);
+    REFUSES(cr_train_new, NULL, NULL, NULL, NULL);
+    PASSES(cr_train_free, NULL);
+    REFUSES(cr_train_data, NULL, NULL, NULL);
+    REFUSES(cr_train_constant, NULL, NULL, NULL);
+    REFUSES(cr_train_set, NULL, NULL, NULL);
+    PASSES(cr_train_progress, NULL, NULL, NULL);
+    REFUSES(cr_train_run, NULL);
+    REFUSES(cr_train_take_best, NULL);
+    REFUSES(cr_train_evaluate, NULL);
+    REFUSES(cr_train_predict, NULL, NULL, NULL);
+    GIVES(NULL, cr_train_metric, NULL, 0, NULL, NULL);
+    GIVES(0, cr_train_epoch, NULL);
+    GIVES(0, cr_train_epochs, NULL);
+    GIVES(0, cr_train_best_epoch, NULL);
+    GIVES(0, cr_train_step, NULL);
+    GIVES(0, cr_train_position, NULL);
+    GIVES(0, cr_train_observations, NULL, false);
+    PASSES(cr_train_reason, NULL);
+    GIVES(NULL, cr_train_error, NULL);
+}
+
 static void files(void) {
+    REFUSES(cr_idx_load, NULL, NULL, NULL, NULL);
+    REFUSES(cr_store_load, NULL, NULL, NULL, NULL);
+    REFUSES(cr_store_save, NULL, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_npy_load, NULL, NULL, NULL, NULL);
     REFUSES(cr_npy_save, NULL, NULL, NULL);
     REFUSES(cr_csv_load, NULL, NULL, NULL, NULL);
@@ -213,7 +250,8 @@ TEST(every_public_function_takes_nothing_for_an_object) {
     char symbol[128];
     FILE *f = fopen(TEST_DATA "/../symbols.txt", "r");
     int seen = 0;
-    graphs(), tables(), contexts_and_arrays(), models(), runs(), evaluations(), fits_and_plots(), files();
+    graphs(), tables(), contexts_and_arrays(), models(), runs(), evaluations(), fits_and_plots(), trainings(),
+        files();
     assert_non_null(f);
     while (fscanf(f, "%127s", symbol) == 1) {
         if (!is_called(symbol) && !is_builder(symbol) && strcmp(symbol, "cr_graph_new") != 0)
@@ -287,7 +325,7 @@ TEST(a_node_that_is_none_is_refused_by_every_derivative) {
     told(v.g, cr_vjp(out, 1, &v.y, NULL, 1, &v.w));
     told(v.g, cr_jvp(out, 1, &v.y, INT_MIN, &v.w, &v.w));
     told(v.g, cr_jvp(out, 1, &v.y, 1, &v.w, NULL));
-    told(v.g, cr_grad(out, v.y, 1, &v.y)); /* neither leaf nor variable */
+    told(v.g, cr_grad(out, v.y, 1, &v.y));            /* neither leaf nor variable */
     told(v.g, cr_grad(out, cr_square(v.x), 1, &v.w)); /* not one number */
     world_free(&v);
 }
@@ -300,9 +338,17 @@ TEST(leaves_and_names_of_wrong_form_are_refused_with_a_sentence) {
         const char *name;
         int dtype, rank;
         int64_t size;
-    } wrong[] = {{NULL, CR_F64, 0, 1}, {"", CR_F64, 0, 1}, {"a", -1, 0, 1}, {"a", 7, 0, 1}, {"a", CR_F64, -1, 1},
-                 {"a", CR_F64, CR_MAX_RANK + 1, 1}, {"a", CR_F64, INT_MAX, 1}, {"a", CR_F64, 2, -1},
-                 {"a", CR_F64, 2, INT64_MAX}, {"a", CR_F64, 3, (int64_t)1 << 40}, {"x", CR_F64, 0, 1}};
+    } wrong[] = {{NULL, CR_F64, 0, 1},
+                 {"", CR_F64, 0, 1},
+                 {"a", -1, 0, 1},
+                 {"a", 7, 0, 1},
+                 {"a", CR_F64, -1, 1},
+                 {"a", CR_F64, CR_MAX_RANK + 1, 1},
+                 {"a", CR_F64, INT_MAX, 1},
+                 {"a", CR_F64, 2, -1},
+                 {"a", CR_F64, 2, INT64_MAX},
+                 {"a", CR_F64, 3, (int64_t)1 << 40},
+                 {"x", CR_F64, 0, 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         for (int k = 0; k < 32; k++) dims[k] = wrong[i].size;
         cr_dtype dtype;
@@ -333,19 +379,24 @@ TEST(an_op_by_name_tells_what_is_wrong_with_its_attributes) {
         const char *op;
         cr_attr attr;
     } wrong[] = {
-        {"sum", {"axis", 1, &half, NULL}},     {"sum", {"axis", 1, &huge, NULL}},   {"sum", {"axis", 1, &nan, NULL}},
-        {"sum", {"axis", 64, many, NULL}},     {"sum", {"axis", -1, many, NULL}},   {"sum", {"axis", 1, NULL, NULL}},
-        {"sum", {"axis", 0, NULL, "f32"}},     {"sum", {NULL, 1, &minus, NULL}},    {"sum", {"axes", 1, &minus, NULL}},
-        {"sum", {"keep", 0, NULL, "maybe"}},   {"sum", {"keep", 1, &half, NULL}},   {"sum", {"keep", 0, NULL, "f64"}},
-        {"powi", {"n", 1, &half, NULL}},       {"powi", {"n", 1, &huge, NULL}},     {"powi", {"n", 2, two, NULL}},
-        {"powi", {"n", 0, NULL, "all"}},       {"cast", {"dtype", 1, &minus, NULL}}, {"cast", {"dtype", 0, NULL, "f33"}},
-        {"cast", {"dtype", 0, NULL, "true"}},  {"softmax", {"axis", 2, two, NULL}}, {"softmax", {"axis", 0, NULL, "all"}},
-        {"leaky_relu", {"slope", 0, NULL, "x"}}, {"leaky_relu", {"slope", 2, two, NULL}}, {"reshape", {"shape", 0, NULL, "all"}},
-        {"reshape", {"shape", 1, &half, NULL}}, {"polygamma", {"n", 1, &half, NULL}},
+        {"sum", {"axis", 1, &half, NULL}},       {"sum", {"axis", 1, &huge, NULL}},
+        {"sum", {"axis", 1, &nan, NULL}},        {"sum", {"axis", 64, many, NULL}},
+        {"sum", {"axis", -1, many, NULL}},       {"sum", {"axis", 1, NULL, NULL}},
+        {"sum", {"axis", 0, NULL, "f32"}},       {"sum", {NULL, 1, &minus, NULL}},
+        {"sum", {"axes", 1, &minus, NULL}},      {"sum", {"keep", 0, NULL, "maybe"}},
+        {"sum", {"keep", 1, &half, NULL}},       {"sum", {"keep", 0, NULL, "f64"}},
+        {"powi", {"n", 1, &half, NULL}},         {"powi", {"n", 1, &huge, NULL}},
+        {"powi", {"n", 2, two, NULL}},           {"powi", {"n", 0, NULL, "all"}},
+        {"cast", {"dtype", 1, &minus, NULL}},    {"cast", {"dtype", 0, NULL, "f33"}},
+        {"cast", {"dtype", 0, NULL, "true"}},    {"softmax", {"axis", 2, two, NULL}},
+        {"softmax", {"axis", 0, NULL, "all"}},   {"leaky_relu", {"slope", 0, NULL, "x"}},
+        {"leaky_relu", {"slope", 2, two, NULL}}, {"reshape", {"shape", 0, NULL, "all"}},
+        {"reshape", {"shape", 1, &half, NULL}},  {"polygamma", {"n", 1, &half, NULL}},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         if (cr_ok(cr_op(v.g, wrong[i].op, 1, &v.x, 1, &wrong[i].attr)))
-            fail_msg("%s took its attribute %s, case %zu", wrong[i].op, wrong[i].attr.name ? wrong[i].attr.name : "NULL", i);
+            fail_msg("%s took its attribute %s, case %zu", wrong[i].op,
+                     wrong[i].attr.name ? wrong[i].attr.name : "NULL", i);
         told(v.g, CR_EINVAL);
     }
     const cr_attr twice[2] = {{"axis", 1, &minus, NULL}, {"axis", 0, NULL, "all"}};
@@ -363,12 +414,15 @@ TEST(an_op_by_name_refuses_operands_and_counts_that_make_no_sense) {
         int n;
         const cr_node *x;
         int attrs;
-    } wrong[] = {{NULL, 1, &v.x, 0}, {"", 1, &v.x, 0}, {"nosuch", 1, &v.x, 0}, {"sin", 0, NULL, 0}, {"sin", -1, &v.x, 0}, {"sin", 1, NULL, 0},
-                 {"sin", 2, pair, 0}, {"add", 2, pair, 0}, {"concat", 0, NULL, 0}, {"sin", 1, &v.x, -1}, {"sin", 1, &v.x, 3},
-                 {"sin", 1, &v.gone, 0}, {"sin", 1, &v.error, 0}, {"sin", 1, &v.there, 0}, {"input", 0, NULL, 0}, {"part", 1, &v.x, 0},
-                 {"iota", 0, NULL, 0}};
+    } wrong[] = {{NULL, 1, &v.x, 0},      {"", 1, &v.x, 0},        {"nosuch", 1, &v.x, 0},
+                 {"sin", 0, NULL, 0},     {"sin", -1, &v.x, 0},    {"sin", 1, NULL, 0},
+                 {"sin", 2, pair, 0},     {"add", 2, pair, 0},     {"concat", 0, NULL, 0},
+                 {"sin", 1, &v.x, -1},    {"sin", 1, &v.x, 3},     {"sin", 1, &v.gone, 0},
+                 {"sin", 1, &v.error, 0}, {"sin", 1, &v.there, 0}, {"input", 0, NULL, 0},
+                 {"part", 1, &v.x, 0},    {"iota", 0, NULL, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        if (cr_ok(cr_op(v.g, wrong[i].op, wrong[i].n, wrong[i].x, wrong[i].attrs, NULL))) fail_msg("case %zu was taken", i);
+        if (cr_ok(cr_op(v.g, wrong[i].op, wrong[i].n, wrong[i].x, wrong[i].attrs, NULL)))
+            fail_msg("case %zu was taken", i);
         told(v.g, CR_EINVAL);
     }
     world_free(&v);
