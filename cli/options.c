@@ -32,8 +32,9 @@ static const struct row {
     {"jvp", "TANGENTS", "forward mode: the change along these, as in w=1,b=[0,1]; other names stay", TEXT,
      offsetof(struct arguments, jvp)},
     {"trap-nan", NULL,
-     "fail at the first node, forward or backward, that makes a nan of operands that have none", FLAG,
-     offsetof(struct arguments, trap_nan)},
+     "fail at the first node, forward or backward, that makes a nan or an infinity of operands that have "
+     "none",
+     FLAG, offsetof(struct arguments, trap_nan)},
     {"method", "NAME", "lm, lbfgs or gd; unless given lm for sums of squares and lbfgs for all other losses",
      TEXT, offsetof(struct arguments, method)},
     {"iterations", "N", "at most so many, 10000 unless given", TEXT, offsetof(struct arguments, iterations)},

@@ -153,7 +153,8 @@ static cr_status fail_all(int n, cr_node out[], cr_graph *g) {
 
 static bool good(int n_ys, const cr_node ys[], int n, const cr_node wrt[], const cr_node tangents[]) {
     if (n < 1 || !wrt || !tangents) {
-        graph_fail(ys[0].graph, CR_EINVAL, "jvp", "no direction, a count below 0, or an array that is missing");
+        graph_fail(ys[0].graph, CR_EINVAL, "jvp",
+                   "no direction, a count below 0, or an array that is missing");
         return false;
     }
     for (int j = 0; j < n_ys; j++)

@@ -177,11 +177,14 @@ static bool no_sense(const char *what, cr_node y, int n, const cr_node wrt[], co
 }
 
 bool sweep_wrt_good(const char *what, cr_node y, int n, const cr_node wrt[]) {
-    if (n < 0 || (n && !wrt)) return no_sense(what, y, 0, NULL, "a count below 0, or an array that is missing");
-    if (!graph_get(y)) return no_sense(what, y, n, wrt, "what is differentiated is an error node, or was cut");
+    if (n < 0 || (n && !wrt))
+        return no_sense(what, y, 0, NULL, "a count below 0, or an array that is missing");
+    if (!graph_get(y))
+        return no_sense(what, y, n, wrt, "what is differentiated is an error node, or was cut");
     for (int i = 0; i < n; i++) {
         const struct node *node = graph_get(wrt[i]);
-        if (!node) return no_sense(what, y, n, wrt, "what one differentiates by is an error node, or was cut");
+        if (!node)
+            return no_sense(what, y, n, wrt, "what one differentiates by is an error node, or was cut");
         if (wrt[i].graph != y.graph)
             return no_sense(what, y, n, wrt, "what one differentiates by is a node of another graph");
         if (node->op != OP_input && node->op != OP_param && node->op != OP_variable) {

@@ -29,7 +29,7 @@ enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT };
 
 struct note {
     uint32_t node, next; /* next older note of the same node */
-    uint32_t text;       /* interned name, or file; of NOTE_INIT the id of the value, whose epoch is in line */
+    uint32_t text; /* interned name, or file; of NOTE_INIT the id of the value, whose epoch is in line */
     int32_t line, column;
     enum note_kind kind;
 };

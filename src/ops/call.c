@@ -211,14 +211,16 @@ static const char *misfit(enum form form, int i, const struct value *v) {
     if (strncmp(member, "flag", 4) == 0)
         return one && (v->number == 0 || v->number == 1) ? NULL : "expected true or false";
     if (strncmp(member, "number", 6) == 0) return one ? NULL : "expected one number";
-    if (strncmp(member, "axes", 4) == 0) return v->given == GIVEN_ALL || integers ? NULL : "expected integers, or all";
-    if (strncmp(member, "sizes", 5) == 0) return integers || v->given == GIVEN_NONE ? NULL : "expected integers";
+    if (strncmp(member, "axes", 4) == 0)
+        return v->given == GIVEN_ALL || integers ? NULL : "expected integers, or all";
+    if (strncmp(member, "sizes", 5) == 0)
+        return integers || v->given == GIVEN_NONE ? NULL : "expected integers";
     if (strncmp(member, "text", 4) == 0) return v->text ? NULL : "expected a text";
     return one && integers ? NULL : "expected one integer";
 }
 
-static bool decode(cr_graph *g, const struct call_row *row, enum form form, int n_attrs, const cr_attr attrs[],
-                   struct value v[]) {
+static bool decode(cr_graph *g, const struct call_row *row, enum form form, int n_attrs,
+                   const cr_attr attrs[], struct value v[]) {
     size_t n;
     const char *wrong;
     for (int i = 0;; i++) {

@@ -262,7 +262,8 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
     for (size_t i = 0; i < t->outputs; i++) {
         uint32_t leaf = graph_named(t->g, t->output[i].text);
         if (leaf && graph_at(t->g, leaf)->op == OP_input && map[leaf]) {
-            graph_fail(t->g, CR_ENAME, "compile", "'%s' is the name of an output and of an input that it needs",
+            graph_fail(t->g, CR_ENAME, "compile",
+                       "'%s' is the name of an output and of an input that it needs",
                        graph_text(t->g, t->output[i].text));
             return cr_graph_free(g), CR_ENAME;
         }

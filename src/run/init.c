@@ -22,8 +22,7 @@ static cr_status compute(cr_run *r, cr_store *s, cr_graph *g) {
         cr_node x = graph_handle(g, id);
         const char *name = cr_name(x);
         const struct node *n = graph_at(g, id);
-        if (n->op != OP_param || !cr_ok(graph_start(g, id)) || cr_store_data(s, name, NULL, NULL))
-            continue;
+        if (n->op != OP_param || !cr_ok(graph_start(g, id)) || cr_store_data(s, name, NULL, NULL)) continue;
         size_t bytes = (size_t)cr_count(x) * cr_dtype_size(cr_dtype_of(x));
         status = cr_store_set_tensor(s, name, cr_dtype_of(x), cr_rank(x), cr_dims(x), NULL);
         if (!status) status = cr_bind(r, name, cr_dtype_of(x), cr_store_data(s, name, NULL, NULL), bytes);

@@ -27,7 +27,8 @@ static void print_line(cr_text *out, const cr_graph *g, uint32_t id) {
 static size_t bytes_written(const struct plan *p, const struct step *s) {
     size_t bytes = 0;
     for (uint32_t i = 0; i < s->n; i++)
-        if (p->view[p->node[s->first + i]].slot != no_slot) bytes += plan_node_bytes(p->g, p->node[s->first + i]);
+        if (p->view[p->node[s->first + i]].slot != no_slot)
+            bytes += plan_node_bytes(p->g, p->node[s->first + i]);
     return bytes;
 }
 
@@ -36,8 +37,8 @@ cr_status cr_program_print(cr_text *out, const cr_program *p) {
     if (!out || !p) return CR_EINVAL;
     for (size_t i = 0; i < p->plan.steps; i++) {
         const struct step *s = &p->plan.step[i];
-        text_add(out, "%zu: %s%s, writes %zu bytes\n", i + 1, kind[s->kind], s->tail ? " for updates alone" : "",
-                 bytes_written(&p->plan, s));
+        text_add(out, "%zu: %s%s, writes %zu bytes\n", i + 1, kind[s->kind],
+                 s->tail ? " for updates alone" : "", bytes_written(&p->plan, s));
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);
     }
     for (size_t i = 0; i < p->plan.updates; i++) {

@@ -292,8 +292,8 @@ static cr_status check_view(cr_run *r, const char *name, uint32_t node, bool is_
         return fail(r, CR_EINVAL, "'%s': expected host memory (DLPack's device type 1), found device type %d",
                     name, (int)t->device.type);
     if (dtype < 0)
-        return fail(r, CR_EDTYPE, "'%s': expected %s, found DLPack's type code %d of %d bits and %d lanes", name,
-                    cr_dtype_name((cr_dtype)n->dtype), t->dtype.code, t->dtype.bits, t->dtype.lanes);
+        return fail(r, CR_EDTYPE, "'%s': expected %s, found DLPack's type code %d of %d bits and %d lanes",
+                    name, cr_dtype_name((cr_dtype)n->dtype), t->dtype.code, t->dtype.bits, t->dtype.lanes);
     if (t->ndim < 0 || t->ndim > CR_MAX_RANK || (t->ndim && !t->shape))
         return fail(r, CR_ESHAPE, "'%s': expected shape %s, found rank %d", name, ops_show(&a, &expected),
                     (int)t->ndim);
@@ -304,7 +304,8 @@ static cr_status check_view(cr_run *r, const char *name, uint32_t node, bool is_
     }
     cr_status status = check_port(r, name, node, (cr_dtype)dtype, graph_elements(r->p->g, n), 0);
     if (!status && is_output && repeats(t))
-        return fail(r, CR_EINVAL, "'%s': the elements of an output must not share memory (a stride is 0)", name);
+        return fail(r, CR_EINVAL, "'%s': the elements of an output must not share memory (a stride is 0)",
+                    name);
     return status ? status
                   : check_aligned(r, name, (char *)t->data + t->byte_offset, cr_dtype_size((cr_dtype)dtype));
 }

@@ -35,6 +35,7 @@ struct value {
     double number;
     bool flag;
     cr_dtype dtype;
+    const char *text;
     const int *axes;
     const int64_t *sizes;
 };
@@ -64,6 +65,9 @@ static const int64_t sizes_of[][CR_MAX_RANK] = {{2, 3},
 static const int small_of[] = {0, 1, 2, -1, CR_MAX_RANK, CR_MAX_RANK + 1, INT_MAX, INT_MIN};
 static const int64_t integer_of[] = {0, 1, 3, -1, (int64_t)1 << 40, INT64_MAX, INT64_MIN};
 static const double number_of[] = {0.5, 0, -1, 1e308, INFINITY, NAN};
+static const char *const text_of[] = {"ij,jk->ik", "ij,jk", "ii",    "i",        "",
+                                      "->",        ",",     "ij->k", "i,i,i->i", "iiiiiiiiiiiiiiiiiiiiiiiiii",
+                                      "a b",       "\xff",  NULL};
 static const int dtype_of[] = {CR_F64, CR_BOOL, CR_I32, CR_F16, -1, 7, INT_MAX};
 
 #define PICK(table) table[pick(&seed, sizeof table / sizeof *table)]
@@ -80,6 +84,7 @@ static struct value hostile(uint64_t *state) {
                       .number = PICK(number_of)};
     int dtype = PICK(dtype_of);
     memcpy(&v.dtype, &dtype, sizeof v.dtype); /* no value of the enum: as a binding may pass it */
+    v.text = PICK(text_of);
     v.flag = pick(&seed, 2);
     v.axes = pick(&seed, 4) ? PICK(axes_of) : NULL;
     v.sizes = pick(&seed, 6) ? PICK(sizes_of) : NULL;
@@ -87,7 +92,7 @@ static struct value hostile(uint64_t *state) {
     return v;
 }
 
-enum { good = 8, bad = 4 };
+enum { good = 8, bad = 4, most_attributes = 6 };
 
 /* Operands: sound ones of many kinds, then those that are none: an error node, one that was cut, no graph, another graph. */
 static void operands(cr_graph *g, cr_graph *other, cr_node x[good + bad]) {
@@ -182,11 +187,11 @@ static void attempt(size_t i, cr_eval *e, const cr_node all[], bool broken, uint
     cr_graph *g = all[0].graph;
     size_t mark = cr_graph_mark(g);
     enum form form = builders[i].form;
-    int n = form == FORM_MANY_AXIS ? 1 + (int)pick(seed, 3) : operand_count(form);
+    int n = form == FORM_MANY_AXIS || form == FORM_EINSUM ? 1 + (int)pick(seed, 3) : operand_count(form);
     cr_node x[3];
-    struct value v[4];
+    struct value v[most_attributes];
     for (int j = 0; j < 3; j++) x[j] = all[pick(seed, good)];
-    for (int j = 0; j < 4; j++) v[j] = hostile(seed);
+    for (int j = 0; j < most_attributes; j++) v[j] = hostile(seed);
     if (broken && n) x[pick(seed, (size_t)n)] = all[good + pick(seed, n > 1 ? bad : 2)];
     cr_node y = call(builders[i].build, form, g, n, x, v);
     if (broken && n && cr_ok(y)) fail_msg("%s made a node of what is none", builders[i].name);
@@ -222,8 +227,8 @@ TEST(no_builder_minds_that_there_is_no_graph) {
     uint64_t seed = 2;
     for (size_t i = 0; i < sizeof builders / sizeof *builders; i++)
         for (int k = 0; k < 20 && builders[i].form != FORM_HIDDEN; k++) {
-            struct value v[4];
-            for (int j = 0; j < 4; j++) v[j] = hostile(&seed);
+            struct value v[most_attributes];
+            for (int j = 0; j < most_attributes; j++) v[j] = hostile(&seed);
             assert_false(cr_ok(call(builders[i].build, builders[i].form, NULL, 2, none, v)));
         }
 }

@@ -171,7 +171,10 @@ static void evaluations(void) {
     call("cr_eval_number");
     assert_true(isnan(cr_eval_number(NULL, none)));
     REFUSES(cr_eval_array, NULL, NULL, none);
+    REFUSES(cr_eval_option, NULL, "trap_nan", "1");
+    REFUSES(cr_eval_all, NULL, 1, NULL);
     GIVES(NULL, cr_eval_error, NULL);
+    REFUSES(cr_explain_page, NULL, NULL, NULL, NULL, none, 0, NULL, 0);
     REFUSES(cr_explain, NULL, NULL, NULL, none, 0, NULL, 0, false);
     REFUSES(cr_check, NULL, NULL, none, 0, NULL, 0, 0);
 }
@@ -189,6 +192,27 @@ static void fits_and_plots(void) {
     GIVES(0, cr_fit_evaluations, NULL);
     PASSES(cr_fit_reason, NULL);
     GIVES(NULL, cr_fit_error, NULL);
+    REFUSES(cr_fit_fix, NULL, "w", true);
+    REFUSES(cr_fit_bounds, NULL, "w", 0, 1);
+    REFUSES(cr_fit_sigma, NULL, 1, NULL);
+    PASSES(cr_fit_method, NULL);
+    GIVES(NULL, cr_fit_warning, NULL);
+    GIVES(0, cr_fit_count, NULL);
+    REFUSES(cr_fit_label, NULL, NULL, 0);
+    PASSES(cr_fit_estimate, NULL, -1);
+    PASSES(cr_fit_state, NULL, INT64_MAX);
+    PASSES(cr_fit_standard_error, NULL, 0);
+    PASSES(cr_fit_covariance, NULL, 0, INT64_MIN);
+    PASSES(cr_fit_correlation, NULL, -1, 0);
+    REFUSES(cr_fit_interval, NULL, 0, 0.95, NULL, NULL);
+    PASSES(cr_fit_quantile, NULL, 0.95);
+    PASSES(cr_fit_significance, NULL, 0);
+    PASSES(cr_fit_statistic, NULL, NULL);
+    GIVES(NULL, cr_fit_residuals, NULL, NULL);
+    REFUSES(cr_fit_profile, NULL, 0, 0.95, NULL, NULL);
+    REFUSES(cr_fit_predict, NULL, NULL, none, NULL, NULL);
+    REFUSES(cr_plot_band, NULL, NULL, 0, NULL, NULL, NULL);
+    REFUSES(cr_plot_panel, NULL, "y");
     REFUSES(cr_plot_new, NULL, NULL);
     PASSES(cr_plot_free, NULL);
     REFUSES(cr_plot_labels, NULL, NULL, NULL, NULL);

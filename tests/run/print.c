@@ -31,7 +31,8 @@ TEST(updates_are_told_after_the_steps) {
     (void)state;
     plan_is("sin(w*x)", true,
             "1: loop, writes 24 bytes\n    %3 = mul(w, x): f64[3]\n    y = sin(%3): f64[3]\n"
-            "2: loop for updates alone, writes 24 bytes\n    %7 = mul(w, %6): f64[3]\nupdate: w takes %7, in place\n");
+            "2: loop for updates alone, writes 24 bytes\n    %7 = mul(w, %6): f64[3]\nupdate: w takes %7, in "
+            "place\n");
 }
 
 int main(void) {

@@ -25,7 +25,12 @@ static void doubling_free(struct doubling *d) {
 }
 
 static cr_tensor view_of(void *data, int rank, int64_t shape[], int64_t strides[]) {
-    cr_tensor t = {.data = data, .device = {1, 0}, .ndim = rank, .dtype = {2, 64, 1}, .shape = shape, .strides = strides};
+    cr_tensor t = {.data = data,
+                   .device = {1, 0},
+                   .ndim = rank,
+                   .dtype = {2, 64, 1},
+                   .shape = shape,
+                   .strides = strides};
     return t;
 }
 
@@ -40,7 +45,8 @@ static void doubles(struct doubling *d, const cr_tensor *view, int n, const doub
 TEST(strides_may_be_negative_zero_or_with_gaps) {
     (void)state;
     double in[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-    int64_t shape[2] = {2, 3}, backwards[2] = {-3, -1}, gaps[2] = {6, 2}, repeated[2] = {0, 1}, turned[2] = {1, 2};
+    int64_t shape[2] = {2, 3}, backwards[2] = {-3, -1}, gaps[2] = {6, 2}, repeated[2] = {0, 1},
+            turned[2] = {1, 2};
     struct doubling d = doubling_of(CR_F64, 2, shape);
     cr_tensor view = view_of(in + 5, 2, shape, backwards);
     doubles(&d, &view, 6, (double[]){10, 8, 6, 4, 2, 0});
@@ -73,7 +79,8 @@ TEST(a_strided_input_is_read_anew_at_each_step) {
     doubling_free(&d);
 }
 
-static void refused(struct doubling *d, const char *name, const cr_tensor *view, cr_status expected, const char *fact) {
+static void refused(struct doubling *d, const char *name, const cr_tensor *view, cr_status expected,
+                    const char *fact) {
     assert_int_equal(cr_bind_tensor(d->r, name, view), expected);
     if (!strstr(cr_run_error(d->r), fact)) fail_msg("'%s' is not in: %s", fact, cr_run_error(d->r));
     assert_int_equal(cr_step(d->r), expected); /* sticks until the next that succeeds */

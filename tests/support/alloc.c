@@ -60,7 +60,8 @@ void *failing_realloc(void *user, void *ptr, size_t old_size, size_t size) {
 }
 
 /* One run; whether it came as far as the allocation that was to fail. */
-static bool fail_once(alloc_scenario *scenario, void *arg, long at, bool all_after, bool told, long *refused) {
+static bool fail_once(alloc_scenario *scenario, void *arg, long at, bool all_after, bool told,
+                      long *refused) {
     struct failing f = {.fail_at = at, .all_after = all_after};
     const char *more = all_after ? " and all after it" : "";
     cr_context *ctx = NULL;
