@@ -7,12 +7,14 @@
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 
-/* A value given as name=value: a number, a list, @file.npy or @file.csv (one matrix of all its columns). */
+/* A value given as name=value: a number, a list, @file.npy or @file.csv (one matrix of all its columns). Numbers are f64; those of
+ * an npy file of integers or bools stay what they are. */
 struct given {
     const char *name;
     size_t name_size;
     cr_array *array;
     bool optional; /* a column: passed over if the formula does not have the name */
+    bool is_size;  /* bound to a named size */
     struct given *next;
 };
 
@@ -28,11 +30,11 @@ struct arguments {
     char **argv;
     const char *formula; /* the formula or model file */
     const char *data;    /* a second operand that is no name=value */
-    const char *wrt, *jvp, *svg, *html, *method, *plot;
+    const char *wrt, *jvp, *svg, *html, *method;
     const char *tolerance, *iterations;
-    double rate;
-    int order;
-    bool json, dot, latex, full, trap_nan, flush, manual, quiet, absolute_sigma, profile;
+    double rate; /* 0: not given */
+    int order;   /* -1: not given */
+    bool json, dot, latex, full, trap_nan, flush, manual, quiet, absolute_sigma, profile, help;
     struct option option[most_options];
     int options;
     struct given *given;
@@ -49,13 +51,14 @@ struct session {
     cr_store *store;
     cr_eval *eval;
     cr_node result;
-    cr_node wrt[256];
+    cr_node *wrt;
     int n;
 };
 
 struct verb {
-    const char *name, *form, *help;
-    const char *options; /* those it knows, with blanks around each */
+    const char *name, *operands, *help;
+    const char *options;  /* the names of those it has, parted by blanks */
+    const char *examples; /* lines to show */
     int (*run)(struct arguments *a);
 };
 extern const struct verb verbs[];
@@ -83,7 +86,14 @@ __attribute__((format(printf, 1, 2)))
 #endif
 int wrong_use(const char *format, ...);
 
+/* options.c: reads argv[*i], and the value behind it; lists those of a verb for help. */
+int read_option(const struct verb *v, struct arguments *a, int *i);
+void print_options(const struct verb *v);
+
 /* values.c */
+bool read_number(const char *s, double *x);
+/* One whole number that is not negative, as a size is. */
+bool whole_number(const cr_array *array, int64_t *n);
 bool read_value(cr_array **out, const char *text, cr_text *why);
 void free_given(struct given *g);
 const struct given *find_given(const struct given *g, const char *name);
@@ -93,6 +103,13 @@ const struct given *find_given(const struct given *g, const char *name);
 int session_open(struct session *s, const struct arguments *a, bool need_values);
 void session_close(struct session *s);
 int session_failed(const struct session *s, const char *sentence);
+
+int session_leaves(const struct session *s); /* inputs and parameters */
+/* The derivative of the result by x; beyond the first order, where x is a tensor, of the sum of the elements before. */
+cr_node session_derivative(const struct session *s, cr_node x, int order);
+int order_of(const struct arguments *a); /* --order, or 1 */
+/* What is printed is gathered in s->text first, so that a failure prints nothing. */
+void session_add(struct session *s, const char *text);
 
 /* data.c: any file of numbers, by what it is: npy, IDX (gzip too), CSV (a matrix, or a vector if it has one column). */
 bool load_data(cr_array **out, const char *path, cr_text *why);

@@ -33,6 +33,8 @@ static int write_page(struct session *s, const struct arguments *a) {
 
 int run_explain(struct arguments *a) {
     struct session s;
+    if (a->json + a->dot + a->latex + (a->svg != NULL) + (a->html != NULL) > 1)
+        return wrong_use("one format at a time");
     int code = session_open(&s, a, true);
     if (code) return code;
     const char *format = a->svg || a->dot ? "dot" : a->json ? "json" : a->latex ? "latex" : "text";
@@ -44,6 +46,7 @@ int run_explain(struct arguments *a) {
 /* Without values the graph alone. */
 int run_draw(struct arguments *a) {
     struct session s;
+    if (a->dot && a->svg) return wrong_use("one format at a time");
     int code = session_open(&s, a, a->given != NULL);
     if (code) return code;
     code = show(&s, a, "dot", a->given ? s.eval : NULL, a->given ? s.n : 0);

@@ -70,16 +70,14 @@ static int add_data(struct learning *l, const char *value) {
 
 /* name=value: a size, or an input that is the same for all observations. */
 static int add_given(struct learning *l, const struct given *g) {
-    char name[256];
     cr_array *copy = NULL;
-    if (g->name_size >= sizeof name) return fail("a name is too long");
-    memcpy(name, g->name, g->name_size);
-    name[g->name_size] = 0;
-    bool one = cr_array_rank(g->array) == 0;
-    if (one && cr_model_size(l->model, name, (int64_t) * (double *)cr_array_data(g->array)) == CR_OK)
-        return EXIT_DONE;
+    int64_t n;
+    if (cr_model_size(l->model, g->name, 0) == CR_OK)
+        return whole_number(g->array, &n) && cr_model_size(l->model, g->name, n) == CR_OK
+                   ? EXIT_DONE
+                   : fail("'%s' is a size: expected a whole number, not negative", g->name);
     if (cr_array_cast(&copy, g->array, CR_F64)) return fail("out of memory");
-    return add(l, name, copy, true);
+    return add(l, g->name, copy, true);
 }
 
 static int set_options(struct learning *l, const struct arguments *a) {
@@ -93,16 +91,21 @@ static int set_options(struct learning *l, const struct arguments *a) {
     return EXIT_DONE;
 }
 
+/* -1: no number of threads. */
 static int threads_of(const struct arguments *a) {
     const char *s = option_value(a, "threads");
-    return s ? atoi(s) : 0;
+    double n = 0;
+    return s && (!read_number(s, &n) || !(n >= 0 && n <= 1024) || n != (int)n) ? -1 : (int)n;
 }
 
 int learn_open(struct learning *l, const struct arguments *a) {
     memset(l, 0, sizeof *l);
+    if (threads_of(a) < 0)
+        return wrong_use("--threads: expected an integer from 0 to 1024, found '%s'",
+                         option_value(a, "threads"));
     if (cr_context_new(&l->ctx) || cr_context_threads(l->ctx, threads_of(a)) ||
         cr_text_new(&l->text, l->ctx) || cr_text_new(&l->why, l->ctx) || cr_store_new(&l->store, l->ctx))
-        return fail("out of memory, or --threads is no number from 0 to 1024");
+        return fail("out of memory");
     if (cr_model_load(&l->model, a->formula, l->ctx, l->why))
         return fail("%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM));
     if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");

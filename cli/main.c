@@ -1,4 +1,5 @@
 /* chainrule: the command line. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,71 +12,68 @@ static int run_version(struct arguments *a);
 
 #define VALUES "[name=value ...]"
 const struct verb verbs[] = {
-    {"explain",
-     "FORMULA|FILE.cr " VALUES
-     " [--wrt w,b] [--rate 0.1] [--full] [--json|--dot|--latex|--svg FILE|--html FILE]",
+    {"explain", "FORMULA|FILE.cr " VALUES,
      "the forward pass, the local gradients, the backward pass and one step of descent",
-     " wrt rate full json dot latex svg html ", run_explain},
-    {"grad", "FORMULA|FILE.cr " VALUES " [--wrt w,b] [--order n] [--jvp w=1,b=0] [--json] [--trap-nan]",
-     "the value and its gradients", " wrt order jvp json trap-nan ", run_grad},
-    {"diff", "FORMULA|FILE.cr [--wrt w] [--order n] [--latex]", "the derivative as a simplified formula",
-     " wrt order latex ", run_diff},
-    {"check", "FORMULA|FILE.cr " VALUES " [--wrt w,b]",
-     "the gradients against differences and against the other mode, op by op", " wrt ", run_check},
-    {"fit",
-     "FORMULA|FILE.cr DATA.csv " VALUES
-     " [--fix b] [--lower b=0,c=1] [--upper b=9] [--sigma COLUMN [--absolute-sigma]]\n"
-     "      [--robust huber|soft_l1|cauchy [--robust-scale s]] [--starts n [--seed s]] [--confidence 0.95] "
-     "[--profile]\n"
-     "      [--method lm|lbfgs|gd] [--rate r] [--iterations n] [--tolerance t] [--flush-denormals] [--json] "
-     "[--svg FILE] "
-     "[--quiet]",
-     "the parameters that minimise the loss, with their errors",
-     " method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
+     "wrt rate full json latex dot svg html",
+     "  chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w\n"
+     "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n",
+     run_explain},
+    {"grad", "FORMULA|FILE.cr " VALUES, "the value and its gradients", "wrt order jvp json trap-nan",
+     "  chainrule grad 'sum(sin(v)^2)' v=[1,2,3]\n"
+     "  chainrule grad 'w^3' w=2 --order 2\n"
+     "  chainrule grad 'sum(a*b)' a=[1,2] b=@b.npy --jvp a=[1,0] --json\n",
+     run_grad},
+    {"diff", "FORMULA|FILE.cr " VALUES, "the derivative as a simplified formula", "wrt order latex",
+     "  chainrule diff '(w*x - y)^2' --wrt w\n"
+     "  chainrule diff 'exp(-x^2)' --order 2 --latex\n",
+     run_diff},
+    {"check", "FORMULA|FILE.cr " VALUES,
+     "the gradients against differences and against the other mode, op by op", "wrt",
+     "  chainrule check 'log(1 + exp(-y*w*x))' w=0.5 x=2 y=-1\n", run_check},
+    {"fit", "FORMULA|FILE.cr DATA.csv " VALUES, "the parameters that minimise the loss, with their errors",
+     "method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
      "robust "
-     "robust-scale starts seed "
-     "confidence profile ",
+     "robust-scale starts seed confidence profile",
+     "  chainrule fit norris.cr norris.csv --svg fit.svg\n"
+     "  chainrule fit 'y = b0 + b1*x' norris.csv b1=0.5 --lower b0=-1 --json\n",
      run_fit},
-    {"train",
-     "FILE.cr --data x=FILE --data y=FILE " VALUES " [--optimiser 'adam(rate=0.001)'] [--epochs 10] [--batch "
-     "32] [--validation 0.1] [--best 'max accuracy'] "
-     "[--patience n] [--seed n] [--out weights.safetensors] [--checkpoint FILE] [--log FILE.jsonl] [--svg "
-     "FILE] "
-     "[--threads n] [--quiet]",
+    {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
-     " data optimiser epochs batch validation best patience seed out checkpoint log svg threads quiet ",
+     "data optimiser epochs batch validation best patience seed out checkpoint log svg threads quiet",
+     "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
+     "w.safetensors\n",
      run_train},
-    {"eval",
-     "FILE.cr --weights FILE --data x=FILE --data y=FILE " VALUES " [--batch n] [--threads n] [--json]",
-     "the loss and the metrics of a trained model on data", " data weights batch threads json ", run_eval},
-    {"predict",
-     "FILE.cr --weights FILE --data x=FILE " VALUES
-     " --of NAME [--out FILE.npy|FILE.csv] [--batch n] [--threads n] [--json]",
-     "what a node of a trained model is for every observation", " data weights of out batch threads json ",
+    {"eval", "FILE.cr " VALUES, "the loss and the metrics of a trained model on data",
+     "data weights batch threads json",
+     "  chainrule eval norris.cr --weights w.safetensors --data norris.csv\n", run_eval},
+    {"predict", "FILE.cr " VALUES, "what a node of a trained model is for every observation",
+     "data weights of out batch threads json",
+     "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n",
      run_predict},
-    {"info", "FILE", "what is in a file of data or weights", " json ", run_info},
-    {"emit",
-     "FORMULA|FILE.cr --out step.c " VALUES
-     " [--outputs 'loss, grad(loss, w)'] [--wrt w,b] [--optimiser 'adam(rate=0.001)']",
-     "values, gradients or a whole training step as plain C", " outputs out wrt optimiser ", run_emit},
-    {"draw", "FORMULA|FILE.cr " VALUES " [--dot|--svg FILE]", "the graph as a picture", " wrt dot svg ",
-     run_draw},
-    {"ops", "[--manual]", "every op, with its attributes", " manual ", run_ops},
-    {"help", "[VERB]", "this", " ", run_help},
-    {"version", "", "the version", " ", run_version},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"info", "FILE", "what is in a file of data or weights", "json", "  chainrule info norris.csv\n",
+     run_info},
+    {"emit", "FORMULA|FILE.cr " VALUES, "values, gradients or a whole training step as plain C",
+     "outputs out wrt optimiser",
+     "  chainrule emit 'loss = (w*x - y)^2' --wrt w --out step.c\n"
+     "  chainrule emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out step.c\n",
+     run_emit},
+    {"draw", "FORMULA|FILE.cr " VALUES, "the graph as a picture; with values, their gradients too",
+     "wrt dot svg", "  chainrule draw 'loss = (w*x - y)^2' --svg graph.svg\n", run_draw},
+    {"ops", "[OP]", "every op, or one, with its attributes", "manual", "  chainrule ops softmax\n", run_ops},
+    {"help", "[VERB]", "the verbs, or one with its options", "", "  chainrule help grad\n", run_help},
+    {"version", "", "the version", "", "", run_version},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const char examples[] = "\nExamples:\n"
-                               "  chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2\n"
-                               "  chainrule grad 'sum(sin(v)^2)' v=[1,2,3]\n"
-                               "  chainrule diff '(w*x - y)^2' --wrt w\n"
-                               "  chainrule fit norris.cr norris.csv --svg fit.svg\n"
-                               "  chainrule fit 'y = a*exp(-b*x)' data.csv a=1 b=0.1\n"
-                               "\nA value is a number, a list as [1,2,3], @file.npy or @file.csv. Without "
-                               "--wrt one differentiates by the\n"
-                               "parameters of the model, or by every name. docs/formula.md has the language, "
-                               "`chainrule ops` its functions.\n";
+static const char about[] =
+    "\nA value is a number (f64), a list as [1,2,3], @file.npy, or @file.csv, whose columns make a matrix. "
+    "Without --wrt\n"
+    "one differentiates by the parameters of the model, or where it has none by every name. docs/formula.md "
+    "has the\n"
+    "language, 'chainrule ops' its functions, 'chainrule help VERB' options and examples.\n"
+    "Exit status: 0; 1 for what failed; 2 for wrong use.\n";
+
+static const struct verb *current; /* whose options a message points to */
 
 int fail(const char *format, ...) {
     va_list ap;
@@ -92,7 +90,8 @@ int wrong_use(const char *format, ...) {
     va_start(ap, format);
     fputs("chainrule: ", stderr);
     vfprintf(stderr, format, ap);
-    fputs("\nTry 'chainrule help'.\n", stderr);
+    bool one = current && current->run != run_help;
+    fprintf(stderr, "\nTry 'chainrule help%s%s'.\n", one ? " " : "", one ? current->name : "");
     va_end(ap);
     return EXIT_WRONG_USE;
 }
@@ -103,15 +102,29 @@ static const struct verb *find_verb(const char *name) {
     return NULL;
 }
 
+static void print_form(const struct verb *v) {
+    printf("  chainrule %s%s%s%s\n      %s\n", v->name, *v->operands ? " " : "", v->operands,
+           *v->options ? " [options]" : "", v->help);
+}
+
+static int help_with(const struct verb *v) {
+    print_form(v);
+    if (*v->options) puts("\nOptions:");
+    print_options(v);
+    if (v->run == run_train) puts("\nOptimisers:");
+    for (int i = 0; v->run == run_train && cr_optimiser_name(i); i++)
+        printf("  %s(%s)\n", cr_optimiser_name(i), cr_optimiser_signature(i));
+    if (*v->examples) printf("\nExamples:\n%s", v->examples);
+    return EXIT_DONE;
+}
+
 static int run_help(struct arguments *a) {
     const struct verb *one = a->formula ? find_verb(a->formula) : NULL;
     if (a->formula && !one) return wrong_use("there is no verb '%s'", a->formula);
-    if (!one) puts("chainrule: backpropagation, from a formula to its gradients.\n");
-    for (const struct verb *v = verbs; v->name; v++)
-        if (!one || v == one) printf("  chainrule %s %s\n      %s\n", v->name, v->form, v->help);
-    if (!one) fputs(examples, stdout);
-    for (int i = 0; one && one->run == run_train && cr_optimiser_name(i); i++)
-        printf("  %s(%s)\n", cr_optimiser_name(i), cr_optimiser_signature(i));
+    if (one) return help_with(one);
+    puts("chainrule: backpropagation, from a formula to its gradients.\n");
+    for (const struct verb *v = verbs; v->name; v++) print_form(v);
+    fputs(about, stdout);
     return EXIT_DONE;
 }
 
@@ -123,77 +136,6 @@ static int run_version(struct arguments *a) {
 
 /* ---- Reading the command line ---- */
 
-static bool read_number(const char *s, double *x) {
-    cr_array *array = NULL;
-    bool ok = read_value(&array, s, NULL) && cr_array_rank(array) == 0;
-    if (ok) *x = *(double *)cr_array_data(array);
-    cr_array_free(array);
-    return ok;
-}
-
-/* An option that takes a value: where it goes. */
-static const char **text_option(struct arguments *a, const char *name) {
-    if (strcmp(name, "wrt") == 0) return &a->wrt;
-    if (strcmp(name, "jvp") == 0) return &a->jvp;
-    if (strcmp(name, "svg") == 0) return &a->svg;
-    if (strcmp(name, "html") == 0) return &a->html;
-    if (strcmp(name, "method") == 0) return &a->method;
-    if (strcmp(name, "iterations") == 0) return &a->iterations;
-    return strcmp(name, "tolerance") == 0 ? &a->tolerance : NULL;
-}
-
-static bool *flag_option(struct arguments *a, const char *name) {
-    static const char *const names[] = {
-        "json",   "dot",   "latex",          "full",   "trap-nan", "flush-denormals",
-        "manual", "quiet", "absolute-sigma", "profile"};
-    bool *flags[] = {&a->json,  &a->dot,    &a->latex, &a->full,           &a->trap_nan,
-                     &a->flush, &a->manual, &a->quiet, &a->absolute_sigma, &a->profile};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], name) == 0) return flags[i];
-    return NULL;
-}
-
-const char *option_value(const struct arguments *a, const char *name) {
-    const char *value = NULL;
-    for (int i = 0; i < a->options; i++)
-        if (strcmp(a->option[i].name, name) == 0) value = a->option[i].value;
-    return value;
-}
-
-/* Options that only one verb knows keep their text: the verb reads it. */
-static bool is_own(const char *name) { return strcmp(name, "rate") != 0 && strcmp(name, "order") != 0; }
-
-static int add_option(struct arguments *a, const char *name, size_t n, const char *value) {
-    if (a->options == most_options) return wrong_use("more than %d options", most_options);
-    char *copy = malloc(n + 1);
-    if (!copy) return fail("out of memory");
-    memcpy(copy, name, n + 1);
-    a->option[a->options++] = (struct option){copy, value};
-    return EXIT_DONE;
-}
-
-static int read_option(const struct verb *v, struct arguments *a, int *i) {
-    char name[32], padded[36];
-    const char *s = a->argv[*i] + 2, *equals = strchr(s, '='), *value;
-    size_t n = equals ? (size_t)(equals - s) : strlen(s);
-    if (n >= sizeof name) return wrong_use("there is no option '%s'", a->argv[*i]);
-    memcpy(name, s, n);
-    name[n] = 0;
-    snprintf(padded, sizeof padded, " %s ", name);
-    if (!strstr(v->options, padded)) return wrong_use("'chainrule %s' has no option '--%s'", v->name, name);
-    if (!equals && flag_option(a, name)) return *flag_option(a, name) = true, EXIT_DONE;
-    value = equals ? equals + 1 : *i + 1 < a->argc ? a->argv[++*i] : NULL;
-    if (!value) return wrong_use("--%s needs a value", name);
-    double number;
-    if (text_option(a, name)) return *text_option(a, name) = value, EXIT_DONE;
-    if (is_own(name)) return add_option(a, name, n, value);
-    if (!read_number(value, &number)) return wrong_use("--%s: expected a number, found '%s'", name, value);
-    if (strcmp(name, "rate") == 0) return a->rate = number, EXIT_DONE;
-    if (number < 0 || number > 20 || number != (double)(int)number)
-        return wrong_use("--order: expected an integer from 0 to 20, found '%s'", value);
-    return a->order = (int)number, EXIT_DONE;
-}
-
 /* Is it name=value, and no formula with a comparison or an assignment? */
 static const char *value_of(const char *s) {
     const char *p = s;
@@ -203,50 +145,65 @@ static const char *value_of(const char *s) {
     return p > s && *p == '=' && p[1] != '=' ? p + 1 : NULL;
 }
 
-static int read_given(struct arguments *a, const char *s, const char *value) {
+/* The text up to '=' becomes the name. */
+static int read_given(struct arguments *a, char *s, const char *value) {
     struct given *g = calloc(1, sizeof *g);
     cr_text *why = NULL;
+    int code = EXIT_DONE;
+    s[value - s - 1] = 0;
     cr_text_new(&why, NULL);
-    if (!g || !read_value(&g->array, value, why)) {
-        fail("%.*s: %s", (int)(value - s - 1), s, *cr_text_str(why) ? cr_text_str(why) : "out of memory");
-        cr_text_free(why);
-        free(g);
-        return EXIT_FAILED;
-    }
+    if (find_given(a->given, s)) code = wrong_use("'%s' is given twice", s);
+    else if (!g || !read_value(&g->array, value, why))
+        code = fail("%s: %s", s, *cr_text_str(why) ? cr_text_str(why) : "out of memory");
     cr_text_free(why);
+    if (code) return free(g), code;
     g->name = s;
-    g->name_size = (size_t)(value - s - 1);
+    g->name_size = strlen(s);
     g->next = a->given;
     a->given = g;
     return EXIT_DONE;
 }
 
+static int read_operand(const struct verb *v, struct arguments *a, char *s) {
+    const char *value = a->formula ? value_of(s) : NULL;
+    bool values = strstr(v->operands, VALUES) != NULL;
+    if (!a->formula && *v->operands) return a->formula = s, EXIT_DONE;
+    if (value && values) return read_given(a, s, value);
+    if (!a->data && v->run == run_fit) return a->data = s, EXIT_DONE;
+    return wrong_use(values ? "expected name=value, found '%s'" : "what is '%s'?", s);
+}
+
 static int read_arguments(const struct verb *v, struct arguments *a) {
+    bool options = true;
     for (int i = 2; i < a->argc; i++) {
-        const char *s = a->argv[i], *value = a->formula || v->run == run_help ? value_of(s) : NULL;
+        char *s = a->argv[i];
+        bool marked = options && strncmp(s, "--", 2) == 0;
         int code = EXIT_DONE;
-        if (strncmp(s, "--", 2) == 0 && s[2]) code = read_option(v, a, &i);
-        else if (!a->formula) a->formula = s;
-        else if (value) code = read_given(a, s, value);
-        else if (!a->data && v->run == run_fit) a->data = s;
-        else return wrong_use("what is '%s'?", s);
+        if (i == 2 && strcmp(s, "-h") == 0) a->help = true;
+        else if (marked && !s[2]) options = false;
+        else if (marked && strcmp(s, "--help") == 0) a->help = true;
+        else code = marked ? read_option(v, a, &i) : read_operand(v, a, s);
         if (code) return code;
     }
-    bool alone = v->run == run_help || v->run == run_ops || v->run == run_version;
-    return a->formula || alone ? EXIT_DONE : wrong_use("chainrule %s %s", v->name, v->form);
+    bool alone = *v->operands == 0 || *v->operands == '[';
+    if (a->formula || alone || a->help) return EXIT_DONE;
+    return wrong_use("expected chainrule %s %s", v->name, v->operands);
 }
 
 int main(int argc, char **argv) {
-    struct arguments a = {.argc = argc, .argv = argv, .rate = 0, .order = 1};
+    struct arguments a = {.argc = argc, .argv = argv, .order = -1};
     const char *name = argc < 2 ? "help" : argv[1];
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is told as any that cannot be written */
+#endif
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
     const struct verb *v = find_verb(name);
     if (!v) return wrong_use("there is no verb '%s'", name);
+    current = v;
     int code = read_arguments(v, &a);
-    if (!code) code = v->run(&a);
+    if (!code) code = a.help ? help_with(v) : v->run(&a);
     free_given(a.given);
-    for (int i = 0; i < a.options; i++) free((void *)(uintptr_t)a.option[i].name);
     if (fflush(stdout) != 0 || ferror(stdout)) code = code ? code : fail("standard output cannot be written");
     return code;
 }

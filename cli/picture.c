@@ -1,6 +1,6 @@
 /* Pictures: Graphviz lays the graph out. */
 #define _POSIX_C_SOURCE 200809L
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,8 @@ char *lay_out(const char *source, size_t size, const char *format, size_t *n) {
     if (in) fclose(in);
     if (picture && WIFEXITED(status) && WEXITSTATUS(status) == 0) return picture;
     free(picture);
-    fail("Graphviz's program 'dot' could not be run: install graphviz, or use --dot");
+    if (out) fail("Graphviz's program 'dot' could not be run: install graphviz, or use --dot");
+    else fail("a temporary file for Graphviz's program 'dot' cannot be written: %s", strerror(errno));
     return NULL;
 }
 

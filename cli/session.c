@@ -1,4 +1,5 @@
 /* From the command line to a graph with values. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,20 @@ static bool is_free(const cr_model *m, const char *name) {
     return false;
 }
 
+/* A named size is a whole number. */
+static int bind_size(struct session *s, const struct given *g) {
+    int64_t n;
+    if (!whole_number(g->array, &n))
+        return fail("'%s' is a size: expected a whole number, not negative", g->name);
+    return cr_model_size(s->model, g->name, n) ? session_failed(s, NULL) : EXIT_DONE;
+}
+
+/* Whole numbers and truths from a file may steer an index or a mask; other numbers are f64, as those on the command line. */
+static cr_dtype declared_as(const cr_array *array) {
+    cr_dtype dtype = cr_array_dtype(array);
+    return dtype == CR_BOOL || dtype == CR_I32 || dtype == CR_I64 ? dtype : CR_F64;
+}
+
 static int declare(struct session *s, const struct arguments *a, bool need_values) {
     for (int i = 0; cr_model_free_name(s->model, i); i++) {
         const char *name = cr_model_free_name(s->model, i);
@@ -45,69 +60,118 @@ static int declare(struct session *s, const struct arguments *a, bool need_value
         if (cr_model_declare(s->model, name, true, CR_F64, 0, NULL))
             return session_failed(s, NULL); /* to be fitted */
     }
-    for (const struct given *g = a->given; g; g = g->next) {
-        char name[256];
-        if (g->name_size >= sizeof name) return fail("a name is too long");
-        memcpy(name, g->name, g->name_size);
-        name[g->name_size] = 0;
-        bool whole = cr_array_rank(g->array) == 0;
-        if (whole && cr_model_size(s->model, name, (int64_t) * (double *)cr_array_data(g->array)) == CR_OK)
-            continue;
+    for (struct given *g = a->given; g; g = g->next) {
+        int code = EXIT_DONE;
+        g->is_size = cr_model_size(s->model, g->name, 0) == CR_OK;
         bool start =
-            a->data && !g->optional && is_free(s->model, name); /* of a fit: where the parameter starts */
-        cr_model_declare(s->model, name, start, CR_F64, cr_array_rank(g->array), cr_array_dims(g->array));
+            a->data && !g->optional && is_free(s->model, g->name); /* of a fit: where the parameter starts */
+        if (g->is_size) code = bind_size(s, g);
+        else if (cr_model_declare(s->model, g->name, start, declared_as(g->array), cr_array_rank(g->array),
+                                  cr_array_dims(g->array)))
+            code = session_failed(s, NULL);
+        if (code) return code;
     }
     return EXIT_DONE;
+}
+
+/* Fractions may round, but a whole number or a truth must be one. */
+static int check_kept(const struct given *g, const cr_array *now, cr_dtype dtype) {
+    cr_array *before = NULL, *after = NULL;
+    int code = EXIT_DONE;
+    if (cr_array_cast(&before, g->array, CR_F64) || cr_array_cast(&after, now, CR_F64))
+        code = fail("out of memory");
+    const double *x = code ? NULL : cr_array_data(before), *y = code ? NULL : cr_array_data(after);
+    for (int64_t i = 0; !code && i < cr_array_count(before); i++)
+        if (x[i] != y[i])
+            code = fail("%s: expected numbers that %s holds exactly, found %g", g->name, cr_dtype_name(dtype),
+                        x[i]);
+    cr_array_free(before);
+    cr_array_free(after);
+    return code;
 }
 
 static int set_value(struct session *s, cr_node x, const struct given *g) {
     cr_array *array = NULL;
-    cr_status status = cr_array_cast(&array, g->array, cr_dtype_of(x));
-    if (!status)
-        status = cr_eval_set(s->eval, x, cr_dtype_of(x), cr_array_data(array), cr_array_bytes(array));
+    cr_dtype dtype = cr_dtype_of(x);
+    bool whole = dtype == CR_BOOL || dtype == CR_I32 || dtype == CR_I64;
+    if (cr_array_cast(&array, g->array, dtype)) return session_failed(s, NULL);
+    int code = whole ? check_kept(g, array, dtype) : EXIT_DONE;
+    if (!code && cr_eval_set(s->eval, x, dtype, cr_array_data(array), cr_array_bytes(array)))
+        code = session_failed(s, cr_eval_error(s->eval));
     cr_array_free(array);
-    return status ? session_failed(s, cr_eval_error(s->eval)) : EXIT_DONE;
+    return code;
+}
+
+static bool is_leaf(cr_node x) {
+    return cr_ok(x) && (strcmp(cr_op_of(x), "input") == 0 || strcmp(cr_op_of(x), "param") == 0);
 }
 
 static int set_values(struct session *s, const struct arguments *a) {
     for (const struct given *g = a->given; g; g = g->next) {
-        char name[256];
-        memcpy(name, g->name, g->name_size);
-        name[g->name_size] = 0;
-        cr_node x = cr_find(s->graph, name);
-        bool leaf = cr_ok(x) && (strcmp(cr_op_of(x), "input") == 0 || strcmp(cr_op_of(x), "param") == 0);
-        if (!leaf && !g->optional && cr_model_size(s->model, name, 0) != CR_OK)
-            return fail("the formula has no input or parameter '%s'", name);
-        if (leaf && set_value(s, x, g)) return EXIT_FAILED;
+        cr_node x = cr_find(s->graph, g->name);
+        if (g->is_size) continue;
+        if (!is_leaf(x) && !g->optional) return fail("the formula has no input or parameter '%s'", g->name);
+        if (is_leaf(x) && set_value(s, x, g)) return EXIT_FAILED;
     }
     return EXIT_DONE;
 }
 
+int session_leaves(const struct session *s) {
+    int n = 0;
+    while (cr_ok(cr_leaf(s->graph, n))) n++;
+    return n;
+}
+
+static bool has_params(const struct session *s) {
+    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++)
+        if (strcmp(cr_op_of(cr_leaf(s->graph, i)), "param") == 0) return true;
+    return false;
+}
+
+static int check_list(const struct session *s, const char *list) {
+    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
+        bool found = false;
+        int n = (int)strcspn(p, ",");
+        for (int k = 0; k < s->n; k++)
+            found = found || (strlen(cr_name(s->wrt[k])) == (size_t)n &&
+                              memcmp(cr_name(s->wrt[k]), p, (size_t)n) == 0);
+        if (!found) return fail("--wrt: the formula has no input or parameter '%.*s'", n, p);
+    }
+    return *list ? EXIT_DONE : wrong_use("--wrt: expected names, as in w,b");
+}
+
 /* The parameters, or without any every input of a float dtype; in the order in which the formula has them. */
 static int find_wrt(struct session *s, const char *list) {
-    bool params = false;
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++) {
-            cr_node x = cr_leaf(s->graph, i);
-            bool param = strcmp(cr_op_of(x), "param") == 0,
-                 fraction = cr_dtype_of(x) == CR_F32 || cr_dtype_of(x) == CR_F64;
-            params = params || param;
-            if (pass == 0 || s->n == 256) continue;
-            if (list ? listed(list, cr_name(x)) : fraction && (param || !params)) s->wrt[s->n++] = x;
-        }
-    for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',') {
-        bool found = false;
-        for (int i = 0; i < s->n; i++)
-            found = found || (strlen(cr_name(s->wrt[i])) == strcspn(p, ",") &&
-                              memcmp(cr_name(s->wrt[i]), p, strcspn(p, ",")) == 0);
-        if (!found)
-            return fail("--wrt: the formula has no input or parameter '%.*s'", (int)strcspn(p, ","), p);
+    bool params = has_params(s);
+    s->wrt = malloc(((size_t)session_leaves(s) + 1) * sizeof *s->wrt);
+    if (!s->wrt) return session_failed(s, NULL);
+    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++) {
+        cr_node x = cr_leaf(s->graph, i);
+        bool param = strcmp(cr_op_of(x), "param") == 0,
+             fraction = cr_dtype_of(x) == CR_F32 || cr_dtype_of(x) == CR_F64;
+        if (list ? listed(list, cr_name(x)) : fraction && (param || !params)) s->wrt[s->n++] = x;
+    }
+    return list ? check_list(s, list) : EXIT_DONE;
+}
+
+/* With a table every input that the model declares is a column of it, or given. */
+static int check_columns(struct session *s, const struct arguments *a) {
+    bool param;
+    const char *name;
+    for (int i = 0; (name = cr_model_leaf(s->model, i, &param, NULL, NULL)); i++) {
+        if (param || find_given(a->given, name)) continue;
+        cr_text_clear(s->text);
+        for (const struct given *g = a->given; g; g = g->next)
+            if (g->optional) session_add(s, *cr_text_str(s->text) ? ", " : ""), session_add(s, g->name);
+        return fail("%s: there is no column '%s' for the input of %s: the columns are %s", a->data, name,
+                    a->formula, cr_text_str(s->text));
     }
     return EXIT_DONE;
 }
 
 static int build(struct session *s, const struct arguments *a, bool need_values) {
     int code = read_model(s, a);
+    if (!code && a->data) code = check_columns(s, a);
     if (!code) code = declare(s, a, need_values);
     if (code) return code;
     if (cr_model_build(&s->result, s->model, s->graph, s->why))
@@ -119,12 +183,13 @@ static int build(struct session *s, const struct arguments *a, bool need_values)
     cr_node loss = cr_find(s->graph, "loss");
     if (cr_ok(loss)) s->result = loss;
     if (!cr_ok(s->result))
-        return fail("%s: there is nothing to compute: the last line has no value", a->formula);
+        return fail("there is nothing to compute: the %s has no value",
+                    is_file(a->formula) ? "last line" : "formula");
     if (cr_eval_new(&s->eval, s->graph, s->store)) return session_failed(s, NULL);
     if (need_values && cr_store_init(s->store, s->graph, 0))
         return session_failed(s, cr_store_error(s->store));
-    if (set_values(s, a)) return EXIT_FAILED;
-    return find_wrt(s, a->wrt);
+    code = set_values(s, a);
+    return code ? code : find_wrt(s, a->wrt);
 }
 
 int session_open(struct session *s, const struct arguments *a, bool need_values) {
@@ -141,6 +206,7 @@ int session_open(struct session *s, const struct arguments *a, bool need_values)
 }
 
 void session_close(struct session *s) {
+    free(s->wrt);
     cr_eval_free(s->eval);
     cr_graph_free(s->graph);
     cr_model_free(s->model);
@@ -150,3 +216,19 @@ void session_close(struct session *s) {
     cr_context_free(s->ctx);
     memset(s, 0, sizeof *s);
 }
+
+/* ---- What verbs share ---- */
+
+int order_of(const struct arguments *a) { return a->order < 0 ? 1 : a->order; }
+
+cr_node session_derivative(const struct session *s, cr_node x, int order) {
+    cr_node y = s->result, d;
+    for (int k = 0; k < order && cr_ok(y); k++) {
+        if (k > 0 && cr_rank(y) > 0) y = cr_sum(y, 0, NULL, false);
+        if (cr_grad(&d, y, 1, &x)) return d;
+        y = d;
+    }
+    return y;
+}
+
+void session_add(struct session *s, const char *text) { cr_text_append(s->text, text); }

@@ -49,6 +49,7 @@ if(Python3_FOUND AND TARGET chainrule)
     cmake_path(GET case STEM name)
     add_test(NAME cli.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/cli_test.py
       $<TARGET_FILE:chainrule> ${case})
+    set_tests_properties(cli.${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1")
   endforeach()
   find_program(VALGRIND valgrind)
   if(VALGRIND AND NOT CR_SANITIZE)
@@ -68,6 +69,10 @@ if(Python3_FOUND AND TARGET chainrule)
   else()
     message(STATUS "pdflatex not found: explain's LaTeX is not set")
   endif()
+  add_test(NAME cli.examples_of_help COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/help_examples.py
+    $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/examples)
+  add_test(NAME docs.man COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/man_page.py
+    $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/man/chainrule.1)
   file(GLOB documents CONFIGURE_DEPENDS README.md docs/*.md)
   foreach(document ${documents})
     cmake_path(GET document STEM name)

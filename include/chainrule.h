@@ -390,6 +390,8 @@ CR_API void cr_run_free(cr_run *r);
  * first. After a step that fails, outputs hold anything. Errors stick until the next cr_bind that
  * succeeds. */
 CR_API cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes);
+/* The same of a DLPack view, of any strides (an output's elements must not share memory), in host memory, one lane,
+ * each number aligned to its size. The view itself may go; what it shows is borrowed. */
 CR_API cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view);
 /* The seed that random draws derive their keys from (0 unless set), and the number of the next step (0 at
  * first, counted up by each step that succeeds). */

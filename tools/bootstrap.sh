@@ -21,7 +21,12 @@ openblas() {
         $(compiler) -x c - -lopenblas -o "$scratch/a.out"
 }
 python_header() { python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'; }
-clang_major() { clang -dumpversion | sed 's/\..*//'; }
+# Of the clang that is there, or of the one that apt would install.
+clang_major() {
+    if command -v clang >/dev/null; then clang -dumpversion | sed 's/\..*//'
+    else apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1
+    fi
+}
 look() {
     missing='' why=''
     need gcc "the C compiler" 'compiler'
@@ -58,9 +63,10 @@ look_check() {
     need chromium-driver "the same: it drives the browser" 'command -v chromedriver'
     need texlive-latex-base "the LaTeX of explain, set" 'command -v pdflatex'
     need python3 "the tests of commands, documents and layers" 'command -v python3'
-    # Its name has the version of clang in it, so it is looked for when clang is there: in a second round.
-    command -v clang >/dev/null &&
-        need "libclang-rt-$(clang_major)-dev" "sanitizers and fuzzing" 'links -fsanitize=address && links -fsanitize=thread && links -fsanitize=fuzzer-no-link'
+    # Its name has the version of clang in it: where apt has no lists yet it is looked for in a second round.
+    major=$(clang_major)
+    [ -z "$major" ] ||
+        need "libclang-rt-$major-dev" "sanitizers and fuzzing" 'links -fsanitize=address && links -fsanitize=thread && links -fsanitize=fuzzer-no-link'
 }
 give_up() {
     echo "$1"

@@ -20,6 +20,11 @@ void text_drop(struct cr_text *t) {
     *t = text_make(&t->mem);
 }
 
+void text_end(struct cr_text *t, struct cr_text *into) {
+    into->failed = into->failed || t->failed;
+    text_drop(t);
+}
+
 /* Room for n more bytes and the NUL. */
 static bool reserve(struct cr_text *t, size_t n) {
     if (t->failed) return false;

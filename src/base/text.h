@@ -12,6 +12,8 @@ struct cr_text {
 };
 
 struct cr_text text_make(const struct mem *m);
+/* Frees a text that was to go into another, which has failed if this one has. */
+void text_end(struct cr_text *t, struct cr_text *into);
 void text_drop(struct cr_text *t);
 void text_bytes(struct cr_text *t, const char *s, size_t n);
 void text_str(struct cr_text *t, const char *s);

@@ -108,7 +108,7 @@ static void conclude(struct check *c, const struct subject *s, int n, const int6
         else write_numbers(&how, who, f[worst].found, "a difference", f[worst].expected);
     }
     say(c, verdict, s, cr_text_str(&how));
-    text_drop(&how);
+    text_end(&how, &c->lines);
 }
 
 /* ---- The twin ---- */
@@ -310,7 +310,7 @@ static void check_modes(struct check *c, struct twin *twin, const struct subject
                 (isnan(found) && isnan(backward));
     write_numbers(&how, "forward mode", found, "backward mode", backward);
     if (!same) say(c, WRONG, s, cr_text_str(&how));
-    text_drop(&how);
+    text_end(&how, &c->lines);
 }
 
 /* A rule that mixes elements, along directions; the weights make one number of the result. */
@@ -503,6 +503,6 @@ cr_status check_gradients(cr_text *out, cr_eval *e, cr_node result, int n, const
 
 cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
                    double atol) {
-    if (!out || !e || n < 1 || !wrt || !graph_get(result)) return CR_EINVAL;
+    if (!out || !e || n < 1 || !wrt || !eval_fits(e, result)) return CR_EINVAL;
     return check_gradients(out, e, result, n, wrt, rtol, atol, NULL);
 }

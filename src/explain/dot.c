@@ -29,7 +29,7 @@ static void escaped_value(struct cr_text *out, const struct explanation *x, cr_n
     explanation_brief(&t, x, node, shape);
     escaped(out, cr_text_str(&t));
     out->failed = out->failed || t.failed;
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 static const char *look(const struct explanation *x, const struct row *row) {
@@ -43,14 +43,15 @@ static const char *look(const struct explanation *x, const struct row *row) {
 
 /* ---- Nodes ---- */
 
+/* A blank at the end of a piece of text is lost in SVG, &#160; is not. */
 static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
     const struct row *row = &x->row[r];
     text_add(out, "  n%u [%s, label=<<B>", (unsigned)r, look(x, row));
     escaped(out, row->label);
     text_str(out, "</B>");
-    if (!row->leaf) text_str(out, " = "), escaped(out, row->formula);
+    if (!row->leaf) text_str(out, "&#160;= "), escaped(out, row->formula);
     if (explanation_has_value(x, row)) {
-        text_str(out, row->leaf ? " = " : "<BR/>= ");
+        text_str(out, row->leaf ? "&#160;= " : "<BR/>= ");
         escaped_value(out, x, row->x, true);
     }
     if (row->cotangent.id) {
@@ -88,15 +89,15 @@ static uint32_t stand_in(const struct explanation *x, uint32_t r) {
 
 static void edge_label(struct cr_text *out, const struct explanation *x, const struct edge *e) {
     struct cr_text v = text_make(&x->mem);
-    text_add(out, " [label=<<FONT COLOR=\"%s\"> ", brown);
+    text_add(out, " [label=<<FONT COLOR=\"%s\">&#160;", brown);
     escaped(out, e->formula);
     bool number = e->local && cr_count(e->gradient) <= 3;
     if (number) explanation_value(&v, x, e->gradient);
     if (number && strcmp(cr_text_str(&v), e->formula) != 0)
         text_str(out, " = "), escaped(out, cr_text_str(&v));
-    text_str(out, " </FONT>>]");
+    text_str(out, "&#160;</FONT>>]");
     out->failed = out->failed || v.failed;
-    text_drop(&v);
+    text_end(&v, out);
 }
 
 static void edge(struct cr_text *out, const struct explanation *x, const struct edge *e) {

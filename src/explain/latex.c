@@ -62,7 +62,7 @@ static void value(struct cr_text *out, const struct explanation *x, cr_node node
         else text_char(out, *s), n = 1;
     }
     out->failed = out->failed || t.failed;
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 /* The lines of a section: the one at hand begins at `from`. */
@@ -135,8 +135,8 @@ static void local_line(struct cr_text *out, const struct explanation *x, const s
     text_add(out, " &= %s", cr_text_str(&said));
     if (strcmp(cr_text_str(&said), cr_text_str(&worth)) != 0) text_add(out, " = %s", cr_text_str(&worth));
     out->failed = out->failed || said.failed || worth.failed;
-    text_drop(&said);
-    text_drop(&worth);
+    text_end(&said, out);
+    text_end(&worth, out);
 }
 
 static void locals(struct cr_text *out, const struct explanation *x) {
@@ -190,7 +190,7 @@ static void backward_line(struct cr_text *out, const struct explanation *x, uint
     if (terms && !direct && brief) text_add(out, "%s = ", cr_text_str(&numbers));
     value(out, x, x->row[r].cotangent);
     out->failed = out->failed || numbers.failed;
-    text_drop(&numbers);
+    text_end(&numbers, out);
 }
 
 static void backward(struct cr_text *out, const struct explanation *x) {

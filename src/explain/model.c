@@ -102,7 +102,7 @@ cr_status explanation_make(struct explanation *x, cr_eval *e, cr_node result, in
                    cr_dtype_name(cr_dtype_of(result)));
         return x->status = CR_ENODERIV;
     }
-    if (n && !sweep_wrt_good("explain", n, wrt)) return x->status = cr_graph_status(g);
+    if (n && !sweep_wrt_good("explain", result, n, wrt)) return x->status = cr_graph_status(g);
     explanation_find_rows(x);
     if (!x->status && (e || !n)) explanation_find_edges(x);
     if (!x->status && x->e) x->status = compute(x);
@@ -135,7 +135,7 @@ cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node resul
                    {"latex", explain_latex},
                    {"layout", explain_layout}};
     struct explanation x;
-    if (!out || !format || (n && !e) || n < 0 || (n && !wrt) || !graph_get(result)) return CR_EINVAL;
+    if (!out || !format || (n && !e) || n < 0 || (n && !wrt) || !eval_fits(e, result)) return CR_EINVAL;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (strcmp(formats[i].name, format) != 0) continue;
         cr_status status = explanation_make(&x, e, result, n, wrt, rate, full);
@@ -143,5 +143,6 @@ cr_status cr_explain(cr_text *out, const char *format, cr_eval *e, cr_node resul
         explanation_free(&x);
         return status ? status : text_status(out);
     }
+    graph_fail(result.graph, CR_EINVAL, "explain", "expected text, json, dot or latex, found '%s'", format);
     return CR_EINVAL;
 }

@@ -67,7 +67,7 @@ static void forward(struct cr_text *out, const struct explanation *x) {
     }
     explanation_align(out, &t);
     if (hidden) text_add(out, "   (and %u inside their scopes; in full: each of them)\n", (unsigned)hidden);
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 /* ---- 2. Local gradients ---- */
@@ -80,7 +80,7 @@ static void local_line(struct cr_text *t, const struct explanation *x, const str
     if (e->local && strcmp(cr_text_str(&value), e->formula) != 0) text_add(t, "\t= %s", cr_text_str(&value));
     text_char(t, '\n');
     t->failed = t->failed || value.failed;
-    text_drop(&value);
+    text_end(&value, t);
 }
 
 static void locals(struct cr_text *out, const struct explanation *x) {
@@ -98,7 +98,7 @@ static void locals(struct cr_text *out, const struct explanation *x) {
     if (rules)
         text_str(out,
                  "   (g -> ...: where elements mix, what the operand gets of g, the node's cotangent)\n");
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 /* ---- 3. Backward ---- */
@@ -123,7 +123,7 @@ static void write_rule(struct cr_text *t, const struct explanation *x, const str
     struct print_labels labels = {handed_label, &own};
     print_formula(t, e->rule, &labels, false);
     t->failed = t->failed || g.failed;
-    text_drop(&g);
+    text_end(&g, t);
 }
 
 /* What one consumer hands on: the formula, and in numbers where they are short. Gives how many factors. */
@@ -169,8 +169,8 @@ static void cotangent_line(struct cr_text *t, const struct explanation *x, uint3
     explanation_value(t, x, x->row[r].cotangent);
     text_char(t, '\n');
     t->failed = t->failed || formula.failed || numbers.failed;
-    text_drop(&formula);
-    text_drop(&numbers);
+    text_end(&formula, t);
+    text_end(&numbers, t);
 }
 
 static void backward(struct cr_text *out, const struct explanation *x) {
@@ -180,7 +180,7 @@ static void backward(struct cr_text *out, const struct explanation *x) {
     for (uint32_t r = x->rows; r-- > 0;)
         if (x->row[r].cotangent.id && explanation_shown(x, r)) cotangent_line(&t, x, r);
     explanation_align(out, &t);
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 /* ---- 4. Descent ---- */
@@ -208,7 +208,7 @@ static void update(struct cr_text *out, const struct explanation *x) {
     text_str(out, ".\n");
     for (int i = 0; i < x->n; i++) update_line(&t, x, x->wrt[i]);
     explanation_align(out, &t);
-    text_drop(&t);
+    text_end(&t, out);
 }
 
 void explain_text(struct cr_text *out, const struct explanation *x) {

@@ -147,24 +147,29 @@ static void finish(struct forward *f, cr_node out[], int n_ys, const cr_node ys[
 }
 
 static cr_status fail_all(int n, cr_node out[], cr_graph *g) {
-    for (int i = 0; i < n; i++) out[i] = graph_error_node(g);
+    for (int i = 0; i < n && out; i++) out[i] = graph_error_node(g);
     return cr_graph_status(g) ? cr_graph_status(g) : CR_EINVAL;
 }
 
 static bool good(int n_ys, const cr_node ys[], int n, const cr_node wrt[], const cr_node tangents[]) {
-    if (!sweep_wrt_good("jvp", n, wrt) || !ops_good("jvp", n, tangents) || !ops_good("jvp", n_ys, ys))
+    if (n < 1 || !wrt || !tangents) {
+        graph_fail(ys[0].graph, CR_EINVAL, "jvp",
+                   "no direction, a count below 0, or an array that is missing");
         return false;
-    if (ys[0].graph == wrt[0].graph && tangents[0].graph == wrt[0].graph) return true;
-    graph_fail(ys[0].graph, CR_EINVAL, "jvp", "results and wrt are of different graphs");
-    return false;
+    }
+    for (int j = 0; j < n_ys; j++)
+        if (!sweep_wrt_good("jvp", ys[j], n, wrt)) return false;
+    for (int i = 0; i < n; i++)
+        if (!ops_good("jvp", 2, (cr_node[]){wrt[i], tangents[i]})) return false;
+    return true;
 }
 
 cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node wrt[],
                  const cr_node tangents[]) {
-    if (n < 1 || n_ys < 0 || !wrt || !tangents || (n_ys && (!out || !ys))) return CR_EINVAL;
     if (n_ys == 0) return CR_OK;
-    struct forward f = {.g = wrt[0].graph};
+    if (n_ys < 0 || !ys || !out) return CR_EINVAL; /* there is no graph that could be told */
     if (!good(n_ys, ys, n, wrt, tangents)) return fail_all(n_ys, out, ys[0].graph);
+    struct forward f = {.g = wrt[0].graph};
     if (start(&f, n_ys, ys, n, wrt, tangents)) {
         for (uint32_t id = f.first; id < f.size && !f.g->status; id++)
             if (f.needed[id - f.first] && !f.dot[id - f.first]) f.dot[id - f.first] = tangent(&f, id);

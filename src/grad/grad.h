@@ -34,7 +34,7 @@ cr_node sweep_contribution(const struct sweep *s, cr_node y, int k);
 bool sweep_is_zero(cr_node x);
 /* 1 at ids on a path from wrt, up to the greatest id of ys: what both modes visit. */
 uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const cr_node wrt[]);
-/* Are these good nodes, and the wrt inputs, parameters or variables of a float dtype? */
-bool sweep_wrt_good(const char *what, int n, const cr_node wrt[]);
+/* Is y a node, and are the wrt inputs, parameters or variables of a float dtype in its graph? */
+bool sweep_wrt_good(const char *what, cr_node y, int n, const cr_node wrt[]);
 
 #endif

@@ -169,10 +169,24 @@ uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const 
     return needed;
 }
 
-bool sweep_wrt_good(const char *what, int n, const cr_node wrt[]) {
-    if (!ops_good(what, n, wrt)) return false;
+/* Every graph that is touched is told. */
+static bool no_sense(const char *what, cr_node y, int n, const cr_node wrt[], const char *sentence) {
+    graph_fail(y.graph, CR_EINVAL, what, "%s", sentence);
+    for (int i = 0; i < n && wrt; i++) graph_fail(wrt[i].graph, CR_EINVAL, what, "%s", sentence);
+    return false;
+}
+
+bool sweep_wrt_good(const char *what, cr_node y, int n, const cr_node wrt[]) {
+    if (n < 0 || (n && !wrt))
+        return no_sense(what, y, 0, NULL, "a count below 0, or an array that is missing");
+    if (!graph_get(y))
+        return no_sense(what, y, n, wrt, "what is differentiated is an error node, or was cut");
     for (int i = 0; i < n; i++) {
         const struct node *node = graph_get(wrt[i]);
+        if (!node)
+            return no_sense(what, y, n, wrt, "what one differentiates by is an error node, or was cut");
+        if (wrt[i].graph != y.graph)
+            return no_sense(what, y, n, wrt, "what one differentiates by is a node of another graph");
         if (node->op != OP_input && node->op != OP_param && node->op != OP_variable) {
             graph_fail(wrt[i].graph, CR_ENODERIV, what,
                        "one differentiates by inputs, parameters and variable(x), not by the result of %s",
@@ -239,8 +253,8 @@ cr_node sweep_contribution(const struct sweep *s, cr_node y, int k) {
 /* ---- The public interface ---- */
 
 static cr_status fail_all(int n, cr_node out[], const cr_node wrt[]) {
-    cr_graph *g = n > 0 ? wrt[0].graph : NULL;
-    for (int i = 0; i < n; i++) out[i] = graph_error_node(g);
+    cr_graph *g = n > 0 && wrt ? wrt[0].graph : NULL;
+    for (int i = 0; i < n && out; i++) out[i] = graph_error_node(g);
     cr_status status = cr_graph_status(g);
     return status ? status : CR_EINVAL;
 }
@@ -268,10 +282,8 @@ static cr_status backward(cr_node out[], int n_ys, const cr_node ys[], const cr_
     return status ? fail_all(n, out, wrt) : CR_OK;
 }
 
-static bool ys_good(const char *what, int n, const cr_node ys[], const cr_graph *g) {
+static bool ys_good(const char *what, int n, const cr_node ys[]) {
     if (!ops_good(what, n, ys)) return false;
-    if (ys[0].graph != g)
-        return graph_fail(ys[0].graph, CR_EINVAL, what, "results and wrt are of different graphs"), false;
     for (int i = 0; i < n; i++)
         if (!dtype_is_float(cr_dtype_of(ys[i]))) {
             graph_fail(ys[i].graph, CR_ENODERIV, what, "a result of dtype %s has no derivative",
@@ -281,16 +293,25 @@ static bool ys_good(const char *what, int n, const cr_node ys[], const cr_graph 
     return true;
 }
 
+/* Cotangents are nodes of the graph of the results. */
+static bool vjp_good(int n_ys, const cr_node ys[], const cr_node cotangents[], int n, const cr_node wrt[]) {
+    cr_node y = n_ys > 0 && ys ? ys[0] : n > 0 && wrt ? wrt[0] : (cr_node){0};
+    if (n_ys < 0 || (n_ys && (!ys || !cotangents)))
+        return no_sense("vjp", y, 0, NULL, "a count below 0, or an array that is missing");
+    if (!sweep_wrt_good("vjp", y, n, wrt) || (n_ys && !ys_good("vjp", n_ys, ys))) return false;
+    for (int i = 0; i < n_ys; i++)
+        if (!ops_good("vjp", 2, (cr_node[]){ys[i], cotangents[i]})) return false;
+    return true;
+}
+
 enum { few = 16 };
 
 cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cotangents[], int n,
                  const cr_node wrt[]) {
-    if (n < 0 || n_ys < 0 || (n && (!out || !wrt)) || (n_ys && (!ys || !cotangents))) return CR_EINVAL;
+    if (!vjp_good(n_ys, ys, cotangents, n, wrt)) return fail_all(n, out, wrt);
     if (n == 0) return CR_OK;
+    if (!out) return CR_EINVAL;
     cr_graph *g = wrt[0].graph;
-    if (!sweep_wrt_good("vjp", n, wrt) ||
-        (n_ys && (!ys_good("vjp", n_ys, ys, g) || !ops_good("vjp", n_ys, cotangents))))
-        return fail_all(n, out, wrt);
     cr_node some[few], *seeds = some;
     if (n_ys > few) seeds = mem_alloc(&g->mem, mem_mul((size_t)n_ys, sizeof *seeds));
     if (!seeds) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), fail_all(n, out, wrt);
@@ -301,10 +322,9 @@ cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cota
 }
 
 cr_status cr_grad(cr_node out[], cr_node loss, int n, const cr_node wrt[]) {
-    if (n < 0 || (n && (!out || !wrt))) return CR_EINVAL;
+    if (!sweep_wrt_good("grad", loss, n, wrt) || !ys_good("grad", 1, &loss)) return fail_all(n, out, wrt);
     if (n == 0) return CR_OK;
-    if (!sweep_wrt_good("grad", n, wrt) || !ys_good("grad", 1, &loss, wrt[0].graph))
-        return fail_all(n, out, wrt);
+    if (!out) return CR_EINVAL;
     if (cr_count(loss) != 1) {
         struct shape s = ops_shape(loss);
         struct shape_text t;

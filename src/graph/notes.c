@@ -28,6 +28,14 @@ const struct note *graph_find_note(const cr_graph *g, uint32_t id, enum note_kin
     return oldest;
 }
 
+cr_node graph_start(cr_graph *g, uint32_t id) {
+    for (uint32_t i = graph_at(g, id)->note; i; i = g->note[i].next) {
+        cr_node value = {g, g->note[i].text, (uint32_t)g->note[i].line};
+        if (g->note[i].kind == NOTE_INIT && graph_get(value)) return value;
+    }
+    return graph_error_node(g);
+}
+
 uint32_t graph_scoped(cr_graph *g, const char *name) {
     if (!g->scope) return intern_put(&g->text, name, strlen(name));
     struct cr_text t = text_make(&g->mem);

@@ -29,18 +29,18 @@ const char *ops_show(struct shape_text *t, const struct shape *s) {
     return t->s;
 }
 
+/* Told in every graph that is touched, so that whichever the caller asks knows it. */
+static bool bad_operand(int n, const cr_node x[], const char *op, int i, const char *what) {
+    for (int k = 0; k < n; k++) graph_fail(x[k].graph, CR_EINVAL, op, "operand %d is %s", i + 1, what);
+    return false;
+}
+
 bool ops_good(const char *op, int n, const cr_node x[]) {
-    cr_graph *g = n > 0 ? x[0].graph : NULL;
     for (int i = 0; i < n; i++) {
-        if (x[i].graph == g && graph_get(x[i])) continue;
-        if (x[i].graph != g && x[i].graph) {
-            graph_fail(g, CR_EINVAL, op, "operand %d is a node of another graph", i + 1);
-            if (g) return false;
-        }
-        graph_fail(g, CR_EINVAL, op, "operand %d is an error node, or was cut", i + 1);
-        return false;
+        if (!graph_get(x[i])) return bad_operand(n, x, op, i, "an error node, or was cut");
+        if (x[i].graph != x[0].graph) return bad_operand(n, x, op, i, "a node of another graph");
     }
-    return g != NULL;
+    return n > 0;
 }
 
 cr_node ops_shaped(int op, cr_dtype dtype, uint32_t shape, int n_attr, const int64_t attr[], int n,
@@ -183,7 +183,7 @@ cr_status cr_param_init(cr_node param, cr_node value) {
     struct shape s = graph_shape(g, n);
     cr_node v = ops_expand(ops_to_dtype(value, (cr_dtype)n->dtype), &s);
     if (!cr_ok(v)) return cr_graph_status(g);
-    if (!graph_note(g, param.id, NOTE_INIT, v.id, 0, 0))
+    if (!graph_note(g, param.id, NOTE_INIT, v.id, (int32_t)v.epoch, 0))
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
     return CR_OK;
 }
@@ -221,4 +221,19 @@ int ops_axis(const char *op, cr_node x, int axis) {
     if (axis >= -rank && axis < rank) return axis < 0 ? axis : axis - rank;
     graph_fail(x.graph, CR_EAXIS, op, "axis %d is outside of rank %d", axis, rank);
     return 0;
+}
+
+bool ops_mark_axes(const char *op, cr_node x, int n, const int axes[], bool marked[]) {
+    int rank = cr_rank(x);
+    for (int i = 0; i < rank; i++) marked[i] = !axes;
+    if (axes && (n < 0 || n > rank))
+        return graph_fail(x.graph, CR_EAXIS, op, "%d axes for rank %d", n, rank), false;
+    for (int i = 0; axes && i < n; i++) {
+        int axis = ops_axis(op, x, axes[i]);
+        if (!axis) return false;
+        if (marked[axis + rank])
+            return graph_fail(x.graph, CR_EAXIS, op, "axis %d is given twice", axes[i]), false;
+        marked[axis + rank] = true;
+    }
+    return true;
 }

@@ -53,6 +53,9 @@ struct shape ops_shape(cr_node x);
 bool ops_has_shape(cr_node x, const struct shape *s);
 /* The axis counted from the end (-rank .. -1), or 0 with an error. */
 int ops_axis(const char *op, cr_node x, int axis);
+/* marked[i]: is axis i, counted from the front, one of these? NULL: all are. False with an error for an axis out of range or given
+ * twice. */
+bool ops_mark_axes(const char *op, cr_node x, int n, const int axes[], bool marked[]);
 /* The numbers of a const node with one element. */
 bool ops_literal(cr_node x, double *value);
 /* A strong scalar of this dtype. */

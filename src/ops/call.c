@@ -19,6 +19,13 @@ static const char *const parameters_of[] = {
     "",
 };
 
+static const char *const values_of[] = {
+#define FORM(name, parameters, values) #values,
+#include "ops/forms.def"
+#undef FORM
+    "",
+};
+
 typedef void any_fn(void);
 
 static const struct {
@@ -101,7 +108,10 @@ bool call_takes_key(const struct call_row *row, int k) {
 
 enum { most_attributes = 6, most_numbers = CR_MAX_RANK };
 
+enum given { GIVEN_NUMBERS, GIVEN_ALL, GIVEN_NONE, GIVEN_DTYPE };
+
 struct value {
+    enum given given;
     int count, axis;
     int64_t integer;
     double number;
@@ -110,6 +120,7 @@ struct value {
     const char *text;
     const int *axes; /* NULL: all of them */
     const int64_t *sizes;
+    double all[most_numbers];
     int axis_room[most_numbers];
     int64_t size_room[most_numbers];
 };
@@ -136,7 +147,7 @@ static bool set_numbers(cr_graph *g, const struct call_row *row, const char *nam
     v->count = count;
     v->number = count ? x[0] : 0;
     for (int i = 0; i < count; i++) {
-        if (count > 1 && !whole(x[i])) return fail_value(g, row, name, n, "expected integers");
+        v->all[i] = x[i];
         v->size_room[i] = whole(x[i]) ? (int64_t)x[i] : 0;
         v->axis_room[i] =
             v->size_room[i] > 1000000 || v->size_room[i] < -1000000 ? 1000000 : (int)v->size_room[i];
@@ -156,12 +167,13 @@ static bool set_word(cr_graph *g, const struct call_row *row, const char *name, 
     int dtype = dtype_parse(s, length);
     v->text = s;
     if (n == 7 && memcmp(name, "indices", 7) == 0) return true; /* the one attribute that is a text */
-    if ((length == 3 && memcmp(s, "all", 3) == 0) || (length == 4 && memcmp(s, "none", 4) == 0)) {
-        v->axes = NULL;
-        v->sizes = NULL;
+    bool none = length == 4 && memcmp(s, "none", 4) == 0;
+    if (none || (length == 3 && memcmp(s, "all", 3) == 0)) {
+        v->given = none ? GIVEN_NONE : GIVEN_ALL;
         return true;
     }
     if (dtype >= 0) {
+        v->given = GIVEN_DTYPE;
         v->dtype = (cr_dtype)dtype;
         return true;
     }
@@ -192,9 +204,32 @@ static bool level(cr_graph *g, const struct call_row *row, int n, struct value v
     return true;
 }
 
-static bool decode(cr_graph *g, const struct call_row *row, int n_attrs, const cr_attr attrs[],
-                   struct value v[]) {
+/* Does the value fit what the form makes of it: the member of v[i] in its values, after the count of a list? */
+static const char *misfit(enum form form, int i, const struct value *v) {
+    char key[] = "v[0].";
+    key[2] = (char)('0' + i);
+    const char *member = strstr(values_of[form], key);
+    if (member && strncmp(member + 5, "count", 5) == 0) member = strstr(member + 5, key);
+    if (!member) return NULL;
+    member += 5;
+    bool numbers = v->given == GIVEN_NUMBERS, one = numbers && v->count == 1, integers = numbers;
+    for (int k = 0; k < v->count; k++) integers = integers && whole(v->all[k]);
+    if (strncmp(member, "dtype", 5) == 0) return v->given == GIVEN_DTYPE ? NULL : "expected a dtype";
+    if (strncmp(member, "flag", 4) == 0)
+        return one && (v->number == 0 || v->number == 1) ? NULL : "expected true or false";
+    if (strncmp(member, "number", 6) == 0) return one ? NULL : "expected one number";
+    if (strncmp(member, "axes", 4) == 0)
+        return v->given == GIVEN_ALL || integers ? NULL : "expected integers, or all";
+    if (strncmp(member, "sizes", 5) == 0)
+        return integers || v->given == GIVEN_NONE ? NULL : "expected integers";
+    if (strncmp(member, "text", 4) == 0) return v->text ? NULL : "expected a text";
+    return one && integers ? NULL : "expected one integer";
+}
+
+static bool decode(cr_graph *g, const struct call_row *row, enum form form, int n_attrs,
+                   const cr_attr attrs[], struct value v[]) {
     size_t n;
+    const char *wrong;
     for (int i = 0;; i++) {
         const char *name = call_attribute(row, i, &n), *fallback;
         const cr_attr *given = NULL;
@@ -208,16 +243,19 @@ static bool decode(cr_graph *g, const struct call_row *row, int n_attrs, const c
             : fallback           ? !set_word(g, row, name, n, &v[i], fallback, strcspn(fallback, ","))
                                  : !fail_value(g, row, name, n, "missing"))
             return false;
+        if ((wrong = misfit(form, i, &v[i]))) return fail_value(g, row, name, n, wrong);
     }
 }
 
 static bool known_attributes(cr_graph *g, const struct call_row *row, int n_attrs, const cr_attr attrs[]) {
     for (int k = 0; k < n_attrs; k++) {
-        bool known = false;
+        bool known = false, twice = false;
         size_t n;
         const char *name;
         for (int i = 0; attrs[k].name && (name = call_attribute(row, i, &n)); i++)
             known = known || (strlen(attrs[k].name) == n && memcmp(attrs[k].name, name, n) == 0);
+        for (int j = 0; known && j < k; j++) twice = twice || strcmp(attrs[j].name, attrs[k].name) == 0;
+        if (twice) return fail_value(g, row, attrs[k].name, strlen(attrs[k].name), "given twice");
         if (known) continue;
         graph_fail(g, CR_ENAME, row->name, "unknown attribute '%s': it is %s(%s)",
                    attrs[k].name ? attrs[k].name : "", row->name, row->arguments);
@@ -235,7 +273,7 @@ cr_node call_op(cr_graph *g, int i, int n, const cr_node x[], int n_attrs, const
                           row.operands < 0 ? 1 : row.operands, row.operands == 1 ? "" : "s", n, row.name,
                           row.arguments);
     if (n && !ops_good(row.name, n, x)) return graph_error_node(g);
-    if (!known_attributes(g, &row, n_attrs, attrs) || !decode(g, &row, n_attrs, attrs, v))
+    if (!known_attributes(g, &row, n_attrs, attrs) || !decode(g, &row, entries[i].form, n_attrs, attrs, v))
         return graph_error_node(g);
     switch (entries[i].form) {
 #define FORM(name, parameters, values) \
@@ -296,8 +334,11 @@ const char *call_nearest_op(const char *word, size_t n) {
 
 cr_node cr_op(cr_graph *g, const char *name, int n, const cr_node operands[], int n_attrs,
               const cr_attr attrs[]) {
-    if (!g || !name || n < 0 || (n && !operands) || n_attrs < 0 || (n_attrs && !attrs))
-        return graph_error_node(g);
+    if (!name || n < 0 || (n && !operands) || n_attrs < 0 || (n_attrs && !attrs))
+        return graph_fail(g, CR_EINVAL, "op", "no name, a count below 0, or an array that is missing");
+    for (int i = 0; i < n; i++)
+        if (operands[i].graph != g) /* an error node has no graph where there was no memory for one */
+            return graph_fail(g, CR_EINVAL, name, "operand %d is a node of another graph", i + 1);
     int row = call_find(name, strlen(name));
     if (row >= 0) return call_op(g, row, n, operands, n_attrs, attrs);
     const char *near = call_nearest_op(name, strlen(name));

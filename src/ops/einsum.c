@@ -210,8 +210,8 @@ static cr_node sum_of_products(const char *indices, int n, struct term t[]) {
 }
 
 cr_node cr_einsum(const char *indices, int n, const cr_node x[]) {
-    cr_graph *g = n > 0 && x ? x[0].graph : NULL;
-    if (!g) return graph_error_node(NULL);
+    if (n < 1 || !x) return graph_error_node(NULL); /* there is no graph that could be told */
+    cr_graph *g = x[0].graph;
     if (!ops_good("einsum", n, x)) return graph_error_node(g);
     if (!indices) return graph_fail(g, CR_EINVAL, "einsum", "no indices");
     struct term *t = mem_zero(&g->mem, mem_mul((size_t)n, sizeof *t));

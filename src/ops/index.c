@@ -2,6 +2,8 @@
  * follow the batch axes; sort's node works along the last axis: -1, then whether it descends. */
 #include "ops/build.h"
 
+#include <math.h>
+
 #include "tensor/dtype.h"
 
 static cr_node bad_index(cr_node x, const char *op, cr_node index) {
@@ -15,7 +17,7 @@ static cr_node bad_index(cr_node x, const char *op, cr_node index) {
 static cr_node as_index(const char *op, cr_node index) {
     if (dtype_is_int(cr_dtype_of(index))) return ops_to_dtype(index, CR_I64);
     double v;
-    if (graph_get(index)->weak && ops_literal(index, &v) && v == (double)(int64_t)v)
+    if (graph_get(index)->weak && ops_literal(index, &v) && fabs(v) <= 0x1p53 && v == floor(v))
         return ops_to_dtype(index, CR_I64);
     return graph_fail(index.graph, CR_EDTYPE, op, "an index must be an integer, found %s",
                       cr_dtype_name(cr_dtype_of(index)));
@@ -122,7 +124,7 @@ static cr_node concat_ready(int n, cr_node x[], int axis) {
     int64_t size = 0;
     for (int i = 0; i < n; i++) {
         if (!join_fits(&x[i], x[0], &s, at)) return graph_error_node(g);
-        size += cr_dims(x[i])[s.rank + at];
+        size += size > INT64_MAX / 2 ? 0 : cr_dims(x[i])[s.rank + at]; /* too large already, and refused below */
     }
     if (n == 1) return x[0];
     s.dim[s.rank + at] = size;
@@ -133,8 +135,8 @@ static cr_node concat_ready(int n, cr_node x[], int axis) {
 /* Runs f on a copy of the operands that it may change. */
 static cr_node with_copy(const char *op, int n, const cr_node x[], int axis,
                          cr_node (*f)(int n, cr_node x[], int axis)) {
-    cr_graph *g = n > 0 && x ? x[0].graph : NULL;
-    if (!g) return graph_error_node(NULL);
+    if (n < 1 || !x) return graph_error_node(NULL); /* there is no graph that could be told */
+    cr_graph *g = x[0].graph;
     if (!ops_good(op, n, x)) return graph_error_node(g);
     cr_node *copy = mem_alloc(&g->mem, mem_mul((size_t)n, sizeof *copy));
     if (!copy) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
@@ -172,8 +174,9 @@ cr_node cr_part(cr_node x, int k) {
 static cr_node sorted_part(const char *op, cr_node x, int axis, bool descending, int k) {
     if (!ops_good(op, 1, &x)) return graph_error_node(x.graph);
     int at = ops_axis(op, x, axis);
+    if (!at) return graph_error_node(x.graph);
     cr_node last = ops_move_axis(ops_arithmetic(x, false), at, -1);
-    if (!at || !cr_ok(last)) return graph_error_node(x.graph);
+    if (!cr_ok(last)) return last;
     struct shape s = ops_shape(last);
     cr_node sorted = ops_node(OP_sort, cr_dtype_of(last), &s, 2, (int64_t[]){-1, descending}, 1, &last);
     return ops_move_axis(cr_part(sorted, k), -1, at);

@@ -10,6 +10,7 @@ cr_node cr_mse(cr_node x, cr_node y) { return cr_mean(cr_square(cr_sub(x, y)), 0
 cr_node cr_mae(cr_node x, cr_node y) { return cr_mean(cr_abs(cr_sub(x, y)), 0, NULL, false); }
 
 cr_node cr_huber(cr_node x, cr_node y, double r) {
+    if (!ops_good("huber", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
     if (!(r > 0)) return graph_fail(x.graph, CR_EINVAL, "huber", "delta must be positive");
     cr_node d = cr_abs(cr_sub(x, y));
     cr_node near = cr_mul(NUM(0.5), cr_square(d)), far = cr_mul(NUM(r), cr_sub(d, NUM(r / 2)));

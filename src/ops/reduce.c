@@ -3,25 +3,11 @@
 
 #include "tensor/dtype.h"
 
-/* Marks the axes to reduce. False with an error for one out of range or given twice. */
-static bool mark_axes(const char *op, cr_node x, int n, const int axes[], bool reduced[]) {
-    int rank = cr_rank(x);
-    for (int i = 0; i < rank; i++) reduced[i] = !axes;
-    for (int i = 0; axes && i < n; i++) {
-        int axis = ops_axis(op, x, axes[i]);
-        if (!axis) return false;
-        if (reduced[axis + rank])
-            return graph_fail(x.graph, CR_EAXIS, op, "axis %d is given twice", axes[i]), false;
-        reduced[axis + rank] = true;
-    }
-    return true;
-}
-
 static cr_node reduce(int op, cr_node x, int n, const int axes[], bool keep) {
     bool reduced[CR_MAX_RANK];
     int64_t attr[CR_MAX_RANK];
     int n_attr = 0;
-    if (!ops_good(op_name(op), 1, &x) || !mark_axes(op_name(op), x, n, axes, reduced))
+    if (!ops_good(op_name(op), 1, &x) || !ops_mark_axes(op_name(op), x, n, axes, reduced))
         return graph_error_node(x.graph);
     struct shape s = ops_shape(x), kept = s, left = {0};
     for (int i = 0; i < s.rank; i++) {

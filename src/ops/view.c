@@ -212,10 +212,11 @@ cr_node cr_pad(cr_node x, int n, const int64_t before[], const int64_t after[]) 
 cr_node cr_flip(cr_node x, int n, const int axes[], bool keep) {
     (void)keep;
     if (!ops_good("flip", 1, &x)) return graph_error_node(x.graph);
+    bool flipped[CR_MAX_RANK];
     int rank = cr_rank(x);
-    for (int i = 0; i < (axes ? n : rank); i++) {
-        int axis = ops_axis("flip", x, axes ? axes[i] : i);
-        if (!axis) return graph_error_node(x.graph);
+    if (!ops_mark_axes("flip", x, n, axes, flipped)) return graph_error_node(x.graph);
+    for (int axis = -rank; axis < 0; axis++) {
+        if (!flipped[rank + axis]) continue;
         int64_t size = cr_dims(x)[rank + axis];
         if (size > 1) x = ops_slice_axis(x, axis, size - 1, -1, size);
     }
@@ -238,17 +239,14 @@ cr_node cr_squeeze(cr_node x, int n, const int axes[], bool keep) {
     (void)keep;
     if (!ops_good("squeeze", 1, &x)) return graph_error_node(x.graph);
     struct shape s = ops_shape(x), out = {0};
-    bool gone[CR_MAX_RANK] = {false};
-    for (int i = 0; i < (axes ? n : s.rank); i++) {
-        int axis = axes ? ops_axis("squeeze", x, axes[i]) : i - s.rank;
-        if (!axis) return graph_error_node(x.graph);
-        gone[s.rank + axis] = s.dim[s.rank + axis] == 1;
-        if (axes && s.dim[s.rank + axis] != 1)
-            return graph_fail(x.graph, CR_ESHAPE, "squeeze", "axis %d has size %lld, not 1", axes[i],
-                              (long long)s.dim[s.rank + axis]);
+    bool marked[CR_MAX_RANK];
+    if (!ops_mark_axes("squeeze", x, n, axes, marked)) return graph_error_node(x.graph);
+    for (int i = 0; i < s.rank; i++) {
+        if (axes && marked[i] && s.dim[i] != 1)
+            return graph_fail(x.graph, CR_ESHAPE, "squeeze", "axis %d has size %lld, not 1", i,
+                              (long long)s.dim[i]);
+        if (!marked[i] || s.dim[i] != 1) out.dim[out.rank++] = s.dim[i];
     }
-    for (int i = 0; i < s.rank; i++)
-        if (!gone[i]) out.dim[out.rank++] = s.dim[i];
     return ops_reshape(x, &out);
 }
 

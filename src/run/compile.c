@@ -8,10 +8,15 @@
 
 /* ---- Targets and options ---- */
 
+struct wanted {
+    uint32_t text;
+    cr_node value;
+};
+
 struct cr_target {
     struct mem mem;
     cr_graph *g;
-    struct port *output;
+    struct wanted *output;
     size_t outputs, output_cap;
     cr_node *param, *value;
     size_t updates, param_cap, value_cap;
@@ -53,7 +58,7 @@ cr_status cr_target_output(cr_target *t, const char *name, cr_node value) {
         if (t->output[i].text == text)
             return graph_fail(t->g, CR_ENAME, "target_output", "two outputs are called '%s'", name), CR_ENAME;
     if (!mem_grow(&t->mem, &t->output, &t->output_cap, t->outputs, sizeof *t->output)) return no_memory(t->g);
-    t->output[t->outputs++] = (struct port){text, value.id};
+    t->output[t->outputs++] = (struct wanted){text, value};
     return CR_OK;
 }
 
@@ -246,7 +251,7 @@ cr_status program_make(cr_program **out, const struct program_wish *wish) {
 /* The roots: outputs, then values and parameters of updates, which keep their places in the copy. */
 static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options, uint32_t *root,
                               uint32_t *map, struct port *output, struct update *update) {
-    for (size_t i = 0; i < t->outputs; i++) root[i] = t->output[i].node;
+    for (size_t i = 0; i < t->outputs; i++) root[i] = t->output[i].value.id;
     for (size_t i = 0; i < t->updates; i++) {
         root[t->outputs + i] = t->value[i].id;
         root[t->outputs + t->updates + i] = t->param[i].id;
@@ -255,8 +260,15 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
     cr_graph *g = graph_copy(t->g, &copy, map);
     if (!g) return CR_ENOMEM;
     for (size_t i = 0; i < t->outputs; i++) {
+        uint32_t leaf = graph_named(t->g, t->output[i].text);
+        if (leaf && graph_at(t->g, leaf)->op == OP_input && map[leaf]) {
+            graph_fail(t->g, CR_ENAME, "compile",
+                       "'%s' is the name of an output and of an input that it needs",
+                       graph_text(t->g, t->output[i].text));
+            return cr_graph_free(g), CR_ENAME;
+        }
         const char *name = graph_text(t->g, t->output[i].text);
-        output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].node]};
+        output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].value.id]};
         if (output[i].text == intern_none) return cr_graph_free(g), CR_ENOMEM;
     }
     for (size_t i = 0; i < t->updates; i++)
@@ -267,7 +279,7 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
 
 static bool target_good(const cr_target *t) {
     for (size_t i = 0; i < t->outputs; i++)
-        if (t->output[i].node >= t->g->count)
+        if (!graph_get(t->output[i].value))
             return graph_fail(t->g, CR_EINVAL, "compile", "an output was cut from its graph"), false;
     for (size_t i = 0; i < t->updates; i++)
         if (!ops_good("compile", 2, (cr_node[]){t->param[i], t->value[i]})) return false;

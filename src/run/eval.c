@@ -42,6 +42,12 @@ fail(cr_eval *e, cr_status status, const char *format, ...) {
 
 const char *cr_eval_error(const cr_eval *e) { return e && e->error[0] ? e->error : NULL; }
 
+bool eval_fits(cr_eval *e, cr_node x) {
+    if (graph_get(x) && (!e || x.graph == e->g)) return true;
+    if (e) fail(e, CR_EINVAL, "an error node, a node that was cut, or one of another graph");
+    return false;
+}
+
 cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store) {
     if (out) *out = NULL;
     if (!out || !g) return CR_EINVAL;
@@ -111,7 +117,8 @@ cr_status cr_eval_option(cr_eval *e, const char *name, const char *value) {
 
 cr_status cr_eval_set(cr_eval *e, cr_node leaf, cr_dtype dtype, const void *data, size_t bytes) {
     const struct node *n = graph_get(leaf);
-    if (!e || !n || leaf.graph != e->g || (bytes && !data)) return CR_EINVAL;
+    if (!e || !eval_fits(e, leaf)) return CR_EINVAL;
+    if (bytes && !data) return fail(e, CR_EINVAL, "%zu bytes, and no data", bytes);
     const char *name = cr_name(leaf);
     if (n->op != OP_input && n->op != OP_param)
         return fail(e, CR_EINVAL, "only inputs and parameters are set, found %s", op_name(n->op));
@@ -225,13 +232,12 @@ static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     struct copy_wish copy = {n, ids, is_known, e};
     cr_graph *g = j.map ? graph_copy(e->g, &copy, j.map) : NULL;
     cr_status status = CR_ENOMEM;
-    if (g) {
-        struct port *out = mem_alloc(&e->mem, mem_mul(n, sizeof *out));
-        for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
-        struct program_wish wish = {g, out ? n : 0, out, 0, NULL, true, &e->options};
-        status = program_make(&j.program, &wish);
-        mem_free(&e->mem, out, n * sizeof *out);
-    }
+    struct port *out = g ? mem_alloc(&e->mem, mem_mul(n, sizeof *out)) : NULL;
+    for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
+    struct program_wish wish = {g, n, out, 0, NULL, true, &e->options};
+    if (out) status = program_make(&j.program, &wish);
+    else cr_graph_free(g);
+    mem_free(&e->mem, out, n * sizeof *out);
     if (!status) status = run_job(&j);
     else fail(e, status, "%s", cr_status_text(status));
     cr_program_free(j.program);
@@ -246,8 +252,7 @@ cr_status eval_compute(cr_eval *e, size_t n, const cr_node x[]) {
     size_t wanted = 0;
     if (!ids) return fail(e, CR_ENOMEM, "out of memory");
     for (size_t i = 0; i < n && !status; i++) {
-        if (!graph_get(x[i]) || x[i].graph != e->g)
-            status = fail(e, CR_EINVAL, "an error node, or a node of another graph");
+        if (!eval_fits(e, x[i])) status = CR_EINVAL;
         else if (!is_known(e, x[i].id)) ids[wanted++] = x[i].id;
     }
     if (!status && wanted) status = compute(e, wanted, ids);

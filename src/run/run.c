@@ -197,13 +197,24 @@ static void place_binding(cr_run *r, const struct binding *b, uint32_t node, boo
     r->changed = r->changed || is_output || over_output(r, node);
 }
 
+static const int64_t empty[1];
+
+/* Kernels read and write whole numbers, which the machine may not do elsewhere. */
+static cr_status check_aligned(cr_run *r, const char *name, const void *data, size_t size) {
+    if ((uintptr_t)data % size == 0) return CR_OK;
+    return fail(r, CR_EINVAL, "'%s': expected memory aligned to %zu bytes", name, size);
+}
+
 static cr_status bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes) {
     uint32_t node;
     bool is_output;
     struct binding *b = find_binding(r, name, &node, &is_output);
     if (!b) return r->status;
+    bool nothing = !data && !is_output && bytes == 0 && plan_node_bytes(r->p->g, node) == 0;
+    if (nothing) data = (void *)(uintptr_t)empty; /* of size 0: never read */
     if (!data && !is_output) return fail(r, CR_EUNBOUND, "'%s': an input needs data", name);
     cr_status status = data ? check_port(r, name, node, dtype, -1, bytes) : CR_OK;
+    if (!status && data) status = check_aligned(r, name, data, cr_dtype_size(dtype));
     if (status) return status;
     drop_binding(r, b);
     b->data = data;
@@ -219,7 +230,7 @@ cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_
 }
 
 static int tensor_dtype(const cr_tensor *t) {
-    if (t->dtype.lanes > 1) return -1;
+    if (t->dtype.lanes != 1) return -1;
     switch (t->dtype.code) {
     case 0: return t->dtype.bits == 32 ? CR_I32 : t->dtype.bits == 64 ? CR_I64 : -1;
     case 2:
@@ -265,27 +276,54 @@ static cr_status bind_strided(cr_run *r, struct binding *b, uint32_t node, bool 
     return CR_OK;
 }
 
+/* Elements of a result that share memory would overwrite each other. */
+static bool repeats(const cr_tensor *t) {
+    for (int i = 0; t->strides && i < t->ndim; i++)
+        if (t->strides[i] == 0 && t->shape[i] > 1) return true;
+    return false;
+}
+
+static cr_status check_view(cr_run *r, const char *name, uint32_t node, bool is_output, const cr_tensor *t) {
+    const struct node *n = graph_at(r->p->g, node);
+    struct shape expected = graph_shape(r->p->g, n), found = {0};
+    struct shape_text a, b;
+    int dtype = tensor_dtype(t);
+    if (t->device.type != 1)
+        return fail(r, CR_EINVAL, "'%s': expected host memory (DLPack's device type 1), found device type %d",
+                    name, (int)t->device.type);
+    if (dtype < 0)
+        return fail(r, CR_EDTYPE, "'%s': expected %s, found DLPack's type code %d of %d bits and %d lanes",
+                    name, cr_dtype_name((cr_dtype)n->dtype), t->dtype.code, t->dtype.bits, t->dtype.lanes);
+    if (t->ndim < 0 || t->ndim > CR_MAX_RANK || (t->ndim && !t->shape))
+        return fail(r, CR_ESHAPE, "'%s': expected shape %s, found rank %d", name, ops_show(&a, &expected),
+                    (int)t->ndim);
+    if (!shape_matches(r, node, t)) {
+        found = shape_of(t->ndim, t->shape);
+        return fail(r, CR_ESHAPE, "'%s': expected shape %s, found %s", name, ops_show(&a, &expected),
+                    ops_show(&b, &found));
+    }
+    cr_status status = check_port(r, name, node, (cr_dtype)dtype, graph_elements(r->p->g, n), 0);
+    if (!status && is_output && repeats(t))
+        return fail(r, CR_EINVAL, "'%s': the elements of an output must not share memory (a stride is 0)",
+                    name);
+    return status ? status
+                  : check_aligned(r, name, (char *)t->data + t->byte_offset, cr_dtype_size((cr_dtype)dtype));
+}
+
 cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view) {
     uint32_t node;
     bool is_output;
     if (!r || !name || !view) return CR_EINVAL;
-    if (!view->data) return cr_bind(r, name, CR_F64, NULL, 0);
     struct binding *b = find_binding(r, name, &node, &is_output);
     if (!b) return r->status;
-    int dtype = tensor_dtype(view);
-    if (dtype < 0 || view->device.type != 1)
-        return r->status = fail(r, CR_EDTYPE, "'%s': a dtype or device that is not supported", name);
-    if (!shape_matches(r, node, view)) {
-        struct shape s = graph_shape(r->p->g, graph_at(r->p->g, node));
-        struct shape_text t;
-        return r->status = fail(r, CR_ESHAPE, "'%s': expected shape %s", name, ops_show(&t, &s));
-    }
-    r->status =
-        check_port(r, name, node, (cr_dtype)dtype, graph_elements(r->p->g, graph_at(r->p->g, node)), 0);
+    if (!view->data && is_output) return cr_bind(r, name, CR_F64, NULL, 0);
+    r->status = check_view(r, name, node, is_output, view);
     if (r->status) return r->status;
-    if (row_major(view))
-        return cr_bind(r, name, (cr_dtype)dtype, (char *)view->data + view->byte_offset,
-                       plan_node_bytes(r->p->g, node));
+    size_t bytes = plan_node_bytes(r->p->g, node);
+    cr_dtype dtype = (cr_dtype)tensor_dtype(view);
+    if (!view->data || bytes == 0 || row_major(view))
+        return cr_bind(r, name, dtype, view->data ? (char *)view->data + view->byte_offset : NULL,
+                       view->data ? bytes : 0);
     r->status = bind_strided(r, b, node, is_output, view);
     if (!r->status) r->error[0] = 0;
     return r->status;

@@ -25,15 +25,38 @@ static int ends(int rank, const int64_t dim[], int64_t i) {
     return n;
 }
 
+static void open_lists(struct cr_text *out, int rank, const int64_t dim[], int64_t i) {
+    if (i) text_str(out, ", ");
+    for (int k = i ? ends(rank, dim, i) : rank; k > 0; k--) text_char(out, '[');
+}
+
+static void close_lists(struct cr_text *out, int rank, const int64_t dim[], int64_t i) {
+    for (int k = ends(rank, dim, i + 1); k > 0; k--) text_char(out, ']');
+}
+
+enum { most_empty = 1 << 20 }; /* a shape of a few bytes may ask for any number of empty lists */
+
+/* Of size 0: the lists above the first axis of size 0 are there, and empty. */
+static void print_nothing(struct cr_text *out, int rank, const int64_t dim[], enum print_style style) {
+    int above = 0;
+    while (above < rank && dim[above]) above++;
+    int64_t lists = shape_count(above, dim);
+    if (style != PRINT_JSON || lists < 0 || lists > most_empty) lists = 1, above = 0;
+    for (int64_t i = 0; i < lists; i++) {
+        open_lists(out, above, dim, i);
+        text_str(out, "[]");
+        close_lists(out, above, dim, i);
+    }
+}
+
 void tensor_print(struct cr_text *out, cr_dtype dtype, int rank, const int64_t dim[], const void *data,
                   enum print_style style) {
     int64_t count = shape_count(rank, dim);
-    if (count == 0) text_str(out, "[]");
+    if (count == 0) print_nothing(out, rank, dim, style);
     for (int64_t i = 0; i < count; i++) {
-        if (i) text_str(out, ", ");
-        for (int k = i ? ends(rank, dim, i) : rank; k > 0; k--) text_char(out, '[');
+        open_lists(out, rank, dim, i);
         if (dtype == CR_I64) text_add(out, "%lld", (long long)((const int64_t *)data)[i]);
         else number_print(out, dtype, dtype_get(dtype, data, i), style);
-        for (int k = ends(rank, dim, i + 1); k > 0; k--) text_char(out, ']');
+        close_lists(out, rank, dim, i);
     }
 }

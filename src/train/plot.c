@@ -208,7 +208,7 @@ static void ticks(struct cr_text *out, const struct axis *a, const struct axis *
         if (vertical) words(out, left - 8, where + 4, "text-anchor=\"end\"", cr_text_str(&number));
         else if (numbers)
             words(out, where, across->from + 18, "text-anchor=\"middle\"", cr_text_str(&number));
-        text_drop(&number);
+        text_end(&number, out);
     }
 }
 

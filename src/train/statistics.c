@@ -120,7 +120,8 @@ static void warn_undetermined(struct cr_fit *f) {
         cr_fit_label(&t, f, k);
     }
     text_str(&t, named > 1 ? " (changes of them together leave the residuals as they are)" : "");
-    if (named) snprintf(f->warning, sizeof f->warning, "%s", cr_text_str(&t));
+    const char *said = t.failed ? "some parameters are not determined by the data" : cr_text_str(&t);
+    if (named) snprintf(f->warning, sizeof f->warning, "%s", said);
     text_drop(&t);
 }
 

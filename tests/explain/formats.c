@@ -123,7 +123,7 @@ TEST(without_values_the_graph_alone_is_drawn) {
     struct fixture f = fixture_of("x^2", "x", 2., NULL);
     cr_text *out = new_text();
     assert_int_equal(cr_explain(out, "dot", NULL, f.y, 0, NULL, 0.1, false), CR_OK);
-    assert_non_null(strstr(cr_text_str(out), "label=<<B>n1</B> = x^2>];\n  n0 -> n1;\n"));
+    assert_non_null(strstr(cr_text_str(out), "label=<<B>n1</B>&#160;= x^2>];\n  n0 -> n1;\n"));
     cr_text_free(out);
     fixture_free(&f);
 }
@@ -178,7 +178,7 @@ static cr_status explain_all(cr_context *ctx, void *arg) {
 
 TEST(each_failed_allocation_is_a_status) {
     (void)state;
-    alloc_fail_each(explain_all, NULL);
+    alloc_fail_each_told(explain_all, NULL);
 }
 
 int main(void) {

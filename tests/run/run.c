@@ -197,7 +197,7 @@ static cr_status everything(cr_context *ctx, void *arg) {
 
 TEST(every_failed_allocation_is_a_status_and_nothing_leaks) {
     (void)state;
-    alloc_fail_each(everything, NULL);
+    alloc_fail_each_told(everything, NULL);
 }
 
 int main(void) {

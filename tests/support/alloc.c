@@ -60,7 +60,8 @@ void *failing_realloc(void *user, void *ptr, size_t old_size, size_t size) {
 }
 
 /* One run; whether it came as far as the allocation that was to fail. */
-static bool fail_once(alloc_scenario *scenario, void *arg, long at, bool all_after, long *refused) {
+static bool fail_once(alloc_scenario *scenario, void *arg, long at, bool all_after, bool told,
+                      long *refused) {
     struct failing f = {.fail_at = at, .all_after = all_after};
     const char *more = all_after ? " and all after it" : "";
     cr_context *ctx = NULL;
@@ -70,15 +71,20 @@ static bool fail_once(alloc_scenario *scenario, void *arg, long at, bool all_aft
     if (status != CR_OK && status != CR_ENOMEM)
         fail_msg("allocation %ld%s fails: %s", at, more, cr_status_text(status));
     if (f.count < at && status) fail_msg("no allocation failed, the status says %s", cr_status_text(status));
+    if (told && f.count >= at && !status) fail_msg("allocation %ld%s fails, and nobody says so", at, more);
     if (f.wrong) fail_msg("allocation %ld%s fails: %s", at, more, f.wrong);
     if (f.live) fail_msg("allocation %ld%s fails: %ld blocks leak", at, more, f.live);
     *refused += status == CR_ENOMEM;
     return f.count >= at;
 }
 
-void alloc_fail_each(alloc_scenario *scenario, void *arg) {
+static void fail_each(alloc_scenario *scenario, void *arg, bool told) {
     long refused = 0;
     for (int all = 0; all < 2; all++)
-        for (long at = 1; fail_once(scenario, arg, at, all, &refused); at++) {}
+        for (long at = 1; fail_once(scenario, arg, at, all, told, &refused); at++) {}
     if (!refused) fail_msg("the scenario never allocated");
 }
+
+void alloc_fail_each(alloc_scenario *scenario, void *arg) { fail_each(scenario, arg, false); }
+
+void alloc_fail_each_told(alloc_scenario *scenario, void *arg) { fail_each(scenario, arg, true); }

@@ -22,5 +22,7 @@ void *failing_realloc(void *user, void *ptr, size_t old_size, size_t size);
  * gives CR_OK or CR_ENOMEM, CR_ENOMEM at least once, and nothing may leak. */
 typedef cr_status alloc_scenario(cr_context *ctx, void *arg);
 void alloc_fail_each(alloc_scenario *scenario, void *arg);
+/* The same where every allocation is needed: CR_ENOMEM each time, so that nothing is left out in silence. */
+void alloc_fail_each_told(alloc_scenario *scenario, void *arg);
 
 #endif

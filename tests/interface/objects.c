@@ -1,0 +1,554 @@
+/* Every function of the public header but the op builders (builders.c) without the objects that it needs, with objects of another
+ * graph, cut or out of range, and sizes at and past their limits: a status and a sentence, never a crash. */
+#include "support/files.h"
+
+#include <limits.h>
+
+enum { most_called = 256 };
+static const char *called[most_called];
+static int calls;
+
+static bool is_called(const char *name) {
+    for (int i = 0; i < calls; i++)
+        if (strcmp(called[i], name) == 0) return true;
+    return false;
+}
+
+static void call(const char *name) {
+    if (is_called(name)) return;
+    assert_true(calls < most_called);
+    called[calls++] = name;
+}
+
+static void refuses(const char *name, cr_status status) {
+    if (status == CR_OK) fail_msg("%s did what cannot be done", name);
+    assert_true(*cr_status_text(status));
+}
+
+#define REFUSES(function, ...)      (call(#function), refuses(#function, function(__VA_ARGS__)))
+#define NO_NODE(function, ...)      (call(#function), assert_false(cr_ok(function(__VA_ARGS__))))
+#define GIVES(value, function, ...) (call(#function), assert_true(function(__VA_ARGS__) == (value)))
+#define PASSES(function, ...)       (call(#function), (void)function(__VA_ARGS__))
+
+static const cr_node none = {0};
+
+static void graphs(void) {
+    PASSES(cr_graph_free, NULL);
+    PASSES(cr_graph_clear_error, NULL);
+    PASSES(cr_graph_at, NULL, NULL, INT_MIN, INT_MAX);
+    PASSES(cr_graph_error, NULL);
+    GIVES(CR_ENOMEM, cr_graph_status,
+          NULL); /* the only way to have none is that there was no memory for it */
+    REFUSES(cr_graph_default_float, NULL, CR_F32);
+    GIVES(0, cr_graph_count, NULL);
+    GIVES(0, cr_graph_bytes, NULL);
+    GIVES(0, cr_graph_mark, NULL);
+    REFUSES(cr_graph_cut, NULL, 0);
+    REFUSES(cr_scope_enter, NULL, "h");
+    REFUSES(cr_scope_leave, NULL);
+    NO_NODE(cr_input, NULL, "x", CR_F64, 0, NULL);
+    NO_NODE(cr_param, NULL, "x", CR_F64, 0, NULL);
+    REFUSES(cr_param_init, none, none);
+    NO_NODE(cr_number, NULL, 1);
+    NO_NODE(cr_const, NULL, CR_F64, 0, NULL, NULL);
+    NO_NODE(cr_variable, none);
+    NO_NODE(cr_named, none, "x");
+    NO_NODE(cr_find, NULL, "x");
+    NO_NODE(cr_leaf, NULL, 0);
+    GIVES(false, cr_ok, none);
+    GIVES(0, cr_rank, none);
+    PASSES(cr_dims, none);
+    GIVES(0, cr_count, none);
+    GIVES(CR_F64, cr_dtype_of, none);
+    GIVES(NULL, cr_name, none);
+    call("cr_op_of");
+    assert_string_equal(cr_op_of(none), "error");
+    GIVES(0, cr_operand_count, none);
+    NO_NODE(cr_operand, none, 0);
+    GIVES(true, cr_same, none, none);
+    PASSES(cr_position, none, NULL, NULL, NULL);
+    NO_NODE(cr_op, NULL, "sin", 1, &none, 0, NULL);
+    NO_NODE(cr_formula, NULL, "1");
+    NO_NODE(cr_simplify, none);
+    REFUSES(cr_grad, NULL, none, 1, NULL);
+    REFUSES(cr_vjp, NULL, 1, NULL, NULL, 1, NULL);
+    REFUSES(cr_jvp, NULL, 1, NULL, 1, NULL, NULL);
+    REFUSES(cr_print, NULL, none);
+    REFUSES(cr_print_latex, NULL, none);
+}
+
+static void tables(void) {
+    GIVES(NULL, cr_op_name, -1);
+    GIVES(NULL, cr_op_help, INT_MAX);
+    GIVES(NULL, cr_op_signature, INT_MIN);
+    GIVES(NULL, cr_op_kind, 1 << 20);
+    REFUSES(cr_op_manual, NULL);
+    call("cr_version");
+    assert_non_null(strchr(cr_version(), '.'));
+    PASSES(cr_status_text, (cr_status)999);
+    PASSES(cr_dtype_name, (cr_dtype)99);
+    GIVES(0, cr_dtype_size, (cr_dtype)99);
+}
+
+static void contexts_and_arrays(void) {
+    REFUSES(cr_context_new, NULL);
+    REFUSES(cr_context_new_with, NULL, NULL, NULL);
+    PASSES(cr_context_free, NULL);
+    REFUSES(cr_context_threads, NULL, 1);
+    GIVES(1, cr_context_thread_count, NULL);
+    REFUSES(cr_context_parallel, NULL, NULL, NULL, 0);
+    REFUSES(cr_text_new, NULL, NULL);
+    PASSES(cr_text_free, NULL);
+    call("cr_text_str");
+    assert_string_equal(cr_text_str(NULL), "");
+    GIVES(0, cr_text_size, NULL);
+    PASSES(cr_text_clear, NULL);
+    REFUSES(cr_text_append, NULL, "x");
+    REFUSES(cr_array_new, NULL, NULL, CR_F64, 0, NULL);
+    PASSES(cr_array_free, NULL);
+    GIVES(CR_F64, cr_array_dtype, NULL);
+    GIVES(0, cr_array_rank, NULL);
+    PASSES(cr_array_dims, NULL);
+    GIVES(0, cr_array_count, NULL);
+    GIVES(NULL, cr_array_data, NULL);
+    GIVES(0, cr_array_bytes, NULL);
+    REFUSES(cr_array_cast, NULL, NULL, CR_F64);
+    REFUSES(cr_array_print, NULL, NULL, true);
+}
+
+static void models(void) {
+    REFUSES(cr_model_new, NULL, NULL, 1, NULL, NULL, NULL);
+    REFUSES(cr_model_load, NULL, NULL, NULL, NULL);
+    PASSES(cr_model_free, NULL);
+    GIVES(NULL, cr_model_free_name, NULL, 0);
+    REFUSES(cr_model_declare, NULL, NULL, false, CR_F64, 0, NULL);
+    REFUSES(cr_model_size, NULL, NULL, 1);
+    REFUSES(cr_model_build, NULL, NULL, NULL, NULL);
+    GIVES(NULL, cr_model_leaf, NULL, 0, NULL, NULL, NULL);
+    PASSES(cr_model_training, NULL, true);
+}
+
+static void runs(void) {
+    GIVES(NULL, cr_target_new, NULL);
+    PASSES(cr_target_free, NULL);
+    REFUSES(cr_target_output, NULL, "y", none);
+    REFUSES(cr_target_update, NULL, none, none);
+    call("cr_options_new");
+    PASSES(cr_options_free, NULL);
+    REFUSES(cr_options_set, NULL, "fuse", "1");
+    REFUSES(cr_compile, NULL, NULL, NULL);
+    PASSES(cr_program_free, NULL);
+    GIVES(0, cr_program_workspace, NULL);
+    GIVES(0, cr_program_steps, NULL);
+    GIVES(NULL, cr_program_input, NULL, 0);
+    GIVES(NULL, cr_program_output, NULL, 0);
+    REFUSES(cr_program_print, NULL, NULL);
+    REFUSES(cr_store_new, NULL, NULL);
+    PASSES(cr_store_free, NULL);
+    REFUSES(cr_store_set, NULL, "w", CR_F64, NULL, 0);
+    REFUSES(cr_store_set_tensor, NULL, "w", CR_F64, 0, NULL, NULL);
+    REFUSES(cr_store_array, NULL, NULL, "w");
+    REFUSES(cr_store_get, NULL, "w", CR_F64, NULL, 0);
+    GIVES(NULL, cr_store_data, NULL, "w", NULL, NULL);
+    GIVES(NULL, cr_store_name, NULL, 0);
+    GIVES(NULL, cr_store_error, NULL);
+    REFUSES(cr_store_init, NULL, NULL, 0);
+    REFUSES(cr_run_new, NULL, NULL, NULL, NULL, 0);
+    PASSES(cr_run_free, NULL);
+    REFUSES(cr_bind, NULL, NULL, CR_F64, NULL, 0);
+    REFUSES(cr_bind_tensor, NULL, NULL, NULL);
+    REFUSES(cr_run_seed, NULL, 0);
+    REFUSES(cr_run_set_step, NULL, 0);
+    REFUSES(cr_step, NULL);
+    GIVES(NULL, cr_run_error, NULL);
+}
+
+static void evaluations(void) {
+    REFUSES(cr_eval_new, NULL, NULL, NULL);
+    PASSES(cr_eval_free, NULL);
+    REFUSES(cr_eval_set, NULL, none, CR_F64, NULL, 0);
+    REFUSES(cr_eval_value, NULL, none, CR_F64, NULL, 0);
+    call("cr_eval_number");
+    assert_true(isnan(cr_eval_number(NULL, none)));
+    REFUSES(cr_eval_array, NULL, NULL, none);
+    REFUSES(cr_eval_option, NULL, "trap_nan", "1");
+    REFUSES(cr_eval_all, NULL, 1, NULL);
+    GIVES(NULL, cr_eval_error, NULL);
+    REFUSES(cr_explain_page, NULL, NULL, NULL, NULL, none, 0, NULL, 0);
+    REFUSES(cr_explain, NULL, NULL, NULL, none, 0, NULL, 0, false);
+    REFUSES(cr_check, NULL, NULL, none, 0, NULL, 0, 0);
+}
+
+static void fits_and_plots(void) {
+    REFUSES(cr_fit_new, NULL, none, 0, NULL, NULL);
+    PASSES(cr_fit_free, NULL);
+    REFUSES(cr_fit_bind, NULL, NULL, CR_F64, NULL, 0);
+    REFUSES(cr_fit_set, NULL, NULL, NULL);
+    PASSES(cr_fit_progress, NULL, NULL, NULL);
+    REFUSES(cr_fit_run, NULL);
+    PASSES(cr_fit_loss, NULL);
+    PASSES(cr_fit_gradient_norm, NULL);
+    GIVES(0, cr_fit_iterations, NULL);
+    GIVES(0, cr_fit_evaluations, NULL);
+    PASSES(cr_fit_reason, NULL);
+    GIVES(NULL, cr_fit_error, NULL);
+    REFUSES(cr_fit_fix, NULL, "w", true);
+    REFUSES(cr_fit_bounds, NULL, "w", 0, 1);
+    REFUSES(cr_fit_sigma, NULL, 1, NULL);
+    PASSES(cr_fit_method, NULL);
+    GIVES(NULL, cr_fit_warning, NULL);
+    GIVES(0, cr_fit_count, NULL);
+    REFUSES(cr_fit_label, NULL, NULL, 0);
+    PASSES(cr_fit_estimate, NULL, -1);
+    PASSES(cr_fit_state, NULL, INT64_MAX);
+    PASSES(cr_fit_standard_error, NULL, 0);
+    PASSES(cr_fit_covariance, NULL, 0, INT64_MIN);
+    PASSES(cr_fit_correlation, NULL, -1, 0);
+    REFUSES(cr_fit_interval, NULL, 0, 0.95, NULL, NULL);
+    PASSES(cr_fit_quantile, NULL, 0.95);
+    PASSES(cr_fit_significance, NULL, 0);
+    PASSES(cr_fit_statistic, NULL, NULL);
+    GIVES(NULL, cr_fit_residuals, NULL, NULL);
+    REFUSES(cr_fit_profile, NULL, 0, 0.95, NULL, NULL);
+    REFUSES(cr_fit_predict, NULL, NULL, none, NULL, NULL);
+    REFUSES(cr_plot_band, NULL, NULL, 0, NULL, NULL, NULL);
+    REFUSES(cr_plot_panel, NULL, "y");
+    REFUSES(cr_plot_new, NULL, NULL);
+    PASSES(cr_plot_free, NULL);
+    REFUSES(cr_plot_labels, NULL, NULL, NULL, NULL);
+    REFUSES(cr_plot_add, NULL, NULL, false, 0, NULL, NULL);
+    REFUSES(cr_plot_svg, NULL, NULL);
+}
+
+static void trainings(void) {
+    REFUSES(cr_minimise, NULL, "sgd", none, 0, NULL);
+    REFUSES(cr_optimise, NULL, "sgd", none, none, none, 0, NULL);
+    GIVES(NULL, cr_optimiser_name, -1);
+    GIVES(NULL, cr_optimiser_help, INT_MAX);
+    GIVES(NULL, cr_optimiser_signature, INT_MIN);
+    REFUSES(cr_train_new, NULL, NULL, NULL, NULL);
+    PASSES(cr_train_free, NULL);
+    REFUSES(cr_train_data, NULL, NULL, NULL);
+    REFUSES(cr_train_constant, NULL, NULL, NULL);
+    REFUSES(cr_train_set, NULL, NULL, NULL);
+    PASSES(cr_train_progress, NULL, NULL, NULL);
+    REFUSES(cr_train_run, NULL);
+    REFUSES(cr_train_take_best, NULL);
+    REFUSES(cr_train_evaluate, NULL);
+    REFUSES(cr_train_predict, NULL, NULL, NULL);
+    GIVES(NULL, cr_train_metric, NULL, 0, NULL, NULL);
+    GIVES(0, cr_train_epoch, NULL);
+    GIVES(0, cr_train_epochs, NULL);
+    GIVES(0, cr_train_best_epoch, NULL);
+    GIVES(0, cr_train_step, NULL);
+    GIVES(0, cr_train_position, NULL);
+    GIVES(0, cr_train_observations, NULL, false);
+    PASSES(cr_train_reason, NULL);
+    GIVES(NULL, cr_train_error, NULL);
+}
+
+static void files(void) {
+    REFUSES(cr_idx_load, NULL, NULL, NULL, NULL);
+    REFUSES(cr_store_load, NULL, NULL, NULL, NULL);
+    REFUSES(cr_store_save, NULL, NULL, NULL, NULL, NULL, NULL);
+    REFUSES(cr_npy_load, NULL, NULL, NULL, NULL);
+    REFUSES(cr_npy_save, NULL, NULL, NULL);
+    REFUSES(cr_csv_load, NULL, NULL, NULL, NULL);
+    PASSES(cr_table_free, NULL);
+    GIVES(0, cr_table_rows, NULL);
+    GIVES(0, cr_table_columns, NULL);
+    GIVES(NULL, cr_table_name, NULL, 0);
+    GIVES(NULL, cr_table_column, NULL, 0);
+    GIVES(-1, cr_table_find, NULL, NULL);
+    REFUSES(cr_file_write, NULL, NULL, 1, NULL, NULL);
+}
+
+static bool is_builder(const char *symbol) {
+    for (int i = 0; cr_op_name(i); i++)
+        if (strcmp(cr_op_name(i), symbol + 3) == 0) return true;
+    return false;
+}
+
+TEST(every_public_function_takes_nothing_for_an_object) {
+    (void)state;
+    char symbol[128];
+    FILE *f = fopen(TEST_DATA "/../symbols.txt", "r");
+    int seen = 0;
+    graphs(), tables(), contexts_and_arrays(), models(), runs(), evaluations(), fits_and_plots(), trainings(),
+        files();
+    assert_non_null(f);
+    while (fscanf(f, "%127s", symbol) == 1) {
+        if (!is_called(symbol) && !is_builder(symbol) && strcmp(symbol, "cr_graph_new") != 0)
+            fail_msg("%s is called by no test here: add it", symbol);
+        seen++;
+    }
+    fclose(f);
+    assert_true(seen > calls);
+}
+
+/* ---- Objects that are there, the rest is not ---- */
+
+struct world {
+    cr_graph *g, *other;
+    cr_node x, w, y, there, gone, error;
+    cr_eval *e;
+    cr_store *store;
+    cr_text *text;
+};
+
+static struct world world_new(void) {
+    struct world v = {.g = cr_graph_new(NULL), .other = cr_graph_new(NULL)};
+    assert_int_equal(cr_text_new(&v.text, NULL), CR_OK);
+    assert_int_equal(cr_store_new(&v.store, NULL), CR_OK);
+    v.x = cr_input(v.g, "x", CR_F64, 1, (int64_t[]){3});
+    v.w = cr_param(v.g, "w", CR_F64, 1, (int64_t[]){3});
+    v.y = cr_sum(cr_square(cr_mul(v.w, v.x)), 0, NULL, false);
+    v.there = cr_input(v.other, "x", CR_F64, 0, NULL);
+    size_t mark = cr_graph_mark(v.g);
+    v.gone = cr_exp(v.y);
+    assert_int_equal(cr_graph_cut(v.g, mark), CR_OK);
+    v.error = cr_find(v.g, "nobody");
+    assert_int_equal(cr_eval_new(&v.e, v.g, v.store), CR_OK);
+    return v;
+}
+
+static void world_free(struct world *v) {
+    cr_eval_free(v->e);
+    cr_store_free(v->store);
+    cr_text_free(v->text);
+    cr_graph_free(v->g);
+    cr_graph_free(v->other);
+}
+
+/* The call failed, and the graph has a sentence. */
+static void told(cr_graph *g, cr_status status) {
+    assert_int_not_equal(status, CR_OK);
+    if (!cr_graph_status(g) || !*cr_graph_error(g)) fail_msg("the graph says nothing");
+    cr_graph_clear_error(g);
+}
+
+TEST(a_node_that_is_none_is_refused_by_every_derivative) {
+    (void)state;
+    struct world v = world_new();
+    cr_node bad[] = {v.error, v.gone, v.there, none}, out[2];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_node both[2] = {v.w, bad[i]};
+        told(v.g, cr_grad(out, v.y, 2, both));
+        assert_false(cr_ok(out[0]) || cr_ok(out[1]));
+        told(v.g, cr_vjp(out, 1, &v.y, &bad[i], 1, &v.w));
+        told(v.g, cr_jvp(out, 1, &v.y, 2, both, both));
+        assert_false(cr_ok(out[0]));
+        refuses("cr_grad", cr_grad(out, bad[i], 1, &v.w)); /* a loss of another graph: that graph is told */
+        assert_false(cr_ok(out[0]));
+        cr_graph_clear_error(v.g);
+        cr_graph_clear_error(v.other);
+    }
+    told(v.g, cr_grad(out, v.y, -1, &v.w));
+    told(v.g, cr_grad(out, v.y, 1, NULL));
+    told(v.g, cr_vjp(out, -1, &v.y, &v.y, 1, &v.w));
+    told(v.g, cr_vjp(out, 1, &v.y, NULL, 1, &v.w));
+    told(v.g, cr_jvp(out, 1, &v.y, INT_MIN, &v.w, &v.w));
+    told(v.g, cr_jvp(out, 1, &v.y, 1, &v.w, NULL));
+    told(v.g, cr_grad(out, v.y, 1, &v.y));            /* neither leaf nor variable */
+    told(v.g, cr_grad(out, cr_square(v.x), 1, &v.w)); /* not one number */
+    world_free(&v);
+}
+
+TEST(leaves_and_names_of_wrong_form_are_refused_with_a_sentence) {
+    (void)state;
+    struct world v = world_new();
+    int64_t dims[32] = {0};
+    const struct {
+        const char *name;
+        int dtype, rank;
+        int64_t size;
+    } wrong[] = {{NULL, CR_F64, 0, 1},
+                 {"", CR_F64, 0, 1},
+                 {"a", -1, 0, 1},
+                 {"a", 7, 0, 1},
+                 {"a", CR_F64, -1, 1},
+                 {"a", CR_F64, CR_MAX_RANK + 1, 1},
+                 {"a", CR_F64, INT_MAX, 1},
+                 {"a", CR_F64, 2, -1},
+                 {"a", CR_F64, 2, INT64_MAX},
+                 {"a", CR_F64, 3, (int64_t)1 << 40},
+                 {"x", CR_F64, 0, 1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        for (int k = 0; k < 32; k++) dims[k] = wrong[i].size;
+        cr_dtype dtype;
+        memcpy(&dtype, &wrong[i].dtype, sizeof dtype);
+        assert_false(cr_ok(cr_input(v.g, wrong[i].name, dtype, wrong[i].rank, dims)));
+        told(v.g, CR_EINVAL);
+        assert_false(cr_ok(cr_param(v.g, wrong[i].name, dtype, wrong[i].rank, dims)));
+        told(v.g, CR_EINVAL);
+    }
+    assert_false(cr_ok(cr_input(v.g, "a", CR_F64, 1, NULL)));
+    told(v.g, CR_EINVAL);
+    assert_false(cr_ok(cr_const(v.g, CR_F64, 1, (int64_t[]){2}, NULL)));
+    told(v.g, CR_EINVAL);
+    assert_false(cr_ok(cr_named(v.y, "x")));
+    told(v.g, CR_ENAME);
+    assert_false(cr_ok(cr_named(v.y, NULL)));
+    told(v.g, CR_EINVAL);
+    told(v.g, cr_param_init(v.x, v.y));
+    told(v.g, cr_param_init(v.w, v.error));
+    world_free(&v);
+}
+
+TEST(an_op_by_name_tells_what_is_wrong_with_its_attributes) {
+    (void)state;
+    struct world v = world_new();
+    const double half = 0.5, huge = 1e300, minus = -1, many[64] = {0}, nan = NAN, two[2] = {0, 1};
+    const struct {
+        const char *op;
+        cr_attr attr;
+    } wrong[] = {
+        {"sum", {"axis", 1, &half, NULL}},       {"sum", {"axis", 1, &huge, NULL}},
+        {"sum", {"axis", 1, &nan, NULL}},        {"sum", {"axis", 64, many, NULL}},
+        {"sum", {"axis", -1, many, NULL}},       {"sum", {"axis", 1, NULL, NULL}},
+        {"sum", {"axis", 0, NULL, "f32"}},       {"sum", {NULL, 1, &minus, NULL}},
+        {"sum", {"axes", 1, &minus, NULL}},      {"sum", {"keep", 0, NULL, "maybe"}},
+        {"sum", {"keep", 1, &half, NULL}},       {"sum", {"keep", 0, NULL, "f64"}},
+        {"powi", {"n", 1, &half, NULL}},         {"powi", {"n", 1, &huge, NULL}},
+        {"powi", {"n", 2, two, NULL}},           {"powi", {"n", 0, NULL, "all"}},
+        {"cast", {"dtype", 1, &minus, NULL}},    {"cast", {"dtype", 0, NULL, "f33"}},
+        {"cast", {"dtype", 0, NULL, "true"}},    {"softmax", {"axis", 2, two, NULL}},
+        {"softmax", {"axis", 0, NULL, "all"}},   {"leaky_relu", {"slope", 0, NULL, "x"}},
+        {"leaky_relu", {"slope", 2, two, NULL}}, {"reshape", {"shape", 0, NULL, "all"}},
+        {"reshape", {"shape", 1, &half, NULL}},  {"polygamma", {"n", 1, &half, NULL}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (cr_ok(cr_op(v.g, wrong[i].op, 1, &v.x, 1, &wrong[i].attr)))
+            fail_msg("%s took its attribute %s, case %zu", wrong[i].op,
+                     wrong[i].attr.name ? wrong[i].attr.name : "NULL", i);
+        told(v.g, CR_EINVAL);
+    }
+    const cr_attr twice[2] = {{"axis", 1, &minus, NULL}, {"axis", 0, NULL, "all"}};
+    assert_false(cr_ok(cr_op(v.g, "sum", 1, &v.x, 2, twice)));
+    told(v.g, CR_EINVAL);
+    world_free(&v);
+}
+
+TEST(an_op_by_name_refuses_operands_and_counts_that_make_no_sense) {
+    (void)state;
+    struct world v = world_new();
+    cr_node pair[2] = {v.x, v.there};
+    const struct {
+        const char *op;
+        int n;
+        const cr_node *x;
+        int attrs;
+    } wrong[] = {{NULL, 1, &v.x, 0},      {"", 1, &v.x, 0},        {"nosuch", 1, &v.x, 0},
+                 {"sin", 0, NULL, 0},     {"sin", -1, &v.x, 0},    {"sin", 1, NULL, 0},
+                 {"sin", 2, pair, 0},     {"add", 2, pair, 0},     {"concat", 0, NULL, 0},
+                 {"sin", 1, &v.x, -1},    {"sin", 1, &v.x, 3},     {"sin", 1, &v.gone, 0},
+                 {"sin", 1, &v.error, 0}, {"sin", 1, &v.there, 0}, {"input", 0, NULL, 0},
+                 {"part", 1, &v.x, 0},    {"iota", 0, NULL, 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (cr_ok(cr_op(v.g, wrong[i].op, wrong[i].n, wrong[i].x, wrong[i].attrs, NULL)))
+            fail_msg("case %zu was taken", i);
+        told(v.g, CR_EINVAL);
+    }
+    world_free(&v);
+}
+
+TEST(a_target_refuses_what_was_cut_though_other_nodes_have_its_place) {
+    (void)state;
+    struct world v = world_new();
+    cr_program *p = NULL;
+    cr_target *output = cr_target_new(v.g), *update = cr_target_new(v.g);
+    size_t mark = cr_graph_mark(v.g);
+    cr_node value = cr_mul(v.w, cr_number(v.g, 3));
+    assert_int_equal(cr_target_output(output, "y", value), CR_OK);
+    assert_int_equal(cr_target_update(update, v.w, value), CR_OK);
+    assert_int_equal(cr_graph_cut(v.g, mark), CR_OK);
+    for (int i = 0; i < 2; i++) {
+        told(v.g, cr_compile(&p, output, NULL));
+        told(v.g, cr_compile(&p, update, NULL));
+        assert_null(p);
+        for (int k = 0; k < 8; k++) cr_exp(cr_number(v.g, 10 + k));
+    }
+    refuses("cr_graph_cut", cr_graph_cut(v.g, 0));
+    refuses("cr_graph_cut", cr_graph_cut(v.g, cr_graph_mark(v.g) + 1));
+    refuses("cr_graph_cut", cr_graph_cut(v.g, SIZE_MAX));
+    cr_target_free(output);
+    cr_target_free(update);
+    world_free(&v);
+}
+
+TEST(a_start_that_was_cut_starts_nothing_though_other_nodes_have_its_place) {
+    (void)state;
+    struct world v = world_new();
+    size_t mark = cr_graph_mark(v.g);
+    assert_int_equal(cr_param_init(v.w, cr_exp(cr_number(v.g, 2))), CR_OK);
+    assert_int_equal(cr_graph_cut(v.g, mark), CR_OK);
+    assert_int_equal(cr_store_init(v.store, v.g, 0), CR_OK);
+    for (int k = 0; k < 8; k++) cr_exp(cr_number(v.g, 10 + k));
+    assert_int_equal(cr_store_init(v.store, v.g, 0), CR_OK);
+    assert_null(cr_store_data(v.store, "w", NULL, NULL));
+    world_free(&v);
+}
+
+TEST(an_evaluator_tells_what_it_cannot_know) {
+    (void)state;
+    struct world v = world_new();
+    double three[3] = {1, 2, 3}, number;
+    cr_array *array;
+    const cr_node bad[] = {v.error, v.gone, v.there, none};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refuses("set", cr_eval_set(v.e, bad[i], CR_F64, &number, sizeof number));
+        refuses("value", cr_eval_value(v.e, bad[i], CR_F64, &number, sizeof number));
+        assert_non_null(cr_eval_error(v.e));
+        refuses("array", cr_eval_array(&array, v.e, bad[i]));
+        assert_null(array);
+        assert_true(isnan(cr_eval_number(v.e, bad[i])));
+    }
+    refuses("not a leaf", cr_eval_set(v.e, v.y, CR_F64, &number, sizeof number));
+    refuses("too few bytes", cr_eval_set(v.e, v.x, CR_F64, three, sizeof three - 1));
+    refuses("no bytes", cr_eval_set(v.e, v.x, CR_F64, NULL, sizeof three));
+    refuses("too many bytes", cr_eval_set(v.e, v.x, CR_F64, three, SIZE_MAX));
+    refuses("unbound", cr_eval_value(v.e, v.y, CR_F64, &number, sizeof number));
+    assert_non_null(strstr(cr_eval_error(v.e), "has no value"));
+    assert_int_equal(cr_eval_set(v.e, v.x, CR_F64, three, sizeof three), CR_OK);
+    assert_int_equal(cr_eval_set(v.e, v.w, CR_F64, three, sizeof three), CR_OK);
+    refuses("dtype", cr_eval_value(v.e, v.y, CR_F32, &number, sizeof number));
+    refuses("bytes", cr_eval_value(v.e, v.y, CR_F64, &number, 0));
+    assert_true(cr_eval_number(v.e, v.y) == 1 + 16 + 81);
+    world_free(&v);
+}
+
+TEST(explain_and_check_refuse_what_they_cannot_show) {
+    (void)state;
+    struct world v = world_new();
+    const cr_node bad[] = {v.error, v.gone, v.there, none};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refuses("explain", cr_explain(v.text, "text", v.e, bad[i], 0, NULL, 0.1, false));
+        refuses("explain", cr_explain(v.text, "text", v.e, v.y, 1, &bad[i], 0.1, false));
+        refuses("check", cr_check(v.text, v.e, bad[i], 1, &v.w, 1e-6, 1e-8));
+        refuses("check", cr_check(v.text, v.e, v.y, 1, &bad[i], 1e-6, 1e-8));
+        cr_graph_clear_error(v.g);
+        cr_graph_clear_error(v.other);
+    }
+    refuses("a format", cr_explain(v.text, "pdf", v.e, v.y, 1, &v.w, 0.1, false));
+    refuses("no format", cr_explain(v.text, NULL, v.e, v.y, 1, &v.w, 0.1, false));
+    refuses("a count", cr_explain(v.text, "text", v.e, v.y, -1, &v.w, 0.1, false));
+    refuses("no evaluator", cr_explain(v.text, "text", NULL, v.y, 1, &v.w, 0.1, false));
+    refuses("no values", cr_explain(v.text, "text", v.e, v.y, 1, &v.w, 0.1, false));
+    refuses("no values", cr_check(v.text, v.e, v.y, 1, &v.w, 1e-6, 1e-8));
+    world_free(&v);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(every_public_function_takes_nothing_for_an_object),
+        RUN(a_node_that_is_none_is_refused_by_every_derivative),
+        RUN(leaves_and_names_of_wrong_form_are_refused_with_a_sentence),
+        RUN(an_op_by_name_tells_what_is_wrong_with_its_attributes),
+        RUN(an_op_by_name_refuses_operands_and_counts_that_make_no_sense),
+        RUN(a_target_refuses_what_was_cut_though_other_nodes_have_its_place),
+        RUN(a_start_that_was_cut_starts_nothing_though_other_nodes_have_its_place),
+        RUN(an_evaluator_tells_what_it_cannot_know),
+        RUN(explain_and_check_refuse_what_they_cannot_show),
+    };
+    return cmocka_run_group_tests(tests, NULL, temp_remove);
+}
