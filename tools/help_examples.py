@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every example that `chainrule help VERB` shows: help_examples.py PROGRAM FOLDER
 
-In an empty folder with the files of FOLDER (norris.cr, norris.csv) and b.npy, two numbers; each must end with exit code 0. A verb without an
+In an empty folder with the files of FOLDER (norris.cr, norris.csv, xor.cr) and b.npy, two numbers; each must end with exit code 0. A verb without an
 example is a mistake, but for `version`."""
 import os
 import re
@@ -25,7 +25,7 @@ def main():
     ran = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         write_npy(os.path.join(folder, "b.npy"))
-        for name in ("norris.cr", "norris.csv"):
+        for name in ("norris.cr", "norris.csv", "xor.cr"):
             shutil.copy(os.path.join(examples, name), folder)
         for verb in re.findall(r"^  chainrule (\w+)", overview, re.M):
             said = subprocess.run([program, "help", verb], check=True, capture_output=True, text=True).stdout

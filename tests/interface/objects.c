@@ -74,6 +74,7 @@ static void graphs(void) {
     REFUSES(cr_vjp, NULL, 1, NULL, NULL, 1, NULL);
     REFUSES(cr_jvp, NULL, 1, NULL, 1, NULL, NULL);
     REFUSES(cr_print, NULL, none);
+    REFUSES(cr_print_model, NULL, NULL, (cr_node){NULL, 0, 0});
     REFUSES(cr_print_latex, NULL, none);
 }
 
@@ -142,6 +143,7 @@ static void runs(void) {
     GIVES(0, cr_program_steps, NULL);
     GIVES(NULL, cr_program_input, NULL, 0);
     GIVES(NULL, cr_program_output, NULL, 0);
+    REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_program_print, NULL, NULL);
     REFUSES(cr_store_new, NULL, NULL);
     PASSES(cr_store_free, NULL);
