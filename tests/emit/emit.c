@@ -284,7 +284,7 @@ TEST(models_of_many_kinds_agree) {
         "param a: f64[3, 5]; param g: f64[5]; param b: f64[5]; layer_norm(a, g, b)",
         "param a: f64[3, 5]; gelu(a) + silu(a) + softplus(a) + elu(a)",
         "param a: f64[4]; a^3 + a^2.5 + a^-2 + a^7",
-        "param a: f64[4]; erfinv(a) + lgamma(a) + polygamma(a, 1) + stumpff(a, 2)",
+        "param a: f64[4]; erfinv(a) + lgamma(a) + polygamma(a, n=1) + stumpff(a, n=2)",
         "param a: f64[4]; param b: f64[4]; a % b + a // b + atan2(a, b) + hypot(a, b) + maximum(a, b)",
         "param a: f64[4]; where(a > 0.5, log(a), a^2)",
         "param a: f64[7, 9]; argmax(a)",
