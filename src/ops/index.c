@@ -124,7 +124,8 @@ static cr_node concat_ready(int n, cr_node x[], int axis) {
     int64_t size = 0;
     for (int i = 0; i < n; i++) {
         if (!join_fits(&x[i], x[0], &s, at)) return graph_error_node(g);
-        size += size > INT64_MAX / 2 ? 0 : cr_dims(x[i])[s.rank + at]; /* too large already, and refused below */
+        size +=
+            size > INT64_MAX / 2 ? 0 : cr_dims(x[i])[s.rank + at]; /* too large already, and refused below */
     }
     if (n == 1) return x[0];
     s.dim[s.rank + at] = size;

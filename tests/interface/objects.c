@@ -76,6 +76,7 @@ static void graphs(void) {
     REFUSES(cr_print, NULL, none);
     REFUSES(cr_print_model, NULL, NULL, (cr_node){NULL, 0, 0});
     REFUSES(cr_print_latex, NULL, none);
+    REFUSES(cr_print_model, NULL, NULL, none);
 }
 
 static void tables(void) {
@@ -145,6 +146,7 @@ static void runs(void) {
     GIVES(NULL, cr_program_output, NULL, 0);
     REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_program_print, NULL, NULL);
+    REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_store_new, NULL, NULL);
     PASSES(cr_store_free, NULL);
     REFUSES(cr_store_set, NULL, "w", CR_F64, NULL, 0);
