@@ -120,8 +120,10 @@ static struct value unknown(struct reader *r, const struct token *t) {
                            "unknown name '%.*s': functions stand before a value, as t(x) or sum(x)", n, t->s);
     return reader_fail(r, CR_ENAME, t, "unknown name '%.*s'%s%s%s%s", n, t->s, near ? ": did you mean " : "",
                        near ? near : "", near ? "?" : "",
-                       !near && r->place.calls ? ": a function sees its parameters, its own names and sizes"
-                                               : "");
+                       near             ? ""
+                       : r->place.calls ? ": a function sees its parameters, its own names and sizes"
+                       : r->declares    ? ": a text that declares an input or parameter declares all of them"
+                                        : "");
 }
 
 void check_free_names(struct reader *r) {
