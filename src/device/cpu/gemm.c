@@ -7,8 +7,8 @@
 
 enum {
     depth = 512, /* of a slice: a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
-    block_bytes = 256 << 10, /* of A: half of a second-level cache of 512 KiB */
-    first_level = 16 << 10,  /* half of a first-level cache of 32 KiB */
+    block_bytes = 1 << 20,  /* of A: from the second-level cache or what is behind it it is read in order */
+    first_level = 16 << 10, /* half of a first-level cache of 32 KiB */
     conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
     ways = 7,        /* of such a set, less one for what passes through */
     few = 4,         /* k so small that what counts is writing C */
@@ -131,9 +131,12 @@ static const char *at(const struct part *p, const char *base, int64_t offset) {
     return base + offset * (int64_t)p->j->size;
 }
 
+/* Lines far apart are not fetched ahead by the processor itself. */
 static void copy_lines(char *to, size_t width, const char *from, int64_t stride, int64_t lines, size_t n) {
     for (int64_t i = 0; i < lines; i++, to += width, from += stride) {
         size_t done = 0;
+        PREFETCH(from, 8 * stride);
+        PREFETCH(from, 8 * stride + 64);
         for (; done + 64 <= n; done += 64) memcpy(to + done, from + done, 64);
         if (done < n) memcpy(to + done, from + done, n - done);
     }

@@ -69,6 +69,13 @@ void gemm_weave_f64(void *to, int64_t width, const void *from, int64_t stride, i
 extern const struct gemm_kernel gemm_avx2[2], gemm_avx512[2];
 #endif
 
+/* The cache line so many bytes after p, which need not be there. */
+#if defined(__GNUC__)
+#define PREFETCH(p, bytes) __builtin_prefetch((const void *)((uintptr_t)(p) + (uintptr_t)(bytes)))
+#else
+#define PREFETCH(p, bytes) (void)0
+#endif
+
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #elif defined(__GNUC__)

@@ -93,6 +93,7 @@ static inline __m256d total_f64(const __m256d s[4]) {
 #include "device/cpu/gemm_columns.inc"
 #define CHAINS      8
 #define ROW_VECTORS 3
+#define ROW_CASES   X(1) X(2) X(3)
 #define FMA_ONE     __builtin_fmaf
 #include "device/cpu/gemm_vector.inc"
 #include "device/cpu/gemm_undef.inc"
@@ -118,6 +119,7 @@ static inline __m256d total_f64(const __m256d s[4]) {
 #include "device/cpu/gemm_columns.inc"
 #define CHAINS      4
 #define ROW_VECTORS 3
+#define ROW_CASES   X(1) X(2) X(3)
 #define FMA_ONE     __builtin_fma
 #include "device/cpu/gemm_vector.inc"
 #include "device/cpu/gemm_undef.inc"

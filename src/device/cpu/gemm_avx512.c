@@ -32,7 +32,8 @@
 #define ADD                 _mm512_add_ps
 #include "device/cpu/gemm_tile.inc"
 #define CHAINS        8
-#define ROW_VECTORS   4
+#define ROW_VECTORS   7
+#define ROW_CASES     X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define FMA_ONE       __builtin_fmaf
 #define ALONG_COLUMNS gemm_columns_f32
 #include "device/cpu/gemm_vector.inc"
@@ -55,7 +56,8 @@
 #define ADD                 _mm512_add_pd
 #include "device/cpu/gemm_tile.inc"
 #define CHAINS        4
-#define ROW_VECTORS   4
+#define ROW_VECTORS   7
+#define ROW_CASES     X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define FMA_ONE       __builtin_fma
 #define ALONG_COLUMNS gemm_columns_f64
 #include "device/cpu/gemm_vector.inc"

@@ -56,6 +56,7 @@ PLAIN(double)
 #include "device/cpu/gemm_tile.inc"
 #define CHAINS           8
 #define ROW_VECTORS      1
+#define ROW_CASES        X(1)
 #define FMA_ONE(a, b, c) ((c) + (a) * (b))
 #define ALONG_COLUMNS    NAME(one_by_one)
 #include "device/cpu/gemm_vector.inc"
@@ -79,6 +80,7 @@ PLAIN(double)
 #include "device/cpu/gemm_tile.inc"
 #define CHAINS           4
 #define ROW_VECTORS      1
+#define ROW_CASES        X(1)
 #define FMA_ONE(a, b, c) ((c) + (a) * (b))
 #define ALONG_COLUMNS    NAME(one_by_one)
 #include "device/cpu/gemm_vector.inc"
