@@ -87,3 +87,12 @@ if(TARGET chainrule)
   add_test(NAME emit.standalone COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/tests/emit/standalone.sh
     $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/examples ${CMAKE_C_COMPILER})
 endif()
+
+# What these commands do needs safetensors and gzip.
+if(NOT CR_ZLIB OR NOT CR_JANSSON OR NOT ZLIB_LIBRARY OR NOT JANSSON_LIBRARY)
+  foreach(test cli.train cli.examples_of_help crash.checkpoint)
+    if(TEST ${test})
+      set_tests_properties(${test} PROPERTIES DISABLED TRUE)
+    endif()
+  endforeach()
+endif()

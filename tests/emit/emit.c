@@ -159,7 +159,7 @@ static void assert_close(const char *what, const void *a, const void *b, size_t 
 
 /* The program of a model: its last expression (or loss), its gradients, and updates by an optimiser if one is named. */
 static void build(struct both *b, const char *text, const char *method) {
-    cr_node y, w[8], d[8];
+    cr_node y = {NULL, 0, 0}, w[8], d[8];
     int n = 0;
     *b = (struct both){.g = cr_graph_new(NULL)};
     cr_text_clear(why);
