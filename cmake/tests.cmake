@@ -58,3 +58,11 @@ if(Python3_FOUND AND TARGET chainrule)
       --library $<TARGET_FILE:chainrule_shared> --cc ${CMAKE_C_COMPILER} "--flags=${sanitize_flags}" ${document})
   endforeach()
 endif()
+
+# A checkpoint and SIGKILL: strace injects it. Where strace may not trace, the test is skipped.
+find_program(STRACE strace)
+if(STRACE AND TARGET chainrule AND NOT CR_SANITIZE)
+  add_test(NAME crash.checkpoint COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/tests/crash/checkpoint.sh
+    $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/tests/data/train)
+  set_tests_properties(crash.checkpoint PROPERTIES SKIP_RETURN_CODE 77)
+endif()

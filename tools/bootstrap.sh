@@ -37,6 +37,7 @@ look() {
     need git "the list of files" 'command -v git'
     need libcmocka-dev "the unit tests" 'cmocka'
     need pkg-config "programs that find the installed library" 'command -v pkg-config'
+    need strace "the test that kills a program while it saves" 'command -v strace'
     need python3 "the tests of commands, documents and layers" 'command -v python3'
     # Its name has the version of clang in it, so it is looked for when clang is there: in a second round.
     command -v clang >/dev/null &&
