@@ -12,13 +12,28 @@ static bool ends_with(const char *s, const char *end) {
 
 bool is_csv(const char *path) { return ends_with(path, ".csv"); }
 
-/* npy begins with \x93NUMPY, a table of text with neither that, a zero byte, nor gzip's mark. */
-static bool is_npy(const char *path) {
-    char head[6] = {0};
+/* The first bytes of a file, zeros behind its end. */
+struct head {
+    unsigned char s[9];
+};
+static struct head head_of(const char *path) {
+    struct head h = {{0}};
     FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-    if (f) fclose(f);
-    return ends_with(path, ".npy") || (n == sizeof head && memcmp(head, "\x93NUMPY", 6) == 0);
+    if (f) {
+        if (fread(h.s, 1, sizeof h.s, f) == 0) h.s[0] = 0;
+        fclose(f);
+    }
+    return h;
+}
+
+static bool is_npy(const char *path) {
+    return ends_with(path, ".npy") || memcmp(head_of(path).s, "\x93NUMPY", 6) == 0;
+}
+
+/* The length of a header below 4 GiB, then '{'. */
+static bool is_safetensors(const char *path) {
+    struct head h = head_of(path);
+    return ends_with(path, ".safetensors") || (h.s[8] == '{' && memcmp(h.s + 4, "\0\0\0\0", 4) == 0);
 }
 
 bool load_data(cr_array **out, const char *path, cr_text *why) {
@@ -168,9 +183,9 @@ int run_info(struct arguments *a) {
     cr_text *t = NULL, *why = NULL;
     if (cr_text_new(&t, NULL) || cr_text_new(&why, NULL)) return cr_text_free(t), fail("out of memory");
     cr_text_append(t, a->json ? "[" : "");
-    int code = ends_with(a->formula, ".safetensors") ? show_store(t, a->formula, a->json, why)
-               : is_csv(a->formula)                  ? show_table(t, a->formula, a->json, why)
-                                                     : show_array(t, a->formula, a->json, why);
+    int code = is_safetensors(a->formula) ? show_store(t, a->formula, a->json, why)
+               : is_csv(a->formula)       ? show_table(t, a->formula, a->json, why)
+                                          : show_array(t, a->formula, a->json, why);
     cr_text_append(t, a->json ? "]\n" : "");
     if (!code) code = print_text(t);
     cr_text_free(t);

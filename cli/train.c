@@ -174,7 +174,7 @@ static const char *own_parameter(void *user, const char *name) {
 static bool watch(void *user, const cr_train *t, bool epoch_ended) {
     struct watching *w = user;
     if (!epoch_ended) return show_progress(w, t), !interrupted;
-    add_to_curve(&w->curve, t);
+    if (w->a->svg) add_to_curve(&w->curve, t);
     print_epoch(w, t);
     w->epoch_start = now();
     w->code = log_epoch(w, t);

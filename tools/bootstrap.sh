@@ -62,6 +62,8 @@ look_check() {
     need chromium "the page of explain, tried in a browser" 'command -v chromium || command -v google-chrome'
     need chromium-driver "the same: it drives the browser" 'command -v chromedriver'
     need texlive-latex-base "the LaTeX of explain, set" 'command -v pdflatex'
+    need strace "the test that kills a program while it saves" 'command -v strace'
+    need valgrind "the test that counts how reading a model grows" 'command -v valgrind'
     need python3 "the tests of commands, documents and layers" 'command -v python3'
     # Its name has the version of clang in it: where apt has no lists yet it is looked for in a second round.
     major=$(clang_major)

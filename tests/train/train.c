@@ -195,6 +195,46 @@ TEST(a_training_stopped_anywhere_goes_on_to_the_same_bits) {
     }
 }
 
+/* Large enough that its products and losses are spread over threads. */
+static void learn_wide(cr_store *store, int threads) {
+    static const char text[] =
+        "input x: f32[n, 64]\nparam W: f32[64, 256] = he_normal()\nparam V: f32[256, 64] = he_normal()\n"
+        "h = dropout(gelu(x @ W), rate=0.2)\nloss = mean((h @ V - x)^2)\n";
+    cr_context *ctx;
+    cr_model *m;
+    cr_array *x;
+    cr_train *t;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
+    assert_int_equal(cr_model_new(&m, text, sizeof text - 1, NULL, ctx, NULL), CR_OK);
+    assert_int_equal(cr_array_new(&x, ctx, CR_F32, 2, (int64_t[]){700, 64}), CR_OK);
+    for (int i = 0; i < 700 * 64; i++) ((float *)cr_array_data(x))[i] = (float)sin(0.37 * i);
+    assert_int_equal(cr_train_new(&t, m, store, ctx), CR_OK);
+    assert_int_equal(cr_train_data(t, "x", x), CR_OK);
+    cr_train_set(t, "batch", "256");
+    cr_train_set(t, "epochs", "2");
+    cr_train_set(t, "optimiser", "adam(clip_norm=0.1)");
+    if (cr_train_run(t)) fail_msg("%s", cr_train_error(t));
+    cr_train_free(t);
+    cr_array_free(x);
+    cr_model_free(m);
+    cr_context_free(ctx);
+}
+
+TEST(training_gives_the_same_bits_for_one_to_four_threads) {
+    (void)state;
+    cr_store *one, *more;
+    assert_int_equal(cr_store_new(&one, NULL), CR_OK);
+    learn_wide(one, 1);
+    for (int threads = 2; threads <= 4; threads++) {
+        assert_int_equal(cr_store_new(&more, NULL), CR_OK);
+        learn_wide(more, threads);
+        assert_same_store(one, more);
+        cr_store_free(more);
+    }
+    cr_store_free(one);
+}
+
 TEST(another_seed_is_another_training) {
     (void)state;
     struct course a = course_of(net), b = course_of(net);
@@ -421,6 +461,7 @@ int main(void) {
         RUN(evaluation_weighs_batches_by_their_observations),
         RUN(predictions_stand_in_the_order_of_the_observations),
         RUN(a_training_stopped_anywhere_goes_on_to_the_same_bits),
+        RUN(training_gives_the_same_bits_for_one_to_four_threads),
         RUN(another_seed_is_another_training),
         RUN(what_a_training_was_begun_with_must_stay),
         RUN(dropout_is_for_training_alone),
