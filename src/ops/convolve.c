@@ -31,11 +31,14 @@ static cr_node flat_windows(cr_node x, int n, const int64_t size[], const int64_
 
 static bool pool_good(const char *op, cr_node x, int n, const int64_t size[]) {
     if (!ops_good(op, 1, &x)) return false;
-    for (int i = 0; i < n && size; i++)
+    if (n < 0 || n > cr_rank(x) || (n && !size))
+        return graph_fail(x.graph, CR_EAXIS, op, "%d windowed axes of rank %d", n, cr_rank(x)), false;
+    if (cr_rank(x) + (n ? n : 1) > CR_MAX_RANK) /* an axis of windows for each, then of their elements */
+        return graph_fail(x.graph, CR_ELIMIT, op, "%d windowed axes of rank %d", n, cr_rank(x)), false;
+    for (int i = 0; i < n; i++)
         if (size[i] < 1)
             return graph_fail(x.graph, CR_EINVAL, op, "a window of size %lld", (long long)size[i]), false;
-    if (n >= 0 && n <= cr_rank(x) && (n == 0 || size)) return true;
-    return graph_fail(x.graph, CR_EAXIS, op, "%d windowed axes of rank %d", n, cr_rank(x)), false;
+    return true;
 }
 
 cr_node cr_max_pool(cr_node x, int n, const int64_t size[], const int64_t stride[], const int64_t dilation[],
@@ -95,6 +98,11 @@ static bool conv_of(struct conv *c, const char *op, cr_node both[2], int n, cons
     if (fits && transposed) fits = c->w.dim[0] == c->x.dim[1] && c->w.dim[0] % groups == 0;
     else if (fits) fits = c->x.dim[1] == c->w.dim[1] * groups && c->w.dim[0] % groups == 0;
     if (!fits) return no_fit(c, both[0]), false;
+    if (3 + 2 * c->d >
+        CR_MAX_RANK) /* groups, observations and channels, places, and the window stand apart on the way */
+        return graph_fail(both[0].graph, CR_ELIMIT, op, "%d axes of space, at most %d", c->d,
+                          (CR_MAX_RANK - 3) / 2),
+               false;
     spread(c->stride, c->d, n, n ? stride : NULL, 1);
     spread(c->dilation, c->d, n, n ? dilation : NULL, 1);
     spread(c->before, c->d, n, n ? before : NULL, 0);
