@@ -111,6 +111,10 @@ int order_of(const struct arguments *a); /* --order, or 1 */
 /* What is printed is gathered in s->text first, so that a failure prints nothing. */
 void session_add(struct session *s, const char *text);
 
+bool ends_with(const char *s, const char *end);
+/* A column as a vector of f64; CR_ENOMEM. */
+cr_status table_column(cr_array **out, const cr_table *t, int column);
+
 /* data.c: any file of numbers, by what it is: npy, IDX (gzip too), CSV (a matrix, or a vector if it has one column). */
 bool load_data(cr_array **out, const char *path, cr_text *why);
 bool is_csv(const char *path);

@@ -5,11 +5,6 @@
 
 #include "cli.h"
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 bool is_csv(const char *path) { return ends_with(path, ".csv"); }
 
 /* The first bytes of a file, zeros behind its end. */
@@ -158,10 +153,8 @@ static int show_table(cr_text *t, const char *path, bool json, cr_text *why) {
     int code = cr_csv_load(&table, path, NULL, why) ? fail("%s", cr_text_str(why)) : EXIT_DONE;
     for (int k = 0; !code && k < cr_table_columns(table); k++) {
         cr_array *a = NULL;
-        int64_t rows = cr_table_rows(table);
-        if (cr_array_new(&a, NULL, CR_F64, 1, &rows)) code = fail("out of memory");
+        if (table_column(&a, table, k)) code = fail("out of memory");
         else {
-            if (rows) memcpy(cr_array_data(a), cr_table_column(table, k), (size_t)rows * sizeof(double));
             cr_text_append(t, json && k ? ", " : "");
             append_tensor(t, cr_table_name(table, k), a, json);
         }

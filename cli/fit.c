@@ -10,12 +10,10 @@
 
 /* Every column is a value by its name, for those names that the model has. */
 static int add_columns(struct arguments *a, cr_table *t) {
-    int64_t rows = cr_table_rows(t);
     for (int k = cr_table_columns(t); k-- > 0;) { /* put in front, so that they come to stand in order */
         if (find_given(a->given, cr_table_name(t, k))) continue;
         struct given *g = calloc(1, sizeof *g);
-        if (!g || cr_array_new(&g->array, NULL, CR_F64, 1, &rows)) return free(g), fail("out of memory");
-        if (rows) memcpy(cr_array_data(g->array), cr_table_column(t, k), (size_t)rows * sizeof(double));
+        if (!g || table_column(&g->array, t, k)) return free(g), fail("out of memory");
         g->name = cr_table_name(t, k);
         g->name_size = strlen(g->name);
         g->optional = true;

@@ -9,14 +9,18 @@ int learn_failed(const struct learning *l) {
     return fail("%s", cr_train_error(l->train) ? cr_train_error(l->train) : cr_status_text(CR_ENOMEM));
 }
 
+/* Does the model declare it, and of which dtype? */
+static bool declares(const struct learning *l, const char *name, cr_dtype *dtype) {
+    const char *leaf;
+    for (int i = 0; (leaf = cr_model_leaf(l->model, i, NULL, dtype, NULL)); i++)
+        if (strcmp(leaf, name) == 0) return true;
+    return false;
+}
+
 /* In the dtype of the input at once, so that the file's own numbers don't stay. */
 static int add(struct learning *l, const char *name, cr_array *array, bool whole) {
-    bool param;
     cr_dtype dtype;
-    const char *leaf;
-    for (int i = 0; (leaf = cr_model_leaf(l->model, i, &param, &dtype, NULL)); i++)
-        if (strcmp(leaf, name) == 0) break;
-    if (leaf && dtype != cr_array_dtype(array)) {
+    if (declares(l, name, &dtype) && dtype != cr_array_dtype(array)) {
         cr_array *cast = NULL;
         cr_status status = cr_array_cast(&cast, array, dtype);
         cr_array_free(array);
@@ -29,26 +33,14 @@ static int add(struct learning *l, const char *name, cr_array *array, bool whole
     return (whole ? cr_train_constant : cr_train_data)(l->train, name, array) ? learn_failed(l) : EXIT_DONE;
 }
 
-static bool declares(const struct learning *l, const char *name) {
-    const char *leaf;
-    for (int i = 0; (leaf = cr_model_leaf(l->model, i, NULL, NULL, NULL)); i++)
-        if (strcmp(leaf, name) == 0) return true;
-    return false;
-}
-
 /* --data table.csv: every column that the model has an input for. */
 static int add_table(struct learning *l, const char *path) {
     cr_table *t = NULL;
     int code = cr_csv_load(&t, path, l->ctx, l->why) ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
     for (int k = 0; !code && k < cr_table_columns(t); k++) {
         cr_array *a = NULL;
-        int64_t rows = cr_table_rows(t);
-        if (!declares(l, cr_table_name(t, k))) continue;
-        if (cr_array_new(&a, l->ctx, CR_F64, 1, &rows)) code = fail("out of memory");
-        else {
-            if (rows) memcpy(cr_array_data(a), cr_table_column(t, k), (size_t)rows * sizeof(double));
-            code = add(l, cr_table_name(t, k), a, false);
-        }
+        if (!declares(l, cr_table_name(t, k), NULL)) continue;
+        code = table_column(&a, t, k) ? fail("out of memory") : add(l, cr_table_name(t, k), a, false);
     }
     cr_table_free(t);
     return code;
@@ -173,19 +165,19 @@ int run_eval(struct arguments *a) {
 /* A row for each observation, its numbers side by side. */
 static void append_csv(cr_text *t, const cr_array *a) {
     int64_t rows = cr_array_rank(a) ? cr_array_dims(a)[0] : 1, width = rows ? cr_array_count(a) / rows : 0;
-    cr_array *wide = NULL;
-    if (cr_array_cast(&wide, a, CR_F64)) return;
+    bool narrow = cr_array_dtype(a) == CR_F32;
+    cr_array *wide = NULL, *one = NULL; /* one number at a time, in its own dtype's digits */
+    bool ok =
+        !cr_array_cast(&wide, a, CR_F64) && !cr_array_new(&one, NULL, narrow ? CR_F32 : CR_F64, 0, NULL);
     const double *x = cr_array_data(wide);
-    for (int64_t i = 0; i < rows * width; i++) {
-        cr_array *one = NULL;
-        if (cr_array_new(&one, NULL, cr_array_dtype(a) == CR_F32 ? CR_F32 : CR_F64, 0, NULL)) break;
-        if (cr_array_dtype(a) == CR_F32) *(float *)cr_array_data(one) = (float)x[i];
+    for (int64_t i = 0; ok && i < rows * width; i++) {
+        if (narrow) *(float *)cr_array_data(one) = (float)x[i];
         else *(double *)cr_array_data(one) = x[i];
         cr_array_print(t, one, false);
-        cr_array_free(one);
         cr_text_append(t, (i + 1) % width ? "," : "\n");
     }
     cr_array_free(wide);
+    cr_array_free(one);
 }
 
 static int write_prediction(struct learning *l, const cr_array *y, const struct arguments *a) {

@@ -157,6 +157,14 @@ static bool read_list(cr_array **out, const char *s) {
     return ok;
 }
 
+cr_status table_column(cr_array **out, const cr_table *t, int column) {
+    int64_t rows = cr_table_rows(t);
+    cr_status status = cr_array_new(out, NULL, CR_F64, 1, &rows);
+    if (!status && rows)
+        memcpy(cr_array_data(*out), cr_table_column(t, column), (size_t)rows * sizeof(double));
+    return status;
+}
+
 /* The columns of a CSV file side by side: a matrix, or a vector if there is one. */
 static bool read_table(cr_array **out, const char *path, cr_text *why) {
     cr_table *t = NULL;
@@ -170,7 +178,7 @@ static bool read_table(cr_array **out, const char *path, cr_text *why) {
     return ok;
 }
 
-static bool ends_with(const char *s, const char *end) {
+bool ends_with(const char *s, const char *end) {
     size_t n = strlen(s), m = strlen(end);
     return n >= m && strcmp(s + n - m, end) == 0;
 }
