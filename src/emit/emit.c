@@ -231,9 +231,8 @@ static void write_step(struct emitter *e, const struct step *s) {
 /* to[i] = the i-th element of a node. */
 static void write_move(struct emitter *e, const char *to, uint32_t node) {
     const struct node *n = graph_at(e->g, node);
-    static const char *const axes[] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
-                                       "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
     int rank = graph_rank(e->g, n);
+    const int64_t *dim = graph_dims(e->g, n);
     const struct view *v = &e->p->view[node];
     if (plan_contiguous(e->p, node) && v->offset == 0 && rank && e->p->slot[v->slot].kind != SLOT_CONST) {
         const char *from = emit_name(e, e->p->slot[v->slot].node);
@@ -241,19 +240,11 @@ static void write_move(struct emitter *e, const char *to, uint32_t node) {
                   from);
         return;
     }
-    struct cr_text index = text_make(&e->mem);
-    int64_t behind = graph_elements(e->g, n);
-    for (int i = 0; i < rank; i++) {
-        int64_t size = graph_dims(e->g, n)[i];
-        emit_open(e, "for (long %s = 0; %s < %lld; %s++)", axes[i], axes[i], (long long)size, axes[i]);
-        behind = size ? behind / size : 0;
-        text_add(&index, i ? " + %s * %lld" : "%s * %lld", axes[i], (long long)behind);
-    }
-    text_add(e->out, "%*s%s[%s] = ", 4 * e->depth, "", to, index.n ? index.s : "0");
-    emit_element(e, e->out, node, rank, axes);
+    for (int i = 0; i < rank; i++) emit_open_axis(e, i, dim[i]);
+    text_add(e->out, "%*s%s[%s] = ", 4 * e->depth, "", to, emit_number(e, rank, dim, emit_axis).s);
+    emit_element(e, e->out, node, rank, emit_axis);
     text_str(e->out, ";\n");
     for (int i = 0; i < rank; i++) emit_close(e);
-    text_drop(&index);
 }
 
 static void write_ends(struct emitter *e, const uint32_t *output) {

@@ -80,6 +80,13 @@ void emit_helper(struct emitter *e, struct cr_text *out, const char *name, cr_dt
 void emit_library(struct emitter *e, struct cr_text *out);
 bool emit_has_helper(const char *name, cr_dtype dtype);
 
+/* loop.c: variables of loops, by axis; text as an expression (the text is dropped); "i * 3 + j", the row-major number
+ * of indices over dims. */
+extern const char *const emit_axis[CR_MAX_RANK];
+struct expression emit_take(struct emitter *e, struct cr_text *t);
+struct expression emit_number(struct emitter *e, int n, const int64_t dim[], const char *const index[]);
+void emit_open_axis(struct emitter *e, int axis, int64_t size);
+
 /* loop.c, kernel.c: one step each. */
 void emit_loop(struct emitter *e, const struct step *s);
 void emit_reduce(struct emitter *e, uint32_t node);

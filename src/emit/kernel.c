@@ -4,9 +4,6 @@
 #include "emit/emit.h"
 #include "tensor/dtype.h"
 
-static const char *const variables[CR_MAX_RANK] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
-                                                   "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
-
 struct kernel {
     struct emitter *e;
     uint32_t id;
@@ -25,59 +22,26 @@ static const int64_t *dims(const struct kernel *k, uint32_t i) {
 static int rank_of(const struct kernel *k, uint32_t i) { return graph_rank(k->e->g, operand_node(k, i)); }
 static const char *result(const struct kernel *k) { return emit_name(k->e, k->id); }
 
-static void open_axis(const struct kernel *k, int i, int64_t size) {
-    emit_open(k->e, "for (long %s = 0; %s < %lld; %s++)", variables[i], variables[i], (long long)size,
-              variables[i]);
-}
-
-/* An element at indices, for a line. */
-struct element {
-    char s[512];
-};
-static struct element element_of(const struct kernel *k, uint32_t i, int rank, const char *const index[]) {
-    struct element x = {""};
+static struct expression element_of(const struct kernel *k, uint32_t i, int rank, const char *const index[]) {
     struct cr_text t = text_make(&k->e->mem);
     emit_element(k->e, &t, operand(k, i), rank, index);
-    if (t.n >= sizeof x.s) emit_refuse(k->e, "an expression is too long");
-    else if (t.n) memcpy(x.s, t.s, t.n + 1);
-    text_drop(&t);
-    return x;
+    return emit_take(k->e, &t);
 }
 
-static struct element element_at(const struct kernel *k, uint32_t i, const char *const index[]) {
+static struct expression element_at(const struct kernel *k, uint32_t i, const char *const index[]) {
     return element_of(k, i, rank_of(k, i), index);
 }
 
-/* "(i * 3 + j)": the row-major number of indices over dims. */
-static struct element number(const struct kernel *k, int n, const int64_t dim[], const char *const index[]) {
-    struct element x = {"0"};
-    struct cr_text t = text_make(&k->e->mem);
-    for (int i = 0; i < n; i++) {
-        if (i) text_str(&t, " + ");
-        text_str(&t, index[i]);
-        int64_t behind = 1;
-        for (int j = i + 1; j < n; j++) behind *= dim[j];
-        if (behind != 1) text_add(&t, " * %lld", (long long)behind);
-    }
-    if (t.n && t.n < sizeof x.s) memcpy(x.s, t.s, t.n + 1);
-    text_drop(&t);
-    return x;
-}
-
 /* "&x[i * 6]", or just "x": where the matrix at batch indices starts. */
-static struct element matrix_at(const struct kernel *k, uint32_t i, const char *const index[]) {
-    struct element x = element_of(k, i, k->rank - 2, index); /* by the batch axes alone */
-    struct element at = {""};
+static struct expression matrix_at(const struct kernel *k, uint32_t i, const char *const index[]) {
+    struct expression x = element_of(k, i, k->rank - 2, index); /* by the batch axes alone */
     size_t n = strlen(x.s);
     char type[80];
     struct cr_text t = text_make(&k->e->mem);
     if (n > 3 && strcmp(x.s + n - 3, "[0]") == 0) text_bytes(&t, x.s, n - 3);
     else if (n && x.s[n - 1] == ']') text_add(&t, "&%s", x.s);
     else text_add(&t, "&(const %s){%s}", emit_type(k->e, (cr_dtype)k->n->dtype, type), x.s); /* a literal */
-    if (t.n >= sizeof at.s) emit_refuse(k->e, "an expression is too long");
-    else if (t.n) memcpy(at.s, t.s, t.n + 1);
-    text_drop(&t);
-    return at;
+    return emit_take(k->e, &t);
 }
 
 static void matmul(const struct kernel *k) {
@@ -85,11 +49,11 @@ static void matmul(const struct kernel *k) {
     int r = k->rank - 2;
     const int64_t *a = plan_strides(e->p, operand(k, 0)), *b = plan_strides(e->p, operand(k, 1));
     int64_t m = dims(k, 0)[r], n = dims(k, 1)[r + 1], depth = dims(k, 0)[r + 1];
-    for (int i = 0; i < r; i++) open_axis(k, i, dims(k, 0)[i]);
+    for (int i = 0; i < r; i++) emit_open_axis(k->e, i, dims(k, 0)[i]);
     struct cr_text name = text_make(&e->mem), to = text_make(&e->mem);
-    struct element x = matrix_at(k, 0, variables), y = matrix_at(k, 1, variables);
+    struct expression x = matrix_at(k, 0, emit_axis), y = matrix_at(k, 1, emit_axis);
     emit_helper(e, &name, "matmul", (cr_dtype)k->n->dtype);
-    text_add(&to, r ? "%s + (%s) * %lld" : "%s", result(k), number(k, r, dims(k, 0), variables).s,
+    text_add(&to, r ? "%s + (%s) * %lld" : "%s", result(k), emit_number(k->e, r, dims(k, 0), emit_axis).s,
              (long long)(m * n));
     if (!name.failed && name.n && !to.failed)
         emit_line(e, "%s(%lld, %lld, %lld, %s, %lld, %lld, %s, %lld, %lld, %s);", name.s, (long long)m,
@@ -105,7 +69,7 @@ static void read_index(const struct kernel *k, int64_t limit) {
     struct cr_text name = text_make(&k->e->mem);
     emit_helper(k->e, &name, "index_in", CR_I64);
     if (!name.failed && name.n)
-        emit_line(k->e, "const long at = %s(%s, %lld);", name.s, element_at(k, 1, variables).s,
+        emit_line(k->e, "const long at = %s(%s, %lld);", name.s, element_at(k, 1, emit_axis).s,
                   (long long)limit);
     emit_line(k->e, "if (at < 0) return 1;");
     text_drop(&name);
@@ -123,11 +87,11 @@ static struct picking open_picks(const struct kernel *k, int64_t index_axes, int
     struct picking p = {.picks = (int)index_axes, .whole = whole};
     p.batch = rank_of(k, 1) - p.picks;
     p.rest = whole_rank - p.batch - 1;
-    for (int i = 0; i < p.batch + p.picks; i++) open_axis(k, i, dims(k, 1)[i]);
+    for (int i = 0; i < p.batch + p.picks; i++) emit_open_axis(k->e, i, dims(k, 1)[i]);
     read_index(k, whole[p.batch]);
-    for (int i = 0; i < p.rest; i++) open_axis(k, p.batch + p.picks + i, whole[p.batch + 1 + i]);
+    for (int i = 0; i < p.rest; i++) emit_open_axis(k->e, p.batch + p.picks + i, whole[p.batch + 1 + i]);
     for (int i = 0; i < whole_rank; i++)
-        p.index[i] = i < p.batch ? variables[i] : i == p.batch ? "at" : variables[p.picks + i - 1];
+        p.index[i] = i < p.batch ? emit_axis[i] : i == p.batch ? "at" : emit_axis[p.picks + i - 1];
     return p;
 }
 
@@ -137,8 +101,8 @@ static void close_picks(const struct kernel *k, const struct picking *p) {
 
 static void gather(const struct kernel *k) {
     struct picking p = open_picks(k, k->attr[0], rank_of(k, 0), dims(k, 0));
-    struct element to = number(k, k->rank, graph_dims(k->e->g, k->n), variables),
-                   from = element_at(k, 0, p.index);
+    struct expression to = emit_number(k->e, k->rank, graph_dims(k->e->g, k->n), emit_axis),
+                      from = element_at(k, 0, p.index);
     emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
     close_picks(k, &p);
 }
@@ -152,7 +116,7 @@ static void scatter_add(const struct kernel *k) {
     clear(k);
     const int64_t *whole = graph_dims(k->e->g, k->n);
     struct picking p = open_picks(k, k->attr[0], k->rank, whole);
-    struct element to = number(k, k->rank, whole, p.index), from = element_at(k, 0, variables);
+    struct expression to = emit_number(k->e, k->rank, whole, p.index), from = element_at(k, 0, emit_axis);
     emit_line(k->e, "%s[%s] += %s;", result(k), to.s, from.s);
     close_picks(k, &p);
 }
@@ -163,15 +127,15 @@ static void extreme(const struct kernel *k) {
     const char *index[CR_MAX_RANK], *first[CR_MAX_RANK];
     char type[80];
     for (int i = 0, out = 0; i < rank; i++) {
-        index[i] = i == axis ? "q" : variables[out++];
+        index[i] = i == axis ? "q" : emit_axis[out++];
         first[i] = i == axis ? "0" : index[i];
-        if (i != axis) open_axis(k, out - 1, dims(k, 0)[i]);
+        if (i != axis) emit_open_axis(k->e, out - 1, dims(k, 0)[i]);
     }
     int64_t kept[CR_MAX_RANK];
     for (int i = 0, out = 0; i < rank; i++)
         if (i != axis) kept[out++] = dims(k, 0)[i];
-    struct element at = number(k, rank - 1, kept, variables), x = element_at(k, 0, index),
-                   start = element_at(k, 0, first);
+    struct expression at = emit_number(k->e, rank - 1, kept, emit_axis), x = element_at(k, 0, index),
+                      start = element_at(k, 0, first);
     bool least = k->n->op == OP_argmin;
     emit_line(e, "long best = 0;");
     emit_line(e, "%s most = %s;", emit_type(e, (cr_dtype)operand_node(k, 0)->dtype, type), start.s);
@@ -191,16 +155,16 @@ static void concat(const struct kernel *k) {
         char shifted[64];
         const char *index[CR_MAX_RANK];
         for (int j = 0; j < k->rank; j++) {
-            open_axis(k, j, dims(k, i)[j]);
-            index[j] = variables[j];
+            emit_open_axis(k->e, j, dims(k, i)[j]);
+            index[j] = emit_axis[j];
         }
         struct cr_text t = text_make(&k->e->mem);
-        text_add(&t, at ? "(%s + %lld)" : "%s", variables[axis], (long long)at);
+        text_add(&t, at ? "(%s + %lld)" : "%s", emit_axis[axis], (long long)at);
         if (t.n && t.n < sizeof shifted) memcpy(shifted, t.s, t.n + 1);
         text_drop(&t);
         index[axis] = shifted;
-        struct element to = number(k, k->rank, graph_dims(k->e->g, k->n), index),
-                       from = element_at(k, i, variables);
+        struct expression to = emit_number(k->e, k->rank, graph_dims(k->e->g, k->n), index),
+                          from = element_at(k, i, emit_axis);
         emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
         for (int j = 0; j < k->rank; j++) emit_close(k->e);
         at += dims(k, i)[axis];
@@ -214,14 +178,14 @@ static void unslice(const struct kernel *k) {
     for (int i = 0; i < k->rank; i++) {
         const int64_t *a = &k->attr[2 * (k->rank - 1 - i)];
         struct cr_text t = text_make(&k->e->mem);
-        text_add(&t, "(%lld + %s * %lld)", (long long)a[0], variables[i], (long long)a[1]);
+        text_add(&t, "(%lld + %s * %lld)", (long long)a[0], emit_axis[i], (long long)a[1]);
         if (t.n && t.n < sizeof shifted[i]) memcpy(shifted[i], t.s, t.n + 1);
         text_drop(&t);
         index[i] = shifted[i];
-        open_axis(k, i, dims(k, 0)[i]);
+        emit_open_axis(k->e, i, dims(k, 0)[i]);
     }
-    struct element to = number(k, k->rank, graph_dims(k->e->g, k->n), index),
-                   from = element_at(k, 0, variables);
+    struct expression to = emit_number(k->e, k->rank, graph_dims(k->e->g, k->n), index),
+                      from = element_at(k, 0, emit_axis);
     emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
     for (int i = 0; i < k->rank; i++) emit_close(k->e);
 }
@@ -235,13 +199,13 @@ static void along(const struct kernel *k, bool recurrence) {
     const char *index[CR_MAX_RANK];
     char type[80];
     for (int i = 0; i < k->rank; i++) {
-        index[i] = i == axis ? "q" : variables[i];
-        if (i != axis) open_axis(k, i, dim[i]);
+        index[i] = i == axis ? "q" : emit_axis[i];
+        if (i != axis) emit_open_axis(k->e, i, dim[i]);
     }
     emit_line(e, "%s so_far = 0;", emit_type(e, (cr_dtype)k->n->dtype, type));
     if (reverse) emit_open(e, "for (long q = %lld; q >= 0; q--)", (long long)dim[axis] - 1);
     else emit_open(e, "for (long q = 0; q < %lld; q++)", (long long)dim[axis]);
-    struct element x = element_at(k, 0, index), at = number(k, k->rank, dim, index);
+    struct expression x = element_at(k, 0, index), at = emit_number(k->e, k->rank, dim, index);
     if (recurrence) /* the first step takes y alone: what x is there does not matter, be it nan */
         emit_line(e, "so_far = q == %lld ? %s : %s * so_far + %s;", (long long)(reverse ? dim[axis] - 1 : 0),
                   element_at(k, 1, index).s, x.s, element_at(k, 1, index).s);
@@ -256,7 +220,7 @@ static void uniform(const struct kernel *k) {
     bool wide = k->n->dtype == CR_F64;
     char type[80];
     emit_helper(k->e, &name, "philox_bits", CR_I64);
-    open_axis(k, 0, graph_elements(k->e->g, k->n));
+    emit_open_axis(k->e, 0, graph_elements(k->e->g, k->n));
     if (!name.failed && name.n)
         emit_line(k->e,
                   wide ? "%s[i] = (%s)(((double)(%s(%s, i) >> 12) + 0.5) * 0x1p-52);"

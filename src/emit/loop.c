@@ -3,8 +3,8 @@
 
 #include "emit/emit.h"
 
-static const char *const variables[CR_MAX_RANK] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
-                                                   "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
+const char *const emit_axis[CR_MAX_RANK] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
+                                            "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
 
 /* ---- Elements of views ---- */
 
@@ -46,13 +46,26 @@ void emit_element(struct emitter *e, struct cr_text *out, uint32_t node, int ran
     write_element(e, out, node, rank, plan_strides(e->p, node), index);
 }
 
-static struct expression text_of(struct emitter *e, struct cr_text *t) {
+struct expression emit_take(struct emitter *e, struct cr_text *t) {
     struct expression x = {""};
     if (t->failed) e->status = CR_ENOMEM;
     else if (t->n >= sizeof x.s) emit_refuse(e, "an expression is too long");
     else memcpy(x.s, t->s ? t->s : "", t->n + (t->s != NULL));
     text_drop(t);
     return x;
+}
+
+struct expression emit_number(struct emitter *e, int n, const int64_t dim[], const char *const index[]) {
+    int64_t stride[CR_MAX_RANK], size = 1;
+    struct cr_text t = text_make(&e->mem);
+    for (int i = n; i-- > 0; size *= dim[i]) stride[i] = size;
+    write_index(&t, 0, n, stride, index);
+    return emit_take(e, &t);
+}
+
+void emit_open_axis(struct emitter *e, int axis, int64_t size) {
+    const char *i = emit_axis[axis];
+    emit_open(e, "for (long %s = 0; %s < %lld; %s++)", i, i, (long long)size, i);
 }
 
 /* ---- The nest of a loop ---- */
@@ -128,19 +141,15 @@ static void make_nest(const struct loop_of *l) {
 
 /* The number of the row, or of the place in a row, in row-major order. */
 static struct expression number_of(struct emitter *e, int first, int end) {
-    struct cr_text t = text_make(&e->mem);
-    int64_t stride[CR_MAX_RANK], size = 1;
-    for (int i = end; i-- > first; size *= e->nest.axis[i].size) stride[i] = size;
-    write_index(&t, 0, end - first, stride + first, variables + first);
-    return text_of(e, &t);
+    int64_t dim[CR_MAX_RANK];
+    for (int i = first; i < end; i++) dim[i - first] = e->nest.axis[i].size;
+    return emit_number(e, end - first, dim, emit_axis + first);
 }
 static struct expression row_number(struct emitter *e) { return number_of(e, 0, e->nest.rows); }
 static struct expression place_in_row(struct emitter *e) { return number_of(e, e->nest.rows, e->nest.n); }
 
 static void open_loops(struct emitter *e, int first, int end) {
-    for (int i = first; i < end; i++)
-        emit_open(e, "for (long %s = 0; %s < %lld; %s++)", variables[i], variables[i],
-                  (long long)e->nest.axis[i].size, variables[i]);
+    for (int i = first; i < end; i++) emit_open_axis(e, i, e->nest.axis[i].size);
 }
 static void close_loops(struct emitter *e, int first, int end) {
     for (int i = first; i < end; i++) emit_close(e);
@@ -195,7 +204,7 @@ static const char *make_local(struct emitter *e, uint32_t node) {
 static void write_wide(struct emitter *e, struct cr_text *out, uint32_t node) {
     int64_t stride[CR_MAX_RANK];
     for (int i = 0; i < e->nest.n; i++) stride[i] = plan_strides(e->p, node)[e->nest.axis[i].from];
-    write_element(e, out, node, e->nest.n, stride, variables);
+    write_element(e, out, node, e->nest.n, stride, emit_axis);
 }
 
 /* Number r of a tensor that has one for each row. */
@@ -213,7 +222,7 @@ static void write_narrow(struct emitter *e, struct cr_text *out, uint32_t node) 
     for (int i = graph_rank(e->g, n); i-- > 0; behind *= dim[i]) {
         struct cr_text t = text_make(&e->mem);
         text_add(&t, "(%s) / %lld %% %lld", row.s, (long long)behind, (long long)dim[i]);
-        struct expression x = text_of(e, &t);
+        struct expression x = emit_take(e, &t);
         memcpy(index[i], x.s, sizeof x.s);
         at[i] = index[i];
     }
@@ -231,7 +240,7 @@ static struct expression operand_of(struct loop_of *l, uint32_t i, uint32_t x) {
     else if (!earlier) text_str(&t, local(e, made) ? local(e, made) : "x");
     else if (e->p->view[made].slot != no_slot) write_wide(e, &t, made);
     else text_add(&t, "%s_row[%s]", emit_name(e, made), place_in_row(e).s);
-    return text_of(e, &t);
+    return emit_take(e, &t);
 }
 
 static struct expression value_of(struct loop_of *l, uint32_t i) {
@@ -241,7 +250,7 @@ static struct expression value_of(struct loop_of *l, uint32_t i) {
     for (uint32_t k = 0; k < n->n; k++) operand[k] = operand_of(l, i, n->arg[k]);
     struct cr_text t = text_make(&l->e->mem);
     emit_value(l->e, &t, id, operand);
-    return text_of(l->e, &t);
+    return emit_take(l->e, &t);
 }
 
 /* const float h_ = ...; h[i] = h_; */
@@ -381,9 +390,9 @@ void emit_reduce(struct emitter *e, uint32_t node) {
     open_loops(e, 0, rank);
     struct cr_text at = text_make(&e->mem), next = text_make(&e->mem), t = text_make(&e->mem);
     text_add(&at, "%s[", name);
-    write_index(&at, 0, rank, stride, variables);
+    write_index(&at, 0, rank, stride, emit_axis);
     text_char(&at, ']');
-    emit_element(e, &next, x, rank, variables);
+    emit_element(e, &next, x, rank, emit_axis);
     emit_combine(e, &t, node, at.failed ? "" : at.s, next.failed ? "" : next.s);
     if (!at.failed && !t.failed) emit_line(e, "%s = %s;", at.s, t.s);
     text_drop(&at);
@@ -401,8 +410,8 @@ void emit_copy(struct emitter *e, uint32_t node) {
     struct cr_text to = text_make(&e->mem), from = text_make(&e->mem);
     open_loops(e, 0, rank);
     text_add(&to, "%s[", emit_name(e, e->p->slot[e->p->view[node].slot].node));
-    write_index(&to, 0, rank, stride, variables);
-    emit_element(e, &from, x, rank, variables);
+    write_index(&to, 0, rank, stride, emit_axis);
+    emit_element(e, &from, x, rank, emit_axis);
     if (!to.failed && !from.failed) emit_line(e, "%s] = %s;", to.s, from.s);
     text_drop(&to);
     text_drop(&from);
