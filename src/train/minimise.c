@@ -115,11 +115,6 @@ static bool read_method(struct method *m, const char *text) {
 
 /* ---- Gradients, before the optimiser sees them ---- */
 
-static bool is_literal(cr_node x, double value) {
-    double v;
-    return ops_literal(x, &v) && v == value;
-}
-
 static cr_node in_dtype_of(cr_node scalar, cr_node x) { return ops_to_dtype(scalar, cr_dtype_of(x)); }
 
 static void clip_values(const struct method *m, int n, cr_node d[]) {

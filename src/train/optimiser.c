@@ -12,11 +12,6 @@ static cr_node times(const struct optimising *o, cr_node scalar, cr_node x) {
 
 static cr_node rest(const struct optimising *o, cr_node scalar) { return cr_sub(number(o, 1), scalar); }
 
-static bool is_literal(cr_node x, double value) {
-    double v;
-    return cr_ok(x) && ops_literal(x, &v) && v == value;
-}
-
 static cr_node state(struct optimising *o, int i) {
     if (!cr_ok(o->state[i])) o->state[i] = o->make_state(o, i);
     return o->state[i];

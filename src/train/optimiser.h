@@ -18,6 +18,12 @@ struct optimising {
     void *user;
 };
 
+/* Is it this literal? */
+static inline bool is_literal(cr_node x, double value) {
+    double v;
+    return ops_literal(x, &v) && v == value;
+}
+
 struct optimiser_row {
     const char *name, *states, *arguments, *sentence;
     cr_node (*step)(struct optimising *o);
