@@ -1,21 +1,9 @@
 /* CSV files: the dialects of the world, and what is none. */
 #define _XOPEN_SOURCE 700
 #include "file/csv.h"
-#include "support/files.h"
+#include "support/why.h"
 
 #include <locale.h>
-
-static cr_text *why;
-
-static int setup(void **state) {
-    (void)state;
-    return cr_text_new(&why, NULL) != CR_OK;
-}
-
-static int teardown(void **state) {
-    cr_text_free(why);
-    return temp_remove(state);
-}
 
 static cr_table *load_bytes(const char *s, size_t n) {
     cr_table *t = NULL;
@@ -324,5 +312,5 @@ int main(void) {
         RUN(memory_is_at_most_8_bytes_for_each_of_the_file),
         RUN(no_failing_allocation_leaks),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, why_setup, why_teardown);
 }

@@ -1,17 +1,5 @@
 /* IDX, packed by gzip or not: files that others wrote, and those of nobody's good will. */
-#include "support/files.h"
-
-static cr_text *why;
-
-static int setup(void **state) {
-    (void)state;
-    return cr_text_new(&why, NULL) != CR_OK;
-}
-
-static int teardown(void **state) {
-    cr_text_free(why);
-    return temp_remove(state);
-}
+#include "support/why.h"
 
 static const char *data_path(const char *name) {
     static char path[1024];
@@ -120,5 +108,5 @@ int main(void) {
         RUN(bytes_are_read_packed_or_not), RUN(shorts_and_doubles_are_read), RUN(what_is_no_idx_is_refused),
         RUN(broken_gzip_is_refused),       RUN(every_allocation_may_fail),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, why_setup, why_teardown);
 }

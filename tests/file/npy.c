@@ -1,19 +1,7 @@
 /* npy files: those of NumPy (tests/data/npy), and those of nobody's good will. */
 #define _XOPEN_SOURCE 700
 #include "file/npy.h"
-#include "support/files.h"
-
-static cr_text *why;
-
-static int setup(void **state) {
-    (void)state;
-    return cr_text_new(&why, NULL) != CR_OK;
-}
-
-static int teardown(void **state) {
-    cr_text_free(why);
-    return temp_remove(state);
-}
+#include "support/why.h"
 
 static const char *data_path(const char *name) {
     static char path[1024];
@@ -422,5 +410,5 @@ int main(void) {
         RUN(a_place_that_is_not_there_fails_with_the_path),
         RUN(missing_objects_are_invalid),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, why_setup, why_teardown);
 }

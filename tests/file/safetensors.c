@@ -1,18 +1,7 @@
 /* safetensors: files of their own library, and every rule of the specification broken once. */
-#include "support/files.h"
+#include "support/why.h"
 
-static cr_text *why;
 static cr_store *store;
-
-static int setup(void **state) {
-    (void)state;
-    return cr_text_new(&why, NULL) != CR_OK;
-}
-
-static int teardown(void **state) {
-    cr_text_free(why);
-    return temp_remove(state);
-}
 
 static int fresh(void **state) {
     (void)state;
@@ -237,5 +226,5 @@ int main(void) {
         EACH(a_store_that_does_not_fit_stays_as_it_was),
         EACH(every_allocation_may_fail),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, why_setup, why_teardown);
 }

@@ -1,7 +1,7 @@
 /* Files written whole or not at all, and what cannot be read. */
 #define _XOPEN_SOURCE 700
 #include "file/read.h"
-#include "support/files.h"
+#include "support/why.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,18 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static cr_text *why;
 static const struct mem plain = {0};
-
-static int setup(void **state) {
-    (void)state;
-    return cr_text_new(&why, NULL) != CR_OK;
-}
-
-static int teardown(void **state) {
-    cr_text_free(why);
-    return temp_remove(state);
-}
 
 static void write_ok(const char *path, const char *s) {
     cr_text_clear(why);
@@ -263,5 +252,5 @@ int main(void) {
         RUN(what_has_no_end_is_read_up_to_the_limit),
         RUN(a_pipe_is_read_to_its_end_or_limit),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, why_setup, why_teardown);
 }
