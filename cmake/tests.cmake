@@ -88,6 +88,15 @@ if(TARGET chainrule)
     $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/examples ${CMAKE_C_COMPILER})
 endif()
 
+find_program(ARM_CC arm-linux-gnueabihf-gcc)
+find_program(QEMU_ARM qemu-arm)
+if(TARGET chainrule AND ARM_CC AND QEMU_ARM)
+  add_test(NAME emit.arm COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/tests/emit/arm.sh
+    $<TARGET_FILE:chainrule> ${CMAKE_CURRENT_SOURCE_DIR}/examples ${CMAKE_C_COMPILER})
+elseif(TARGET chainrule)
+  message(STATUS "arm-linux-gnueabihf-gcc or qemu-arm not found: emitted C is not tried on an ARM core")
+endif()
+
 # A checkpoint and SIGKILL: strace injects it. Where strace may not trace, the test is skipped.
 find_program(STRACE strace)
 if(STRACE AND TARGET chainrule AND NOT CR_SANITIZE)

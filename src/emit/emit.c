@@ -58,6 +58,10 @@ void emit_close(struct emitter *e) {
     emit_line(e, "}");
 }
 
+static void upper(struct cr_text *out, const char *s) {
+    for (; *s; s++) text_char(out, (char)toupper((unsigned char)*s));
+}
+
 /* ---- What the function takes and gives ---- */
 
 enum role { ROLE_IN, ROLE_STATE, ROLE_OUT };
@@ -156,13 +160,59 @@ static void describe(struct emitter *e, uint32_t node, const char *name, enum ro
     text_str(e->out, graph_rank(e->g, n) ? "}},\n" : "0}},\n");
 }
 
+/* ---- What it is given, looked at ---- */
+
+static void write_room(struct emitter *e, uint32_t node, const char *name, enum role role, void *user) {
+    const struct node *n = graph_at(e->g, node);
+    char type[80];
+    (void)name, (void)user;
+    text_add(e->out, "        {%lld * sizeof(%s), sizeof(%s), %d},\n", (long long)graph_elements(e->g, n),
+             emit_type(e, (cr_dtype)n->dtype, type), emit_type(e, (cr_dtype)n->dtype, type), (int)role);
+}
+
+static void write_pointer(struct emitter *e, uint32_t node, const char *name, enum role role, void *user) {
+    (void)node, (void)role, (void)user;
+    text_add(e->out, "%s, ", name);
+}
+
+static void write_check(struct emitter *e, const uint32_t *output) {
+    struct cr_text up = text_make(&e->mem), name = text_make(&e->mem);
+    struct ports ports = {output, 0, 0, 0};
+    upper(&up, e->wish->prefix);
+    emit_helper(e, &name, "misplaced", CR_F64);
+    const char *u = up.failed ? "X" : up.s;
+    text_add(e->out,
+             "#ifdef %s_UNCHECKED\n    (void)%s;\n#else\n    static const size_t room[%s_PORTS + 1][3] = {\n",
+             u, name.failed ? "x" : name.s, u);
+    each_port(e, write_room, &ports);
+    text_add(e->out, "        {%s_WORK, sizeof(double), 1}};\n    const void *const given[%s_PORTS + 1] = {",
+             u, u);
+    each_port(e, write_pointer, &ports);
+    text_add(e->out, "work};\n    if (%s(%s_PORTS + 1, given, room)) return 3;\n#endif\n",
+             name.failed ? "x" : name.s, u);
+    text_drop(&up);
+    text_drop(&name);
+}
+
 /* ---- The body ---- */
 
-/* Where a slot stands, in bytes of a real that may be changed by a macro. */
+/* Where a slot stands, in bytes. Room for doubles is room for floats too; what was planned for floats grows with their type. */
 static void write_place(struct emitter *e, size_t offset) {
-    if (e->real < 0 || offset == 0) text_add(e->out, "%zu", offset);
-    else
-        text_add(e->out, "%zu * sizeof(%s_real)", offset / cr_dtype_size((cr_dtype)e->real), e->wish->prefix);
+    if (e->real != CR_F32 || offset == 0) text_add(e->out, "%zu", offset);
+    else text_add(e->out, "%zu * sizeof(%s_real)", offset / sizeof(float), e->wish->prefix);
+}
+
+static void declare_second(struct emitter *e, uint32_t id) {
+    const struct node *n = graph_at(e->g, id);
+    struct shape s = ops_part_shape(e->g, n, 1);
+    char type[80];
+    const char *t = emit_type(e, ops_part_dtype(n, 1), type);
+    text_add(e->out, "    %s *const %s = (%s *)(void *)((char *)%s + ", t, emit_second_name(e, id), t,
+             emit_name(e, id));
+    write_place(e, ops_part_offset(e->g, n, 1, 0));
+    text_str(e->out, "); /* ");
+    text_dims(e->out, s.rank, s.dim);
+    text_str(e->out, " */\n");
 }
 
 static void declare_slots(struct emitter *e) {
@@ -176,6 +226,7 @@ static void declare_slots(struct emitter *e) {
         text_str(e->out, "); ");
         write_shape(e, s->node, "");
         text_char(e->out, '\n');
+        if (ops_part_count(graph_at(e->g, s->node)->op) > 1) declare_second(e, s->node);
     }
 }
 
@@ -219,6 +270,7 @@ static void write_step(struct emitter *e, const struct step *s) {
     write_comment(e, s);
     text_str(e->out, "    {\n");
     e->depth = 2;
+    e->rows_now = 0;
     switch (s->kind) {
     case STEP_LOOP: emit_loop(e, s); break;
     case STEP_REDUCE: emit_reduce(e, id); break;
@@ -277,6 +329,7 @@ static void write_function(struct emitter *e, const uint32_t *output) {
     e->out = out;
     write_signature(e, output);
     text_str(out, " {\n");
+    write_check(e, output);
     declare_slots(e);
     if (e->row_numbers) {
         text_str(out, "    char *const row = (char *)work + ");
@@ -292,10 +345,6 @@ static void write_function(struct emitter *e, const uint32_t *output) {
 
 /* ---- Files ---- */
 
-static void upper(struct cr_text *out, const char *s) {
-    for (; *s; s++) text_char(out, (char)toupper((unsigned char)*s));
-}
-
 static void write_header(struct emitter *e, const uint32_t *output) {
     const char *p = e->wish->prefix;
     struct cr_text up = text_make(&e->mem);
@@ -310,13 +359,17 @@ static void write_header(struct emitter *e, const uint32_t *output) {
              "/* Made by chainrule %s. Plain C99: needs the C library's mathematics alone, allocates "
              "nothing.\n *\n",
              cr_version());
-    text_add(out,
-             " * %s computes its outputs from inputs and parameters, and then updates those parameters that "
-             "are not const. Tensors are\n"
-             " * row-major. work: %s_WORK bytes, aligned for any type; what it holds before does not matter. "
-             "Gives 0, or 1 if an\n"
-             " * index was out of range: then nothing has been updated. */\n",
-             p, u);
+    text_add(
+        out,
+        " * %s computes its outputs from inputs and parameters, and then updates those parameters that "
+        "are not const. Tensors are\n"
+        " * row-major. work: %s_WORK bytes, aligned for any type; what it holds before does not matter. "
+        "Gives 0, or 1 if an\n"
+        " * index was out of range, 2 if a matrix was singular (or not positive definite), 3 if a pointer is "
+        "NULL, not aligned for\n"
+        " * its type, or what is written overlaps anything else: then nothing has been updated. With "
+        "%s_UNCHECKED defined pointers\n * are trusted. */\n",
+        p, u, u);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n#define %s_CHAINRULE_VERSION \"%s\"\n\n", u,
              cr_version());
@@ -347,10 +400,10 @@ static void write_source(struct emitter *e, struct cr_text *body, struct cr_text
     struct ports ports = {output, 0, 0, 0};
     struct cr_text up = text_make(&e->mem);
     upper(&up, p);
-    text_add(
-        e->out,
-        "/* Made by chainrule %s. */\n#include \"%s.h\"\n\n#include <stdbool.h>\n#include <tgmath.h>\n\n",
-        cr_version(), p);
+    text_add(e->out,
+             "/* Made by chainrule %s. */\n#include \"%s.h\"\n\n#include <stdbool.h>\n#include "
+             "<string.h>\n#include <tgmath.h>\n\n",
+             cr_version(), p);
     emit_library(e, e->out);
     text_bytes(e->out, constants->s ? constants->s : "", constants->n);
     text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, up.failed ? "X" : up.s);
@@ -383,8 +436,9 @@ static bool start(struct emitter *e, uint32_t *output) {
     uint32_t count = e->g->count;
     e->name = mem_alloc(&e->mem, mem_mul(count, sizeof *e->name));
     e->local = mem_alloc(&e->mem, mem_mul(count, sizeof *e->local));
-    if (!e->name || !e->local || !intern_init(&e->used, &e->mem)) return false;
-    for (uint32_t i = 0; i < count; i++) e->name[i] = e->local[i] = intern_none;
+    e->second = mem_alloc(&e->mem, mem_mul(count, sizeof *e->second));
+    if (!e->name || !e->local || !e->second || !intern_init(&e->used, &e->mem)) return false;
+    for (uint32_t i = 0; i < count; i++) e->name[i] = e->local[i] = e->second[i] = intern_none;
     emit_reserve(e, e->wish->prefix);
     for (uint32_t id = 1; id < count; id++) { /* the caller's names first */
         int op = graph_at(e->g, id)->op;
@@ -426,6 +480,7 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     mem_free(&e.mem, output, wish->outputs * sizeof *output);
     mem_free(&e.mem, e.name, e.g->count * sizeof *e.name);
     mem_free(&e.mem, e.local, e.g->count * sizeof *e.local);
+    mem_free(&e.mem, e.second, e.g->count * sizeof *e.second);
     intern_drop(&e.used);
     text_drop(&e.helpers);
     return e.status;

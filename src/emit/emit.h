@@ -41,8 +41,9 @@ struct emitter {
     int real;               /* the only float dtype, which may be changed by a macro; -1: there are two */
     struct intern used;     /* names of the function */
     uint32_t *name;         /* by node: its name, in `used`; intern_none: none yet */
+    uint32_t *second;       /* by node: the name of its second result; intern_none: there is none */
     uint32_t *local;        /* by node: the name of its number in the present step; intern_none: none */
-    struct cr_text helpers; /* names of blocks needed, each as "kind name suffix\n" */
+    struct cr_text helpers; /* names of blocks needed, each as "number dtype\n", the number of five digits */
     size_t row_numbers;     /* in the buffers of rows, of all steps the most */
     size_t rows_now;        /* and in those of the present step */
     int depth;              /* of indentation */
@@ -58,6 +59,7 @@ void emit_close(struct emitter *e);
 
 /* names.c */
 const char *emit_name(struct emitter *e, uint32_t node);
+const char *emit_second_name(struct emitter *e, uint32_t node);
 const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]);
 /* A name of its own for something that is no node. */
 uint32_t emit_reserve(struct emitter *e, const char *wanted);
@@ -86,12 +88,15 @@ extern const char *const emit_axis[CR_MAX_RANK];
 struct expression emit_take(struct emitter *e, struct cr_text *t);
 struct expression emit_number(struct emitter *e, int n, const int64_t dim[], const char *const index[]);
 void emit_open_axis(struct emitter *e, int axis, int64_t size);
+/* Declares room for n numbers of a type that a step needs while it runs. */
+void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n);
 
-/* loop.c, kernel.c: one step each. */
+/* loop.c, kernel.c, matrix.c: one step each. */
 void emit_loop(struct emitter *e, const struct step *s);
 void emit_reduce(struct emitter *e, uint32_t node);
 void emit_copy(struct emitter *e, uint32_t node);
 void emit_kernel(struct emitter *e, uint32_t node);
+void emit_matrix(struct emitter *e, uint32_t node);
 /* Element of a view, at indices written as text by axis: "x[i * 3 + j]". */
 void emit_element(struct emitter *e, struct cr_text *out, uint32_t node, int rank, const char *const index[]);
 

@@ -190,6 +190,64 @@ static void unslice(const struct kernel *k) {
     for (int i = 0; i < k->rank; i++) emit_close(k->e);
 }
 
+/* "a * 2 + b * 3" as an index: of places and elements of a window. */
+static struct expression window_index(const struct kernel *k, const char *place, const char *element,
+                                      const int64_t attr[3]) {
+    struct cr_text t = text_make(&k->e->mem);
+    text_add(&t, "(%s * %lld + %s * %lld)", place, (long long)attr[1], element, (long long)attr[2]);
+    return emit_take(k->e, &t);
+}
+
+/* Element by element of the window, so that what collides is added in their order. */
+static void window_add(const struct kernel *k) {
+    int n = rank_of(k, 0) - k->rank, first = k->rank - n;
+    const char *index[CR_MAX_RANK];
+    struct expression *at = mem_alloc(&k->e->mem, sizeof *at * CR_MAX_RANK);
+    if (!at) {
+        k->e->status = CR_ENOMEM;
+        return;
+    }
+    clear(k);
+    for (int i = 0; i < n; i++) emit_open_axis(k->e, k->rank + i, dims(k, 0)[k->rank + i]);
+    for (int i = 0; i < k->rank; i++) {
+        emit_open_axis(k->e, i, dims(k, 0)[i]);
+        index[i] = emit_axis[i];
+        if (i < first) continue;
+        at[i] =
+            window_index(k, emit_axis[i], emit_axis[k->rank + i - first], &k->attr[3 * (k->rank - 1 - i)]);
+        index[i] = at[i].s;
+    }
+    struct expression to = emit_number(k->e, k->rank, graph_dims(k->e->g, k->n), index),
+                      from = element_at(k, 0, emit_axis);
+    emit_line(k->e, "%s[%s] += %s;", result(k), to.s, from.s);
+    for (int i = 0; i < k->rank + n; i++) emit_close(k->e);
+    mem_free(&k->e->mem, at, sizeof *at * CR_MAX_RANK);
+}
+
+/* Line by line: the numbers side by side, then where they go, then the numbers there. */
+static void sort(const struct kernel *k) {
+    struct emitter *e = k->e;
+    const int64_t *dim = dims(k, 0), n = dim[k->rank - 1];
+    char type[80];
+    const char *t = emit_type(e, (cr_dtype)k->n->dtype, type), *index[CR_MAX_RANK];
+    emit_scratch(e, t, "line", n);
+    emit_scratch(e, "int64_t", "spare", n);
+    for (int i = 0; i < k->rank - 1; i++) emit_open_axis(e, i, dim[i]);
+    for (int i = 0; i < k->rank; i++) index[i] = i < k->rank - 1 ? emit_axis[i] : "q";
+    struct expression x = element_at(k, 0, index), at = emit_number(e, k->rank, dim, index);
+    index[k->rank - 1] = "0";
+    struct expression first = emit_number(e, k->rank, dim, index);
+    struct cr_text name = text_make(&e->mem);
+    emit_helper(e, &name, "sort_order", (cr_dtype)k->n->dtype);
+    emit_line(e, "int64_t *const order = %s + (%s);", emit_second_name(e, k->id), first.s);
+    emit_line(e, "for (long q = 0; q < %lld; q++) line[q] = %s;", (long long)n, x.s);
+    if (!name.failed && name.n)
+        emit_line(e, "%s(line, 1, %lld, %d, order, spare);", name.s, (long long)n, k->attr[1] != 0);
+    emit_line(e, "for (long q = 0; q < %lld; q++) %s[%s] = line[order[q]];", (long long)n, result(k), at.s);
+    text_drop(&name);
+    for (int i = 0; i < k->rank - 1; i++) emit_close(e);
+}
+
 /* y_w = x_w y_(w-1) + ..., along an axis, forwards or backwards. */
 static void along(const struct kernel *k, bool recurrence) {
     struct emitter *e = k->e;
@@ -233,13 +291,6 @@ static void uniform(const struct kernel *k) {
 void emit_kernel(struct emitter *e, uint32_t id) {
     const struct node *n = graph_at(e->g, id);
     struct kernel k = {.e = e, .id = id, .n = n, .attr = graph_attr(e->g, n), .rank = graph_rank(e->g, n)};
-    for (uint32_t i = 0; i < n->n; i++) {
-        cr_dtype dtype = (cr_dtype)operand_node(&k, i)->dtype;
-        if (dtype_is_half(dtype)) {
-            emit_refuse(e, "there is no C yet for %s", cr_dtype_name(dtype));
-            return;
-        }
-    }
     switch (n->op) {
     case OP_matmul: matmul(&k); return;
     case OP_gather: gather(&k); return;
@@ -251,6 +302,13 @@ void emit_kernel(struct emitter *e, uint32_t id) {
     case OP_cumsum: along(&k, false); return;
     case OP_recur: along(&k, true); return;
     case OP_uniform: uniform(&k); return;
-    default: emit_refuse(e, "there is no C for %s yet", op_name(n->op));
+    case OP_window_add: window_add(&k); return;
+    case OP_sort: sort(&k); return;
+    case OP_cholesky:
+    case OP_triangular_solve:
+    case OP_solve:
+    case OP_logabsdet:
+    case OP_eigh: emit_matrix(e, id); return;
+    default: emit_refuse(e, "there is no C for %s", op_name(n->op));
     }
 }

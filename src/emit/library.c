@@ -41,7 +41,7 @@ static const char *suffix_of(const struct emitter *e, cr_dtype dtype) {
 
 static void note(struct emitter *e, const struct block *b, cr_dtype dtype) {
     struct cr_text line = text_make(&e->mem);
-    text_add(&line, "%d %d\n", (int)(b - blocks), is_typed(b) ? (int)dtype : 0);
+    text_add(&line, "%05d %d\n", (int)(b - blocks), is_typed(b) ? (int)dtype : 0);
     if (!line.failed && !(e->helpers.n && strstr(e->helpers.s, line.s))) text_str(&e->helpers, line.s);
     text_drop(&line);
 }
@@ -79,9 +79,11 @@ static const char *write_word(struct emitter *e, struct cr_text *out, const char
     else if (word_is(s, n, "U")) text_str(out, dtype == CR_I32 ? "uint32_t" : "uint64_t");
     else if (word_is(s, n, "NAME")) {
         size_t length = word_length(s + 5);
+        const struct block *called = find(kind_of(dtype), s + 5, length);
+        if (called) note(e, called, dtype);
         text_add(out, "%s_%.*s%s", e->wish->prefix, (int)length, s + 5, suffix_of(e, dtype));
         return s + 5 + length + 1;
-    } else if (other) {
+    } else if (other && s[n] == '(') {
         char name[80];
         memcpy(name, s, n < 79 ? n : 79);
         name[n < 79 ? n : 79] = 0;

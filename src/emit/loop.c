@@ -1,7 +1,9 @@
 /* Steps that go through elements: loops of elementwise nodes and the reductions that end them, reductions by themselves, copies. */
+#include <stdio.h>
 #include <string.h>
 
 #include "emit/emit.h"
+#include "tensor/dtype.h"
 
 const char *const emit_axis[CR_MAX_RANK] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
                                             "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
@@ -24,19 +26,32 @@ static void write_index(struct cr_text *out, int64_t offset, int n, const int64_
     if (out->n == before) text_char(out, '0');
 }
 
+/* What the array is called that a node's numbers are in: the first or second result of an op. *offset: from its start. */
+static const char *array_of(struct emitter *e, uint32_t node, int64_t *offset) {
+    const struct view *v = &e->p->view[node];
+    const struct node *from = graph_at(e->g, e->p->slot[v->slot].node);
+    int64_t size = (int64_t)cr_dtype_size((cr_dtype)graph_at(e->g, node)->dtype), start = 0;
+    if (ops_part_count(from->op) > 1) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
+    if (start == 0 || *offset * size < start) return emit_name(e, e->p->slot[v->slot].node);
+    *offset -= start / size;
+    return emit_second_name(e, e->p->slot[v->slot].node);
+}
+
 static void write_element(struct emitter *e, struct cr_text *out, uint32_t node, int n,
                           const int64_t stride[], const char *const index[]) {
     const struct view *v = &e->p->view[node];
     const struct slot *s = &e->p->slot[v->slot];
     bool one = s->bytes == cr_dtype_size((cr_dtype)graph_at(e->g, s->node)->dtype);
-    if (s->kind == SLOT_SOURCE) text_str(out, emit_name(e, s->node));
+    int64_t offset = v->offset;
+    const char *array = array_of(e, node, &offset);
+    if (s->kind == SLOT_SOURCE) text_str(out, array);
     else if (s->kind == SLOT_CONST && one && graph_at(e->g, s->node)->op == OP_const)
         emit_literal(e, out, (cr_dtype)graph_at(e->g, s->node)->dtype, s->data, 0);
     else {
         bool counted = graph_at(e->g, s->node)->op == OP_iota; /* element i is i */
         if (counted) text_str(out, "(int64_t)(");
-        else text_add(out, "%s[", emit_name(e, s->node));
-        write_index(out, v->offset, n, stride, index);
+        else text_add(out, "%s[", array);
+        write_index(out, offset, n, stride, index);
         text_char(out, counted ? ')' : ']');
     }
 }
@@ -334,18 +349,21 @@ static void one_part(struct loop_of *l, int part) {
     }
 }
 
+void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n) {
+    emit_line(e, "%s *const %s = (%s *)(void *)(row + %zu);", type, name, type, e->rows_now);
+    e->rows_now += ((size_t)n * 8 + 64) / 64 * 64;
+    if (e->rows_now > e->row_numbers) e->row_numbers = e->rows_now;
+}
+
 static void declare_rows(struct loop_of *l) {
     struct emitter *e = l->e;
-    char type[80];
-    e->rows_now = 0;
     for (uint32_t i = 0; i < l->s->n; i++) {
         uint32_t id = node_of(l, i);
         if (!needs_row(l, i)) continue;
-        const char *t = emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type);
-        emit_line(e, "%s *const %s_row = (%s *)(void *)(row + %zu);", t, emit_name(e, id), t, e->rows_now);
-        e->rows_now += ((size_t)l->s->run * 8 + 63) / 64 * 64;
+        char type[80], name[96];
+        snprintf(name, sizeof name, "%.80s_row", emit_name(e, id));
+        emit_scratch(e, emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, l->s->run);
     }
-    if (e->rows_now > e->row_numbers) e->row_numbers = e->rows_now;
 }
 
 void emit_loop(struct emitter *e, const struct step *s) {

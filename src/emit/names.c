@@ -18,18 +18,20 @@ const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]) {
 
 /* Keywords, what the headers define, and what the function itself calls its own. */
 static bool is_taken(const char *s) {
-    static const char *const words = " auto break case char const continue default do double else enum "
-                                     "extern float for goto if inline int long register"
-                                     " restrict return short signed sizeof static struct switch typedef "
-                                     "union unsigned void volatile while bool true false"
-                                     " acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh "
-                                     "erf erfc exp exp2 expm1 fabs fdim floor fma fmax"
-                                     " fmin fmod frexp hypot ilogb ldexp lgamma log log10 log1p log2 logb "
-                                     "lrint lround modf nan nearbyint nextafter pow"
-                                     " remainder remquo rint round scalbn signbit sin sinh sqrt tan tanh "
-                                     "tgamma trunc isnan isinf isfinite isnormal creal"
-                                     " cimag conj carg cproj I j0 j1 jn y0 y1 yn gamma signgam i j k l m n q "
-                                     "work row run_seed run_step index main NAN INFINITY ";
+    static const char *const words =
+        " auto break case char const continue default do double else enum "
+        "extern float for goto if inline int long register"
+        " restrict return short signed sizeof static struct switch typedef "
+        "union unsigned void volatile while bool true false"
+        " acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh "
+        "erf erfc exp exp2 expm1 fabs fdim floor fma fmax"
+        " fmin fmod frexp hypot ilogb ldexp lgamma log log10 log1p log2 logb "
+        "lrint lround modf nan nearbyint nextafter pow"
+        " remainder remquo rint round scalbn signbit sin sinh sqrt tan tanh "
+        "tgamma trunc isnan isinf isfinite isnormal creal"
+        " cimag conj carg cproj I j0 j1 jn y0 y1 yn gamma signgam i j k l m n q at "
+        "best most so_far order spare line matrix sides values vectors size sign work row run_seed run_step "
+        "index given room main NAN INFINITY ";
     char padded[72];
     size_t n = strlen(s);
     if (n > 60) return false;
@@ -64,6 +66,17 @@ static uint32_t choose(struct emitter *e, uint32_t node) {
     uint32_t id = emit_reserve(e, t.failed ? "x" : t.s);
     text_drop(&t);
     return id;
+}
+
+/* argsort3 of sort3. */
+const char *emit_second_name(struct emitter *e, uint32_t node) {
+    struct cr_text t = text_make(&e->mem);
+    if (e->second[node] == intern_none) {
+        text_add(&t, "%s%lu", ops_part_name(graph_at(e->g, node)->op, 1), (unsigned long)node);
+        e->second[node] = emit_reserve(e, t.failed ? "x" : t.s);
+        text_drop(&t);
+    }
+    return e->second[node] == intern_none ? "x" : intern_bytes(&e->used, e->second[node]);
 }
 
 const char *emit_name(struct emitter *e, uint32_t node) {

@@ -55,13 +55,28 @@ static void write_words(struct emitter *e, struct cr_text *out, const char *s, c
     }
 }
 
-static void write_cast(struct emitter *e, struct cr_text *out, cr_dtype to, cr_dtype from, const char *x) {
+/* Halves are stored as bits, and computed with as f32. */
+static struct expression widened(struct emitter *e, cr_dtype from, const char *x) {
+    struct cr_text t = text_make(&e->mem);
+    if (dtype_is_half(from)) emit_helper(e, &t, from == CR_F16 ? "half_to_f32" : "bf16_to_f32", CR_F64);
+    text_add(&t, dtype_is_half(from) ? "(%s)" : "%s", x);
+    return emit_take(e, &t);
+}
+
+static void write_cast(struct emitter *e, struct cr_text *out, cr_dtype to, cr_dtype from,
+                       const char *operand) {
     char type[80];
-    if (to == CR_BOOL) text_add(out, "%s != 0", x);
-    else if (dtype_is_int(to) && dtype_is_float(from)) {
-        emit_helper(e, out, to == CR_I32 ? "to_i32" : "to_i64", CR_F64);
-        text_add(out, "(%s)", x);
-    } else text_add(out, "(%s)%s", emit_type(e, to, type), x);
+    struct expression x = widened(e, from, operand);
+    bool cut = dtype_is_int(to) && (dtype_is_float(from) || (to == CR_I32 && from == CR_I64));
+    if (to == CR_BOOL) text_add(out, "%s != 0", x.s);
+    else if (cut) {
+        if (to == CR_I32) text_str(out, "(int32_t)");
+        emit_helper(e, out, "to_int", CR_F64);
+        text_add(out, "((double)%s, %s)", x.s, to == CR_I32 ? "INT32_MIN, INT32_MAX" : "-0x1p63, 0x1p63");
+    } else if (dtype_is_half(to)) {
+        emit_helper(e, out, to == CR_F16 ? "half_from_f32" : "bf16_from_f32", CR_F64);
+        text_add(out, dtype_is_float(from) ? "((float)%s)" : "((float)(double)%s)", x.s);
+    } else text_add(out, "(%s)%s", emit_type(e, to, type), x.s);
 }
 
 /* a * a * a, for the small powers that people write. */
@@ -77,10 +92,6 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
     struct words w = {.n = graph_attr_count(e->g, n) ? graph_attr(e->g, n)[0] : 0, .dtype = from};
     for (uint32_t k = 0; k < n->n && k < 3; k++) w.operand[k] = operand[k].s;
     char type[80];
-    if (dtype_is_half(from) || dtype_is_half(to)) {
-        emit_refuse(e, "there is no C yet for %s", cr_dtype_name(dtype_is_half(from) ? from : to));
-        return;
-    }
     if (n->op == OP_cast) {
         write_cast(e, out, to, from, operand[0].s);
         return;
@@ -123,7 +134,8 @@ void emit_literal(const struct emitter *e, struct cr_text *out, cr_dtype dtype, 
         int64_t v = ((const int64_t *)data)[i];
         if (v == INT64_MIN) text_str(out, "INT64_MIN");
         else text_add(out, v < 0 ? "(-INT64_C(%lld))" : "INT64_C(%lld)", (long long)(v < 0 ? -v : v));
-    } else if (!dtype_is_float(dtype)) text_add(out, x < 0 ? "(%lld)" : "%lld", (long long)x);
+    } else if (dtype_is_half(dtype)) text_add(out, "0x%04x", (unsigned)((const uint16_t *)data)[i]);
+    else if (!dtype_is_float(dtype)) text_add(out, x < 0 ? "(%lld)" : "%lld", (long long)x);
     else if (x != x) text_add(out, "(%s)NAN", emit_type(e, dtype, type));
     else if (x - x != 0)
         text_add(out, "(%s)%s", emit_type(e, dtype, type), x > 0 ? "INFINITY" : "(-INFINITY)");

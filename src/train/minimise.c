@@ -169,7 +169,7 @@ static void update(struct updating *u, cr_node x, cr_node value) {
 
 /* The mean of the gradients since the last update, kept in a parameter of its own until it is used. */
 static cr_node accumulate(struct updating *u, cr_node d, cr_node count) {
-    cr_node sum = make_param(u, "sum", 3);
+    cr_node sum = make_param(u, "accumulated", 11);
     if (!cr_ok(sum)) return sum;
     cr_node more = cr_add(sum, cr_div(d, in_dtype_of(count, d)));
     u->status =

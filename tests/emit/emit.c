@@ -1,98 +1,27 @@
 /* Emitted C, compiled by the system's compiler and loaded: it computes what the library computes. */
-#define _POSIX_C_SOURCE 200809L
-#include <dlfcn.h>
-#include <unistd.h>
+#include "support/emitted.h"
 
-#include "support/files.h"
+enum { most_ports = 32 };
 
-static cr_text *source, *header, *why;
+static struct emitted_set set;
 
 static int setup(void **state) {
     (void)state;
-    return cr_text_new(&source, NULL) || cr_text_new(&header, NULL) || cr_text_new(&why, NULL);
+    emitted_start(&set);
+    return 0;
 }
 
 static int teardown(void **state) {
-    cr_text_free(source);
-    cr_text_free(header);
-    cr_text_free(why);
+    emitted_free(&set);
     return temp_remove(state);
 }
 
-/* struct step_port of step.h, with a prefix of its own for each program. */
-struct port {
-    const char *name, *type;
-    int kind, rank;
-    long dims[16];
-};
-enum { most_ports = 32 };
-
-struct emitted {
-    void *library;
-    const struct port *port;
-    int ports;
-    size_t work;
-    int (*call)(void *const port[], int64_t seed, int64_t step, void *work);
-};
-
-static bool has_parameter(const char *name) {
-    char text[40];
-    snprintf(text, sizeof text, "int64_t %s,", name);
-    return strstr(cr_text_str(header), text) != NULL;
-}
-
-/* A function that takes all pointers in an array, behind the emitted one. */
-static void write_caller(const char *prefix, int ports) {
-    cr_text_append(source, "\nint call(void *const port[], int64_t seed, int64_t number, void *work);\n"
-                           "extern const size_t work_size;\nextern const int port_count;\n");
-    char line[200];
-    snprintf(line, sizeof line, "const size_t work_size = %s_WORK;\nconst int port_count = %s_PORTS;\n",
-             "STEP", "STEP");
-    cr_text_append(source, line);
-    cr_text_append(source, "int call(void *const port[], int64_t seed, int64_t number, void *work) {\n    "
-                           "(void)seed, (void)number;\n    return ");
-    cr_text_append(source, prefix);
-    cr_text_append(source, "(");
-    for (int i = 0; i < ports; i++) {
-        snprintf(line, sizeof line, "port[%d], ", i);
-        cr_text_append(source, line);
-    }
-    cr_text_append(source, has_parameter("run_seed") ? "seed, " : "");
-    cr_text_append(source, has_parameter("run_step") ? "number, " : "");
-    cr_text_append(source, "work);\n}\n");
-}
-
-static int count_ports(void) {
-    const char *s = strstr(cr_text_str(header), "STEP_PORTS ");
-    return s ? atoi(s + 11) : -1;
-}
-
 static struct emitted load(const cr_program *p, const char *flags) {
-    static int number;
-    char command[2048], library[512], c[512];
-    struct emitted e = {0};
-    cr_text_clear(source);
-    cr_text_clear(header);
-    cr_text_clear(why);
-    if (cr_program_emit(source, header, p, "step", why)) fail_msg("%s", cr_text_str(why));
-    temp_file("step.h", cr_text_str(header), cr_text_size(header));
-    write_caller("step", count_ports());
-    snprintf(c, sizeof c, "%s", temp_file("step.c", cr_text_str(source), cr_text_size(source)));
-    snprintf(command, sizeof command, "step%d.so", number++);
-    snprintf(library, sizeof library, "%s", temp_path(command));
-    const char *cc = getenv("CC");
-    snprintf(command, sizeof command,
-             "%s -std=c99 -O1 -ffp-contract=off -Wall -Wextra -Wpedantic -Wconversion -Werror %s -shared "
-             "-fPIC -Wl,-Bsymbolic -o %s %s -lm",
-             cc ? cc : "cc", flags, library, c);
-    if (system(command) != 0) fail_msg("does not compile:\n%s", cr_text_str(source));
-    e.library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    if (!e.library) fail_msg("%s", dlerror());
-    e.port = dlsym(e.library, "step_ports");
-    e.ports = *(const int *)dlsym(e.library, "port_count");
-    e.work = *(const size_t *)dlsym(e.library, "work_size");
-    *(void **)&e.call = dlsym(e.library, "call");
-    return e;
+    emitted_free(&set);
+    emitted_start(&set);
+    emitted_add(&set, p);
+    emitted_build(&set, flags);
+    return emitted_at(&set, 0);
 }
 
 /* ---- One model both ways ---- */
@@ -111,7 +40,7 @@ static size_t bytes_of(const struct port *p, bool wide) {
     size_t n = strcmp(p->type, "int64_t") == 0 || strcmp(p->type, "double") == 0 ? 8
                : strcmp(p->type, "uint8_t") == 0                                 ? 1
                                                                                  : 4;
-    if (strcmp(p->type, "step_real") == 0) n = wide ? 8 : 4;
+    if (strcmp(p->type, "p0_real") == 0) n = wide ? 8 : 4;
     for (int i = 0; i < p->rank; i++) n *= (size_t)p->dims[i];
     return n;
 }
@@ -124,7 +53,7 @@ static cr_node node_of(const struct both *b, const char *name) {
 
 /* Numbers with all their digits in the domain of most functions; integers 0, 1, 2. */
 static void fill(void *x, const char *type, size_t bytes, bool wide, int salt) {
-    bool real = strcmp(type, "step_real") == 0, f64 = strcmp(type, "double") == 0 || (real && wide),
+    bool real = strcmp(type, "p0_real") == 0, f64 = strcmp(type, "double") == 0 || (real && wide),
          i32 = strcmp(type, "int32_t") == 0;
     size_t n = bytes / (f64 || strcmp(type, "int64_t") == 0 ? 8 : strcmp(type, "uint8_t") == 0 ? 1 : 4);
     for (size_t i = 0; i < n; i++) {
@@ -139,8 +68,8 @@ static void fill(void *x, const char *type, size_t bytes, bool wide, int salt) {
 
 static void assert_close(const char *what, const void *a, const void *b, size_t bytes, const char *type,
                          bool wide, double tolerance) {
-    bool f64 = strcmp(type, "double") == 0 || (strcmp(type, "step_real") == 0 && wide);
-    bool f32 = !f64 && (strcmp(type, "float") == 0 || strcmp(type, "step_real") == 0);
+    bool f64 = strcmp(type, "double") == 0 || (strcmp(type, "p0_real") == 0 && wide);
+    bool f32 = !f64 && (strcmp(type, "float") == 0 || strcmp(type, "p0_real") == 0);
     size_t n = bytes / (f64 ? 8 : 4);
     double size = 0;
     if (!f64 && !f32) {
@@ -153,7 +82,7 @@ static void assert_close(const char *what, const void *a, const void *b, size_t 
         double x = f64 ? ((const double *)a)[i] : (double)((const float *)a)[i],
                y = f64 ? ((const double *)b)[i] : (double)((const float *)b)[i];
         if (!(fabs(x - y) <= tolerance * size) && !(x != x && y != y) && x != y)
-            fail_msg("%s[%zu] = %.17g, expected %.17g\n%s", what, i, x, y, cr_text_str(source));
+            fail_msg("%s[%zu] = %.17g, expected %.17g\n%s", what, i, x, y, cr_text_str(set.source));
     }
 }
 
@@ -162,9 +91,10 @@ static void build(struct both *b, const char *text, const char *method) {
     cr_node y = {NULL, 0, 0}, w[8], d[8];
     int n = 0;
     *b = (struct both){.g = cr_graph_new(NULL)};
-    cr_text_clear(why);
-    if (cr_model_new(&b->m, text, strlen(text), NULL, NULL, why) || cr_model_build(&y, b->m, b->g, why))
-        fail_msg("%s", cr_text_str(why));
+    cr_text_clear(set.why);
+    if (cr_model_new(&b->m, text, strlen(text), NULL, NULL, set.why) ||
+        cr_model_build(&y, b->m, b->g, set.why))
+        fail_msg("%s", cr_text_str(set.why));
     b->t = cr_target_new(b->g);
     cr_target_output(b->t, "value", y);
     for (int i = 0; cr_ok(cr_leaf(b->g, i)); i++)
@@ -178,7 +108,7 @@ static void build(struct both *b, const char *text, const char *method) {
             snprintf(name, sizeof name, "d%s", cr_name(w[i]));
             cr_target_output(b->t, name, d[i]);
         }
-        (void)method;
+        if (method && cr_minimise(b->t, method, loss, n, w)) fail_msg("%s", cr_graph_error(b->g));
     }
     if (cr_compile(&b->p, b->t, NULL)) fail_msg("%s: %s", text, cr_graph_error(b->g));
     assert_int_equal(cr_store_new(&b->store, NULL), CR_OK);
@@ -218,9 +148,8 @@ static void run_ours(struct both *b, const struct emitted *e, bool wide) {
     if (cr_step(b->run)) fail_msg("%s", cr_run_error(b->run));
 }
 
-static void drop(struct both *b, struct emitted *e) {
+static void drop(struct both *b, const struct emitted *e) {
     for (int i = 0; i < e->ports; i++) free(b->data[i]), free(b->expected[i]);
-    dlclose(e->library);
     cr_run_free(b->run);
     cr_store_free(b->store);
     cr_program_free(b->p);
@@ -243,6 +172,47 @@ static void agree(const char *text, bool wide) {
                          wide, wide ? 1e-13 : 1e-5);
     free(work);
     drop(&b, &e);
+}
+
+/* Some steps with an optimiser: parameters and its state, too. */
+static void agree_training(const char *text, const char *method) {
+    struct both b;
+    build(&b, text, method);
+    struct emitted e = load(b.p, "");
+    run_ours(&b, &e, true);
+    for (int i = 0; i < 2; i++) assert_int_equal(cr_step(b.run), CR_OK);
+    void *work = malloc(e.work);
+    for (int i = 0; i < 3; i++) assert_int_equal(e.call(b.data, 5, i, work), 0);
+    int updated = 0;
+    for (int i = 0; i < e.ports; i++) {
+        const struct port *p = &e.port[i];
+        const void *expected =
+            p->kind == port_out ? b.expected[i] : cr_store_data(b.store, p->name, NULL, NULL);
+        if (p->kind == port_in) continue;
+        updated += p->kind == port_state;
+        assert_close(p->name, b.data[i], expected, bytes_of(p, true), p->type, true, 1e-13);
+    }
+    assert_true(updated > 0);
+    free(work);
+    drop(&b, &e);
+}
+
+TEST(training_steps_agree_with_each_optimiser) {
+    (void)state;
+    static const char *const methods[] = {
+        "sgd(rate=0.1*0.5^(step//2), momentum=0.9)",
+        "adam(rate=0.01, clip_norm=1)",
+        "adamw(rate=0.01)",
+        "rmsprop(rate=0.01)",
+        "lion(rate=0.01)",
+        "lamb(rate=0.01)",
+        "adagrad(rate=0.01)",
+        "adam(rate=0.01, accumulate=2)",
+    };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        agree_training("input x: f64[5, 3]; input y: f64[5]; param w: f64[3, 4]; param v: f64[4]; "
+                       "mean((tanh(x @ w) @ v - y)^2)",
+                       methods[i]);
 }
 
 TEST(the_worked_example) {
@@ -302,6 +272,21 @@ TEST(models_of_many_kinds_agree) {
         "param a: f64[0, 3]; sum(a)",
         "param a: f64; a*pi + inf*0",
         "param a: f64[2, 2]; [[1, 2], [3, 4]] @ a",
+        "param a: f64[3, 7]; sort(a) + sort(a, axis=0, descending=true)",
+        "param a: f64[3, 7]; argsort(a)",
+        "param line: f64[3, 7]; param at: f64[3]; max(topk(line, 2)) + sum(at)",
+        "param a: f64[2, 3, 3]; param b: f64[2, 3, 2]; solve(a + [[3, 0, 0], [0, 3, 0], [0, 0, 3]], b)",
+        "param a: f64[3, 3]; param b: f64[3, 2]; triangular_solve(a + [[3, 0, 0], [0, 3, 0], [0, 0, 3]], b, "
+        "upper=true)",
+        "param a: f64[3, 3]; cholesky(a @ t(a) + [[3, 0, 0], [0, 3, 0], [0, 0, 3]])",
+        "param a: f64[2, 3, 3]; logabsdet(a)",
+        "param a: f64[3, 3]; det(a) + sum(inv(a + [[3, 0, 0], [0, 3, 0], [0, 0, 3]]))",
+        "param a: f64[4, 4]; eigh(a)",
+        "param a: f64[1, 2, 5, 5]; param w: f64[3, 2, 3, 3]; conv(a, w, stride=2, before=1, after=1)",
+        "param a: f64[1, 2, 6, 6]; max_pool(a, size=2)",
+        "param a: f64[2, 7]; window(a, 3, stride=2, dilation=2)",
+        "input k: i64[5]; sort(k % 3)",
+        "param w: f64[3]; input v: f64[3]; grad(sum(grad(sum(tanh(w)^3/w), w)*v), w)", /* a Hessian times v */
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) agree(models[i], true);
 }
@@ -321,7 +306,7 @@ TEST(a_program_of_f32_runs_in_doubles_by_a_macro) {
                *narrow = "param a: f32[4, 6]; input y: i32[4]; mean(cross_entropy(a/3, y))";
     build(&b, narrow, NULL);
     build(&c, wide, NULL);
-    struct emitted e = load(b.p, "-DSTEP_REAL=double");
+    struct emitted e = load(b.p, "-DP0_REAL=double");
     run_ours(&c, &e, true);
     void *work = malloc(e.work);
     assert_int_equal(e.call(c.data, 0, 0, work), 0);
@@ -336,6 +321,72 @@ TEST(a_program_of_f32_runs_in_doubles_by_a_macro) {
     cr_target_free(b.t);
     cr_model_free(b.m);
     cr_graph_free(b.g);
+}
+
+TEST(halves_are_stored_as_bits_and_computed_with_as_floats) {
+    (void)state;
+    agree("param a: f32[5]; cast(cast(a*3, f16), f32) + cast(cast(a/7, bf16), f32)", false);
+    agree("param a: f32[5]; cast(where(a > 0.5, cast(a, f16), cast(a*2, f16)), f64)", true);
+    agree("input k: i64[5]; cast(cast(k*1000 - 5, f16), i32)", true);
+    agree("input k: i64[5]; cast(k*3000000000, i32)", true);
+}
+
+TEST(a_singular_matrix_is_told) {
+    (void)state;
+    struct both b;
+    double a[4] = {1, 2, 2, 4}, value[4], da[4];
+    build(&b, "param a: f64[2, 2]; solve(a, [[1], [1]])", NULL);
+    struct emitted e = load(b.p, "");
+    void *work = malloc(e.work);
+    assert_int_equal(e.call((void *[]){a, value, da}, 0, 0, work), 2);
+    a[3] = 5;
+    assert_int_equal(e.call((void *[]){a, value, da}, 0, 0, work), 0);
+    free(work);
+    drop(&b, &e);
+}
+
+TEST(pointers_that_cannot_work_are_told) {
+    (void)state;
+    struct both b;
+    double x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, value, dw, work[64];
+    build(&b, "input x: f64[2]; param w: f64[2]; sum(w*x)^2", NULL);
+    struct emitted e = load(b.p, "");
+    assert_true(e.work <= sizeof work);
+    char *odd = (char *)x + 1;
+    assert_int_equal(e.call((void *[]){x, x + 2, &value, x + 4}, 0, 0, work), 0);
+    assert_int_equal(e.call((void *[]){x, x, &value, x + 4}, 0, 0, work), 0); /* both are only read */
+    assert_int_equal(e.call((void *[]){odd, x + 2, &value, x + 4}, 0, 0, work), 3);
+    assert_int_equal(e.call((void *[]){x, NULL, &value, x + 4}, 0, 0, work), 3);
+    assert_int_equal(e.call((void *[]){x, x + 2, &value, x + 1}, 0, 0, work), 3);
+    assert_int_equal(e.call((void *[]){x, x + 2, &dw, &dw}, 0, 0, work), 3);
+    assert_int_equal(e.call((void *[]){x, x + 2, &value, work}, 0, 0, work), 3);
+    assert_int_equal(e.call((void *[]){x, x + 2, &value, x + 4}, 0, 0, (char *)work + 4), 3);
+    assert_int_equal(e.call((void *[]){x, x + 2, &value, x + 4}, 0, 0, NULL), 3);
+    struct emitted trusting = load(b.p, "-DP0_UNCHECKED");
+    assert_int_equal(trusting.call((void *[]){x, x + 2, x, x + 4}, 0, 0, work), 0);
+    drop(&b, &trusting);
+}
+
+/* Second results are i64 whatever the fractions are. */
+TEST(the_macro_changes_fractions_in_either_direction) {
+    (void)state;
+    static const char *const types[] = {"f32", "f64"};
+    for (int wide = 0; wide < 2; wide++) {
+        struct both b;
+        char text[100];
+        float narrow[7] = {3, 1, 2, 7, 5, 6, 4};
+        double broad[7] = {3, 1, 2, 7, 5, 6, 4};
+        int64_t value[7];
+        snprintf(text, sizeof text, "param a: %s[7]; argsort(sort(a)*2 + a)", types[wide]);
+        build(&b, text, NULL);
+        struct emitted e = load(b.p, wide ? "-DP0_REAL=float" : "-DP0_REAL=double");
+        void *work = malloc(e.work);
+        assert_int_equal(e.call((void *[]){wide ? (void *)narrow : broad, value}, 0, 0, work), 0);
+        static const int64_t expected[] = {0, 1, 2, 3, 4, 5, 6}; /* of 5, 5, 8, 15, 15, 18, 18 */
+        assert_memory_equal(value, expected, sizeof expected);
+        free(work);
+        drop(&b, &e);
+    }
 }
 
 TEST(an_index_out_of_range_is_told) {
@@ -354,18 +405,15 @@ TEST(an_index_out_of_range_is_told) {
     drop(&b, &e);
 }
 
-TEST(what_has_no_c_and_prefixes_that_are_none_are_refused) {
+TEST(prefixes_that_are_no_names_of_c_are_refused) {
     (void)state;
     struct both b;
     build(&b, "param a: f64[3]; sort(a)", NULL);
-    cr_text_clear(why);
-    assert_int_equal(cr_program_emit(source, header, b.p, "step", why), CR_EINVAL);
-    assert_non_null(strstr(cr_text_str(why), "there is no C for sort yet"));
     static const char *const prefixes[] = {"", "1st", "a-b", "a b", "\xc3\xa9"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        cr_text_clear(why);
-        assert_int_equal(cr_program_emit(source, header, b.p, prefixes[i], why), CR_EINVAL);
-        assert_non_null(strstr(cr_text_str(why), "is no identifier of C"));
+        cr_text_clear(set.why);
+        assert_int_equal(cr_program_emit(set.source, set.header, b.p, prefixes[i], set.why), CR_EINVAL);
+        assert_non_null(strstr(cr_text_str(set.why), "is no identifier of C"));
     }
     cr_store_free(b.store);
     cr_program_free(b.p);
@@ -377,11 +425,16 @@ TEST(what_has_no_c_and_prefixes_that_are_none_are_refused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_worked_example),
+        RUN(training_steps_agree_with_each_optimiser),
         RUN(models_of_many_kinds_agree),
         RUN(models_of_f32_agree),
         RUN(a_program_of_f32_runs_in_doubles_by_a_macro),
+        RUN(halves_are_stored_as_bits_and_computed_with_as_floats),
+        RUN(a_singular_matrix_is_told),
+        RUN(pointers_that_cannot_work_are_told),
+        RUN(the_macro_changes_fractions_in_either_direction),
         RUN(an_index_out_of_range_is_told),
-        RUN(what_has_no_c_and_prefixes_that_are_none_are_refused),
+        RUN(prefixes_that_are_no_names_of_c_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
