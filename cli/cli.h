@@ -120,7 +120,6 @@ bool load_data(cr_array **out, const char *path, cr_text *why);
 bool is_csv(const char *path);
 /* A number as JSON has it; nan and infinities as text. */
 void append_number(cr_text *t, double x);
-void append_text(cr_text *t, const char *s); /* quoted, for JSON */
 
 /* learn.c: a model with data, for train, eval and predict. */
 struct learning {

@@ -49,17 +49,6 @@ void append_number(cr_text *t, double x) {
     cr_array_free(v);
 }
 
-void append_text(cr_text *t, const char *s) {
-    cr_text_append(t, "\"");
-    for (; *s; s++) {
-        char one[8] = {*s};
-        if (*s == '"' || *s == '\\') snprintf(one, sizeof one, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20) snprintf(one, sizeof one, "\\u%04x", *s);
-        cr_text_append(t, one);
-    }
-    cr_text_append(t, "\"");
-}
-
 /* ---- info ---- */
 
 struct summary {
@@ -116,9 +105,9 @@ static void append_summary(cr_text *t, const cr_array *a, bool json) {
 static void append_tensor(cr_text *t, const char *name, const cr_array *a, bool json) {
     if (json) {
         cr_text_append(t, "{\"name\": ");
-        append_text(t, name);
+        cr_text_json(t, name);
         cr_text_append(t, ", \"dtype\": ");
-        append_text(t, cr_dtype_name(cr_array_dtype(a)));
+        cr_text_json(t, cr_dtype_name(cr_array_dtype(a)));
         cr_text_append(t, ", \"shape\": ");
     } else {
         cr_text_append(t, name);

@@ -42,14 +42,16 @@ static int add_output(struct session *s, cr_target *t, const char *text, size_t 
 /* Without --outputs: the result, and its gradients. */
 static int add_usual(struct session *s, cr_target *t) {
     const char *name = cr_name(s->result) ? cr_name(s->result) : "value";
-    cr_node d[256];
+    cr_node *d = malloc(((size_t)s->n + 1) * sizeof *d);
+    if (!d) return session_failed(s, NULL);
     cr_target_output(t, name, s->result);
-    if (s->n && cr_grad(d, s->result, s->n, s->wrt)) return session_failed(s, cr_graph_error(s->graph));
-    for (int i = 0; i < s->n; i++) {
+    bool made = s->n == 0 || cr_grad(d, s->result, s->n, s->wrt) == CR_OK;
+    for (int i = 0; i < s->n && made; i++) {
         char of[300];
         snprintf(of, sizeof of, "d%s", cr_name(s->wrt[i]));
         cr_target_output(t, of, d[i]);
     }
+    free(d);
     return cr_graph_error(s->graph) ? session_failed(s, cr_graph_error(s->graph)) : EXIT_DONE;
 }
 
@@ -70,7 +72,7 @@ static int write_files(struct session *s, const cr_program *p, const char *path)
     size_t n = strlen(base), whole = strlen(path);
     cr_text *h = NULL;
     if (n < 3 || n - 2 >= sizeof prefix || strcmp(base + n - 2, ".c") != 0 || whole >= sizeof header)
-        return wrong_use("-o: expected a file called as the function, as in step.c, found '%s'", path);
+        return wrong_use("--out: expected a file called as the function, as in step.c, found '%s'", path);
     memcpy(prefix, base, n - 2);
     memcpy(header, path, whole + 1);
     header[whole - 1] = 'h';

@@ -29,9 +29,9 @@ static bool progress(void *user, int64_t iteration, double loss, double norm) {
     return true;
 }
 
-/* Inputs live in arrays of ours while the fit runs. */
+/* Inputs live in arrays of ours while the fit runs: one place for each leaf. */
 struct bound {
-    cr_array *array[256];
+    cr_array **array;
     int n;
 };
 
@@ -44,7 +44,9 @@ static cr_status set_sigma(cr_fit *f, const cr_array *column) {
 }
 
 static int bind_inputs(struct session *s, cr_fit *f, struct bound *b) {
-    for (int i = 0; cr_ok(cr_leaf(s->graph, i)) && b->n < 256; i++) {
+    b->array = calloc((size_t)session_leaves(s) + 1, sizeof(cr_array *));
+    if (!b->array) return session_failed(s, NULL);
+    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++) {
         cr_node x = cr_leaf(s->graph, i);
         if (strcmp(cr_op_of(x), "input") != 0) continue;
         if (cr_eval_array(&b->array[b->n], s->eval, x)) return session_failed(s, cr_eval_error(s->eval));
@@ -275,11 +277,12 @@ static int run(struct fitting *t) {
 
 static int fit(struct session *s, const struct arguments *a) {
     struct fitting t = {.s = s, .a = a, .observed = {s->graph, 0, 0}, .predicted = {s->graph, 0, 0}};
-    struct bound b = {{NULL}, 0};
+    struct bound b = {NULL, 0};
     int code = prepare(&t, &b);
     if (!code) code = run(&t);
     cr_fit_free(t.f);
     for (int i = 0; i < b.n; i++) cr_array_free(b.array[i]);
+    free(b.array);
     return code;
 }
 

@@ -137,7 +137,7 @@ static int report(struct learning *l, bool json) {
     for (int i = 0; (name = cr_train_metric(l->train, i, NULL, &value)); i++) {
         if (json) {
             cr_text_append(l->text, i ? ", " : "");
-            append_text(l->text, name);
+            cr_text_json(l->text, name);
             cr_text_append(l->text, ": ");
         } else {
             cr_text_append(l->text, name);

@@ -82,7 +82,7 @@ static void append_metrics(cr_text *text, const cr_train *t, bool of_validation)
     const char *name;
     for (int i = 0; (name = cr_train_metric(t, i, &training, &validation)); i++) {
         cr_text_append(text, i ? ", " : "");
-        append_text(text, name);
+        cr_text_json(text, name);
         cr_text_append(text, ": ");
         append_number(text, of_validation ? validation : training);
     }
@@ -157,18 +157,10 @@ static int save(struct learning *l, const char *path, cr_store_choose_fn *choose
                                                                             : EXIT_DONE;
 }
 
-/* The weights file has the model's own parameters alone: what the training remembers besides has names of other scopes. */
+/* The weights file has the model's own parameters alone. */
 static const char *own_parameter(void *user, const char *name) {
     const struct learning *l = user;
-    char best[300];
-    bool other = strncmp(name, "train.", 6) == 0 || strncmp(name, "best.", 5) == 0;
-    for (int i = 0; cr_optimiser_name(i) && !other; i++) {
-        size_t n = strlen(cr_optimiser_name(i));
-        other = strncmp(name, cr_optimiser_name(i), n) == 0 && name[n] == '.';
-    }
-    /* Every own parameter has been set aside once as the best. */
-    snprintf(best, sizeof best, "best.%s", name);
-    return other && !cr_store_data(l->store, best, NULL, NULL) ? NULL : name;
+    return cr_train_owns(l->train, name) ? name : NULL;
 }
 
 static bool watch(void *user, const cr_train *t, bool epoch_ended) {

@@ -117,6 +117,8 @@ CR_API const char *cr_text_str(const cr_text *text);
 CR_API size_t cr_text_size(const cr_text *text);
 CR_API void cr_text_clear(cr_text *text);
 CR_API cr_status cr_text_append(cr_text *text, const char *more);
+/* The same as a string of JSON, in quotes; bytes that are no UTF-8 as U+FFFD. */
+CR_API cr_status cr_text_json(cr_text *text, const char *s);
 
 /* ---- Dtypes and tensors -------------------------------------------------------------------------- */
 
@@ -562,6 +564,9 @@ CR_API void cr_train_progress(cr_train *t, cr_train_progress_fn *fn, void *user)
 CR_API cr_status cr_train_run(cr_train *t);
 /* The parameters of the best epoch take the place of the last ones. */
 CR_API cr_status cr_train_take_best(cr_train *t);
+/* Is it a parameter of the model itself, and nothing that the optimiser or the training keeps beside it in the store? Known
+ * once cr_train_run was called. */
+CR_API bool cr_train_owns(const cr_train *t, const char *name);
 /* The metrics over all observations, in prediction, with the parameters of the store. */
 CR_API cr_status cr_train_evaluate(cr_train *t);
 /* What a node is for all observations, in prediction: rows in their order. To be freed by the caller. */

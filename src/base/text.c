@@ -110,6 +110,27 @@ void text_number_f32(struct cr_text *t, float value) {
     text_str(t, s);
 }
 
+void text_json(struct cr_text *t, const char *s, const char *also) {
+    const char *end = s + strlen(s);
+    text_char(t, '"');
+    while (s < end) {
+        size_t n = text_character(s, end);
+        unsigned char c = (unsigned char)*s;
+        if (n == 0) text_str(t, "\\ufffd"), n = 1;
+        else if (c < 0x20 || c == 0x7f || strchr(also, c)) text_add(t, "\\u%04x", c);
+        else if (c == '"' || c == '\\') text_add(t, "\\%c", c);
+        else text_bytes(t, s, n);
+        s += n;
+    }
+    text_char(t, '"');
+}
+
+cr_status cr_text_json(cr_text *t, const char *s) {
+    if (!t || !s) return CR_EINVAL;
+    text_json(t, s, "");
+    return text_status(t);
+}
+
 void text_dims(struct cr_text *t, int rank, const int64_t dims[]) {
     text_char(t, '[');
     for (int i = 0; i < rank; i++) text_add(t, i ? ", %lld" : "%lld", (long long)dims[i]);

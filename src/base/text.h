@@ -30,6 +30,9 @@ void text_number(struct cr_text *t, double value);
 void text_number_f32(struct cr_text *t, float value);
 /* At most `digits` significant digits. */
 void text_rounded(struct cr_text *t, double value, int digits);
+/* A string of JSON, in quotes: what is no UTF-8 as U+FFFD, and the bytes in `also` by their numbers too ("<>&": the text may
+ * stand within <script>). */
+void text_json(struct cr_text *t, const char *s, const char *also);
 /* "[64, 128]". */
 void text_dims(struct cr_text *t, int rank, const int64_t dims[]);
 cr_status text_status(const struct cr_text *t); /* CR_ENOMEM if it failed */

@@ -1,16 +1,7 @@
 /* The explanation as JSON: docs/explain.schema.json says what it holds. */
 #include "explain/model.h"
 
-static void string(struct cr_text *out, const char *s) {
-    text_char(out, '"');
-    for (; s && *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') text_add(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f) text_add(out, "\\u%04x", c);
-        else text_char(out, (char)c);
-    }
-    text_char(out, '"');
-}
+static void string(struct cr_text *out, const char *s) { text_json(out, s ? s : "", ""); }
 
 static void local(struct cr_text *out, const struct explanation *x, const struct edge *e, bool first) {
     text_add(out, "%s{\"operand\": %u, \"formula\": ", first ? "" : ", ", (unsigned)(e->to + 1));

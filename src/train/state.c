@@ -59,6 +59,15 @@ static cr_status copy(struct cr_train *t, const char *to, const char *from) {
                   : CR_OK;
 }
 
+/* The model's own parameter, and nothing that the optimiser keeps? */
+static bool own(const cr_train *t, cr_node x) {
+    return cr_ok(x) && graph_get(x)->op == OP_param && x.id < t->own_nodes;
+}
+
+bool cr_train_owns(const cr_train *t, const char *name) {
+    return t && name && t->phase[0].g && own(t, cr_find(t->phase[0].g, name));
+}
+
 static cr_status move_best(struct cr_train *t, bool take) {
     const cr_graph *g = t->phase[0].g;
     cr_status status = g ? CR_OK : CR_EINVAL;
@@ -67,10 +76,9 @@ static cr_status move_best(struct cr_train *t, bool take) {
         const char *name = cr_name(x);
         struct cr_text best = text_make(&t->mem);
         text_add(&best, "best.%s", name);
-        bool own =
-            graph_get(x)->op == OP_param && cr_store_data(t->store, name, NULL, NULL) && x.id < t->own_nodes;
+        bool kept = own(t, x) && cr_store_data(t->store, name, NULL, NULL);
         if (best.failed) status = train_memory(t);
-        else if (own) status = copy(t, take ? name : cr_text_str(&best), take ? cr_text_str(&best) : name);
+        else if (kept) status = copy(t, take ? name : cr_text_str(&best), take ? cr_text_str(&best) : name);
         text_drop(&best);
     }
     return status;

@@ -106,6 +106,7 @@ static void contexts_and_arrays(void) {
     GIVES(0, cr_text_size, NULL);
     PASSES(cr_text_clear, NULL);
     REFUSES(cr_text_append, NULL, "x");
+    REFUSES(cr_text_json, NULL, "x");
     REFUSES(cr_array_new, NULL, NULL, CR_F64, 0, NULL);
     PASSES(cr_array_free, NULL);
     GIVES(CR_F64, cr_array_dtype, NULL);
@@ -242,6 +243,7 @@ static void trainings(void) {
     REFUSES(cr_train_predict, NULL, NULL, NULL);
     GIVES(NULL, cr_train_metric, NULL, 0, NULL, NULL);
     GIVES(0, cr_train_epoch, NULL);
+    GIVES(false, cr_train_owns, NULL, "w");
     GIVES(0, cr_train_epochs, NULL);
     GIVES(0, cr_train_best_epoch, NULL);
     GIVES(0, cr_train_step, NULL);

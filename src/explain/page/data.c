@@ -7,19 +7,7 @@
 #include "explain/page/page.h"
 #include "tensor/dtype.h"
 
-void page_string(struct cr_text *out, const char *s) {
-    const char *end = s + strlen(s);
-    text_char(out, '"');
-    while (s < end) {
-        size_t n = text_character(s, end);
-        unsigned char c = (unsigned char)*s;
-        if (n == 0) text_str(out, "\\ufffd"), n = 1; /* no UTF-8 */
-        else if (c < 0x20 || c == 0x7f || strchr("\"\\<>&", c)) text_add(out, "\\u%04x", c);
-        else text_bytes(out, s, n);
-        s += n;
-    }
-    text_char(out, '"');
-}
+void page_string(struct cr_text *out, const char *s) { text_json(out, s, "<>&"); }
 
 /* ---- Formulas ---- */
 
