@@ -90,13 +90,24 @@ static int set_option(cr_fit *f, const char *option, const char *name, const cha
     return wrong_use("--%s: expected %s, found '%s'", option, expected, value);
 }
 
+static void list_methods(char *s, size_t size) {
+    size_t n = 0;
+    for (int i = 0; cr_minimiser_name(i) && n < size; i++)
+        n += (size_t)snprintf(s + n, size - n, "%s%s",
+                              !i                         ? ""
+                              : cr_minimiser_name(i + 1) ? ", "
+                                                         : " or ",
+                              cr_minimiser_name(i));
+}
+
 static int set_options(struct fitting *t) {
     const struct arguments *a = t->a;
-    char rate[40];
+    char rate[40], methods[200];
+    list_methods(methods, sizeof methods);
     snprintf(rate, sizeof rate, "%.17g", a->rate);
     const struct {
         const char *option, *name, *value, *expected;
-    } row[] = {{"method", "method", a->method, "lm, lbfgs or gd"},
+    } row[] = {{"method", "method", a->method, methods},
                {"rate", "rate", a->rate != 0 ? rate : NULL, "a positive number"},
                {"iterations", "iterations", a->iterations, "a number"},
                {"tolerance", "tolerance", a->tolerance, "a number"},

@@ -114,6 +114,9 @@ static int help_with(const struct verb *v) {
     if (v->run == run_train) puts("\nOptimisers:");
     for (int i = 0; v->run == run_train && cr_optimiser_name(i); i++)
         printf("  %s(%s)\n", cr_optimiser_name(i), cr_optimiser_signature(i));
+    if (v->run == run_fit) puts("\nMethods:");
+    for (int i = 0; v->run == run_fit && cr_minimiser_name(i); i++)
+        printf("  %-6s  %s\n", cr_minimiser_name(i), cr_minimiser_help(i));
     if (*v->examples) printf("\nExamples:\n%s", v->examples);
     return EXIT_DONE;
 }

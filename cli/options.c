@@ -35,8 +35,9 @@ static const struct row {
      "fail at the first node, forward or backward, that makes a nan or an infinity of operands that have "
      "none",
      FLAG, offsetof(struct arguments, trap_nan)},
-    {"method", "NAME", "lm, lbfgs or gd; unless given lm for sums of squares and lbfgs for all other losses",
-     TEXT, offsetof(struct arguments, method)},
+    {"method", "NAME",
+     "one of those below; unless given lm for sums of squares and lbfgs for all other losses", TEXT,
+     offsetof(struct arguments, method)},
     {"iterations", "N", "at most so many, 10000 unless given", TEXT, offsetof(struct arguments, iterations)},
     {"tolerance", "NUMBER",
      "ends when no component of the gradient is above this, relative to the loss; 1e-11 unless given", TEXT,

@@ -438,11 +438,13 @@ CR_API void cr_fit_free(cr_fit *f);
 /* Binds an input, as cr_bind. */
 CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *data, size_t bytes);
 /* Options by name:
- *   "method"          "auto" (default: lm for least squares, else lbfgs),
+ *   "method"          "auto" (default: lm for least squares, else lbfgs), or a minimiser (cr_minimiser_name):
  *                     "lm" (Levenberg and Marquardt's, as More 1978 has it, with the exact Jacobian),
- *                     "lbfgs" (Nocedal 1980, scaled by the Hessian's diagonal; steps meet the strong Wolfe conditions or, where the
- *                     loss no longer resolves a step, those of Hager and Zhang 2005),
- *                     "gd" (gradient descent)
+ *                     "lbfgs" (Nocedal 1980), "cg" (nonlinear conjugate gradients, Hager and Zhang 2005), "newton" (Newton's steps by
+ *                     conjugate gradients, along a line), "trust" (the same within a region of trust, Steihaug 1983), "gd" (gradient
+ *                     descent). All but lm and gd are scaled by the Hessian's diagonal, up to 64 numbers; newton and trust multiply by
+ *                     the exact Hessian, which is never formed. Steps along lines meet the strong Wolfe conditions or, where the loss no
+ *                     longer resolves a step, those of Hager and Zhang
  *   "iterations"      at most so many (10000)
  *   "tolerance"       lm: ends when the residual's part within the Jacobian's columns is at most this share of it (0: goes on as long
  *                     as floating point gives more); others: when |gradient_i| max(|param_i|, 1) is at most this times
@@ -471,10 +473,14 @@ CR_API cr_status cr_fit_run(cr_fit *f);
 CR_API double cr_fit_loss(const cr_fit *f);          /* what was minimised, sigma and robust counted */
 CR_API double cr_fit_gradient_norm(const cr_fit *f); /* its gradient's largest component */
 CR_API int64_t cr_fit_iterations(const cr_fit *f);
-CR_API int64_t cr_fit_evaluations(const cr_fit *f); /* of loss and gradient */
-CR_API const char *cr_fit_reason(const cr_fit *f);  /* why it ended, as a sentence */
-CR_API const char *cr_fit_error(const cr_fit *f);   /* NULL: none */
-CR_API const char *cr_fit_method(const cr_fit *f);  /* the one used: "lm", "lbfgs", "gd" */
+CR_API int64_t
+cr_fit_evaluations(const cr_fit *f); /* of loss and gradient, a Jacobian, or a Hessian's product */
+CR_API const char *cr_fit_reason(const cr_fit *f); /* why it ended, as a sentence */
+CR_API const char *cr_fit_error(const cr_fit *f);  /* NULL: none */
+CR_API const char *cr_fit_method(const cr_fit *f); /* the minimiser used */
+/* The minimisers, to list: the name of the i-th, or NULL past the end; what it does. */
+CR_API const char *cr_minimiser_name(int i);
+CR_API const char *cr_minimiser_help(int i);
 /* What one should know of the result: parameters that the data do not determine, a Jacobian near singular. NULL: nothing. */
 CR_API const char *cr_fit_warning(const cr_fit *f);
 

@@ -30,17 +30,18 @@ def section(program, verb):
            ".PP\n", text(lines[1].strip()) + ".\n"]
     part = None
     for line in lines[2:]:
-        if line in ("Options:", "Examples:"):
+        if line in ("Options:", "Methods:", "Optimisers:", "Examples:"):
+            out += [".fi\n"] if part not in (None, "Options:") else []
             part = line
-            out += [".PP\nExamples:\n.PP\n.nf\n"] if line == "Examples:" else []
+            out += [f".PP\n{line}\n.PP\n.nf\n"] if line != "Options:" else []
         elif part == "Options:" and line.startswith("  --"):
             name, _, value = line.strip().partition(" ")
             out += [".TP\n", f".BR {text(name)}" + (f' " \\fI{value}\\fP"' if value else "") + "\n"]
         elif part == "Options:" and line.strip():
             out += [text(line.strip()) + "\n"]
-        elif part == "Examples:" and line.strip():
+        elif part and line.strip():
             out += [text(line.strip()) + "\n"]
-    return "".join(out) + (".fi\n" if part == "Examples:" else "")
+    return "".join(out) + (".fi\n" if part not in (None, "Options:") else "")
 
 
 def main():

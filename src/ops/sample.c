@@ -35,13 +35,13 @@ cr_node cr_normal(cr_node key, int rank, const int64_t dims[], cr_dtype dtype) {
     return cr_mul(radius, cr_cos(cr_mul(cr_number(key.graph, 6.283185307179586477), v)));
 }
 
-/* Of a weight [.., in, out]; of a vector both are its size. Axes before the last two are a convolution's
- * window. */
+/* Of a weight [in, out] as in x @ W; of more axes [out, in, window..] as conv has it; of a vector both are its size. */
 static void fans(int rank, const int64_t dims[], double *in, double *out) {
     double window = 1;
-    for (int i = 0; i < rank - 2; i++) window *= (double)dims[i];
-    *out = rank > 0 ? (double)dims[rank - 1] * window : 1;
-    *in = rank > 1 ? (double)dims[rank - 2] * window : *out;
+    for (int i = 2; i < rank; i++) window *= (double)dims[i];
+    double first = rank > 0 ? (double)dims[0] : 1, second = rank > 1 ? (double)dims[1] : first;
+    *in = rank > 2 ? second * window : first;
+    *out = rank > 2 ? first * window : second;
 }
 
 static cr_node scaled(cr_node x, double scale) { return cr_mul(x, cr_number(x.graph, scale)); }
@@ -82,6 +82,29 @@ cr_node cr_glorot_uniform(cr_node key, int rank, const int64_t dims[], cr_dtype 
     if (!shape_given(key, "glorot_uniform", rank, dims)) return graph_error_node(key.graph);
     fans(rank, dims, &in, &out);
     return within(cr_uniform(key, rank, dims, dtype), sqrt(6 / fmax(in + out, 1)));
+}
+
+/* Q of A = Q R by Cholesky's factor of t(A) A = t(R) R, rows of A no fewer than its columns: t(Q) = t(R)^-1 t(A). */
+static cr_node orthonormal(cr_node a) {
+    cr_node at = cr_t(a);
+    return cr_t(cr_triangular_solve(cr_cholesky(cr_matmul(at, a)), at, false));
+}
+
+/* With a positive diagonal of R, which Cholesky's factor has, Q of a normal draw is uniformly distributed over all orthonormal ones
+ * (Mezzadri 2007). Once more, since the first Q is off by the square of the draw's condition (Yamamoto et al. 2015). */
+cr_node cr_orthogonal(cr_node key, int rank, const int64_t dims[], cr_dtype dtype) {
+    if (!shape_given(key, "orthogonal", rank, dims)) return graph_error_node(key.graph);
+    if (rank < 2)
+        return graph_fail(key.graph, CR_ESHAPE, "orthogonal", "expected a matrix or more axes, found rank %d",
+                          rank);
+    int64_t matrix[2] = {dims[0], 1};
+    for (int i = 1; i < rank; i++) matrix[1] *= dims[i];
+    bool wide = matrix[0] < matrix[1];
+    cr_node a = cr_normal(key, 2, matrix, CR_F64);
+    if (wide) a = cr_t(a);
+    cr_node q = orthonormal(orthonormal(a));
+    if (wide) q = cr_t(q);
+    return cr_cast(cr_reshape(q, rank, dims), dtype);
 }
 
 cr_node cr_permutation(cr_node x, int64_t n) { return cr_argsort(cr_uniform(x, 1, &n, CR_F64), -1, false); }

@@ -11,6 +11,7 @@
 void cr_fit_free(cr_fit *f) {
     if (!f) return;
     struct mem m = f->mem;
+    product_free(&f->product, f);
     for (int i = 0; i < f->places; i++) {
         mem_free_aligned(&m, f->place[i].gradient, f->place[i].bytes);
         mem_free(&m, f->place[i].name, f->place[i].name ? strlen(f->place[i].name) + 1 : 0);
@@ -18,6 +19,8 @@ void cr_fit_free(cr_fit *f) {
     function_free(&f->loss_function);
     function_free(&f->curvature_function);
     residual_free(f->residual, &m);
+    for (size_t i = 0; i < f->bindings; i++) mem_free(&m, f->binding[i].name, strlen(f->binding[i].name) + 1);
+    mem_free(&m, f->binding, f->binding_cap * sizeof *f->binding);
     mem_free(&m, f->place, (size_t)f->places * sizeof *f->place);
     mem_free(&m, f->room, f->room_count * sizeof *f->room);
     mem_free(&m, f->held, (size_t)f->n);
@@ -125,6 +128,7 @@ static cr_status build(cr_fit *f, cr_node loss, int n, const cr_node params[]) {
     if (!status) status = make_room(f);
     if (!status) status = bind_outputs(f);
     if (!status) status = residual_new(&f->residual, &f->mem, f->store, loss, n, params);
+    if (!status) status = product_new(&f->product, &f->mem, loss, n, params);
     if (!status && !f->residual) status = curvature_new(&f->curvature_function, f->store, loss, n, params);
     return status;
 }
@@ -148,11 +152,27 @@ cr_status cr_fit_new(cr_fit **out, cr_node loss, int n, const cr_node params[], 
     return status;
 }
 
+/* For programs that are compiled later. */
+static cr_status keep_binding(cr_fit *f, const char *name, cr_dtype dtype, void *data, size_t bytes) {
+    struct bound_input *b = NULL;
+    for (size_t i = 0; i < f->bindings && !b; i++)
+        if (strcmp(f->binding[i].name, name) == 0) b = &f->binding[i];
+    if (!b) {
+        if (!mem_grow(&f->mem, &f->binding, &f->binding_cap, f->bindings, sizeof *b)) return CR_ENOMEM;
+        b = &f->binding[f->bindings];
+        if (!(b->name = copy_name(&f->mem, name))) return CR_ENOMEM;
+        f->bindings++;
+    }
+    b->dtype = dtype, b->data = data, b->bytes = bytes;
+    return function_bind(&f->product.function, name, dtype, data, bytes);
+}
+
 cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *data, size_t bytes) {
     if (!f) return CR_EINVAL;
     cr_status status = cr_bind(f->loss_function.run, name, dtype, data, bytes);
     if (status) return fit_failed(f, status, cr_run_error(f->loss_function.run));
-    status = function_bind(&f->curvature_function, name, dtype, data, bytes);
+    status = keep_binding(f, name, dtype, data, bytes);
+    if (!status) status = function_bind(&f->curvature_function, name, dtype, data, bytes);
     if (!status && f->residual) status = function_bind(&f->residual->value, name, dtype, data, bytes);
     if (!status && f->residual)
         status = function_bind(&f->residual->jacobian_function, name, dtype, data, bytes);

@@ -2,11 +2,28 @@
 #ifndef TRAIN_FIT_H
 #define TRAIN_FIT_H
 
+#include "train/product.h"
 #include "train/residual.h"
 
 enum { memory = 10 }; /* pairs that L-BFGS keeps */
 
-enum fit_method { METHOD_AUTO, METHOD_LM, METHOD_LBFGS, METHOD_GD };
+/* A row of minimisers.def. */
+struct minimiser_row {
+    const char *name, *sentence;
+    cr_status (*run)(struct cr_fit *f);
+    bool residual, products;
+};
+/* Row i, or NULL past the end; that of a name, or NULL. */
+const struct minimiser_row *minimiser_row(int i);
+const struct minimiser_row *minimiser_find(const char *name);
+
+/* What cr_fit_bind was told. */
+struct bound_input {
+    char *name;
+    cr_dtype dtype;
+    void *data;
+    size_t bytes;
+};
 
 struct tensor_place {
     void *data; /* in the store */
@@ -30,6 +47,10 @@ struct cr_fit {
     cr_store *store;
     struct function loss_function;      /* loss and gradient */
     struct function curvature_function; /* the Hessian's diagonal at the parameters; may be absent */
+    struct product product;             /* the Hessian times vectors */
+    struct bound_input *binding;
+    size_t bindings, binding_cap;
+    bool flush;
     struct tensor_place *place;
     int places;
     int64_t n;    /* numbers in all */
@@ -42,9 +63,9 @@ struct cr_fit {
     bool bounded; /* some bound is finite */
     bool scaled;  /* scale holds the curvature */
     double loss, best_loss, best_norm;
-    double loss64;             /* bound output */
-    struct residual *residual; /* NULL: the loss is not known as a sum of squares */
-    enum fit_method method, used;
+    double loss64;                             /* bound output */
+    struct residual *residual;                 /* NULL: the loss is not known as a sum of squares */
+    const struct minimiser_row *method, *used; /* method NULL: auto */
     int64_t most_iterations, iterations, evaluations, starts, seed;
     double tolerance, rate; /* tolerance < 0: the method's own */
     bool absolute;          /* sigma is known absolutely */
@@ -78,10 +99,13 @@ extern const char fit_tolerance_reached[], fit_no_decrease[], fit_out_of_iterati
 
 struct tensor_place *fit_place(const struct cr_fit *f, const char *name); /* NULL: no such parameter */
 
-/* Minimise from f->x; the end is in f->best. Set the reason. */
-cr_status fit_lbfgs(struct cr_fit *f);
-cr_status fit_descend(struct cr_fit *f);
+/* Minimise from f->x; the end is in f->best. Set the reason. All but least squares find f->loss and f->g there. */
 cr_status fit_least_squares(struct cr_fit *f);
+cr_status fit_lbfgs(struct cr_fit *f);
+cr_status fit_cg(struct cr_fit *f);
+cr_status fit_newton(struct cr_fit *f);
+cr_status fit_trust(struct cr_fit *f);
+cr_status fit_descend(struct cr_fit *f);
 
 /* The weighted Jacobian at f->x of the parameters that may move, factorised in the residual's room (w, perm, in), Q^T r in rhs, the
  * relative offset (Bates and Watts 1981): how long the residual's part within the Jacobian's columns is, as a share of all of it. False:

@@ -13,10 +13,10 @@ struct tensor_place *fit_place(const struct cr_fit *f, const char *name) {
 }
 
 static cr_status set_method(cr_fit *f, const char *value) {
-    static const char *const names[] = {"auto", "lm", "lbfgs", "gd"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(value, names[i]) == 0) return f->method = (enum fit_method)i, CR_OK;
-    return CR_EINVAL;
+    const struct minimiser_row *row = minimiser_find(value);
+    if (!row && strcmp(value, "auto") != 0) return CR_EINVAL;
+    f->method = row;
+    return CR_OK;
 }
 
 static cr_status set_robust(cr_fit *f, const char *value) {
@@ -29,10 +29,12 @@ static cr_status set_robust(cr_fit *f, const char *value) {
 
 static cr_status set_flush(cr_fit *f, const char *value) {
     if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0) return CR_EINVAL;
-    function_flush(&f->loss_function, *value == '1');
-    function_flush(&f->curvature_function, *value == '1');
-    if (f->residual) function_flush(&f->residual->value, *value == '1');
-    if (f->residual) function_flush(&f->residual->jacobian_function, *value == '1');
+    f->flush = *value == '1';
+    function_flush(&f->loss_function, f->flush);
+    function_flush(&f->product.function, f->flush);
+    function_flush(&f->curvature_function, f->flush);
+    if (f->residual) function_flush(&f->residual->value, f->flush);
+    if (f->residual) function_flush(&f->residual->jacobian_function, f->flush);
     return CR_OK;
 }
 

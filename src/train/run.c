@@ -36,13 +36,13 @@ static cr_status descend(struct cr_fit *f) {
     if (f->status) return f->status;
     if (isinf(f->loss)) return CR_ENAN;
     fit_keep_best(f, f->x, f->loss, f->g);
-    return f->used == METHOD_GD ? fit_descend(f) : fit_lbfgs(f);
+    return f->used->run(f);
 }
 
 /* Where the start gives no number: how many residuals, the first of them, and the values that did it. */
 static cr_status say_not_finite(struct cr_fit *f) {
     struct cr_text t = text_make(&f->mem);
-    const struct residual *s = f->used == METHOD_LM ? f->residual : NULL;
+    const struct residual *s = f->used->residual ? f->residual : NULL;
     long long bad = 0, first = 0;
     for (int64_t i = s ? s->m : 0; i-- > 0;)
         if (!isfinite(s->r[i])) bad++, first = i + 1;
@@ -66,7 +66,7 @@ static cr_status say_not_finite(struct cr_fit *f) {
 
 static cr_status run_one(struct cr_fit *f) {
     f->best_loss = f->best_norm = INFINITY;
-    cr_status status = f->used == METHOD_LM ? fit_least_squares(f) : descend(f);
+    cr_status status = f->used->residual ? f->used->run(f) : descend(f);
     return status == CR_ENAN ? say_not_finite(f) : status;
 }
 
@@ -100,17 +100,17 @@ static cr_status run_starts(struct cr_fit *f) {
 }
 
 static cr_status choose_method(struct cr_fit *f) {
-    f->used = f->method ? f->method : f->residual ? METHOD_LM : METHOD_LBFGS;
+    f->used = f->method ? f->method : minimiser_row(f->residual ? 0 : 1);
     bool weighed = f->residual && (f->residual->has_sigma || f->residual->robust.kind);
-    if (f->used == METHOD_LM && !f->residual)
+    if (f->used->residual && !f->residual)
         return fit_failed(f, CR_EINVAL,
                           "method lm: the loss is not known as a sum of squares: write it as a sum or mean "
                           "of squares, or call "
                           "the residual `residual`");
-    if (f->used != METHOD_LM && weighed)
+    if (!f->used->residual && weighed)
         return fit_failed(f, CR_EINVAL,
                           "sigma and robust losses are for method lm: others take them from the formula");
-    return CR_OK;
+    return f->used->products ? product_make(f) : CR_OK;
 }
 
 cr_status cr_fit_run(cr_fit *f) {

@@ -230,11 +230,6 @@ const char *cr_fit_state(const cr_fit *f, int64_t i) {
 
 const char *cr_fit_warning(const cr_fit *f) { return f && f->warning[0] ? f->warning : NULL; }
 
-const char *cr_fit_method(const cr_fit *f) {
-    static const char *const names[] = {"", "lm", "lbfgs", "gd"};
-    return f ? names[f->used] : "";
-}
-
 const double *cr_fit_residuals(const cr_fit *f, int64_t *count) {
     bool there = f && f->ran && f->statistics.known;
     if (count) *count = there ? f->residual->m : 0;

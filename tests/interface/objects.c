@@ -229,6 +229,8 @@ static void trainings(void) {
     REFUSES(cr_minimise, NULL, "sgd", none, 0, NULL);
     REFUSES(cr_optimise, NULL, "sgd", none, none, none, 0, NULL);
     GIVES(NULL, cr_optimiser_name, -1);
+    GIVES(NULL, cr_minimiser_name, -1);
+    GIVES(NULL, cr_minimiser_help, 99);
     GIVES(NULL, cr_optimiser_help, INT_MAX);
     GIVES(NULL, cr_optimiser_signature, INT_MIN);
     REFUSES(cr_train_new, NULL, NULL, NULL, NULL);

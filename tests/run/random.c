@@ -78,10 +78,74 @@ TEST(another_key_gives_other_draws_and_the_same_key_the_same) {
     free(a), free(b), free(c);
 }
 
+static double value(const char *text) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_model *m = NULL;
+    cr_node y;
+    cr_eval *e;
+    assert_int_equal(cr_model_new(&m, text, strlen(text), NULL, NULL, NULL), CR_OK);
+    assert_int_equal(cr_model_build(&y, m, g, NULL), CR_OK);
+    cr_eval_new(&e, g, NULL);
+    double x = cr_eval_number(e, y);
+    if (isnan(x)) fail_msg("%s: %s", text, cr_eval_error(e) ? cr_eval_error(e) : cr_graph_error(g));
+    cr_eval_free(e);
+    cr_model_free(m);
+    cr_graph_free(g);
+    return x;
+}
+
+/* Deviations by the formulas of He et al. and Glorot and Bengio; bounds: five standard errors of a deviation of n draws. */
+TEST(initial_values_are_as_wide_as_the_fans_say) {
+    (void)state;
+    assert_near(value("std(he_normal(1, shape=[50, 400]))"), sqrt(2. / 50),
+                5 * sqrt(2. / 50) / sqrt(2 * 20000));
+    assert_near(value("std(glorot_normal(1, shape=[50, 400]))"), sqrt(2. / 450),
+                5 * sqrt(2. / 450) / sqrt(2 * 20000));
+    /* conv's [out, in, k, k]: 4*9 come in, 50*9 go out */
+    assert_near(value("std(he_normal(1, shape=[50, 4, 3, 3]))"), sqrt(2. / 36),
+                5 * sqrt(2. / 36) / sqrt(2 * 1800));
+    assert_near(value("max(abs(he_uniform(1, shape=[50, 400])))"), sqrt(6. / 50), 1e-3 * sqrt(6. / 50));
+    assert_near(value("max(abs(glorot_uniform(1, shape=[50, 4, 3, 3])))"), sqrt(6. / (36 + 450)),
+                2e-3 * sqrt(6. / 486));
+}
+
+TEST(orthogonal_draws_are_orthonormal) {
+    (void)state;
+    static const char *const text[] = {
+        "q = orthogonal(3, shape=[40, 40]); max(abs(t(q) @ q - diag(expand(1., [40]))))",
+        "q = orthogonal(3, shape=[60, 7]); max(abs(t(q) @ q - diag(expand(1., [7]))))",
+        "q = orthogonal(3, shape=[7, 60]); max(abs(q @ t(q) - diag(expand(1., [7]))))",
+        "q = reshape(orthogonal(3, shape=[5, 2, 3, 3]), [5, 18]); max(abs(q @ t(q) - diag(expand(1., [5]))))",
+        "q = orthogonal(3, shape=[1, 1]); abs(abs(q[0, 0]) - 1)",
+    };
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) assert_near(value(text[i]), 0, 2e-15);
+    assert_near(value("sum(cast(orthogonal(3, shape=[6, 6], dtype=f32), f64)^2)"), 6, 1e-5);
+}
+
+/* Uniformly distributed: an element of an n by n draw has mean 0, mean square 1/n and mean fourth power 3/(n (n + 2)), as the
+ * coordinate of a point of the sphere; a draw without R's signs would have 3/4 of them in one sign. Bounds: five standard errors. */
+TEST(orthogonal_draws_prefer_no_direction) {
+    (void)state;
+    enum { n = 4, draws = 2000 };
+    double mean = 0, square = 0, fourth = 0;
+    for (int k = 0; k < draws; k++) {
+        char formula[80];
+        snprintf(formula, sizeof formula, "orthogonal(%d, shape=[%d, %d])[0, 0]", k, n, n);
+        double x = value(formula);
+        mean += x / draws, square += x * x / draws, fourth += x * x * x * x / draws;
+    }
+    assert_near(mean, 0, 5 * sqrt(1. / n / draws));
+    assert_near(square, 1. / n, 5 * sqrt((3. / (n * (n + 2)) - 1. / (n * n)) / draws));
+    assert_near(fourth, 3. / (n * (n + 2)), 5 * sqrt(105. / (n * (n + 2) * (n + 4) * (n + 6)) / draws));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {RUN(philox_gives_the_known_answers),
                                        RUN(draws_have_the_moments_they_should),
                                        RUN(f32_draws_are_the_same_draws_rounded),
-                                       RUN(another_key_gives_other_draws_and_the_same_key_the_same)};
+                                       RUN(another_key_gives_other_draws_and_the_same_key_the_same),
+                                       RUN(initial_values_are_as_wide_as_the_fans_say),
+                                       RUN(orthogonal_draws_are_orthonormal),
+                                       RUN(orthogonal_draws_prefer_no_direction)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
