@@ -628,8 +628,9 @@ CR_API cr_status cr_explain_page(cr_text *out, const char *title, const char *la
                                  cr_node result, int n, const cr_node wrt[], double rate);
 
 /* The gradients of result (one number) by wrt at the values of e, op by op and as a whole, against extrapolated
- * differences and against the other mode, in double precision; of large tensors some elements and directions.
- * The report in out names op, node and operand of what is wrong, and what lies at a kink and cannot be told.
+ * differences and against the other mode, in double precision; of large tensors some elements and directions. Then
+ * the same of the gradient along a direction: second derivatives. The report in out names op, node and operand of what
+ * is wrong, and what lies at a kink and cannot be told.
  * CR_EFAIL if anything is wrong: |difference| > atol + rtol * |value|. stop_gradient holds its value. */
 CR_API cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_node wrt[], double rtol,
                           double atol);

@@ -20,13 +20,16 @@ struct slope {
 
 static void name_of(char name[24], size_t leaf) { snprintf(name, 24, "v%zu", leaf); }
 
+static cr_status bind_result(struct probe *p) { return cr_bind(p->run, "y", CR_F64, p->y, p->y_bytes); }
+
+/* A leaf that the node does not need is no name of the program; a good bind takes back that one had failed. */
 static cr_status bind_leaf(struct probe *p, size_t i, void *data) {
     char name[24];
     cr_array *v = p->t->leaf[i].value;
     name_of(name, i);
     cr_status status =
         cr_bind(p->run, name, cr_array_dtype(v), data ? data : cr_array_data(v), cr_array_bytes(v));
-    return status == CR_ENAME ? CR_OK : status; /* the node does not need it */
+    return status == CR_ENAME ? bind_result(p) : status;
 }
 
 cr_status probe_open(struct probe *p, struct twin *t, cr_node y) {
@@ -39,8 +42,9 @@ cr_status probe_open(struct probe *p, struct twin *t, cr_node y) {
     p->y_bytes = (size_t)cr_count(y) * sizeof *p->y;
     if (!status) p->y = mem_alloc(&t->mem, mem_add(p->y_bytes, sizeof *p->y));
     if (!status && !p->y) status = CR_ENOMEM;
+    if (!status) status = bind_result(p);
     for (size_t i = 0; i < t->leaves && !status; i++) status = bind_leaf(p, i, NULL);
-    return status ? status : cr_bind(p->run, "y", CR_F64, p->y, p->y_bytes);
+    return status;
 }
 
 void probe_close(struct probe *p) {
@@ -61,7 +65,7 @@ struct line {
 };
 
 static void values_at(struct line *l, double h, double y[]) {
-    for (int64_t i = 0; i < l->count; i++) l->x[i] = l->at[i] + h * l->direction[i];
+    for (int64_t i = 0; i < l->count && !l->status; i++) l->x[i] = l->at[i] + h * l->direction[i];
     if (!l->status) l->status = cr_step(l->p->run);
     for (int i = 0; i < l->n; i++) y[i] = l->status ? NAN : l->p->y[l->pick[i]];
 }
@@ -98,6 +102,22 @@ static bool agree(double a, double b, double rtol, double atol) {
     return a == b || fabs(a - b) <= atol + rtol * fmax(fabs(a), fabs(b));
 }
 
+/* Slopes to the right and left, and by how much they may differ where there is no kink. */
+struct sides {
+    double right, left, slack;
+};
+
+static struct sides sides_of(double right, double middle, double left, double size) {
+    return (struct sides){(right - middle) / tiny_step, (middle - left) / tiny_step, 1e-4 * fmax(size, 1)};
+}
+
+static bool is_kink(struct sides s) { return fabs(s.right - s.left) > s.slack; }
+
+/* Nothing that contradicts it: nan does not. */
+static bool is_between(struct sides s, double d) {
+    return !(d < fmin(s.right, s.left) - s.slack) && !(d > fmax(s.right, s.left) + s.slack);
+}
+
 /* Differences that disagree with what was found: is it the point? */
 static void look_closer(struct line *l, const struct slope best[], struct finding f[]) {
     double middle[most_picks], right[most_picks], left[most_picks];
@@ -106,13 +126,10 @@ static void look_closer(struct line *l, const struct slope best[], struct findin
     values_at(l, -tiny_step, left);
     for (int i = 0; i < l->n; i++) {
         if (f[i].verdict == RIGHT) continue;
-        double r = (right[i] - middle[i]) / tiny_step, s = (middle[i] - left[i]) / tiny_step;
-        double slack = 1e-4 * fmax(fabs(f[i].found), 1);
-        bool kink =
-            fabs(r - s) > slack && f[i].found >= fmin(r, s) - slack && f[i].found <= fmax(r, s) + slack;
+        struct sides s = sides_of(right[i], middle[i], left[i], fabs(f[i].found));
         f[i].expected = best[i].value;
         double off = isnan(f[i].found) ? INFINITY : fabs(f[i].found - best[i].value);
-        if (kink) f[i].verdict = AT_KINK;
+        if (is_kink(s) && is_between(s, f[i].found)) f[i].verdict = AT_KINK;
         else if (!(off > 3 * best[i].error)) f[i].verdict = UNSETTLED;
     }
 }
@@ -134,17 +151,46 @@ static void compare(struct line *l, double rtol, double atol, struct finding f[]
     if (!all) look_closer(l, best, f);
 }
 
+/* The line is l's; the room for its points is taken here. */
+static cr_status open_line(struct line *l, struct probe *p, size_t leaf, const double direction[]) {
+    cr_array *at = p->t->leaf[leaf].value;
+    *l = (struct line){.p = p, .at = cr_array_data(at), .direction = direction, .count = cr_array_count(at)};
+    l->x = mem_alloc(&p->t->mem, cr_array_bytes(at) + sizeof(double));
+    l->status = l->x ? bind_leaf(p, leaf, l->x) : CR_ENOMEM;
+    return l->status;
+}
+
+static cr_status close_line(struct line *l, size_t leaf) {
+    if (!l->x) return CR_ENOMEM;
+    cr_status restored = bind_leaf(l->p, leaf, NULL);
+    mem_free(&l->p->t->mem, l->x, cr_array_bytes(l->p->t->leaf[leaf].value) + sizeof(double));
+    return l->status ? l->status : restored;
+}
+
 cr_status probe_judge(struct probe *p, size_t leaf, const double direction[], int n, const int64_t pick[],
                       double rtol, double atol, struct finding f[]) {
-    cr_array *at = p->t->leaf[leaf].value;
-    size_t bytes = cr_array_bytes(at) + sizeof(double);
-    struct line l = {
-        p, cr_array_data(at), direction, mem_alloc(&p->t->mem, bytes), cr_array_count(at), n, pick, CR_OK};
-    if (!l.x) return CR_ENOMEM;
+    struct line l;
     for (int i = 0; i < n; i++) f[i].verdict = WRONG;
-    l.status = bind_leaf(p, leaf, l.x);
-    if (!l.status) compare(&l, rtol, atol, f);
-    cr_status restored = bind_leaf(p, leaf, NULL);
-    mem_free(&p->t->mem, l.x, bytes);
-    return l.status ? l.status : restored;
+    cr_status status = open_line(&l, p, leaf, direction);
+    l.n = n, l.pick = pick;
+    if (!status) compare(&l, rtol, atol, f);
+    return close_line(&l, leaf);
+}
+
+cr_status probe_find_kink(struct probe *p, size_t leaf, const double direction[], bool *kink) {
+    struct line l;
+    size_t n = p->y_bytes / sizeof *p->y;
+    double *middle = mem_alloc(&p->t->mem, 2 * p->y_bytes + 1), *right = middle ? middle + n : NULL;
+    if (!middle) return CR_ENOMEM;
+    cr_status status = open_line(&l, p, leaf, direction);
+    values_at(&l, 0, NULL), memcpy(middle, p->y, p->y_bytes);
+    values_at(&l, tiny_step, NULL), memcpy(right, p->y, p->y_bytes);
+    values_at(&l, -tiny_step, NULL);
+    for (size_t i = 0; i < n && !status; i++) {
+        struct sides s = sides_of(right[i], middle[i], p->y[i], 0);
+        s.slack = 1e-4 * fmax(1, fmax(fabs(s.right), fabs(s.left)));
+        *kink = *kink || is_kink(s);
+    }
+    mem_free(&p->t->mem, middle, 2 * p->y_bytes + 1);
+    return close_line(&l, leaf);
 }

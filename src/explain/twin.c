@@ -46,3 +46,118 @@ cr_node twin_node(cr_node y, const cr_node x[]) {
     return ops_node(n->op, widened((cr_dtype)n->dtype), &s, (int)graph_attr_count(y.graph, n),
                     graph_attr(y.graph, n), (int)n->n, x);
 }
+
+/* ---- A whole graph ---- */
+
+bool twin_is_start(cr_node x) {
+    int op = graph_get(x)->op;
+    return op_kind(op) == KIND_LEAF || op == OP_uniform;
+}
+
+/* What is being copied. */
+struct copying {
+    struct twin *t;
+    struct twin_map *m;
+    cr_eval *e;
+    cr_graph *g;
+    int n;
+    const cr_node *wrt;
+    bool hold;
+    cr_status status;
+};
+
+/* Why there is no node: the graph's reason, or memory that failed beside it. */
+cr_status twin_why_not(cr_node x) {
+    if (cr_ok(x)) return CR_OK;
+    return cr_graph_status(x.graph) ? cr_graph_status(x.graph) : CR_ENOMEM;
+}
+
+static bool is_held(const struct copying *c, cr_node x) {
+    return twin_is_start(x) || (c->hold && graph_get(x)->op == OP_stop_gradient);
+}
+
+static bool is_wrt(const struct copying *c, cr_node x) {
+    for (int i = 0; i < c->n; i++)
+        if (cr_same(c->wrt[i], x)) return true;
+    return false;
+}
+
+/* A variable that one differentiates by: what it is of, plus an input that is 0. */
+static cr_node copy_variable(struct copying *c, cr_node x, cr_node *leaf) {
+    struct shape s = ops_shape(x);
+    c->status = twin_add(c->t, leaf, c->e, ops_zeros(c->g, cr_dtype_of(x), &s));
+    return cr_add(c->m->of[cr_operand(x, 0).id], *leaf);
+}
+
+static cr_node copy_node(struct copying *c, cr_node x) {
+    cr_node y, few[8], *operands = few;
+    int n = cr_operand_count(x);
+    if (graph_get(x)->op == OP_stop_gradient && !c->hold) return c->m->of[cr_operand(x, 0).id];
+    if (is_held(c, x)) {
+        c->m->stops += graph_get(x)->op == OP_stop_gradient;
+        c->status = twin_add(c->t, &y, c->e, x);
+        return y;
+    }
+    size_t bytes = mem_mul((size_t)n, sizeof *operands);
+    if (n > 8) operands = mem_alloc(&c->t->mem, bytes);
+    if (!operands) return graph_error_node(c->t->g);
+    for (int k = 0; k < n; k++) operands[k] = c->m->of[cr_operand(x, k).id];
+    y = twin_node(x, operands);
+    if (operands != few) mem_free(&c->t->mem, operands, bytes);
+    return y;
+}
+
+/* 1 at what result and wrt are made of. */
+static uint8_t *find_used(const struct copying *c, cr_node result) {
+    uint8_t *used = mem_zero(&c->t->mem, c->m->ids);
+    if (!used) return NULL;
+    used[result.id] = 1;
+    for (int i = 0; i < c->n; i++) used[c->wrt[i].id] = 1;
+    for (uint32_t id = c->m->ids; id-- > 1;) {
+        cr_node x = graph_handle(c->g, id);
+        for (int k = 0; used[id] && !is_held(c, x) && k < cr_operand_count(x); k++)
+            used[cr_operand(x, k).id] = 1;
+    }
+    return used;
+}
+
+static void copy_used(struct copying *c, const uint8_t used[], cr_node leaf[]) {
+    for (uint32_t id = 1; id < c->m->ids && !c->status; id++) {
+        cr_node x = graph_handle(c->g, id), own = graph_error_node(c->t->g);
+        if (!used[id]) continue;
+        bool variable = is_wrt(c, x) && graph_get(x)->op == OP_variable;
+        cr_node y = c->m->of[id] = variable ? copy_variable(c, x, &own) : copy_node(c, x);
+        for (int i = 0; i < c->n; i++)
+            if (cr_same(c->wrt[i], x)) leaf[i] = variable ? own : y;
+        if (!c->status) c->status = twin_why_not(y);
+    }
+}
+
+static cr_status turn_map(struct twin *t, struct twin_map *m) {
+    m->from_ids = t->g->count;
+    m->from = mem_zero(&t->mem, mem_mul(m->from_ids, sizeof *m->from));
+    for (uint32_t id = m->ids; m->from && id-- > 1;)
+        if (m->of[id].id) m->from[m->of[id].id] = id;
+    return m->from ? CR_OK : CR_ENOMEM;
+}
+
+cr_status twin_copy(struct twin *t, struct twin_map *m, cr_eval *e, cr_node result, int n,
+                    const cr_node wrt[], cr_node leaf[], bool hold) {
+    struct copying c = {.t = t, .m = m, .e = e, .g = result.graph, .n = n, .wrt = wrt, .hold = hold};
+    m->ids = result.id;
+    for (int i = 0; i < n; i++)
+        if (wrt[i].id > m->ids) m->ids = wrt[i].id;
+    m->ids++;
+    m->of = mem_zero(&t->mem, mem_mul(m->ids, sizeof *m->of));
+    uint8_t *used = m->of ? find_used(&c, result) : NULL;
+    if (!used) return CR_ENOMEM;
+    copy_used(&c, used, leaf);
+    mem_free(&t->mem, used, m->ids);
+    return c.status ? c.status : turn_map(t, m);
+}
+
+void twin_map_free(struct twin *t, struct twin_map *m) {
+    if (!t->g) return;
+    mem_free(&t->mem, m->of, m->ids * sizeof *m->of);
+    mem_free(&t->mem, m->from, m->from_ids * sizeof *m->from);
+}

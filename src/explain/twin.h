@@ -25,6 +25,25 @@ cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x);
 /* The op of y on these operands. */
 cr_node twin_node(cr_node y, const cr_node x[]);
 
+/* Which node of a graph became which of its twin. */
+struct twin_map {
+    cr_node *of; /* by id of the graph: its node in the twin */
+    uint32_t ids;
+    uint32_t *from; /* by id of the twin: the id in the graph, the first of several; 0: none */
+    uint32_t from_ids;
+    int stops; /* stop_gradients that were held */
+};
+
+/* What result and wrt are made of, again: leaves and random draws become inputs with the values of e; wrt[i] becomes leaf[i].
+ * hold: stop_gradient holds its value; else it is its operand. twin_map_free after either. */
+cr_status twin_copy(struct twin *t, struct twin_map *m, cr_eval *e, cr_node result, int n,
+                    const cr_node wrt[], cr_node leaf[], bool hold);
+void twin_map_free(struct twin *t, struct twin_map *m);
+/* A leaf or a random draw: nothing is computed that depends on an operand. */
+bool twin_is_start(cr_node x);
+/* CR_OK if x is a node; else why it is none. */
+cr_status twin_why_not(cr_node x);
+
 /* Differences of one node of a twin, along a line through the value of one leaf. */
 struct probe {
     struct twin *t;
@@ -49,5 +68,7 @@ void probe_close(struct probe *p);
  * differences do not converge far enough to tell. */
 cr_status probe_judge(struct probe *p, size_t leaf, const double direction[], int n, const int64_t pick[],
                       double rtol, double atol, struct finding f[]);
+/* *kink becomes true if the slopes of any element of the node differ to both sides: what adds elements up may hide it. */
+cr_status probe_find_kink(struct probe *p, size_t leaf, const double direction[], bool *kink);
 
 #endif

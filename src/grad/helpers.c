@@ -114,10 +114,11 @@ cr_node window_back(cr_node g, cr_node y, cr_node a) {
     return windowed(cr_window_add, g, y, cr_dims(a) + cr_rank(a) - (cr_rank(y) - cr_rank(a)));
 }
 
-/* Of the places that there are, those that were added. */
+/* Of the places that there are, those that were added. No window at all may be longer than the axis. */
 cr_node window_add_back(cr_node g, cr_node y, cr_node a) {
     int64_t start[CR_MAX_RANK] = {0}, step[CR_MAX_RANK];
     struct shape s = ops_shape(a);
+    if (!cr_count(a)) return ops_zeros(g.graph, cr_dtype_of(g), &s);
     for (int i = 0; i < s.rank; i++) step[i] = 1;
     return ops_slice(windowed(cr_window, g, y, cr_dims(a) + cr_rank(y)), start, step, &s);
 }

@@ -1,10 +1,12 @@
 /* The derivative column, row by row and operand by operand: forward mode against extrapolated differences of the oracle,
- * reverse mode against forward mode, second derivatives in every mixture of the two. */
+ * reverse mode against forward mode, second derivatives in every mixture of the two. And what these tests say when a rule is
+ * wrong. */
 #include "support/test.h"
+#include "support/rows.h"
 #include "support/ways.h"
 
-#include "grad/rules.h"
 #include "ops/build.h"
+#include "support/faulty_rules.h"
 
 enum { most = 24, operands = 3 };
 
@@ -19,9 +21,6 @@ struct setup {
     double rtol;
     char label[160];
 };
-
-/* Numbers in (0, 1), spread: the fractional parts of multiples of the golden ratio. */
-static double spread(int i) { return fmod(0.5 + 0.6180339887498949 * i, 1); }
 
 static void add_input(struct setup *s, const char *name, cr_dtype dtype, int rank, const int64_t dims[]) {
     static const char *const directions[] = {"tx", "ty", "tz"};
@@ -42,8 +41,8 @@ static void fill(struct setup *s) {
     assert_true(cr_count(s->y) <= most);
     s->w = cr_input(s->g, "w", CR_F64, cr_rank(s->y), cr_dims(s->y));
     for (int i = 0; i < most; i++) {
-        s->weight[i] = 2 * spread(7 * i + 3) - 1;
-        for (int k = 0; k < operands; k++) s->direction[k][i] = 2 * spread(5 * i + 11 * k + 1) - 1;
+        s->weight[i] = 2 * row_spread(7 * i + 3) - 1;
+        for (int k = 0; k < operands; k++) s->direction[k][i] = 2 * row_spread(5 * i + 11 * k + 1) - 1;
     }
     set(s, s->w, s->weight);
     for (int k = 0; k < s->n; k++) {
@@ -64,19 +63,25 @@ static void end(struct setup *s) {
     cr_graph_free(s->g);
 }
 
+static cr_node wide(cr_node y) { return cr_dtype_of(y) == CR_F64 ? y : cr_cast(y, CR_F64); }
+
 static void values(struct setup *s, cr_node y, double out[]) {
     assert_true(cr_count(y) <= most);
-    if (cr_eval_value(s->e, y, CR_F64, out, (size_t)cr_count(y) * sizeof *out))
+    if (cr_eval_value(s->e, wide(y), CR_F64, out, (size_t)cr_count(y) * sizeof *out))
         fail_msg("%s: %s", s->label, cr_eval_error(s->e) ? cr_eval_error(s->e) : cr_graph_error(s->g));
 }
 
 /* |a - b| <= tolerance times the size of the largest element: a derivative sums terms of that size. */
+static bool fault_found; /* while a fault is set: that a comparison failed */
+
 static void compare(struct setup *s, int k, const char *what, const double a[], const double b[], int64_t n,
                     double tolerance) {
     double size = 1;
     for (int64_t i = 0; i < n; i++) size = fmax(size, fmax(fabs(a[i]), fabs(b[i])));
     for (int64_t i = 0; i < n; i++)
-        if (!(fabs(a[i] - b[i]) <= tolerance * size))
+        if (fabs(a[i] - b[i]) <= tolerance * size) continue;
+        else if (fault.op) fault_found = true;
+        else
             fail_msg("%s by operand %d: %s: element %d: %.17g and %.17g", s->label, k, what, (int)i, a[i],
                      b[i]);
 }
@@ -92,7 +97,7 @@ struct oracle {
 static void oracle_start(struct oracle *o, struct setup *s, cr_node y, int k) {
     cr_options *options = cr_options_new(NULL);
     cr_target *t = cr_target_new(s->g);
-    cr_target_output(t, "result of the test", y);
+    cr_target_output(t, "result of the test", wide(y));
     cr_options_set(options, "device", "reference");
     if (cr_compile(&o->p, t, options)) fail_msg("%s: %s", s->label, cr_graph_error(s->g));
     cr_run_new(&o->r, o->p, NULL, NULL, 0);
@@ -197,21 +202,11 @@ static void check_operand(struct setup *s, int k) {
             100 * s->rtol * (double)(1 + nx + ny));
 }
 
-static bool differentiable(int op, int k) {
-    enum rule_kind kind = rule_kind(op, k);
-    return kind != RULE_NONE && kind != RULE_ZERO;
-}
-
 static bool covered[OP_COUNT][operands];
 
 /* ---- Elementwise rows, over shapes ---- */
 
 enum variant { RANK_0, RANK_1, BROADCAST, TRANSPOSED, SLICED, SIZE_0, VARIANTS };
-
-static int arity_of(int op) {
-    const char *arguments = ops_row(op)->arguments;
-    return !strncmp(arguments, "condition", 9) ? 3 : !strncmp(arguments, "x, y", 4) ? 2 : 1;
-}
 
 /* The input of operand k, and what the op sees of it. */
 static cr_node seen(struct setup *s, enum variant v, int k, cr_dtype dtype) {
@@ -231,29 +226,10 @@ static cr_node seen(struct setup *s, enum variant v, int k, cr_dtype dtype) {
     return s->x[k];
 }
 
-/* In the domain, and no two operands, nor an operand and 0, within 0.05 where a kink may be. */
-static double sample(const struct op_row *row, int k, int i) {
-    double margin = 0.05, u = spread(i + 1) * 0.96 + 0.02;
-    if (row->class == CLASS_PIECEWISE && k) u = fmod(u + 0.31 * k, 0.96) + 0.02;
-    double x = row->low + u * (row->high - row->low);
-    return row->class == CLASS_PIECEWISE && fabs(x) < margin ? x + 2 * margin : x;
-}
-
-/* fmod and mod jump where the quotient is whole. */
-static bool near_jump(const struct setup *s, int op) {
-    if (op != OP_fmod && op != OP_mod) return false;
-    for (int i = 0; i < most; i++)
-        for (int j = 0; j < most; j++) {
-            double q = s->data[0][i] / s->data[1][j];
-            if (fabs(q - nearbyint(q)) < 0.12) return true;
-        }
-    return false;
-}
-
 static void element_case(int op, enum variant v, int64_t n) {
     struct setup s;
     cr_node x[operands];
-    int arity = arity_of(op);
+    int arity = row_arity(op);
     const struct op_row *row = ops_row(op);
     start(&s);
     snprintf(s.label, sizeof s.label, "%s, n = %d, variant %d", row->name, (int)n, (int)v);
@@ -261,38 +237,35 @@ static void element_case(int op, enum variant v, int64_t n) {
         x[k] = seen(&s, v, k, row->dtype == DTYPE_SELECT && k == 0 ? CR_BOOL : CR_F64);
     for (int k = 0; k < arity; k++)
         for (int i = 0; i < most; i++) {
-            if (s.in[k].dtype == CR_BOOL) ((uint8_t *)s.data[k])[i] = spread(i) < 0.5;
-            else s.data[k][i] = sample(row, k, i);
+            if (s.in[k].dtype == CR_BOOL) ((uint8_t *)s.data[k])[i] = row_spread(i) < 0.5;
+            else s.data[k][i] = row_sample(op, k, i);
         }
-    if (op == OP_fmod || op == OP_mod) /* all quotients between 1.2 and 1.7 */
-        for (int i = 0; i < most; i++) {
-            s.data[1][i] = (1 + 0.05 * spread(i));
-            s.data[0][i] = 1.3 + 0.4 * spread(3 * i);
-        }
-    assert_false(near_jump(&s, op));
     double number = (double)n;
     cr_attr attr = {"n", 1, &number, NULL};
-    s.y = op == OP_variable ? cr_variable(x[0])
-                            : cr_op(s.g, row->name, arity, x, strstr(row->arguments, ", n") != NULL, &attr);
+    s.y = op == OP_variable ? cr_variable(x[0]) : cr_op(s.g, row->name, arity, x, row_has_n(op), &attr);
     fill(&s);
     for (int k = 0; k < arity; k++)
-        if (differentiable(op, k)) {
+        if (is_differentiable(op, k)) {
             covered[op][k] = true;
             check_operand(&s, k);
         }
     end(&s);
 }
 
+static bool is_elementwise(int op) {
+    return (op_kind(op) == KIND_ELEM || op == OP_variable) && ops_row(op)->class != CLASS_ZERO_DERIVATIVE;
+}
+
+static void element_cases(int op) {
+    int first = op == OP_powi ? -2 : 0, last = row_has_n(op) ? 4 : 0;
+    for (int v = 0; v < VARIANTS; v++)
+        for (int n = first; n <= last && !fault_found; n++) element_case(op, (enum variant)v, n);
+}
+
 TEST(elementwise_derivatives_agree_with_differences_and_each_other) {
     (void)state;
-    for (int op = 1; op < OP_COUNT; op++) {
-        if ((op_kind(op) != KIND_ELEM && op != OP_variable) || ops_row(op)->class == CLASS_ZERO_DERIVATIVE)
-            continue;
-        bool attribute = strstr(ops_row(op)->arguments, ", n") != NULL;
-        for (int v = 0; v < VARIANTS; v++)
-            for (int64_t n = attribute ? (op == OP_powi ? -2 : 0) : 0; n <= (attribute ? 4 : 0); n++)
-                element_case(op, (enum variant)v, n);
-    }
+    for (int op = 1; op < OP_COUNT; op++)
+        if (is_elementwise(op)) element_cases(op);
 }
 
 /* ---- Structural rows ---- */
@@ -384,6 +357,7 @@ static const struct structural {
      {0}},
     {OP_eigh, "eigh_vectors(x)", 3, -1, {2, 0, 0}, {0}},
     {OP_cast, "cast(cast(x, f32), f64)", 2, -1, {3, 4}, {0}},
+    {OP_cast, "cast(x, f32)", 2, -1, {3, 4}, {0}}, /* once: a flipped sign would cancel */
 };
 
 static void structural_case(const struct structural *c, bool squared) {
@@ -398,35 +372,42 @@ static void structural_case(const struct structural *c, bool squared) {
         if (c->rank_y >= 0) cr_named(cr_square(s.x[1]), "y");
     }
     for (int k = 0; k < s.n; k++)
-        for (int i = 0; i < most; i++) s.data[k][i] = row->low + (row->high - row->low) * spread(i + 30 * k);
+        for (int i = 0; i < most; i++)
+            s.data[k][i] = row->low + (row->high - row->low) * row_spread(i + 30 * k);
     snprintf(formula, sizeof formula, "%s", c->formula);
     snprintf(s.label, sizeof s.label, "%s%s", c->formula, squared ? " of squares" : "");
     s.y = cr_formula(s.g, formula);
     if (c->op == OP_cast) s.rtol = 1e-6; /* f32 between */
     fill(&s);
     for (int k = 0; k < s.n; k++)
-        if (c->op == OP_concat || differentiable(c->op, k)) {
+        if (c->op == OP_concat || is_differentiable(c->op, k)) {
             covered[c->op][k] = true;
             check_operand(&s, k);
         }
     end(&s);
 }
 
+static void structural_cases(int op) {
+    for (size_t i = 0; i < sizeof structurals / sizeof *structurals && !fault_found; i++) {
+        if (structurals[i].op != op) continue;
+        structural_case(&structurals[i], false);
+        if (!fault_found) structural_case(&structurals[i], true);
+    }
+}
+
 TEST(structural_derivatives_agree_with_differences_and_each_other) {
     (void)state;
-    for (size_t i = 0; i < sizeof structurals / sizeof *structurals; i++) {
-        structural_case(&structurals[i], false);
-        structural_case(&structurals[i], true);
-    }
+    for (int op = 1; op < OP_COUNT; op++) structural_cases(op);
 }
 
 TEST(every_derivative_of_the_table_is_covered) {
     (void)state;
     for (int op = 1; op < OP_COUNT; op++)
         for (int k = 0; k < operands; k++) {
-            bool there = op == OP_concat ? k < 2 : k < arity_of(op) || op_kind(op) == KIND_ELEM;
-            if (op == OP_part || !there || !differentiable(op, k)) continue;
-            if (k < arity_of(op) && !covered[op][k]) fail_msg("%s by operand %d has no case", op_name(op), k);
+            bool there = op == OP_concat ? k < 2 : k < row_arity(op) || op_kind(op) == KIND_ELEM;
+            if (op == OP_part || !there || !is_differentiable(op, k)) continue;
+            if (k < row_arity(op) && !covered[op][k])
+                fail_msg("%s by operand %d has no case", op_name(op), k);
         }
 }
 
@@ -457,7 +438,7 @@ TEST(first_and_second_derivatives_agree_with_mpmath_in_both_modes) {
         struct setup s;
         double number = (double)r->n, found[4], one[most];
         cr_attr attr = {"n", 1, &number, NULL};
-        int arity = arity_of(r->op);
+        int arity = row_arity(r->op);
         start(&s);
         snprintf(s.label, sizeof s.label, "%s(%.17g, %.17g), n = %d", op_name(r->op), r->x[0], r->x[1],
                  (int)r->n);
@@ -466,7 +447,7 @@ TEST(first_and_second_derivatives_agree_with_mpmath_in_both_modes) {
             s.data[k][0] = r->x[k];
             if (s.in[k].dtype == CR_BOOL) *(uint8_t *)s.data[k] = r->x[k] != 0;
         }
-        s.y = cr_op(s.g, op_name(r->op), arity, s.x, strstr(ops_row(r->op)->arguments, ", n") != NULL, &attr);
+        s.y = cr_op(s.g, op_name(r->op), arity, s.x, row_has_n(r->op), &attr);
         fill(&s);
         one[0] = s.direction[0][0] = s.direction[1][0] = s.direction[2][0] = s.weight[0] = 1;
         set(&s, s.w, one);
@@ -501,9 +482,9 @@ TEST(a_row_of_zero_derivative_gives_zeros_of_the_right_shape) {
         double found[most];
         static const int64_t dims[] = {3, 4};
         start(&s);
-        for (int k = 0; k < arity_of(op); k++) {
+        for (int k = 0; k < row_arity(op); k++) {
             add_input(&s, k ? "y" : "x", CR_F64, 2, dims);
-            for (int i = 0; i < most; i++) s.data[k][i] = sample(row, k, i);
+            for (int i = 0; i < most; i++) s.data[k][i] = row_sample(op, k, i);
         }
         s.y = cr_op(s.g, row->name, s.n, s.x, 0, NULL);
         fill(&s);
@@ -520,6 +501,32 @@ TEST(a_row_of_zero_derivative_gives_zeros_of_the_right_shape) {
     }
 }
 
+/* ---- Faults ---- */
+
+/* What the two tests of derivatives above compare, with the fault that is set. */
+static bool fault_is_found(void) {
+    fault_found = false;
+    if (is_elementwise(fault.op)) element_cases(fault.op);
+    else structural_cases(fault.op);
+    return fault_found;
+}
+
+TEST(every_fault_in_every_row_and_operand_is_found_by_the_tests_above) {
+    (void)state;
+    int injected = 0, caught = 0;
+    while (next_fault()) {
+        bool found = fault_is_found();
+        if (!fault.met && fault.kind == FAULT_TERM) continue; /* the rule adds nothing */
+        injected++, caught += found;
+        if (!found)
+            print_message("not caught: %s by operand %d, place %d: %s (met %d times)\n", op_name(fault.op),
+                          fault.k, (int)fault.place, fault_name(fault.kind), fault.met);
+    }
+    fault_found = false;
+    print_message("faults injected %d, caught %d\n", injected, caught);
+    assert_int_equal(injected, caught);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(elementwise_derivatives_agree_with_differences_and_each_other),
@@ -527,6 +534,7 @@ int main(void) {
         RUN(every_derivative_of_the_table_is_covered), /* by the two before */
         RUN(first_and_second_derivatives_agree_with_mpmath_in_both_modes),
         RUN(a_row_of_zero_derivative_gives_zeros_of_the_right_shape),
+        RUN(every_fault_in_every_row_and_operand_is_found_by_the_tests_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Every row of the op table: what it says of itself, and what it computes, in every way of computing it, against
  * tests/data/references.inc. */
 #include "support/test.h"
+#include "support/structural.h"
 #include "support/ways.h"
 
 #include <float.h>
@@ -44,31 +45,6 @@ static const struct integers integers[] = {
 #define INTEGER(...)
 };
 enum { integer_count = sizeof integers / sizeof *integers };
-
-struct small {
-    int rank;
-    int64_t dims[4];
-    double v[24];
-};
-struct structural {
-    int op;
-    const char *formula, *names;
-    struct small x, y, result;
-};
-#define D(...) \
-    { __VA_ARGS__ }
-#define T(rank, dims, ...)          \
-    {                               \
-        rank, dims, { __VA_ARGS__ } \
-    }
-#undef CASE
-#define CASE(op, formula, names, ...) {OP_##op, formula, names, __VA_ARGS__},
-static const struct structural structurals[] = {
-#include "../data/references.inc"
-#undef CASE
-#define CASE(...)
-};
-enum { structural_count = sizeof structurals / sizeof *structurals };
 
 /* ---- How exact ---- */
 
@@ -354,26 +330,13 @@ TEST(structural_rows_give_what_nested_lists_give) {
     (void)state;
     for (int i = 0; i < structural_count; i++) {
         const struct structural *c = &structurals[i];
-        double data[2][24], found[24];
-        int64_t whole[2][24], count = 1;
-        char name[2][2] = {{0}};
-        struct given in[2];
+        double found[24];
+        int64_t count = 1;
+        struct structural_inputs s;
         cr_node x[2];
-        int n = (int)strlen(c->names);
-        for (int k = 0; k < n; k++) {
-            const struct small *t = k ? &c->y : &c->x;
-            bool integer = strchr("ik", c->names[k]) != NULL;
-            name[k][0] = c->names[k];
-            for (int j = 0; j < 24; j++) {
-                data[k][j] = t->v[j];
-                whole[k][j] = integer ? (int64_t)data[k][j] : 0;
-            }
-            in[k] = (struct given){
-                name[k], integer ? CR_I64 : CR_F64, t->rank, t->dims, integer ? (void *)whole[k] : data[k],
-                NULL};
-        }
+        structural_inputs(&s, c);
         cr_graph *g = cr_graph_new(NULL);
-        given_inputs(g, n, in, x);
+        given_inputs(g, s.n, s.in, x);
         cr_node y = cr_formula(g, c->formula);
         if (!cr_ok(y)) fail_msg("%s: %s", c->formula, cr_graph_error(g));
         assert_int_equal(cr_rank(y), c->result.rank);
@@ -385,7 +348,7 @@ TEST(structural_rows_give_what_nested_lists_give) {
         for (enum way way = 0; way < WAYS; way++) {
             if (way == WAY_REFERENCE && strstr(c->formula, "f64)") && !strstr(c->formula, "uniform"))
                 continue; /* the oracle keeps 64 bits where the graph stores fewer */
-            compute(way, z, n, in, found, (size_t)count * sizeof *found);
+            compute(way, z, s.n, s.in, found, (size_t)count * sizeof *found);
             for (int64_t j = 0; j < count; j++)
                 if (ulps_apart(found[j], c->result.v[j], CR_F64) > 0 &&
                     !(fabs(found[j] - c->result.v[j]) <= allowance(c)))
