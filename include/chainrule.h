@@ -278,6 +278,65 @@ CR_API cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_no
 CR_API cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node wrt[],
                         const cr_node tangents[]);
 
+/* ---- Functions and control flow -------------------------------------------------------------------- */
+
+/* A closed graph that nodes refer to: what a loop does in each step, the branch of a condition. Its body is held once, however
+ * often it runs. Functions are used by one thread at a time, as graphs are; nodes and programs hold them as long as
+ * they need them. Derivatives of what follows exist to every order and in both modes, and are functions too. */
+typedef struct cr_function cr_function;
+/* inputs: inputs of one graph; outputs: nodes of it that need no other input and no parameter (hand a parameter over as an
+ * operand). What outputs need is copied; the graph may go on growing, or go. */
+CR_API cr_status cr_function_new(cr_function **out, int n_in, const cr_node inputs[], int n_out,
+                                 const cr_node outputs[]);
+CR_API void cr_function_free(cr_function *f);
+CR_API int cr_function_inputs(const cr_function *f);
+CR_API int cr_function_outputs(const cr_function *f);
+
+/* A function of the host's. Operands and results are row-major, in memory of ours; in are read only. It is called from
+ * the thread that runs the step, must give the same for the same, and not call into the run. Any status but CR_OK fails the
+ * step before anything is updated. */
+typedef cr_status cr_callback(void *user, int n_in, const cr_tensor in[], int n_out, const cr_tensor out[]);
+/* Builds the derivative as nodes: of operands x, results y and a cotangent for each result (an error node: none),
+ * grads[i] = the cotangent of x[i], of its shape; left an error node: none. It may call other callbacks. */
+typedef cr_status cr_callback_vjp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
+                                  const cr_node y[], const cr_node cotangents[]);
+/* The same forwards: tangents[i] of x[i] (an error node: none) to grads[j] of y[j]. */
+typedef cr_status cr_callback_jvp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
+                                  const cr_node y[], const cr_node tangents[]);
+/* in and out show dtype and shape. vjp or jvp may be NULL: then that mode fails with CR_ENODERIV. user must outlive every
+ * node and program that holds the function. */
+CR_API cr_status cr_function_callback(cr_function **out, const char *name, int n_in, const cr_node in[],
+                                      int n_out, const cr_node results[], cr_callback *fn,
+                                      cr_callback_vjp *vjp, cr_callback_jvp *jvp, void *user);
+
+/* In all of these, out has room for the results, operands are of the shapes and dtypes of the function's inputs (a number
+ * repeats, a literal takes the dtype), and on failure every out is an error node. */
+
+/* out[i]: the results of f. */
+CR_API cr_status cr_call(cr_node out[], cr_function *f, int n, const cr_node x[]);
+/* The results of yes where condition (one bool) holds, else of no; the other does not run. Both take the same operands
+ * and give results of the same shapes and dtypes. */
+CR_API cr_status cr_cond(cr_node out[], cr_node condition, cr_function *yes, cr_function *no, int n,
+                         const cr_node x[]);
+/* n steps of body(carry.., slice of xs.., consts..) = (carry.., y..). xs have a leading axis of n, of which step i sees
+ * element i; reverse: step n-1 first. out: the last carry.., then each y with a leading axis of n. The shapes and dtypes of the
+ * carry stay. The reverse mode keeps each step's carry, and runs the body again. */
+CR_API cr_status cr_scan(cr_node out[], cr_function *body, int64_t n, bool reverse, int n_carry,
+                         const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                         const cr_node consts[]);
+/* f on each of n elements: a scan without a carry. */
+CR_API cr_status cr_map(cr_node out[], cr_function *f, int64_t n, int n_xs, const cr_node xs[], int n_consts,
+                        const cr_node consts[]);
+/* While condition(carry.., consts..), one bool: carry.. = body(carry.., consts..). Forward mode without limit; reverse mode
+ * needs max_trips, which sizes memory, and more trips fail the run with CR_ELIMIT; below 0: no limit. out: carry.. */
+CR_API cr_status cr_while(cr_node out[], cr_function *condition, cr_function *body, int64_t max_trips,
+                          int n_carry, const cr_node carry[], int n_consts, const cr_node consts[]);
+
+/* x as it is, known to solve f(x, consts..) = 0, whichever way it was found: derivatives are those of the root, by the
+ * implicit function theorem. f has one result of the shape of x. Of an argmin take its gradient as f; of a fixed point
+ * x = h(x), x - h(x). A singular Jacobian fails the step that needs the derivative. */
+CR_API cr_node cr_implicit(cr_function *f, cr_node x, int n_consts, const cr_node consts[]);
+
 /* ---- Formulas and model files ------------------------------------------------------------------------ */
 
 /* One expression over the nodes already named in g: cr_formula(g, "(w*x - y)^2"). */

@@ -108,6 +108,7 @@ struct row {
 #define VIEW(map)              "", ""
 #define OPAQUE(...)            "", ""
 #define PARTS(...)             "", ""
+#define CONTROL(...)           "", ""
 #define ALIAS                  "", ""
 #define LEAF                   "", ""
 static const struct row table[] = {

@@ -28,7 +28,9 @@ struct unfinite tensor_unfinite(const struct tensor *x, cr_dtype as) {
 cr_status finite_trap(const cr_graph *g, uint32_t id, struct unfinite (*look)(const void *where, uint32_t id),
                       const void *where, bool *infinite) {
     const struct node *n = graph_at(g, id);
-    if (op_kind(n->op) == KIND_LEAF) return CR_OK;
+    if (op_kind(n->op) == KIND_LEAF || op_kind(n->op) == KIND_CONTROL) return CR_OK;
+    if (n->op == OP_part && op_kind(graph_at(g, n->arg[0])->op) == KIND_CONTROL)
+        return CR_OK; /* functions trap their own nodes */
     struct unfinite made = look(where, id);
     for (uint32_t k = 0; k < n->n && (made.nan || made.inf); k++) {
         struct unfinite operand = look(where, graph_args(g, n)[k]);

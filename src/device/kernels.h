@@ -11,6 +11,7 @@ typedef size_t scratch_fn(const struct kernel_call *c);
 #define DECLARE_VIEW(map)
 #define DECLARE_OPAQUE(kernel, scratch)              kernel_fn kernel_##kernel;
 #define DECLARE_PARTS(kernel, scratch, second, name) kernel_fn kernel_##kernel;
+#define DECLARE_CONTROL(kernel)
 #define DECLARE_ALIAS
 #define DECLARE_LEAF
 #define ROW(name, form, arguments, kind, ...) DECLARE_##kind

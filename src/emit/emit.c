@@ -276,6 +276,7 @@ static void write_step(struct emitter *e, const struct step *s) {
     case STEP_REDUCE: emit_reduce(e, id); break;
     case STEP_COPY: emit_copy(e, id); break;
     case STEP_KERNEL: emit_kernel(e, id); break;
+    case STEP_CONTROL: emit_refuse(e, "there is no C for %s yet", op_name(graph_at(e->g, id)->op)); break;
     }
     text_str(e->out, "    }\n");
 }

@@ -213,7 +213,7 @@ static void open_alone(struct check *c, struct alone *a, cr_node y, int part) {
         c->status = twin_add(&a->twin, &x[k], c->twin.e, cr_operand(y, k));
     if (!c->status) {
         a->y = twin_node(y, x);
-        a->one = ops_part_count(graph_get(y)->op) > 1 ? cr_part(a->y, part) : a->y;
+        a->one = ops_has_parts(graph_get(y)->op) ? cr_part(a->y, part) : a->y;
         c->status = twin_why_not(a->one);
         if (!c->status) c->status = twin_why_not(a->weights = make_weights(c, a->one));
     }
@@ -356,9 +356,9 @@ static void check_result(struct check *c, cr_node y, int part, const uint8_t *ne
 
 /* Of an op with several results, each that the derivative goes through. */
 static void check_operands(struct check *c, cr_node y, const uint8_t *needed, uint32_t first, uint32_t size) {
-    int parts = ops_part_count(graph_get(y)->op);
+    int parts = ops_part_count(y.graph, graph_get(y));
     for (int k = 0; k < parts && !c->status; k++) {
-        cr_node part = parts > 1 ? cr_part(y, k) : y;
+        cr_node part = ops_has_parts(graph_get(y)->op) ? cr_part(y, k) : y;
         if (part.id < size && needed[part.id - first]) check_result(c, y, k, needed, first);
     }
 }

@@ -19,7 +19,7 @@ const char *explanation_label(void *user, cr_node node) {
 }
 
 bool explanation_has_value(const struct explanation *x, const struct row *row) {
-    return x->e && ops_part_count(graph_get(row->x)->op) == 1;
+    return x->e && !ops_has_parts(graph_get(row->x)->op);
 }
 
 bool explanation_shown(const struct explanation *x, uint32_t r) {

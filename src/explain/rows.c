@@ -38,7 +38,7 @@ static bool goes_without_saying(const struct explanation *x, uint32_t id) {
     const struct node *n = graph_at(x->g, id);
     uint32_t by = x->of[id] & (BY_RESHAPE | BY_MATMUL | BY_OTHERS);
     if (x->of[id] & ASKED_FOR || cr_name(graph_handle(x->g, id))) return false;
-    if (n->op == OP_expand || ops_part_count(n->op) > 1) return true;
+    if (n->op == OP_expand || ops_has_parts(n->op)) return true;
     if (n->op == OP_reshape)
         return by == BY_MATMUL && graph_at(x->g, graph_args(x->g, n)[0])->op != OP_matmul;
     return by == BY_RESHAPE && (op_kind(n->op) == KIND_REDUCE || n->op == OP_slice || n->op == OP_matmul);

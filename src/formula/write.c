@@ -47,7 +47,7 @@ static void mark(struct writer *w, cr_node result) {
  * have no name together. */
 static bool shared(const struct writer *w, uint32_t id) {
     const struct node *n = graph_at(w->g, id);
-    if (n->n == 0 || ops_part_count(n->op) > 1) return false;
+    if (n->n == 0 || ops_has_parts(n->op)) return false;
     return w->uses[id] > 1 || w->depth[id] >= most_nesting || n->op == OP_variable;
 }
 

@@ -78,6 +78,7 @@ static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) 
     if (!t.id) return t;
     switch (rule_kind(graph_get(y)->op, k)) {
     case RULE_NONE:
+    case RULE_WHOLE:
     case RULE_ZERO: break;
     case RULE_PASS: return cr_where(rule_local(&in), t, cr_number(f->g, 0));
     case RULE_LINEAR:
@@ -99,6 +100,25 @@ static uint32_t sum_operands(const struct forward *f, cr_node y, int part) {
     return sum.id;
 }
 
+/* The tangent of one result of an op that gives those of all at once. */
+static uint32_t whole_tangent(const struct forward *f, cr_node y, int part) {
+    int n = cr_operand_count(y), parts = ops_part_count(f->g, graph_get(y)), carried = 0;
+    size_t nodes = 2 * (size_t)n + (size_t)parts;
+    cr_node *x = mem_zero(&f->g->mem, mem_mul(nodes, sizeof *x)), *t = x + n, *out = t + n;
+    if (!x) return graph_fail(f->g, CR_ENOMEM, NULL, "out of memory").id;
+    for (int k = 0; k < n; k++) {
+        x[k] = cr_operand(y, k);
+        t[k] = rule_kind(graph_get(y)->op, k) == RULE_WHOLE ? tangent_of(f, x[k].id) : graph_error_node(f->g);
+        carried += cr_ok(t[k]);
+    }
+    for (int k = 0; k < parts; k++) out[k] = graph_error_node(f->g);
+    struct whole w = {.y = y, .n = n, .parts = parts, .x = x, .t = t, .out = out};
+    if (carried) rule_whole_jvp(&w);
+    uint32_t found = out[part].id;
+    mem_free(&f->g->mem, x, nodes * sizeof *x);
+    return found;
+}
+
 /* where selects its tangents, and their masks: what is not chosen stays out, nan or not. */
 static uint32_t select_tangent(const struct forward *f, cr_node y) {
     cr_node t = tangent_of(f, cr_operand(y, 1).id), u = tangent_of(f, cr_operand(y, 2).id),
@@ -117,8 +137,13 @@ static uint32_t tangent(const struct forward *f, uint32_t id) {
     cr_node y = graph_handle(f->g, id);
     const struct node n = *graph_at(f->g, id);
     if (n.op == OP_where) return select_tangent(f, y);
-    if (n.op == OP_part) return sum_operands(f, cr_operand(y, 0), (int)graph_attr(f->g, &n)[0]);
-    if (ops_part_count(n.op) > 1) return 0; /* its parts ask for what they need */
+    if (n.op == OP_part) {
+        cr_node of = cr_operand(y, 0);
+        int part = (int)graph_attr(f->g, &n)[0];
+        return op_kind(graph_get(of)->op) == KIND_CONTROL ? whole_tangent(f, of, part)
+                                                          : sum_operands(f, of, part);
+    }
+    if (ops_has_parts(n.op)) return 0; /* its parts ask for what they need */
     return sum_operands(f, y, 0);
 }
 

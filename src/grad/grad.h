@@ -11,7 +11,8 @@ struct cotangent {
     uint32_t value; /* 0: none */
     uint32_t mask;  /* 0: holds everywhere */
     bool clean;     /* the value itself is 0 where the mask does not hold */
-}; /* of an op with several results: value and mask are the ids of its part nodes that have a cotangent */
+    uint32_t next;  /* of a part: the next part of its op that has a cotangent; 0: none */
+};                  /* of an op with parts: value is the first of these */
 
 /* A backward pass. After sweep_backward, bar[id] is the cotangent of each node on a path from wrt to ys. */
 struct sweep {

@@ -26,8 +26,8 @@ bool sweep_is_zero(cr_node x) {
 static struct cotangent unpack(cr_node x) {
     const struct node *n = graph_get(x);
     if (n && n->op == OP_where && sweep_is_zero(cr_operand(x, 2)))
-        return (struct cotangent){cr_operand(x, 1).id, cr_operand(x, 0).id, false};
-    return (struct cotangent){x.id, 0, true};
+        return (struct cotangent){cr_operand(x, 1).id, cr_operand(x, 0).id, false, 0};
+    return (struct cotangent){x.id, 0, true, 0};
 }
 
 static uint32_t both(const struct sweep *s, uint32_t m, uint32_t with) {
@@ -40,10 +40,14 @@ static struct cotangent add(const struct sweep *s, struct cotangent a, struct co
     if (!a.value || !b.value) return a.value ? a : b;
     if (a.mask == b.mask)
         return (struct cotangent){cr_add(node_of(s, a.value), node_of(s, b.value)).id, a.mask,
-                                  a.clean && b.clean};
+                                  a.clean && b.clean, 0};
     uint32_t value = cr_add(resolve(s, a), resolve(s, b)).id;
-    if (!a.mask || !b.mask) return (struct cotangent){value, 0, true};
-    return (struct cotangent){value, cr_or(node_of(s, a.mask), node_of(s, b.mask)).id, true};
+    if (!a.mask || !b.mask) return (struct cotangent){value, 0, true, 0};
+    return (struct cotangent){value, cr_or(node_of(s, a.mask), node_of(s, b.mask)).id, true, 0};
+}
+
+static bool takes_part(const struct sweep *s, uint32_t id) {
+    return id >= s->first && id < s->size && s->needed[id - s->first];
 }
 
 /* ---- One operand of one node ---- */
@@ -57,16 +61,16 @@ static bool is_one(const struct sweep *s, struct cotangent c, cr_node local) {
 
 static struct cotangent times_local(const struct sweep *s, struct cotangent c, cr_node local) {
     double d;
-    if (!graph_get(local)) return (struct cotangent){0, 0, true};
+    if (!graph_get(local)) return (struct cotangent){0, 0, true, 0};
     if (ops_literal(local, &d)) {
-        if (d == 1 || d == 0) return d == 1 ? c : (struct cotangent){0, 0, true};
-        if (d == -1) return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean};
+        if (d == 1 || d == 0) return d == 1 ? c : (struct cotangent){0, 0, true, 0};
+        if (d == -1) return (struct cotangent){cr_neg(node_of(s, c.value)).id, c.mask, c.clean, 0};
     }
     if (is_one(s, c, local)) return unpack(ops_to_dtype(local, cr_dtype_of(node_of(s, c.value))));
     struct cotangent l = unpack(local);
     uint32_t mask = both(s, c.mask, l.mask);
     cr_node value = cr_mul(node_of(s, c.value), node_of(s, l.value));
-    return (struct cotangent){value.id, mask, !mask};
+    return (struct cotangent){value.id, mask, !mask, 0};
 }
 
 static bool is_leaf(cr_node x) { return op_kind(graph_get(x)->op) == KIND_LEAF; }
@@ -88,43 +92,91 @@ static struct cotangent through_rule(const struct sweep *s, struct rule_in *in, 
     masks.g = mask_of(s, c), masks.g1 = mask_of(s, c1);
     bool all = (!c.value || c.mask) && (!c1.value || c1.mask); /* what has none holds everywhere */
     cr_node value = rule_vjp(in);
-    if (!cr_ok(value)) return (struct cotangent){0, 0, true};
+    if (!cr_ok(value)) return (struct cotangent){0, 0, true, 0};
     struct cotangent y = unpack(value);
     bool clean =
         !y.mask && rule_kind(graph_get(in->y)->op, in->k) == RULE_LINEAR; /* sums of what is 0 there */
     uint32_t moved = all ? move_mask(&masks, clean) : 0;
-    return moved ? (struct cotangent){y.value, both(s, y.mask, moved), clean} : y;
+    return moved ? (struct cotangent){y.value, both(s, y.mask, moved), clean, 0} : y;
 }
 
-/* Each part that has a cotangent. */
-static struct cotangent from_parts(const struct sweep *s, struct rule_in *in, struct cotangent parts) {
-    const struct cotangent nothing = {0, 0, true};
-    return through_rule(s, in, parts.value ? s->bar[parts.value - s->first] : nothing,
-                        parts.mask ? s->bar[parts.mask - s->first] : nothing);
+/* The cotangent of result k of an op with parts. */
+static struct cotangent of_part(const struct sweep *s, uint32_t op, int k) {
+    for (uint32_t part = s->bar[op - s->first].value; part; part = s->bar[part - s->first].next)
+        if (graph_attr(s->g, graph_at(s->g, part))[0] == k) return s->bar[part - s->first];
+    return (struct cotangent){0, 0, true, 0};
+}
+
+/* ---- Ops that give all cotangents at once ---- */
+
+/* Room for a cotangent of each part, an operand, and a cotangent of each operand; a mark by operand. */
+struct whole_room {
+    struct whole w;
+    cr_node *node;
+    uint8_t *mark;
+    size_t nodes;
+};
+
+static bool whole_begin(const struct sweep *s, uint32_t id, struct whole_room *r) {
+    cr_node y = node_of(s, id);
+    int n = cr_operand_count(y), parts = ops_part_count(s->g, graph_at(s->g, id));
+    r->nodes = 2 * (size_t)n + (size_t)parts;
+    r->node = mem_zero(&s->g->mem, mem_mul(r->nodes, sizeof *r->node));
+    r->mark = mem_zero(&s->g->mem, (size_t)n + 1);
+    if (!r->node || !r->mark) return graph_fail(s->g, CR_ENOMEM, NULL, "out of memory"), false;
+    cr_node *x = r->node, *out = x + n, *g = out + n;
+    r->w = (struct whole){.y = y, .n = n, .parts = parts, .x = x, .g = g, .wanted = r->mark, .out = out};
+    for (int k = 0; k < n; k++) {
+        x[k] = cr_operand(y, k);
+        out[k] = graph_error_node(s->g);
+        r->mark[k] = takes_part(s, x[k].id) && rule_kind(graph_at(s->g, id)->op, k) == RULE_WHOLE &&
+                     dtype_is_float(cr_dtype_of(x[k]));
+    }
+    for (int k = 0; k < parts; k++) g[k] = resolve(s, of_part(s, id, k));
+    return true;
+}
+
+static void whole_end(const struct sweep *s, struct whole_room *r) {
+    mem_free(&s->g->mem, r->mark, (size_t)r->w.n + 1);
+    mem_free(&s->g->mem, r->node, r->nodes * sizeof *r->node);
+}
+
+/* The cotangent of operand `only`, or with a negative one of all operands, added to theirs. */
+static struct cotangent whole_contribution(const struct sweep *s, uint32_t id, int only) {
+    struct whole_room r = {0};
+    struct cotangent c = {0, 0, true, 0};
+    if (!whole_begin(s, id, &r)) return whole_end(s, &r), c;
+    rule_whole_vjp(&r.w);
+    for (int k = 0; k < r.w.n && !s->g->status; k++) {
+        if (!cr_ok(r.w.out[k]) || !r.mark[k]) continue;
+        if (k == only) c = unpack(r.w.out[k]);
+        struct cotangent *bar = &s->bar[r.w.x[k].id - s->first];
+        if (only < 0) *bar = add(s, *bar, unpack(r.w.out[k]));
+    }
+    whole_end(s, &r);
+    return c;
 }
 
 static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) {
     struct rule_in in = {.y = node_of(s, id), .k = k};
-    struct cotangent c = s->bar[id - s->first], nothing = {0, 0, true};
+    struct cotangent c = s->bar[id - s->first], nothing = {0, 0, true, 0};
     int op = graph_at(s->g, id)->op;
-    if (ops_part_count(op) > 1) return from_parts(s, &in, c);
+    if (rule_kind(op, k) == RULE_WHOLE) return whole_contribution(s, id, k);
+    if (ops_has_parts(op)) return through_rule(s, &in, of_part(s, id, 0), of_part(s, id, 1));
     switch (rule_kind(op, k)) {
     case RULE_NONE:
     case RULE_ZERO: return nothing;
     case RULE_LOCAL: return times_local(s, c, rule_local(&in));
-    case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false};
+    case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false, 0};
     case RULE_LINEAR:
     case RULE_WRITTEN:
     case RULE_MASKED: return through_rule(s, &in, c, nothing);
+    case RULE_WHOLE: break;
     }
     return nothing;
 }
 
 /* ---- The sweep ---- */
-
-static bool takes_part(const struct sweep *s, uint32_t id) {
-    return id >= s->first && id < s->size && s->needed[id - s->first];
-}
 
 static bool has_cotangent(const struct sweep *s, uint32_t id) {
     return s->bar[id - s->first].value || s->bar[id - s->first].mask;
@@ -134,7 +186,12 @@ static void visit(struct sweep *s, uint32_t id) {
     const struct node *n = graph_at(s->g, id);
     if (n->op == OP_part) { /* a part tells its op that it has a cotangent */
         struct cotangent *op = &s->bar[n->arg[0] - s->first];
-        *(graph_attr(s->g, n)[0] ? &op->mask : &op->value) = id;
+        s->bar[id - s->first].next = op->value;
+        op->value = id;
+        return;
+    }
+    if (op_kind(n->op) == KIND_CONTROL) {
+        whole_contribution(s, id, -1);
         return;
     }
     for (uint32_t k = 0; k < n->n; k++) {
@@ -237,7 +294,7 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
 }
 
 cr_node sweep_cotangent(const struct sweep *s, cr_node x) {
-    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value || ops_part_count(graph_get(x)->op) > 1)
+    if (!takes_part(s, x.id) || !s->bar[x.id - s->first].value || ops_has_parts(graph_get(x)->op))
         return graph_error_node(s->g);
     return resolve(s, s->bar[x.id - s->first]);
 }

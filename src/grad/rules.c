@@ -59,6 +59,7 @@ static struct words words_of(const struct rule_in *in) {
 #define LINEAR(vjp)                   NOTHING
 #define RULE(vjp, jvp)                NOTHING
 #define MASKED(vjp, jvp, back, along) NOTHING
+#define WHOLE(vjp, jvp)               NOTHING
 #define ZERO                          NOTHING
 #define NONE                          NOTHING
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
@@ -119,6 +120,7 @@ static struct words words_of(const struct rule_in *in) {
 #undef LINEAR
 #undef RULE
 #undef MASKED
+#undef WHOLE
 #undef ZERO
 #undef NONE
 
@@ -127,6 +129,7 @@ static struct words words_of(const struct rule_in *in) {
 #define LINEAR(vjp)                   RULE_LINEAR
 #define RULE(vjp, jvp)                RULE_WRITTEN
 #define MASKED(vjp, jvp, back, along) RULE_MASKED
+#define WHOLE(vjp, jvp)               RULE_WHOLE
 #define ZERO                          RULE_ZERO
 #define NONE                          RULE_NONE
 
@@ -139,6 +142,34 @@ static const struct {
     [OP_##name] = {{da, db, dc}, local_##name, vjp_##name, jvp_##name, back_##name, along_##name},
 #include "ops/ops.def"
 #undef ROW
+};
+
+#undef LOCAL
+#undef PASS
+#undef LINEAR
+#undef RULE
+#undef MASKED
+#undef WHOLE
+#undef ZERO
+#undef NONE
+#define LOCAL(d)                      NULL
+#define PASS(mask)                    NULL
+#define LINEAR(vjp)                   NULL
+#define RULE(vjp, jvp)                NULL
+#define MASKED(vjp, jvp, back, along) NULL
+#define ZERO                          NULL
+#define NONE                          NULL
+#define TABLE_ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
+    [OP_##name] = {da, db, dc},
+#define ROW             TABLE_ROW
+#define WHOLE(vjp, jvp) vjp
+static whole_fn *const whole_vjps[OP_COUNT][3] = {
+#include "ops/ops.def"
+};
+#undef WHOLE
+#define WHOLE(vjp, jvp) jvp
+static whole_fn *const whole_jvps[OP_COUNT][3] = {
+#include "ops/ops.def"
 };
 
 /* Which derivative serves operand k: of an op with more operands than derivatives, the last. */
@@ -208,4 +239,14 @@ cr_node rule_mask_along(const struct rule_in *in) {
     as_number.t = cr_cast(in->t, cr_dtype_of(cr_operand(in->y, in->k)));
     struct words w = words_of(&as_number);
     return as_mask(rule_kind(op, in->k) == RULE_LINEAR ? op_on_tangent(&as_number) : rules[op].along(&w));
+}
+
+void rule_whole_vjp(const struct whole *w) {
+    int op = graph_get(w->y)->op;
+    whole_vjps[op][column(op, w->n - 1)](w);
+}
+
+void rule_whole_jvp(const struct whole *w) {
+    int op = graph_get(w->y)->op;
+    whole_jvps[op][column(op, w->n - 1)](w);
 }

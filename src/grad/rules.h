@@ -2,9 +2,18 @@
 #ifndef GRAD_RULES_H
 #define GRAD_RULES_H
 
-#include "ops/build.h"
+#include "grad/control.h"
 
-enum rule_kind { RULE_NONE, RULE_ZERO, RULE_LOCAL, RULE_PASS, RULE_LINEAR, RULE_WRITTEN, RULE_MASKED };
+enum rule_kind {
+    RULE_NONE,
+    RULE_ZERO,
+    RULE_LOCAL,
+    RULE_PASS,
+    RULE_LINEAR,
+    RULE_WRITTEN,
+    RULE_MASKED,
+    RULE_WHOLE
+};
 
 /* A node, and what a derivative of it by operand k is written in. */
 struct rule_in {
@@ -22,6 +31,9 @@ cr_node rule_local(const struct rule_in *in);
 cr_node rule_vjp(const struct rule_in *in);
 /* The tangent of y (its result `part`) that t makes, for LINEAR and written rules. */
 cr_node rule_jvp(const struct rule_in *in);
+/* WHOLE: the cotangents of all operands; the tangents of all results. */
+void rule_whole_vjp(const struct whole *w);
+void rule_whole_jvp(const struct whole *w);
 /* Where the mask in->g of y's cotangent, or in->t of operand k's tangent, goes: true where something that held may arrive. An
  * error node: the op does not say, and its result stands without a mask. */
 cr_node rule_mask_back(const struct rule_in *in);

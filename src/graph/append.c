@@ -2,7 +2,7 @@
  * is among that one's users. They stand in a list of their own: one to three nodes, mostly, that were made
  * together and are in the cache, where a hash table of a million nodes never is. What finds the list full (a
  * tensor that is sliced a thousand times), and leaves, which have no operand, are found by hash. */
-#include "graph/graph.h"
+#include "graph/function.h"
 
 /* Odd 64-bit numbers, the first outputs of SplitMix64 from seed 0 (Steele, Lea, Flood 2014, fig. 16). */
 static const uint64_t key[] = {0xe220a8397b1dcdaf, 0x6e789e6aa1b965f5, 0x06c45d188009454f,
@@ -93,8 +93,12 @@ static cr_node append(cr_graph *g, struct node *n, const struct spot *s) {
     bool leaf = n->op == OP_input || n->op == OP_param;
     if (leaf && !mem_grow(&g->mem, &g->leaf, &g->leaf_cap, g->leaf_n, sizeof *g->leaf)) return no_memory(g);
     if (s->crowded && !hash_reserve(&g->crowd, &g->mem)) return no_memory(g);
+    bool control = op_kind(n->op) == KIND_CONTROL;
+    if (control && !mem_grow(&g->mem, &g->control, &g->control_cap, g->control_n, sizeof *g->control))
+        return no_memory(g);
     uint32_t id = g->count++;
     if (leaf) g->leaf[g->leaf_n++] = id;
+    if (control) g->control[g->control_n++] = id, control_hold(g, n);
     if (n->n > node_inline) g->pool_n += n->n;
     if (s->crowded) hash_put(&g->crowd, s->hash, id);
     else n->next = s->newest->user, s->newest->user = id;
@@ -146,6 +150,7 @@ void graph_drop_last(cr_graph *g) {
     else hash_remove(&g->crowd, hash_node(n, args), id);
     if (n->n > node_inline) g->pool_n = n->arg[0];
     if (g->leaf_n && g->leaf[g->leaf_n - 1] == id) g->leaf_n--;
+    if (g->control_n && g->control[g->control_n - 1] == id) g->control_n--, control_release(g, n);
     while (g->attr.entry[g->attr.n - 1].owner == id) intern_pop(&g->attr);
     while (g->shape.entry[g->shape.n - 1].owner == id) intern_pop(&g->shape);
     while (g->note_n > 1 && g->note[g->note_n - 1].node == id) g->note_n--;

@@ -57,6 +57,22 @@ static void copy_notes(cr_graph *to, uint32_t id, const cr_graph *from, uint32_t
     }
 }
 
+cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const uint32_t *map) {
+    const struct node *n = graph_at(from, id);
+    cr_node x = graph_handle(to, n->op == OP_variable ? map[n->arg[0]] : 0);
+    struct make own = {.op = n->op,
+                       .dtype = (cr_dtype)n->dtype,
+                       .shape = shape_there(to, from, n),
+                       .n_attr = 1,
+                       .attr = &to->unique,
+                       .n = 1,
+                       .x = &x};
+    cr_node y = n->op == OP_variable ? graph_make(to, &own) : copy_node(to, from, n, map);
+    to->unique += n->op == OP_variable;
+    if (y.id) copy_notes(to, y.id, from, id);
+    return y;
+}
+
 static void copy_all(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
     for (uint32_t id = 1; id < from->count && !to->status; id++) {
         const struct node *n = graph_at(from, id);

@@ -17,4 +17,8 @@ struct copy_wish {
  * others. NULL: out of memory. Names of nodes and first positions go along. */
 cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map);
 
+/* Node id of `from` appended to `to`, where map says what its operands are, with its names and first position. A variable gets
+ * a number of its own. */
+cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const uint32_t *map);
+
 #endif

@@ -1,5 +1,5 @@
 /* A graph's life: made, marked, cut, freed; its first error. */
-#include "graph/graph.h"
+#include "graph/function.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +26,8 @@ cr_graph *cr_graph_new(cr_context *ctx) {
 void cr_graph_free(cr_graph *g) {
     if (!g) return;
     struct mem m = g->mem;
+    while (g->control_n) control_release(g, graph_at(g, g->control[--g->control_n]));
+    mem_free(&m, g->control, g->control_cap * sizeof *g->control);
     for (size_t i = 0; i < g->pages; i++) mem_free(&m, g->page[i], page_nodes * sizeof(struct node));
     mem_free(&m, g->page, g->page_cap * sizeof *g->page);
     hash_drop(&g->crowd, &m);
@@ -71,7 +73,8 @@ size_t cr_graph_bytes(const cr_graph *g) {
     return sizeof *g + g->pages * page_nodes * sizeof(struct node) + g->page_cap * sizeof *g->page +
            g->crowd.slots * sizeof *g->crowd.slot + g->pool_cap * sizeof *g->pool +
            g->note_cap * sizeof *g->note + g->named_cap * sizeof *g->named + g->leaf_cap * sizeof *g->leaf +
-           g->error.cap + intern_memory(&g->text) + intern_memory(&g->shape) + intern_memory(&g->attr);
+           g->control_cap * sizeof *g->control + g->error.cap + intern_memory(&g->text) +
+           intern_memory(&g->shape) + intern_memory(&g->attr);
 }
 
 cr_node graph_fail(cr_graph *g, cr_status status, const char *op, const char *format, ...) {

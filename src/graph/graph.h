@@ -62,6 +62,8 @@ struct cr_graph {
     size_t named_cap;
     uint32_t *leaf; /* inputs and parameters, in order */
     size_t leaf_n, leaf_cap;
+    uint32_t *control; /* nodes that hold functions */
+    size_t control_n, control_cap;
     int64_t unique; /* the number of the next variable */
     cr_dtype default_float;
     uint32_t file; /* the position that new nodes are noted with */

@@ -8,6 +8,7 @@
 #define VIEW(map)            KIND_VIEW
 #define OPAQUE(...)          KIND_OPAQUE
 #define PARTS(...)           KIND_OPAQUE
+#define CONTROL(...)         KIND_CONTROL
 #define ALIAS                KIND_ALIAS
 #define LEAF                 KIND_LEAF
 #include "ops/columns.def"

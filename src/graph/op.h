@@ -13,7 +13,16 @@ enum op {
     OP_COUNT
 };
 
-enum op_kind { KIND_ERROR, KIND_ELEM, KIND_REDUCE, KIND_VIEW, KIND_OPAQUE, KIND_ALIAS, KIND_LEAF };
+enum op_kind {
+    KIND_ERROR,
+    KIND_ELEM,
+    KIND_REDUCE,
+    KIND_VIEW,
+    KIND_OPAQUE,
+    KIND_CONTROL,
+    KIND_ALIAS,
+    KIND_LEAF
+};
 
 struct op_entry {
     const char *name;

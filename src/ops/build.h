@@ -89,9 +89,10 @@ cr_node cr_part(cr_node x, int k); /* a row of the table, but not public */
  * where no strides say that, and the numbers must be moved (a reshape of what is not in row-major order). */
 bool ops_view(const cr_graph *g, const struct node *view, const int64_t have[], int64_t stride[],
               int64_t *offset);
-/* Results of an op that has several; 1 for all others. And what its part k is. */
-int ops_part_count(int op);
-cr_dtype ops_part_dtype(const struct node *n, int k);
+/* Is each result of the op a part node, and what is part k? ops_part_count is 1 for an op without parts. */
+bool ops_has_parts(int op);
+int ops_part_count(const cr_graph *g, const struct node *n);
+cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k);
 struct shape ops_part_shape(const cr_graph *g, const struct node *n, int k);
 /* Where part k starts, in bytes from the first, each at a multiple of 64; of k = ops_part_count, where all end. size: of an
  * element, 0: that of its dtype. */

@@ -206,6 +206,7 @@ cr_node ops_elementwise(int op, int n, const cr_node operands[], int n_attr, con
 #define VIEW(map)            OTHER_KIND
 #define OPAQUE(...)          OTHER_KIND
 #define PARTS(...)           OTHER_KIND
+#define CONTROL(...)         OTHER_KIND
 #define ALIAS                OTHER_KIND
 #define LEAF                 OTHER_KIND
 

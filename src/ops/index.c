@@ -169,7 +169,7 @@ cr_node cr_part(cr_node x, int k) {
     if (!n) return graph_error_node(x.graph);
     struct shape s = ops_part_shape(x.graph, n, k);
     int64_t attr = k;
-    return ops_node(OP_part, ops_part_dtype(n, k), &s, 1, &attr, 1, &x);
+    return ops_node(OP_part, ops_part_dtype(x.graph, n, k), &s, 1, &attr, 1, &x);
 }
 
 static cr_node sorted_part(const char *op, cr_node x, int axis, bool descending, int k) {

@@ -61,6 +61,7 @@ typedef bool map_fn(struct map *m);
 #define VIEW(map)            map_##map
 #define OPAQUE(...)          NULL
 #define PARTS(...)           NULL
+#define CONTROL(...)         NULL
 #define ALIAS                NULL
 #define LEAF                 NULL
 

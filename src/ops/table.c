@@ -1,5 +1,5 @@
 /* The rows of the table: what the manual, the tests and the formula language need of them. */
-#include "ops/build.h"
+#include "ops/control.h"
 
 #define NUMBER           DTYPE_NUMBER
 #define FLOAT            DTYPE_FLOAT
@@ -18,6 +18,7 @@
 #define VIEW(map)        ""
 #define OPAQUE(...)      ""
 #define PARTS(...)       ""
+#define CONTROL(...)     ""
 #define ALIAS            ""
 #define LEAF             ""
 
@@ -40,6 +41,7 @@ enum second { NO_SECOND, SECOND_SAME, SECOND_INDEX, SECOND_MATRIX };
 #undef VIEW
 #undef OPAQUE
 #undef PARTS
+#undef CONTROL
 #undef ALIAS
 #undef LEAF
 #define ELEM(e) \
@@ -52,6 +54,8 @@ enum second { NO_SECOND, SECOND_SAME, SECOND_INDEX, SECOND_MATRIX };
     { NO_SECOND, NULL }
 #define PARTS(kernel, scratch, second, name) \
     { SECOND_##second, #name }
+#define CONTROL(kernel) \
+    { NO_SECOND, NULL }
 #define ALIAS \
     { NO_SECOND, NULL }
 #define LEAF \
@@ -66,16 +70,27 @@ static const struct {
 #undef ROW
 };
 
-int ops_part_count(int op) { return parts[op].second == NO_SECOND ? 1 : 2; }
+bool ops_has_parts(int op) { return parts[op].second != NO_SECOND || op_kind(op) == KIND_CONTROL; }
 
-const char *ops_part_name(int op, int k) { return k == 0 ? op_name(op) : parts[op].name; }
+int ops_part_count(const cr_graph *g, const struct node *n) {
+    if (op_kind(n->op) == KIND_CONTROL) return control_part_count(g, n);
+    return parts[n->op].second == NO_SECOND ? 1 : 2;
+}
 
-cr_dtype ops_part_dtype(const struct node *n, int k) {
+const char *ops_part_name(int op, int k) {
+    return k == 0 || op_kind(op) == KIND_CONTROL ? op_name(op) : parts[op].name;
+}
+
+cr_dtype ops_part_dtype(const cr_graph *g, const struct node *n, int k) {
+    struct shape s;
+    if (op_kind(n->op) == KIND_CONTROL) return control_part(g, n, k, &s);
     return k && parts[n->op].second == SECOND_INDEX ? CR_I64 : (cr_dtype)n->dtype;
 }
 
 struct shape ops_part_shape(const cr_graph *g, const struct node *n, int k) {
-    struct shape s = graph_shape(g, n);
+    struct shape s;
+    if (op_kind(n->op) == KIND_CONTROL) return control_part(g, n, k, &s), s;
+    s = graph_shape(g, n);
     if (k && parts[n->op].second == SECOND_MATRIX) s.dim[s.rank] = s.dim[s.rank - 1], s.rank++;
     return s;
 }
@@ -85,7 +100,7 @@ size_t ops_part_offset(const cr_graph *g, const struct node *n, int k, size_t si
     for (int i = 0; i < k; i++) {
         struct shape s = ops_part_shape(g, n, i);
         size_t bytes =
-            (size_t)shape_count(s.rank, s.dim) * (size ? size : cr_dtype_size(ops_part_dtype(n, i)));
+            (size_t)shape_count(s.rank, s.dim) * (size ? size : cr_dtype_size(ops_part_dtype(g, n, i)));
         offset += (bytes + 63) & ~(size_t)63;
     }
     return offset;

@@ -15,8 +15,7 @@ uint32_t plan_real(const cr_graph *g, uint32_t id) {
 
 size_t plan_node_bytes(const cr_graph *g, uint32_t node) {
     const struct node *n = graph_at(g, node);
-    int parts = ops_part_count(n->op);
-    if (parts > 1) return ops_part_offset(g, n, parts, 0);
+    if (ops_has_parts(n->op)) return ops_part_offset(g, n, ops_part_count(g, n), 0);
     return (size_t)graph_elements(g, n) * cr_dtype_size((cr_dtype)n->dtype);
 }
 

@@ -32,7 +32,7 @@ struct view {
     int64_t offset; /* in elements */
 };
 
-enum step_kind { STEP_LOOP, STEP_REDUCE, STEP_KERNEL, STEP_COPY };
+enum step_kind { STEP_LOOP, STEP_REDUCE, STEP_KERNEL, STEP_COPY, STEP_CONTROL };
 
 /* How a reduction goes through its operand, seen as `rows` rows of `run` elements side by side. Which it is, and the
  * order in which it combines, is a function of shape and axes alone. */
@@ -46,7 +46,8 @@ enum { fold_block = 4096, fold_rows = 64 };
 
 /* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are no longer than a
  * block, the loop has each whole row at hand: then it may also compute with the rows' results, number by number, and
- * read them again repeated along the rows. The others: one node; COPY gathers a view into a slot of its own. */
+ * read them again repeated along the rows. The others: one node; COPY gathers a view into a slot of its own. CONTROL: a control op, which has no
+ * slot, and those of its parts that something needs. */
 struct step {
     enum step_kind kind;
     uint32_t first, n;    /* nodes: plan->node[first .. first + n - 1] */

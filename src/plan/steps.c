@@ -268,6 +268,8 @@ static bool plan_alias(struct builder *b, uint32_t id) {
     struct plan *p = b->p;
     const struct node *n = graph_at(p->g, id);
     uint32_t x = n->arg[0];
+    if (n->op == OP_part && op_kind(graph_at(p->g, x)->op) == KIND_CONTROL)
+        return step_takes(b, p->step_of[x], id), own_slot(p, SLOT_WORK, id);
     p->step_of[id] = p->step_of[x];
     if (n->op != OP_part) return p->view[id] = p->view[x], true;
     size_t before = ops_part_offset(p->g, graph_at(p->g, x), (int)graph_attr(p->g, n)[0], 0);
@@ -291,6 +293,12 @@ static bool plan_reduce(struct builder *b, uint32_t id) {
     return true;
 }
 
+static bool plan_control(struct builder *b, uint32_t id) {
+    uint32_t step = new_step(b, STEP_CONTROL, false);
+    if (step != no_slot) step_takes(b, step, id);
+    return step != no_slot;
+}
+
 static bool plan_node(struct builder *b, uint32_t id) {
     const struct node *n = graph_at(b->p->g, id);
     if (plan_elementwise(n->op)) return plan_element(b, id);
@@ -303,6 +311,7 @@ static bool plan_node(struct builder *b, uint32_t id) {
     }
     for (uint32_t k = 0; k < n->n; k++)
         if (!need_memory(b->p, graph_args(b->p->g, n)[k])) return false;
+    if (op_kind(n->op) == KIND_CONTROL) return plan_control(b, id);
     return step_alone(b, STEP_KERNEL, id);
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/context.h"
 #include "graph/copy.h"
-#include "run/program.h"
+#include "run/control.h"
 #include "tensor/dtype.h"
 
 /* ---- Targets and options ---- */
@@ -132,6 +132,8 @@ void cr_program_free(cr_program *p) {
     struct mem m = p->mem;
     for (size_t i = 0; p->loop && i < p->plan.steps; i++) loop_drop(&p->loop[i]);
     for (size_t i = 0; p->made && i < p->plan.slots; i++) mem_free(&m, p->made[i], p->plan.slot[i].bytes);
+    for (size_t i = 0; p->control && i < p->plan.steps; i++) control_free(p->control[i]);
+    mem_free(&m, p->control, p->plan.steps * sizeof *p->control);
     mem_free(&m, p->loop, p->plan.steps * sizeof *p->loop);
     mem_free(&m, p->kernel, p->plan.nodes * sizeof *p->kernel);
     mem_free(&m, p->made, p->plan.slots * sizeof *p->made);
@@ -169,11 +171,20 @@ static void widen(size_t *most, size_t bytes) {
     if (bytes > *most) *most = bytes;
 }
 
+static cr_status make_control(cr_program *p, size_t s, const struct cr_options *options) {
+    if (!p->control) p->control = mem_zero(&p->mem, mem_mul(p->plan.steps, sizeof *p->control));
+    if (!p->control) return CR_ENOMEM;
+    cr_status status = control_make(&p->control[s], p, s, options);
+    if (!status) widen(&p->shared, p->control[s]->bytes);
+    return status;
+}
+
 /* What step s needs: its loop with a function for each instruction, and scratch. */
-static cr_status make_step(cr_program *p, size_t s) {
+static cr_status make_step(cr_program *p, size_t s, const struct cr_options *options) {
     const struct step *step = &p->plan.step[s];
     const struct node *n = graph_at(p->g, p->plan.node[step->first]);
     if (n->n > p->most_operands) p->most_operands = n->n;
+    if (step->kind == STEP_CONTROL) return make_control(p, s, options);
     if (step->kind == STEP_LOOP) {
         cr_status status = loop_make(&p->loop[s], &p->plan, step);
         if (status) return status;
@@ -199,12 +210,12 @@ static cr_status make_step(cr_program *p, size_t s) {
     return CR_OK;
 }
 
-static cr_status make_steps(cr_program *p) {
+static cr_status make_steps(cr_program *p, const struct cr_options *options) {
     p->loop = mem_zero(&p->mem, mem_mul(p->plan.steps, sizeof *p->loop));
     p->kernel = mem_zero(&p->mem, mem_mul(p->plan.nodes, sizeof *p->kernel));
     if (!p->loop || !p->kernel) return CR_ENOMEM;
     for (size_t s = 0; s < p->plan.steps; s++) {
-        cr_status status = make_step(p, s);
+        cr_status status = make_step(p, s, options);
         if (status) return status;
     }
     p->scratch = (p->scratch + 63) & ~(size_t)63;
@@ -231,7 +242,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     cr_status status = plan_make(&p->plan, p->g, &plan);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && make_constants(p))) status = CR_ENOMEM;
-    return status ? status : make_steps(p);
+    return status ? status : make_steps(p, o);
 }
 
 cr_status program_make(cr_program **out, const struct program_wish *wish) {

@@ -167,15 +167,6 @@ static cr_status place_leaf(struct job *j, uint32_t id, uint32_t slot) {
 
 static cr_status place_slots(struct job *j) {
     const struct plan *p = &j->program->plan;
-    for (size_t i = 0; i < p->slots; i++) {
-        union {
-            const void *from;
-            char *to;
-        } constant = {p->slot[i].data}; /* never written */
-        if (p->slot[i].kind == SLOT_WORK) j->place.slot[i] = j->work + p->slot[i].offset;
-        if (p->slot[i].kind == SLOT_CONST) j->place.slot[i] = constant.to;
-        if (p->slot[i].kind == SLOT_SOURCE) j->place.slot[i] = (char *)&j->place.seed;
-    }
     for (uint32_t id = 1; id < j->e->g->count; id++) {
         const struct node *n = graph_at(j->e->g, id);
         if (!j->map[id] || !(is_known(j->e, id) || n->op == OP_input || n->op == OP_param)) continue;
@@ -189,7 +180,7 @@ static cr_status keep_values(struct job *j) {
     for (uint32_t id = 1; id < j->e->g->count; id++) {
         const struct node *n = graph_at(j->e->g, id);
         if (!j->map[id] || is_known(j->e, id) || n->op == OP_input || n->op == OP_param ||
-            ops_part_count(n->op) > 1)
+            ops_has_parts(n->op))
             continue;
         struct tensor y = program_tensor(j->program, j->map[id], j->place.slot);
         if (!keep(j->e, id, NULL, value_bytes(j->e->g, id), false))
@@ -210,18 +201,14 @@ static cr_status run_job(struct job *j) {
     const cr_program *p = j->program;
     size_t bytes = cr_program_workspace(p);
     j->work = mem_alloc_aligned(&j->e->mem, bytes);
-    j->place.slot = mem_zero(&j->e->mem, mem_mul(p->plan.slots, sizeof *j->place.slot));
-    j->place.operand = mem_zero(&j->e->mem, mem_mul(p->most_operands, sizeof *j->place.operand));
     cr_status status = CR_ENOMEM;
-    if (j->work && j->place.slot && j->place.operand) {
-        j->place.team = program_team(p, j->work);
+    if (frame_make(&j->place, p, j->work)) {
         status = place_slots(j);
         if (!status && (status = program_run(p, &j->place, false))) told(j->e, j);
         if (!status) status = keep_values(j);
     }
     mem_free_aligned(&j->e->mem, j->work, bytes);
-    mem_free(&j->e->mem, j->place.slot, p->plan.slots * sizeof *j->place.slot);
-    mem_free(&j->e->mem, j->place.operand, p->most_operands * sizeof *j->place.operand);
+    frame_drop(&j->place, p);
     return status;
 }
 

@@ -62,9 +62,15 @@ static void say_matrix(struct line *l, const cr_graph *g, uint32_t node, const s
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f) {
     struct line l = {to, size, 0};
     say_node(&l, g, node);
+    if (f->inside || f->status == CR_ELIMIT) {
+        if (f->trip >= 0) say(&l, "step %lld: ", (long long)f->trip);
+        if (f->inside) say_node(&l, g = f->inside, node = f->inside_node);
+    }
     if (f->status == CR_EINDEX)
         say(&l, "index %lld is out of range for a size of %lld", (long long)f->bad, (long long)f->limit);
     else if (f->status == CR_ESINGULAR) say_matrix(&l, g, node, f);
+    else if (f->status == CR_ELIMIT && f->limit)
+        say(&l, "the condition still holds after max_trips, %lld", (long long)f->limit);
     else if (f->status == CR_ENAN && f->output) say(&l, "an output is not finite");
     else if (f->status == CR_ENAN) say(&l, "made the first %s", f->infinite ? "infinity" : "nan");
     else say(&l, "%s", cr_status_text(f->status));

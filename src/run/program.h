@@ -21,9 +21,10 @@ struct cr_program {
     cr_context *ctx;
     cr_graph *g;
     struct plan plan;
-    struct loop *loop;     /* by step */
-    struct kernel *kernel; /* by node of the plan's steps */
-    void **made;           /* by slot: constants that the program made (iota) */
+    struct loop *loop;        /* by step */
+    struct kernel *kernel;    /* by node of the plan's steps */
+    struct control **control; /* by step: the functions that it runs, or NULL; NULL: no step runs any */
+    void **made;              /* by slot: constants that the program made (iota) */
     struct port *output;
     size_t outputs;
     struct port *leaf; /* inputs and parameters */
@@ -54,6 +55,9 @@ struct failure {
     bool infinite; /* of CR_ENAN: an infinity, not a nan */
     bool output;   /* of CR_ENAN: of an output, wherever it was made */
     int64_t bad, limit;
+    const cr_graph *inside; /* not NULL: it failed in a function that the step runs, at this node of it */
+    uint32_t inside_node;
+    int64_t trip; /* in which step of a loop; below 0: none */
 };
 /* "mlp.cr:7:12: log (l) of x: made the first nan", cut to size. */
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f);
@@ -67,9 +71,17 @@ struct place_of_run {
     struct failure failure;
     const uint8_t *active; /* by step: NULL: all */
     struct call
-        *call; /* by node of the plan's steps: loops that come down to calls; fn NULL: this one does not. Or
-                        * NULL */
+        *call; /* by node of the plan's steps: loops that come down to calls; fn NULL: this one does not */
+    struct nested **nested; /* by step: where the functions that it runs run; or NULL */
 };
+/* Where slots of the workspace, constants and sources stand; no calls are known yet. False: out of memory. frame_drop after either. */
+bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace);
+void frame_drop(struct place_of_run *r, const cr_program *p);
+/* Where the plan put a slot of the workspace. */
+char *frame_work_place(const struct place_of_run *r, const cr_program *p, uint32_t slot);
+/* As long as no slot moves, loops come down to calls. */
+void frame_find_calls(struct place_of_run *r, const cr_program *p);
+void frame_forget_calls(struct place_of_run *r, const cr_program *p);
 /* The threads and scratch of a run whose workspace this is. */
 struct team program_team(const cr_program *p, char *workspace);
 /* The steps before the tail, where all that may fail stands, or those of the tail; without the copies at the end. */

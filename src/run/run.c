@@ -64,9 +64,7 @@ void cr_run_free(cr_run *r) {
     mem_free_aligned(&m, r->workspace, r->workspace_bytes);
     mem_free(&m, r->leaf, r->p->leaves * sizeof *r->leaf);
     mem_free(&m, r->output, r->p->outputs * sizeof *r->output);
-    mem_free(&m, r->place.slot, r->p->plan.slots * sizeof *r->place.slot);
-    mem_free(&m, r->place.operand, r->p->most_operands * sizeof *r->place.operand);
-    mem_free(&m, r->place.call, r->p->plan.nodes * sizeof *r->place.call);
+    frame_drop(&r->place, r->p);
     mem_free(&m, r->active, r->p->plan.steps);
     mem_free(&m, r->wanted, r->p->plan.slots);
     mem_free(&m, r, sizeof *r);
@@ -76,38 +74,16 @@ static bool allocate(cr_run *r, void *workspace, size_t bytes) {
     const cr_program *p = r->p;
     r->leaf = mem_zero(&r->mem, mem_mul(p->leaves, sizeof *r->leaf));
     r->output = mem_zero(&r->mem, mem_mul(p->outputs, sizeof *r->output));
-    r->place.slot = mem_zero(&r->mem, mem_mul(p->plan.slots, sizeof *r->place.slot));
-    r->place.operand = mem_zero(&r->mem, mem_mul(p->most_operands, sizeof *r->place.operand));
-    r->place.call = mem_zero(&r->mem, mem_mul(p->plan.nodes, sizeof *r->place.call));
     r->active = mem_zero(&r->mem, p->plan.steps);
     r->wanted = mem_zero(&r->mem, p->plan.slots);
     if (!workspace) {
         r->workspace_bytes = bytes = cr_program_workspace(p);
         workspace = r->workspace = mem_alloc_aligned(&r->mem, bytes);
     }
-    r->place.team = program_team(p, workspace);
-    return workspace && r->leaf && r->output && r->place.slot && r->place.operand && r->place.call &&
-           r->active && r->wanted;
+    return frame_make(&r->place, p, workspace) && r->leaf && r->output && r->active && r->wanted;
 }
 
-static char *work_place(const cr_run *r, uint32_t slot) {
-    return r->place.team.scratch - r->p->plan.workspace + r->p->plan.slot[slot].offset;
-}
-
-static void place_slots(cr_run *r) {
-    for (size_t i = 0; i < r->p->plan.slots; i++) {
-        const struct slot *s = &r->p->plan.slot[i];
-        union {
-            const void *from;
-            char *to;
-        } constant = {s->data}; /* never written */
-        if (s->kind == SLOT_WORK) r->place.slot[i] = work_place(r, (uint32_t)i);
-        if (s->kind == SLOT_CONST) r->place.slot[i] = constant.to;
-        if (s->kind == SLOT_SOURCE)
-            r->place.slot[i] =
-                (char *)(graph_at(r->p->g, s->node)->op == OP_seed ? &r->place.seed : &r->place.step);
-    }
-}
+static char *work_place(const cr_run *r, uint32_t slot) { return frame_work_place(&r->place, r->p, slot); }
 
 cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *workspace, size_t bytes) {
     if (out) *out = NULL;
@@ -121,7 +97,6 @@ cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *w
     r->store = store;
     r->changed = true;
     if (!allocate(r, workspace, bytes)) return cr_run_free(r), CR_ENOMEM;
-    place_slots(r);
     *out = r;
     return CR_OK;
 }
@@ -409,17 +384,6 @@ static void place_outputs(cr_run *r) {
     }
 }
 
-static void find_calls(cr_run *r) {
-    const struct plan *p = &r->p->plan;
-    for (size_t s = 0; s < p->steps; s++) {
-        struct call *call = r->place.call + p->step[s].first;
-        if (p->step[s].kind != STEP_LOOP || !cpu_loop_calls(&r->p->loop[s], r->p->kernel + p->step[s].first,
-                                                            r->place.slot, &r->place.team, call))
-            call->fn = NULL;
-    }
-    r->moved = false;
-}
-
 static void gather_inputs(cr_run *r) {
     for (size_t i = 0; i < r->p->leaves; i++) {
         struct binding *b = &r->leaf[i];
@@ -508,8 +472,13 @@ static cr_status compute_reference(cr_run *r, const void **leaf, uint8_t *needed
     cr_status status = reference_run(&ref);
     if (r->p->flush) mode_restore(before);
     r->place.bad_node = ref.bad_node;
-    r->place.failure =
-        (struct failure){.status = status, .infinite = ref.infinite, .bad = ref.bad, .limit = ref.limit};
+    r->place.failure = (struct failure){.status = status,
+                                        .infinite = ref.infinite,
+                                        .bad = ref.bad,
+                                        .limit = ref.limit,
+                                        .inside = ref.inside,
+                                        .inside_node = ref.inside_node,
+                                        .trip = ref.trip};
     if (!status) status = check_finite(r, &ref);
     if (!status) copy_out(r, &ref);
     if (!status) update(r, &ref);
@@ -542,7 +511,8 @@ cr_status cr_step(cr_run *r) {
     if (r->status) return r->status;
     cr_status status = r->changed ? prepare(r) : CR_OK;
     if (status) return status;
-    if (r->moved) find_calls(r);
+    if (r->moved) frame_find_calls(&r->place, r->p);
+    r->moved = false;
     gather_inputs(r);
     status = r->p->reference ? run_reference(r) : run_program(r);
     if (status) return explain(r, status);

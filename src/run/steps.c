@@ -2,7 +2,7 @@
 #include "base/mode.h"
 #include "device/finite.h"
 #include "device/kernels.h"
-#include "run/program.h"
+#include "run/control.h"
 #include "tensor/dtype.h"
 
 struct tensor program_tensor(const cr_program *p, uint32_t node, char *const slot[]) {
@@ -25,11 +25,10 @@ static cr_status run_kernel(const cr_program *p, struct place_of_run *r, uint32_
                             .out = program_tensor(p, id, r->slot),
                             .team = &r->team};
     for (uint32_t k = 0; k < n->n; k++) r->operand[k] = program_tensor(p, graph_args(p->g, n)[k], r->slot);
-    for (int k = 0; k < ops_part_count(n->op); k++)
+    for (int k = 0; k < ops_part_count(p->g, n); k++)
         c.out_part[k] = (char *)c.out.data + ops_part_offset(p->g, n, k, 0);
     cr_status status = kernel_find(n->op)(&c);
-    r->failure.bad = c.bad;
-    r->failure.limit = c.limit;
+    if (status) r->failure = (struct failure){.status = status, .bad = c.bad, .limit = c.limit};
     return status;
 }
 
@@ -63,6 +62,7 @@ static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s)
     case STEP_REDUCE: run_reduce(p, r, id); return CR_OK;
     case STEP_COPY: run_copy(p, r, id); return CR_OK;
     case STEP_KERNEL: return run_kernel(p, r, id);
+    case STEP_CONTROL: return control_run(p, r, s);
     }
     return CR_OK;
 }
@@ -90,6 +90,7 @@ static struct unfinite look(const void *where, uint32_t id) {
 
 static cr_status trap(const cr_program *p, struct place_of_run *r) {
     struct look where = {p, r->slot};
+    r->failure = (struct failure){0};
     return finite_trap(p->g, r->bad_node, look, &where, &r->failure.infinite);
 }
 

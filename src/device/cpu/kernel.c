@@ -6,6 +6,7 @@
 #define AS_VIEW(map)                            NULL, NULL
 #define AS_OPAQUE(kernel, scratch)              kernel_##kernel, kernel_##scratch##_scratch
 #define AS_PARTS(kernel, scratch, second, name) kernel_##kernel, kernel_##scratch##_scratch
+#define AS_CONTROL(kernel)                      NULL, NULL
 #define AS_ALIAS                                NULL, NULL
 #define AS_LEAF                                 NULL, NULL
 #define kernel_cast                             NULL /* runs as an instruction of a loop */

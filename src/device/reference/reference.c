@@ -7,6 +7,7 @@
 #include "device/cpu/element.h"
 #include "device/finite.h"
 #include "device/kernels.h"
+#include "device/reference/control.h"
 #include "tensor/dtype.h"
 
 /* Floats are widened; integers and bools stay exact as they are. */
@@ -15,7 +16,7 @@ static cr_dtype wide(int dtype) { return dtype_is_float((cr_dtype)dtype) ? CR_F6
 /* Room for 8 bytes an element, of every part. */
 static size_t bytes_of(const struct reference *r, uint32_t id) {
     const struct node *n = graph_at(r->g, id);
-    return ops_part_offset(r->g, n, ops_part_count(n->op), 8);
+    return ops_part_offset(r->g, n, ops_part_count(r->g, n), 8);
 }
 
 static bool take_memory(struct reference *r, uint32_t id) {
@@ -40,7 +41,8 @@ static void run_leaf(struct reference *r, uint32_t id) {
     else if (n->op == OP_seed || n->op == OP_step_number)
         *(int64_t *)y->data = n->op == OP_seed ? r->seed : r->step;
     else
-        dtype_convert(y->dtype, y->data, 1, (cr_dtype)n->dtype,
+        dtype_convert(y->dtype, y->data, 1,
+                      r->wide_leaves && n->op != OP_const ? y->dtype : (cr_dtype)n->dtype,
                       n->op == OP_const ? graph_attr(r->g, n) : r->leaf[id], 1, count);
 }
 
@@ -107,7 +109,7 @@ static cr_status run_kernel(struct reference *r, uint32_t id) {
     size_t scratch = n->op == OP_matmul ? 0 : kernel_scratch(&c);
     struct team alone = {.tasks = 1, .scratch = mem_alloc(&r->g->mem, scratch), .scratch_bytes = scratch};
     c.team = &alone;
-    for (int k = 0; k < ops_part_count(n->op); k++)
+    for (int k = 0; k < ops_part_count(r->g, n); k++)
         c.out_part[k] = (char *)c.out.data + ops_part_offset(r->g, n, k, 8);
     if (n->op == OP_uniform) c.out.dtype = (cr_dtype)n->dtype;
     cr_status status = !alone.scratch       ? CR_ENOMEM
@@ -144,7 +146,7 @@ static cr_status run_node(struct reference *r, uint32_t id) {
     else if (op_kind(op) == KIND_ELEM || op == OP_cast) run_element(r, id);
     else if (op_kind(op) == KIND_REDUCE) run_reduce(r, id);
     else if (op_kind(op) == KIND_VIEW) run_view(r, id);
-    else return run_kernel(r, id);
+    else return op_kind(op) == KIND_CONTROL ? reference_control(r, id) : run_kernel(r, id);
     return CR_OK;
 }
 

@@ -9,6 +9,7 @@
 struct reference {
     cr_graph *g;
     const void *const *leaf; /* by node: the data of inputs and parameters, in their own dtypes */
+    bool wide_leaves;        /* these are as wide as the oracle's own values */
     int64_t seed, step;
     bool trap_nan;
     const uint8_t *needed; /* by node; NULL: all are */
@@ -18,6 +19,9 @@ struct reference {
     uint32_t bad_node;
     bool infinite; /* of CR_ENAN: an infinity, not a nan */
     int64_t bad, limit;
+    const cr_graph *inside; /* not NULL: it failed in a function that bad_node runs, at inside_node of it */
+    uint32_t inside_node;
+    int64_t trip; /* in which step of a loop; below 0: none */
 };
 
 /* Computes the nodes of r->g that are needed. Afterwards reference_result gives the value of a node, in its own dtype, once;

@@ -35,7 +35,7 @@ static void mark(struct steps *s) {
 
 /* Has the program a value of its own for it, or do its parts? */
 static bool has_value(const struct steps *s, uint32_t id) {
-    return s->of[id] && ops_part_count(graph_at(s->p->x->g, id)->op) == 1;
+    return s->of[id] && !ops_has_parts(graph_at(s->p->x->g, id)->op);
 }
 
 /* ---- Loops ---- */

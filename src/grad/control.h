@@ -1,0 +1,49 @@
+/* Derivatives of the ops that run functions: of all operands or results at once. */
+#ifndef GRAD_CONTROL_H
+#define GRAD_CONTROL_H
+
+#include "ops/control.h"
+
+/* A node, and what its derivatives are written in. Where there is none stands an error node. */
+struct whole {
+    cr_node y;
+    int n, parts;          /* operands, results */
+    const cr_node *x;      /* operands */
+    const cr_node *g;      /* cotangent of each result; in reverse mode */
+    const uint8_t *wanted; /* by operand */
+    const cr_node *t;      /* tangent of each operand; in forward mode */
+    cr_node *out;          /* cotangent of each operand, or tangent of each result; error nodes at first */
+};
+typedef void whole_fn(const struct whole *w);
+
+whole_fn call_vjp, call_jvp, cond_vjp, cond_jvp, loop_vjp, loop_jvp, implicit_vjp, implicit_jvp;
+
+/* f's derivatives as functions, made once for each question. NULL: an error, which g tells.
+ * vjp: of f's operands, then a cotangent for each result that has_g marks, to a cotangent for each operand wanted.
+ * jvp: of f's operands, then a tangent for each that has_t marks, to a tangent for each result wanted. */
+cr_function *derive_vjp(cr_graph *g, cr_function *f, const uint8_t has_g[], const uint8_t wanted[]);
+cr_function *derive_jvp(cr_graph *g, cr_function *f, const uint8_t has_t[], const uint8_t wanted[]);
+
+/* The layout of a loop's derivatives: which carries, xs and constants take part. */
+struct loop_question {
+    int carry, xs;
+    uint8_t *in;   /* by operand of the body: active (carries), wanted or with a tangent (the others) */
+    uint8_t *y;    /* by y: has a cotangent, or depends on what is active */
+    uint8_t *kept; /* by carry: a cotangent arrives at its values before each step */
+};
+/* vjp: carry: cotangents of active carries, of constants wanted; xs: carries, xs, cotangents of ys, of kept carries; constants.
+ * Results: those carries, then cotangents of xs wanted.
+ * jvp: carry: carries, tangents of the active ones; xs: xs, tangents; constants, tangents. Results: those carries, ys, tangents of
+ * ys that depend. */
+cr_function *derive_loop_vjp(cr_graph *g, cr_function *body, const struct loop_question *q);
+cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_question *q);
+/* A condition on the operands that the jvp's body has. */
+cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q);
+
+/* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
+cr_function *derive_row(cr_graph *g, cr_function *f);
+
+/* depends[i]: does result i depend, differentiably, on an operand that in marks? False: out of memory. */
+bool derive_depends(cr_graph *g, const cr_function *f, const uint8_t in[], uint8_t depends[]);
+
+#endif

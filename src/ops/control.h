@@ -1,0 +1,44 @@
+/* Control ops: call, cond, loop and implicit. What their attributes say behind the functions, and what their parts are. */
+#ifndef OPS_CONTROL_H
+#define OPS_CONTROL_H
+
+#include "graph/function.h"
+#include "ops/build.h"
+
+/* A loop, of steps of the first function; while the second holds, if there is one. Operands: how many steps, where `counted`;
+ * carry, xs, consts. Parts: the last carry; each y, a step in each row; each carry as it was before each step; how many steps
+ * there were (i64). What no step wrote is 0. */
+struct loop_attr {
+    int64_t n; /* steps at most; below 0: no limit, and no parts with rows */
+    int64_t carry, xs;
+    int64_t reverse; /* the last step first */
+    int64_t counted;
+};
+enum { loop_attr_words = sizeof(struct loop_attr) / sizeof(int64_t) };
+
+static inline struct loop_attr loop_attr(const cr_graph *g, const struct node *n) {
+    const int64_t *a = control_attr(g, n);
+    return (struct loop_attr){a[0], a[1], a[2], a[3], a[4]};
+}
+/* Which parts of a loop are what. */
+static inline int loop_ys(const cr_function *body, const struct loop_attr *l) {
+    return (int)body->n_out - (int)l->carry;
+}
+static inline int loop_kept(const cr_function *body) {
+    return (int)body->n_out;
+} /* the first of the carries */
+static inline int loop_count(const cr_function *body, const struct loop_attr *l) {
+    return (int)body->n_out + (int)l->carry;
+}
+
+int control_part_count(const cr_graph *g, const struct node *n);
+cr_dtype control_part(const cr_graph *g, const struct node *n, int k, struct shape *shape);
+
+/* The node of a control op, whose operands are ready. */
+cr_node control_node(cr_graph *g, int op, int functions, cr_function *const function[], int n_attr,
+                     const int64_t attr[], int n, const cr_node x[]);
+/* A loop whose operands are ready. */
+cr_node control_loop(cr_graph *g, cr_function *body, cr_function *condition, const struct loop_attr *l, int n,
+                     const cr_node x[]);
+
+#endif
