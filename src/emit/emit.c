@@ -206,7 +206,7 @@ static void declare_second(struct emitter *e, uint32_t id) {
     const struct node *n = graph_at(e->g, id);
     struct shape s = ops_part_shape(e->g, n, 1);
     char type[80];
-    const char *t = emit_type(e, ops_part_dtype(n, 1), type);
+    const char *t = emit_type(e, ops_part_dtype(e->g, n, 1), type);
     text_add(e->out, "    %s *const %s = (%s *)(void *)((char *)%s + ", t, emit_second_name(e, id), t,
              emit_name(e, id));
     write_place(e, ops_part_offset(e->g, n, 1, 0));
@@ -226,7 +226,7 @@ static void declare_slots(struct emitter *e) {
         text_str(e->out, "); ");
         write_shape(e, s->node, "");
         text_char(e->out, '\n');
-        if (ops_part_count(graph_at(e->g, s->node)->op) > 1) declare_second(e, s->node);
+        if (ops_has_parts(graph_at(e->g, s->node)->op)) declare_second(e, s->node);
     }
 }
 

@@ -31,7 +31,7 @@ static const char *array_of(struct emitter *e, uint32_t node, int64_t *offset) {
     const struct view *v = &e->p->view[node];
     const struct node *from = graph_at(e->g, e->p->slot[v->slot].node);
     int64_t size = (int64_t)cr_dtype_size((cr_dtype)graph_at(e->g, node)->dtype), start = 0;
-    if (ops_part_count(from->op) > 1) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
+    if (ops_has_parts(from->op)) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
     if (start == 0 || *offset * size < start) return emit_name(e, e->p->slot[v->slot].node);
     *offset -= start / size;
     return emit_second_name(e, e->p->slot[v->slot].node);

@@ -19,19 +19,21 @@ struct room {
     int n; /* operands so far */
 };
 
+static void end(const struct whole *w, struct room *r) {
+    const struct mem *m = &graph_of(w)->mem;
+    mem_free(m, r->mask, r->masks);
+    mem_free(m, r->x, r->nodes * sizeof *r->x);
+}
+
 static bool begin(const struct whole *w, struct room *r, size_t masks, size_t nodes) {
     const struct mem *m = &graph_of(w)->mem;
     *r = (struct room){.masks = masks + 1, .nodes = nodes + 1};
     r->mask = mem_zero(m, r->masks);
     r->x = mem_zero(m, mem_mul(r->nodes, sizeof *r->x));
-    if (!r->mask || !r->x) graph_fail(graph_of(w), CR_ENOMEM, NULL, "out of memory");
-    return r->mask && r->x;
-}
-
-static void end(const struct whole *w, struct room *r) {
-    const struct mem *m = &graph_of(w)->mem;
-    mem_free(m, r->mask, r->masks);
-    mem_free(m, r->x, r->nodes * sizeof *r->x);
+    if (r->mask && r->x) return true;
+    graph_fail(graph_of(w), CR_ENOMEM, NULL, "out of memory");
+    end(w, r);
+    return false;
 }
 
 static void put(struct room *r, cr_node x) { r->x[r->n++] = x; }

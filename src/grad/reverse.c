@@ -120,6 +120,7 @@ struct whole_room {
 static bool whole_begin(const struct sweep *s, uint32_t id, struct whole_room *r) {
     cr_node y = node_of(s, id);
     int n = cr_operand_count(y), parts = ops_part_count(s->g, graph_at(s->g, id));
+    r->w.n = n;
     r->nodes = 2 * (size_t)n + (size_t)parts;
     r->node = mem_zero(&s->g->mem, mem_mul(r->nodes, sizeof *r->node));
     r->mark = mem_zero(&s->g->mem, (size_t)n + 1);

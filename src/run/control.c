@@ -90,7 +90,7 @@ static void mark_wanted(const struct control *c, const cr_function *f, bool want
 }
 
 /* Rooms, one behind the other: workspaces, two copies of the carries, single operands. Branches share theirs, since but one runs. */
-static bool lay_out(struct control *c) {
+static cr_status lay_out(struct control *c) {
     const cr_function *f = c->inner[0].f;
     size_t at = 0, moving = 0;
     for (int i = 0; i < 2; i++) {
@@ -99,7 +99,7 @@ static bool lay_out(struct control *c) {
         at = c->op == OP_cond && bytes < at ? at : mem_add(c->inner[i].workspace, bytes);
     }
     c->at = mem_zero(&c->mem, mem_mul(f->n_in + f->n_out, sizeof *c->at));
-    if (!c->at) return false;
+    if (!c->at) return CR_ENOMEM;
     uint32_t carries = c->op == OP_scan ? (uint32_t)c->loop.carry : 0;
     for (uint32_t k = 0; k < carries; k++) {
         c->at[k] = c->carry_bytes;
@@ -121,7 +121,7 @@ static bool lay_out(struct control *c) {
     }
     c->small = c->op == OP_scan && c->carry_bytes + moving <= small_most;
     c->bytes = at;
-    return at < PTRDIFF_MAX;
+    return at < PTRDIFF_MAX ? CR_OK : CR_ELIMIT;
 }
 
 static cr_status fill(struct control *c, const cr_program *p, size_t s, const struct cr_options *options) {
@@ -141,7 +141,7 @@ static cr_status fill(struct control *c, const cr_program *p, size_t s, const st
     if (n->op == OP_implicit) c->inner[0].f = NULL;
     mem_free(&c->mem, wanted, most + 1);
     if (status || n->op == OP_implicit) return status;
-    return lay_out(c) ? CR_OK : CR_ELIMIT;
+    return lay_out(c);
 }
 
 cr_status control_make(struct control **out, const cr_program *p, size_t s,

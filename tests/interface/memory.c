@@ -62,6 +62,48 @@ static cr_status evaluate(cr_context *ctx, void *arg) {
     return s;
 }
 
+/* Functions and what runs them, differentiated twice; arg: the device. */
+static cr_status control(cr_context *ctx, void *arg) {
+    cr_graph *b = cr_graph_new(ctx), *g = cr_graph_new(ctx);
+    cr_node in[2] = {scalar(b, "h"), scalar(b, "k")}, y = cr_formula(b, "sin(h)*k"),
+            more = cr_formula(b, "h < 3 - k"), d;
+    cr_function *step = NULL, *condition = NULL;
+    cr_options *o = cr_options_new(ctx);
+    cr_target *t = g ? cr_target_new(g) : NULL;
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    double hv = 0.3, kv = 0.5, out;
+    cr_status s = graph_status(b);
+    if (!s) s = graph_status(g);
+    if (!s && (!o || !t)) s = CR_ENOMEM;
+    if (!s) s = cr_function_new(&step, 2, in, 1, &y);
+    if (!s) s = cr_function_new(&condition, 2, in, 1, &more);
+    cr_node h = scalar(g, "h"), k = scalar(g, "k"), z, x[2] = {h, k}, w;
+    if (!s) s = cr_scan(&z, step, 3, false, 1, &h, 0, NULL, 1, &k);
+    if (!s) s = cr_while(&w, condition, step, 4, 1, &h, 1, &k);
+    if (!s) s = cr_cond(&w, cr_lt(h, k), step, step, 2, (cr_node[]){w, z});
+    if (!s) s = cr_call(&w, step, 2, (cr_node[]){w, z});
+    if (!s) s = cr_grad(x, w, 1, &h);
+    if (!s) s = cr_jvp(&d, 1, x, 1, &k, &h);
+    if (!s) s = cr_options_set(o, "device", arg);
+    if (!s) s = cr_target_output(t, "d", d);
+    if (!s) s = cr_compile(&p, t, o);
+    if (!s) s = cr_run_new(&r, p, NULL, NULL, 0);
+    if (!s) s = cr_bind(r, "h", CR_F64, &hv, sizeof hv);
+    if (!s) s = cr_bind(r, "k", CR_F64, &kv, sizeof kv);
+    if (!s) s = cr_bind(r, "d", CR_F64, &out, sizeof out);
+    if (!s && (s = cr_step(r)) == CR_ELIMIT) s = CR_OK; /* four steps are too few: told, and nothing leaks */
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_options_free(o);
+    cr_function_free(step);
+    cr_function_free(condition);
+    cr_graph_free(b);
+    cr_graph_free(g);
+    return s;
+}
+
 /* With strides and threads of the host's; arg: the device. */
 static cr_status run(cr_context *ctx, void *arg) {
     cr_graph *g = cr_graph_new(ctx);
@@ -154,6 +196,8 @@ TEST(compiling_and_running_fail_whole_on_each_device) {
     char cpu[] = "cpu", reference[] = "reference";
     alloc_fail_each_told(run, cpu);
     alloc_fail_each_told(run, reference);
+    alloc_fail_each(control, cpu);
+    alloc_fail_each(control, reference);
 }
 
 TEST(loading_a_model_and_fitting_it_fail_whole) {

@@ -73,6 +73,17 @@ static void graphs(void) {
     REFUSES(cr_grad, NULL, none, 1, NULL);
     REFUSES(cr_vjp, NULL, 1, NULL, NULL, 1, NULL);
     REFUSES(cr_jvp, NULL, 1, NULL, 1, NULL, NULL);
+    REFUSES(cr_function_new, NULL, 0, NULL, 0, NULL);
+    PASSES(cr_function_free, NULL);
+    GIVES(0, cr_function_inputs, NULL);
+    GIVES(0, cr_function_outputs, NULL);
+    REFUSES(cr_function_callback, NULL, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL);
+    REFUSES(cr_call, NULL, NULL, 0, NULL);
+    REFUSES(cr_cond, NULL, none, NULL, NULL, 0, NULL);
+    REFUSES(cr_scan, NULL, NULL, 0, false, 0, NULL, 0, NULL, 0, NULL);
+    REFUSES(cr_map, NULL, NULL, 0, 0, NULL, 0, NULL);
+    REFUSES(cr_while, NULL, NULL, NULL, 0, 0, NULL, 0, NULL);
+    NO_NODE(cr_implicit, NULL, none, 0, NULL);
     REFUSES(cr_print, NULL, none);
     REFUSES(cr_print_model, NULL, NULL, (cr_node){NULL, 0, 0});
     REFUSES(cr_print_latex, NULL, none);
