@@ -96,7 +96,7 @@ cr_node rule_jvp(const struct rule_in *in) { return spoiled(in, IN_JVP, true_jvp
 
 static bool is_differentiable(int op, int k) {
     enum rule_kind kind = true_kind(op, k);
-    return kind != RULE_NONE && kind != RULE_ZERO;
+    return kind != RULE_NONE && kind != RULE_ZERO && kind != RULE_WHOLE; /* WHOLE: tests/grad/control.c */
 }
 
 /* Sets one fault after the other, over the whole table: every row, operand, place and kind. False: that was all. A variadic op has
