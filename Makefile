@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo check check-long bench install clean format
+.PHONY: all demo check check-long check-peers bench install clean format
 
 all: $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -23,6 +23,12 @@ check:
 check-long:
 	@tools/bootstrap.sh check
 	@CHECK_SCALE=20 tools/check.sh
+
+check-peers:
+	@tools/bootstrap.sh peers
+	@$(MAKE) --no-print-directory all
+	@bench/peers/setup.sh $(BUILD)/peers
+	@CHAINRULE_LIBRARY=$(BUILD)/libchainrule.so $(BUILD)/peers/bin/python tests/peers/check.py
 
 bench:
 	@tools/bootstrap.sh bench

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing for `make demo` (build), `make check` (build and tests) or `make bench`: bootstrap.sh build|check|bench
+# Installs what is missing for `make demo` (build), `make check` (build and tests), `make bench` or `make check-peers`: bootstrap.sh build|check|bench|peers
 # What is there is found by use, not by name, and nothing is touched when all is there. On Debian and Ubuntu apt installs the rest;
 # elsewhere, or without the right to, this says what is missing and stops.
 set -u
@@ -39,16 +39,19 @@ look() {
     need dataset-fashion-mnist "real images, which the demo learns" '[ -f /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]'
     need graphviz "pictures of graphs" 'command -v dot'
     [ "$what" = bench ] && look_bench
+    [ "$what" = bench ] || [ "$what" = peers ] && look_peers
     [ "$what" = check ] && look_check
     return 0
 }
 look_bench() {
     need libopenblas-dev "the products of the MLP by hand" 'openblas'
     need python3 "the driver of the benchmarks" 'command -v python3'
-    need python3-venv "a place for PyTorch" 'python3 -c "import venv, ensurepip"'
-    need binutils "PyTorch without a GPU" 'command -v readelf && command -v nm'
     need g++ "what torch.compile makes" 'command -v g++'
     need python3-dev "what torch.compile makes" 'python_header'
+}
+look_peers() {
+    need python3-venv "a place for PyTorch" 'python3 -c "import venv, ensurepip"'
+    need binutils "PyTorch without a GPU" 'command -v readelf && command -v nm'
 }
 look_check() {
     need gcc "one of the two compilers that must agree" 'command -v gcc'

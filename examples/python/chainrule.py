@@ -32,7 +32,9 @@ def _load():
         ("cr_graph_new", p, [p]), ("cr_graph_free", None, [p]), ("cr_graph_error", c.c_char_p, [p]), ("cr_ok", c.c_bool, [Node_]),
         ("cr_input", Node_, [p, c.c_char_p, c.c_int, c.c_int, i64p]), ("cr_number", Node_, [p, c.c_double]), ("cr_formula", Node_, [p, c.c_char_p]),
         ("cr_op", Node_, [p, c.c_char_p, c.c_int, c.POINTER(Node_), c.c_int, c.POINTER(Attr_)]), ("cr_op_name", c.c_char_p, [c.c_int]),
-        ("cr_grad", c.c_int, [c.POINTER(Node_), Node_, c.c_int, c.POINTER(Node_)]), ("cr_count", c.c_int64, [Node_]), ("cr_rank", c.c_int, [Node_]),
+        ("cr_grad", c.c_int, [c.POINTER(Node_), Node_, c.c_int, c.POINTER(Node_)]),
+        ("cr_vjp", c.c_int, [c.POINTER(Node_), c.c_int, c.POINTER(Node_), c.POINTER(Node_), c.c_int, c.POINTER(Node_)]),
+        ("cr_jvp", c.c_int, [c.POINTER(Node_), c.c_int, c.POINTER(Node_), c.c_int, c.POINTER(Node_), c.POINTER(Node_)]), ("cr_count", c.c_int64, [Node_]), ("cr_rank", c.c_int, [Node_]),
         ("cr_dims", i64p, [Node_]), ("cr_find", Node_, [p, c.c_char_p]), ("cr_eval_new", c.c_int, [c.POINTER(p), p, p]), ("cr_eval_free", None, [p]),
         ("cr_eval_set", c.c_int, [p, Node_, c.c_int, p, size]), ("cr_eval_value", c.c_int, [p, Node_, c.c_int, p, size]), ("cr_eval_error", c.c_char_p, [p]),
         ("cr_print", c.c_int, [p, Node_]), ("cr_simplify", Node_, [Node_]), ("cr_text_new", c.c_int, [c.POINTER(p), p]), ("cr_text_free", None, [p]),
@@ -95,6 +97,10 @@ def _flat(x):
     return [v for row in x for v in _flat(row)] if isinstance(x, (list, tuple)) else [float(x)]
 
 
+def _raw(nodes):
+    return (Node_ * max(1, len(nodes)))(*[n.raw for n in nodes])
+
+
 class Graph:
     def __init__(self):
         self._g = lib.cr_graph_new(None)
@@ -123,11 +129,22 @@ class Graph:
     def __getattr__(self, name):
         return lambda *operands, **attributes: self.op(name, *operands, **attributes)
 
-    def grad(self, loss, wrt):
-        out = (Node_ * len(wrt))()
-        if lib.cr_grad(out, loss.raw, len(wrt), (Node_ * len(wrt))(*[w.raw for w in wrt])):
+    def _derived(self, n, derive, *arguments):
+        out = (Node_ * max(1, n))()
+        if derive(out, *arguments):
             raise Error(lib.cr_graph_error(self._g).decode())
-        return [Node(self, raw) for raw in out]
+        return [Node(self, raw) for raw in out[:n]]
+
+    def grad(self, loss, wrt):
+        return self._derived(len(wrt), lib.cr_grad, loss.raw, len(wrt), _raw(wrt))
+
+    def vjp(self, ys, cotangents, wrt):
+        """For each of wrt: the sum over ys of cotangent times dy/dw."""
+        return self._derived(len(wrt), lib.cr_vjp, len(ys), _raw(ys), _raw(cotangents), len(wrt), _raw(wrt))
+
+    def jvp(self, ys, wrt, tangents):
+        """For each of ys: the sum over wrt of dy/dw times tangent."""
+        return self._derived(len(ys), lib.cr_jvp, len(ys), _raw(ys), len(wrt), _raw(wrt), _raw(tangents))
 
     def value(self, node, **values):
         """The value of a node where inputs have these values: a number, or a flat list."""
@@ -152,6 +169,8 @@ if __name__ == "__main__":
     v = g.input("v", (3,))
     dv, = g.grad(g.sum(g.sin(v), axis=0), [v])
     assert g.value(dv, v=[0, 0, 0]) == [1, 1, 1]
+    ones = g.formula("[1, 1, 1]*1.0")
+    assert g.value(g.vjp([g.sin(v)], [ones], [v])[0], v=[0, 0, 0]) == g.value(g.jvp([g.sin(v)], [v], [ones])[0]) == [1, 1, 1]
     try:
         v @ g.input("u", (4,))
         raise SystemExit("no error")

@@ -192,7 +192,7 @@ static bool level(cr_graph *g, const struct call_row *row, int n, struct value v
     int most = 0;
     for (int i = 0; i < n; i++) most = v[i].count > most ? v[i].count : most;
     for (int i = 0; i < n; i++) {
-        if (v[i].count > 1 && v[i].count != most) {
+        if (most > 1 && v[i].given == GIVEN_NUMBERS && v[i].count != 1 && v[i].count != most) {
             graph_fail(g, CR_EINVAL, row->name, "lists of %d and %d numbers: expected as many in each",
                        v[i].count, most);
             return false;

@@ -86,6 +86,17 @@ cr_node cr_take_along(cr_node x, cr_node y, int axis) {
     return ops_move_axis(z, -1, at);
 }
 
+/* The transpose of take_along, added to x. */
+cr_node cr_add_along(cr_node x, cr_node y, cr_node z, int axis) {
+    if (!ops_good("add_along", 3, (cr_node[]){x, y, z})) return graph_error_node(x.graph);
+    int at = ops_axis("add_along", x, axis);
+    if (!at) return graph_error_node(x.graph);
+    if (cr_rank(x) != cr_rank(y) || cr_rank(x) != cr_rank(z)) return bad_index(x, "add_along", y);
+    int64_t size = cr_dims(x)[cr_rank(x) + at];
+    cr_node added = cr_scatter_add(ops_move_axis(z, at, -1), ops_move_axis(y, at, -1), size, cr_rank(x) - 1);
+    return cr_add(x, ops_move_axis(added, -1, at));
+}
+
 /* ---- Joining ---- */
 
 /* All in one dtype and alike but for the axis. */

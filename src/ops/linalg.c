@@ -1,6 +1,8 @@
 /* Linear algebra on batches of matrices. The nodes have [b.., n, n] and, of a solve, [b.., n, k]. */
 #include "ops/build.h"
 
+#include <math.h>
+
 static cr_node square_needed(const char *op, cr_node x) {
     struct shape s = ops_shape(x);
     struct shape_text t;
@@ -73,3 +75,29 @@ cr_node cr_inv(cr_node x) {
     cr_node ones = ops_expand(ops_scalar(x.graph, cr_dtype_of(x), 1), &(struct shape){1, {n}});
     return cr_solve(x, cr_diag(ones));
 }
+
+cr_node cr_logdet(cr_node x) {
+    cr_node sign = cr_detsign(x), size = cr_logabsdet(x);
+    return cr_where(cr_lt(sign, cr_number(x.graph, 0)), cr_number(x.graph, NAN), size);
+}
+
+/* By squaring; of a negative power, that of the inverse. */
+cr_node cr_matrix_power(cr_node x, int64_t n) {
+    if (!ops_good("matrix_power", 1, &x)) return graph_error_node(x.graph);
+    if (!is_square(x)) return square_needed("matrix_power", x);
+    cr_node square = n < 0 ? cr_inv(x) : ops_arithmetic(x, false), y = square;
+    uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    if (left == 0) { /* ones, of x's shape */
+        struct shape s = ops_shape(square), row = s;
+        if (!cr_ok(square)) return square;
+        row.rank--;
+        return cr_diag(ops_expand(ops_scalar(x.graph, cr_dtype_of(square), 1), &row));
+    }
+    for (bool any = false; left && cr_ok(square); left /= 2) {
+        if (left % 2) y = any ? cr_matmul(y, square) : square, any = true;
+        if (left > 1) square = cr_matmul(square, square);
+    }
+    return y;
+}
+
+cr_node cr_trace(cr_node x) { return cr_sum(cr_diagonal(x), 1, (int[]){-1}, false); }

@@ -38,6 +38,44 @@ cr_node cr_norm(cr_node x, int n, const int axes[], bool keep) {
     return root(cr_sum(cr_square(ops_arithmetic(x, true)), n, axes, keep));
 }
 
+/* sum(|x|^p)^(1/p) and its limits at p = inf, -inf (the greatest, the least) and 0 (how many are not 0). */
+cr_node cr_norm_p(cr_node x, double r, int n, const int axes[], bool keep) {
+    cr_node a = cr_abs(ops_arithmetic(x, true));
+    if (r == 1) return cr_sum(a, n, axes, keep);
+    if (r == 2) return cr_norm(x, n, axes, keep);
+    if (isnan(r)) return graph_fail(x.graph, CR_EINVAL, "norm_p", "p is not a number");
+    if (isinf(r)) return r > 0 ? cr_max(a, n, axes, keep) : cr_min(a, n, axes, keep);
+    if (r == 0) return cr_sum(cr_where(cr_eq(a, NUM(0)), cr_mul(NUM(0), a), NUM(1)), n, axes, keep);
+    cr_node total = cr_sum(cr_pow(a, NUM(r)), n, axes, keep), none = cr_eq(total, NUM(0));
+    return cr_where(none, NUM(0), cr_pow(cr_where(none, NUM(1), total), NUM(1 / r)));
+}
+
+cr_node cr_normalize(cr_node x, int axis, double r) {
+    return cr_div(x, cr_maximum(cr_norm(x, 1, &axis, true), NUM(r)));
+}
+
+static cr_node length(cr_node x, int axis, double least) {
+    return cr_maximum(cr_norm(x, 1, &axis, false), NUM(least));
+}
+
+cr_node cr_cosine_similarity(cr_node x, cr_node y, int axis, double r) {
+    cr_node product = cr_sum(cr_mul(x, y), 1, &axis, false);
+    return cr_div(product, cr_mul(length(x, axis, r), length(y, axis, r)));
+}
+
+/* [.., m, k] and [.., n, k] become [.., m, n]. */
+cr_node cr_cdist(cr_node x, cr_node y) {
+    if (!ops_good("cdist", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
+    int rx = cr_rank(x), ry = cr_rank(y);
+    if (rx < 2 || ry < 2 || cr_dims(x)[rx - 1] != cr_dims(y)[ry - 1]) {
+        struct shape sx = ops_shape(x), sy = ops_shape(y);
+        struct shape_text a, b;
+        return graph_fail(x.graph, CR_ESHAPE, "cdist", "%s and %s are no points of one space",
+                          ops_show(&a, &sx), ops_show(&b, &sy));
+    }
+    return cr_norm(cr_sub(cr_expand_dims(x, -2), cr_expand_dims(y, -3)), 1, (int[]){-1}, false);
+}
+
 cr_node cr_norm1(cr_node x, int n, const int axes[], bool keep) { return cr_sum(cr_abs(x), n, axes, keep); }
 
 /* The maximum over the axes, held constant, and 0 where that is not finite: exp(x - shift) overflows nowhere.
