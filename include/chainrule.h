@@ -374,7 +374,8 @@ CR_API cr_status cr_print_latex(cr_text *out, cr_node x);
 /* The graph as a model that cr_model_new reads: every input, parameter (with its initial value) and name, and what they
  * need; then result (an error node: none). Reading it into an empty graph of the same default float builds the same
  * nodes. Functions and layers are written out (h.W stays a name), named sizes are numbers, and what is used more than
- * once gets a name, n1, n2 ... CR_ENAME: a name that the language cannot write. */
+ * once gets a name, n1, n2 ... CR_ENAME: a name that the language cannot write; CR_EINVAL: nodes that
+ * run functions (scan, cond ...), which have no text any more. */
 CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 /* The node, built again in simpler form (1*x, x+0, constants folded ...). */
 CR_API cr_node cr_simplify(cr_node x);

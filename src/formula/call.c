@@ -206,7 +206,8 @@ static const char *other_name(const struct token *t) {
 
 /* Functions of the text, then words of the language, then ops. */
 static const char *function_name(const void *user, size_t i) {
-    static const char *const own[] = {"grad", "jvp", "vjp", "variable", "size", "dtype"};
+    static const char *const own[] = {"grad", "jvp", "vjp",   "variable", "size",       "dtype",
+                                      "scan", "map", "while", "cond",     "checkpoint", "implicit"};
     const struct reader *r = user;
     struct call_row row;
     if (i < r->place.visible) return intern_bytes(r->names, r->function[i].text);
@@ -229,7 +230,7 @@ static struct value unknown_function(struct reader *r, const struct token *name)
     if (!near && find_bound(r, name))
         return reader_fail(r, CR_ENAME, name, "'%.*s' is a name, not a function: a product is written with *",
                            n, name->s);
-    if (!near) near = call_nearest(name->s, name->n, function_name, r, r->place.visible + 6 + rows);
+    if (!near) near = call_nearest(name->s, name->n, function_name, r, r->place.visible + 12 + rows);
     return reader_fail(r, CR_ENAME, name, "there is no function '%.*s'%s%s%s", n, name->s,
                        near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
 }
@@ -238,6 +239,7 @@ struct value read_call(struct reader *r, const struct token *name, const struct 
     const struct function *f = find_function(r, name);
     if (f) return call_function(r, f, name, a);
     if (own_word(name)) return read_own_word(r, name, a);
+    if (control_word(r, name)) return read_control(r, name, a);
     int row = call_find(name->s, name->n);
     if (row < 0) return unknown_function(r, name);
     return r->g ? call_row_of(r, row, name, a) : open_value();

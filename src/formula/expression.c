@@ -208,6 +208,18 @@ static bool read_keyword(struct reader *r, struct pending *p) {
     return true;
 }
 
+/* A function's name among the arguments of what takes functions. */
+static bool read_function_name(struct reader *r, const struct pending *p) {
+    struct token word = r->place.token;
+    if (word.kind != TOKEN_NAME || p->key.n || !control_word(r, &p->word) || find_bound(r, &word))
+        return false;
+    const struct function *f = find_function(r, &word);
+    if (!f || !(reader_then(r, ",") || reader_then(r, ")"))) return false;
+    put_operand(r, (struct value){.kind = VALUE_FUNCTION, .number = (double)(f - r->function)}, &word);
+    reader_advance(r);
+    return true;
+}
+
 /* ..., None, or nothing beside a ':'. */
 static bool read_index_word(struct reader *r, struct pending *p) {
     struct token word = r->place.token;
@@ -226,8 +238,8 @@ static bool read_item(struct reader *r, bool *wanted) {
     if (empty && p->kind == PENDING_INDEX && r->operands == p->first)
         return reader_unexpected(r, "an index"), true;
     if (empty) return close_bracket(r), *wanted = false, true;
-    bool found =
-        p->kind == PENDING_CALL ? read_keyword(r, p) : p->kind == PENDING_INDEX && read_index_word(r, p);
+    bool found = p->kind == PENDING_CALL ? read_keyword(r, p) || read_function_name(r, p)
+                                         : p->kind == PENDING_INDEX && read_index_word(r, p);
     if (found) *wanted = false;
     return found;
 }

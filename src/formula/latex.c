@@ -298,7 +298,11 @@ static void put_part(struct walk *w, const struct node *n) {
     uint32_t of = graph_args(w->g, n)[0];
     put_name(w, ops_part_name(graph_at(w->g, of)->op, (int)graph_attr(w->g, n)[0]));
     walk_text(w, "\\left(");
-    walk_operand(w, graph_args(w->g, graph_at(w->g, of))[0], LEVEL_ANY, true);
+    const struct node *op = graph_at(w->g, of);
+    for (uint32_t i = 0; i < (op_kind(op->op) == KIND_CONTROL ? op->n : 1); i++) {
+        if (i) walk_text(w, ", ");
+        walk_operand(w, graph_args(w->g, op)[i], LEVEL_ANY, true);
+    }
     walk_tail(w, of);
     walk_text(w, "\\right)");
 }

@@ -17,7 +17,8 @@ enum value_kind {
     VALUE_NODE,
     VALUE_LIST,
     VALUE_DTYPE,
-    VALUE_ALL
+    VALUE_ALL,
+    VALUE_FUNCTION /* its number in the reader's functions */
 };
 
 struct list;
@@ -238,6 +239,9 @@ struct value read_call(struct reader *r, const struct token *name, const struct 
 /* derivative.c: grad, jvp, vjp, variable, size, dtype. */
 bool own_word(const struct token *name);
 struct value read_own_word(struct reader *r, const struct token *name, const struct arguments *a);
+/* control.c: scan, map, while, cond, checkpoint, implicit, whose first arguments are functions. */
+const char *control_word(const struct reader *r, const struct token *name); /* NULL: none of these */
+struct value read_control(struct reader *r, const struct token *name, const struct arguments *a);
 /* function.c: functions of the user and of the prelude. */
 struct value call_function(struct reader *r, const struct function *f, const struct token *name,
                            const struct arguments *a);

@@ -116,8 +116,13 @@ static uint32_t first(const cr_graph *g, const struct node *n) { return graph_ar
 
 static void put_part(struct walk *w, const struct node *n) {
     const struct node *of = graph_at(w->g, first(w->g, n));
-    uint32_t x = first(w->g, of);
-    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), 1, &x, walk_alone(w));
+    bool control = op_kind(of->op) == KIND_CONTROL; /* then of all operands, and which result */
+    int k = (int)graph_attr(w->g, n)[0];
+    char index[24];
+    put_call(w, ops_part_name(of->op, k), first(w->g, n), control ? (int)of->n : 1, graph_args(w->g, of),
+             walk_alone(w));
+    snprintf(index, sizeof index, "[%d]", k);
+    if (control && k) walk_text(w, index);
 }
 
 static bool all_steps_one(const cr_graph *g, const struct node *n) {

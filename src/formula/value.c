@@ -138,6 +138,7 @@ cr_node value_node(struct reader *r, struct value v, const struct token *at) {
     case VALUE_LIST: return list_node(r, &v, at);
     case VALUE_DTYPE: reader_fail(r, CR_ESYNTAX, at, "expected a value, found a dtype"); return nothing;
     case VALUE_ALL:
+    case VALUE_FUNCTION:
     case VALUE_NOTHING: break;
     }
     reader_fail(r, CR_ESYNTAX, at, "expected a value");

@@ -54,6 +54,7 @@ static bool shared(const struct writer *w, uint32_t id) {
 static void measure(struct writer *w, uint32_t id) {
     const struct node *n = graph_at(w->g, id);
     w->depth[id] = 0;
+    if (op_kind(n->op) == KIND_CONTROL && !w->status) w->status = CR_EINVAL;
     for (uint32_t i = 0; i < n->n; i++) {
         uint32_t of = graph_args(w->g, n)[i];
         if (!w->label[of] && w->depth[of] >= w->depth[id]) w->depth[id] = w->depth[of] + 1;

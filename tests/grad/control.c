@@ -327,6 +327,48 @@ TEST(a_call_is_the_function) {
     cr_function_free(f);
 }
 
+/* Twenty layers, each a chain whose derivative needs all of it: written out, or called. */
+static size_t workspace_of_layers(bool called, double *slope) {
+    enum { layers = 20, length = 30, n = 1000 };
+    int64_t dims[1] = {n};
+    cr_graph *b = cr_graph_new(NULL), *g = cr_graph_new(NULL);
+    cr_node in = cr_input(b, "x", CR_F64, 1, dims), out = in, x = cr_input(g, "x", CR_F64, 1, dims), y = x, d;
+    cr_function *f = NULL;
+    for (int i = 0; i < length; i++) out = cr_sin(cr_sort(out, -1, false)); /* sort: fused with nothing */
+    assert_int_equal(cr_function_new(&f, 1, &in, 1, &out), CR_OK);
+    for (int i = 0; i < layers; i++) {
+        if (called) cr_call(&y, f, 1, &y);
+        for (int k = 0; k < length && !called; k++) y = cr_sin(cr_sort(y, -1, false));
+    }
+    assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_OK);
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    static double xv[n], dv[n];
+    for (int i = 0; i < n; i++) xv[i] = sin(i);
+    cr_target_output(t, "d", d);
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    cr_bind(r, "x", CR_F64, xv, sizeof xv);
+    cr_bind(r, "d", CR_F64, dv, sizeof dv);
+    assert_int_equal(cr_step(r), CR_OK);
+    *slope = 0;
+    for (int i = 0; i < n; i++) *slope += dv[i];
+    size_t bytes = cr_program_workspace(p);
+    cr_run_free(r), cr_program_free(p), cr_target_free(t);
+    cr_graph_free(b), cr_graph_free(g);
+    cr_function_free(f);
+    return bytes;
+}
+
+TEST(a_call_keeps_its_operands_alone_for_the_way_back) {
+    (void)state;
+    double written, called;
+    size_t all = workspace_of_layers(false, &written), few = workspace_of_layers(true, &called);
+    assert_true(called == written);
+    if (few > all / 5) fail_msg("called: %zu bytes, written out: %zu", few, all);
+}
+
 /* ---- callbacks ---- */
 
 /* y = x^3 / k, counted; fails where k is 0. */
@@ -514,6 +556,7 @@ int main(void) {
         RUN(more_trips_than_allowed_fail_the_step_and_change_nothing),
         RUN(what_fails_or_is_trapped_in_a_body_is_named),
         RUN(a_call_is_the_function),
+        RUN(a_call_keeps_its_operands_alone_for_the_way_back),
         RUN(a_callback_is_an_op_of_the_users_own),
         RUN(a_callback_that_fails_or_lies_is_told),
         RUN(a_root_has_the_derivatives_of_the_root),

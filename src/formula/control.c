@@ -1,0 +1,280 @@
+/* Functions that are handed to others: scan, map, while, cond, checkpoint, implicit. A function's text is read into a graph of its
+ * own, once, with inputs in the place of its arguments. */
+#include <math.h>
+#include <string.h>
+
+#include "formula/model.h"
+#include "tensor/dtype.h"
+
+/* functions: how many come first; groups: how many values, at least, stand behind them. */
+static const struct word {
+    const char *name, *form;
+    int functions, least;
+    const char *attribute[3];
+} words[] = {
+    {"scan", "scan(f, carry, x..., steps=n, reverse=false, constant=...)", 1, 1, {"steps", "reverse", NULL}},
+    {"map", "map(f, x..., constant=...)", 1, 1, {NULL}},
+    {"while", "while(condition, f, carry, most=n, constant=...)", 2, 1, {"most", NULL}},
+    {"cond", "cond(condition, f, g, x..., constant=...)", 2, 1, {NULL}},
+    {"checkpoint", "checkpoint(f, x..., constant=...)", 1, 1, {NULL}},
+    {"implicit", "implicit(f, x, constant=...)", 1, 1, {NULL}},
+};
+
+static const struct word *find_word(const struct token *name) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (token_is(name, words[i].name)) return &words[i];
+    return NULL;
+}
+
+const char *control_word(const struct reader *r, const struct token *name) {
+    const struct word *w = find_function(r, name) ? NULL : find_word(name);
+    return w ? w->name : NULL;
+}
+
+/* ---- What stands in the brackets ---- */
+
+enum { most = 32 };
+
+struct control {
+    const struct word *word;
+    struct token at;
+    size_t function[2]; /* by number of the reader's functions */
+    cr_node condition, x[most];
+    bool row[most];         /* each step sees an element of its leading axis */
+    struct token key[most]; /* of a constant: its parameter */
+    int carry, n;           /* operands that are carried; all that become inputs */
+    const struct arguments *a;
+    double steps, reverse; /* nan: not given */
+};
+
+static const struct operand *keyword(const struct reader *r, const struct arguments *a, int k) {
+    return argument(r, a, a->n + k);
+}
+
+static bool is_attribute(const struct word *w, const struct token *key) {
+    for (int i = 0; w->attribute[i]; i++)
+        if (token_is(key, w->attribute[i])) return true;
+    return false;
+}
+
+static void add(struct reader *r, struct control *c, struct value v, const struct token *at, bool row,
+                const struct token *key) {
+    if (c->n == most) reader_fail(r, CR_ELIMIT, at, "%s: more than %d values", c->word->name, most);
+    if (r->status) return;
+    c->row[c->n] = row;
+    if (key) c->key[c->n] = *key;
+    c->x[c->n++] = value_node(r, v, at);
+}
+
+/* A list is as many values. */
+static void add_values(struct reader *r, struct control *c, int i, bool row) {
+    const struct operand x = *argument(r, c->a, i);
+    bool list = x.value.kind == VALUE_LIST;
+    for (size_t k = 0; k < (list ? x.value.list->n : 1) && !r->status; k++)
+        add(r, c, list ? x.value.list->item[k] : x.value, &x.at, row, NULL);
+}
+
+static void take_attribute(struct reader *r, struct control *c, const struct operand *x) {
+    bool flag = token_is(&x->key, "reverse");
+    if (x->value.kind != (flag ? VALUE_BOOL : VALUE_NUMBER) || (!flag && !x->value.integer))
+        reader_fail(r, CR_EINVAL, &x->at, "%.*s: expected %s, known before the run", (int)x->key.n, x->key.s,
+                    flag ? "true or false" : "an integer");
+    *(flag ? &c->reverse : &c->steps) = x->value.number;
+}
+
+/* Numbers known while reading stay numbers; the others become inputs. */
+static void add_constants(struct reader *r, struct control *c) {
+    for (int k = 0; k < c->a->keywords && !r->status; k++) {
+        const struct operand x = *keyword(r, c->a, k);
+        if (is_attribute(c->word, &x.key)) take_attribute(r, c, &x);
+        else if (x.value.kind != VALUE_NUMBER && x.value.kind != VALUE_BOOL)
+            add(r, c, x.value, &x.at, false, &x.key);
+    }
+}
+
+static bool functions_given(struct reader *r, struct control *c) {
+    int first = token_is(&c->at, "cond"); /* its condition comes first */
+    if (c->a->n < c->word->functions + c->word->least)
+        return reader_fail(r, CR_EINVAL, &c->at, "expected %s", c->word->form), false;
+    for (int i = 0; i < c->word->functions; i++) {
+        const struct operand *x = argument(r, c->a, first + i);
+        if (x->value.kind != VALUE_FUNCTION)
+            return reader_fail(r, CR_EINVAL, &x->at, "%s: expected the name of a function of yours: %s",
+                               c->word->name, c->word->form),
+                   false;
+        c->function[i] = (size_t)x->value.number;
+    }
+    return true;
+}
+
+/* ---- The function as a graph of its own ---- */
+
+static void push(struct reader *r, struct value v, const struct token *at, const struct token *key) {
+    if (!mem_grow(&r->mem, &r->operand, &r->operand_cap, r->operands, sizeof *r->operand))
+        reader_no_memory(r);
+    else
+        r->operand[r->operands++] =
+            (struct operand){.value = v, .at = *at, .key = key ? *key : (struct token){0}};
+}
+
+/* The input that stands for operand i: of its shape, or an element's. A literal takes the dtype of what is there. */
+static cr_node input(struct reader *r, const struct control *c, int i, cr_graph *b) {
+    cr_node x = c->x[i], y;
+    char name[24] = {0};
+    const struct node *n = graph_get(x);
+    cr_dtype dtype = cr_dtype_of(x);
+    for (int k = 0; k < c->n && n->weak; k++)
+        if (!graph_get(c->x[k])->weak && dtype_is_float(cr_dtype_of(c->x[k]))) dtype = cr_dtype_of(c->x[k]);
+    name[0] = c->key[i].n ? 'k' : c->row[i] ? 'x' : 'h';
+    for (int k = 1, rest = i; k == 1 || rest; rest /= 10) name[k++] = (char)('0' + rest % 10);
+    if (c->row[i] && cr_rank(x) == 0) {
+        reader_fail(r, CR_ESHAPE, &c->at, "%s: expected an axis to go along, found a number", c->word->name);
+        return graph_error_node(b);
+    }
+    y = cr_input(b, name, dtype, cr_rank(x) - c->row[i], cr_dims(x) + c->row[i]);
+    return y;
+}
+
+/* The results as nodes of the function's graph: those of a list, or one. Carries take their inputs' dtypes. */
+static int results(struct reader *r, const struct control *c, struct value v, const cr_node in[],
+                   cr_node out[]) {
+    bool list = v.kind == VALUE_LIST;
+    int n = list ? (int)v.list->n : 1;
+    if (list && v.list->n > most)
+        reader_fail(r, CR_ELIMIT, &c->at, "%s: more than %d results", c->word->name, most);
+    for (int i = 0; i < n && !r->status; i++) {
+        out[i] = value_node(r, list ? v.list->item[i] : v, &c->at);
+        if (i < c->carry && graph_get(out[i]) && graph_get(out[i])->weak) {
+            struct shape s = ops_shape(in[i]);
+            out[i] = ops_to_dtype(out[i], cr_dtype_of(in[i]));
+            if (cr_rank(out[i]) == 0) out[i] = ops_expand(out[i], &s);
+        }
+    }
+    return n;
+}
+
+static cr_function *read_into(struct reader *r, const struct control *c, const struct function *f,
+                              cr_graph *b) {
+    cr_node in[most], out[most];
+    struct arguments a = {.first = r->operands};
+    uint32_t draws = r->place.draws;
+    cr_function *made = NULL;
+    cr_graph *g = r->g;
+    for (int i = 0; i < c->n && !r->status; i++) in[i] = input(r, c, i, b);
+    r->g = b;
+    for (int i = 0; i < c->n && !r->status; i++) {
+        push(r, (struct value){.kind = VALUE_NODE, .node = in[i]}, &c->at, c->key[i].n ? &c->key[i] : NULL);
+        if (c->key[i].n) a.keywords++;
+        else a.n++;
+    }
+    for (int k = 0; k < c->a->keywords && !r->status; k++) {
+        const struct operand x = *keyword(r, c->a, k);
+        if (is_attribute(c->word, &x.key) || (x.value.kind != VALUE_NUMBER && x.value.kind != VALUE_BOOL))
+            continue;
+        push(r, x.value, &x.at, &x.key);
+        a.keywords++;
+    }
+    struct value v = r->status ? (struct value){0} : call_function(r, f, &f->name, &a);
+    int n = r->status ? 0 : results(r, c, v, in, out);
+    if (!r->status && r->place.draws != draws)
+        reader_fail(r, CR_EINVAL, &c->at,
+                    "%s: a random draw in %.*s needs a key of its own, which the function is given",
+                    c->word->name, (int)f->name.n, f->name.s);
+    r->g = g;
+    r->operands = a.first;
+    if (!r->status && cr_function_new(&made, c->n, in, n, out)) node_value(r, graph_error_node(b), &c->at);
+    return made;
+}
+
+static cr_function *closed(struct reader *r, const struct control *c, int which) {
+    struct function f = r->function[c->function[which]]; /* the array may move */
+    cr_graph *b = cr_graph_new(r->g->ctx);
+    if (!b) return reader_no_memory(r), NULL;
+    cr_graph_default_float(b, r->g->default_float);
+    if (f.layer)
+        reader_fail(r, CR_EINVAL, &c->at, "%s: '%.*s' is a layer; hand its parameters over as constants",
+                    c->word->name, (int)f.name.n, f.name.s);
+    cr_function *made = r->status ? NULL : read_into(r, c, &f, b);
+    cr_graph_free(b);
+    return made;
+}
+
+/* ---- The nodes ---- */
+
+/* As many steps as the leading axis of the first x, or as `steps` says. */
+static int64_t steps_of(struct reader *r, const struct control *c) {
+    for (int i = 0; i < c->n; i++)
+        if (c->row[i]) return cr_dims(c->x[i])[0];
+    if (isnan(c->steps))
+        reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or steps=n", c->word->name);
+    return (int64_t)c->steps;
+}
+
+static int count_rows(const struct control *c) {
+    int n = 0;
+    for (int i = 0; i < c->n; i++) n += c->row[i];
+    return n;
+}
+
+static void build(struct reader *r, const struct control *c, cr_function *f, cr_function *g, cr_node out[]) {
+    const cr_node *x = c->x;
+    int rows = count_rows(c), rest = c->n - c->carry - rows;
+    const char *w = c->word->name;
+    if (strcmp(w, "scan") == 0 || strcmp(w, "map") == 0) {
+        int64_t n = steps_of(r, c);
+        if (!r->status)
+            cr_scan(out, f, n, c->reverse == 1, c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
+    } else if (strcmp(w, "while") == 0) {
+        cr_while(out, f, g, isnan(c->steps) ? -1 : (int64_t)c->steps, c->carry, x, rest, x + c->carry);
+    } else if (strcmp(w, "cond") == 0) {
+        cr_cond(out, c->condition, f, g, c->n, x);
+    } else if (strcmp(w, "checkpoint") == 0) {
+        cr_call(out, f, c->n, x);
+    } else {
+        out[0] = cr_implicit(f, x[0], c->n - 1, x + 1);
+    }
+}
+
+/* One result is itself, several are a list. */
+static struct value value_of(struct reader *r, const struct control *c, int n, const cr_node out[]) {
+    struct value v = node_value(r, out[0], &c->at);
+    if (r->status || n == 1) return v;
+    v = (struct value){.kind = VALUE_LIST, .list = reader_list(r)};
+    for (int i = 0; i < n; i++) list_add(r, v.list, (struct value){.kind = VALUE_NODE, .node = out[i]});
+    return v;
+}
+
+static void collect(struct reader *r, struct control *c) {
+    int i = c->word->functions;
+    const char *w = c->word->name;
+    bool loop = strcmp(w, "scan") == 0 || strcmp(w, "while") == 0;
+    if (strcmp(w, "cond") == 0) {
+        const struct operand x = *argument(r, c->a, 0);
+        c->condition = value_node(r, x.value, &x.at);
+        i++;
+    }
+    if (loop) add_values(r, c, i++, false), c->carry = c->n;
+    for (; i < c->a->n && !r->status; i++)
+        add_values(r, c, i, strcmp(w, "scan") == 0 || strcmp(w, "map") == 0);
+    if (strcmp(w, "implicit") == 0) c->carry = 1;
+    add_constants(r, c);
+}
+
+struct value read_control(struct reader *r, const struct token *name, const struct arguments *a) {
+    struct control c = {.word = find_word(name), .at = *name, .a = a, .steps = NAN};
+    cr_node out[most];
+    if (!functions_given(r, &c)) return (struct value){0};
+    if (!r->g) return open_value();
+    collect(r, &c);
+    cr_function *f = r->status ? NULL : closed(r, &c, 0);
+    cr_function *g = r->status || c.word->functions < 2 ? NULL : closed(r, &c, 1);
+    for (int i = 0; i < most; i++) out[i] = graph_error_node(r->g);
+    int n = f ? cr_function_outputs(strcmp(c.word->name, "while") == 0 ? g : f) : 0;
+    if (n > most) reader_fail(r, CR_ELIMIT, name, "%s: more than %d results", c.word->name, most);
+    reader_at(r, name);
+    if (!r->status) build(r, &c, f, g, out);
+    struct value v = r->status ? (struct value){0} : value_of(r, &c, n, out);
+    cr_function_free(f);
+    cr_function_free(g);
+    return v;
+}
