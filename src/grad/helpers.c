@@ -32,8 +32,10 @@ cr_node pow_local_exponent(cr_node a, cr_node y) {
     return cr_where(cr_ne(a, NUM(0)), cr_mul(y, cr_log(a)), NUM(0));
 }
 
+/* Numbers of a's dtype: a choice between literals alone would have the default float's. */
 cr_node tie_local(cr_node a, cr_node other) {
-    return cr_where(cr_le(other, a), cr_where(cr_eq(a, other), NUM(0.5), NUM(1)), NUM(0));
+    cr_node half = ops_scalar(a.graph, cr_dtype_of(a), 0.5), one = ops_scalar(a.graph, cr_dtype_of(a), 1);
+    return cr_where(cr_le(other, a), cr_where(cr_eq(a, other), half, one), NUM(0));
 }
 
 cr_node unit_local(cr_node a, cr_node y) { return cr_where(cr_ne(y, NUM(0)), cr_div(a, y), NUM(0)); }

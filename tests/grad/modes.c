@@ -1,7 +1,10 @@
 /* Both modes, every order, and the conventions. */
+#include "support/rows.h"
 #include "support/test.h"
 
 #include <pthread.h>
+
+#include "ops/build.h"
 
 TEST(the_worked_example_has_gradient_minus_two) {
     (void)state;
@@ -187,6 +190,33 @@ TEST(a_chain_of_a_million_nodes_runs_on_a_small_stack) {
     print_message("%zu nodes, at most %zu bytes a node\n", chain_nodes, memory.peak / chain_nodes);
 }
 
+/* Of f32 operands, by both modes, and again. */
+static void check_dtypes(struct row_case *c) {
+    cr_node v[1] = {cr_input(c->g, "v", CR_F32, cr_rank(c->y), cr_dims(c->y))}, d[3], again[3], t[1];
+    cr_vjp(d, 1, &c->y, v, c->n_wrt, c->wrt);
+    cr_vjp(again, c->n_wrt, d, c->wrt, c->n_wrt, c->wrt);
+    cr_jvp(t, 1, &c->y, c->n_wrt, c->wrt, c->wrt);
+    if (cr_graph_error(c->g)) fail_msg("%s: %s", c->label, cr_graph_error(c->g));
+    assert_int_equal(cr_dtype_of(t[0]), CR_F32);
+    for (int k = 0; k < c->n_wrt; k++) {
+        assert_int_equal(cr_dtype_of(d[k]), CR_F32);
+        assert_int_equal(cr_dtype_of(again[k]), CR_F32);
+    }
+}
+
+TEST(every_row_of_f32_operands_has_f32_derivatives) {
+    (void)state;
+    int cases = 0;
+    for (int op = 1; op < OP_COUNT; op++) {
+        struct row_case c;
+        for (int i = 0; row_case_make(&c, op, i, CR_F32); i++) {
+            if (cr_dtype_of(c.y) == CR_F32 && c.n_wrt) check_dtypes(&c), cases++;
+            row_case_free(&c);
+        }
+    }
+    assert_true(cases > 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_worked_example_has_gradient_minus_two),
@@ -197,6 +227,7 @@ int main(void) {
         RUN(what_does_not_depend_has_zeros_of_the_right_shape),
         RUN(only_paths_from_what_is_wanted_are_built),
         RUN(what_has_no_derivative_says_so),
+        RUN(every_row_of_f32_operands_has_f32_derivatives),
         RUN(a_chain_of_a_million_nodes_runs_on_a_small_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

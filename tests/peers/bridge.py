@@ -19,7 +19,7 @@ for name, result, arguments in [
         ("cr_target_output", c.c_int, [c.c_void_p, c.c_char_p, Node_]), ("cr_compile", c.c_int, [c.POINTER(c.c_void_p), c.c_void_p, c.c_void_p]),
         ("cr_program_free", None, [c.c_void_p]), ("cr_run_new", c.c_int, [c.POINTER(c.c_void_p)] + [c.c_void_p] * 3 + [c.c_size_t]),
         ("cr_run_free", None, [c.c_void_p]), ("cr_bind", c.c_int, [c.c_void_p, c.c_char_p, c.c_int, c.c_void_p, c.c_size_t]),
-        ("cr_step", c.c_int, [c.c_void_p]), ("cr_run_error", c.c_char_p, [c.c_void_p]), ("cr_dtype_of", c.c_int, [Node_])]:
+        ("cr_named", Node_, [Node_, c.c_char_p]), ("cr_step", c.c_int, [c.c_void_p]), ("cr_run_error", c.c_char_p, [c.c_void_p]), ("cr_dtype_of", c.c_int, [Node_])]:
     function = getattr(lib, name)
     function.restype, function.argtypes = result, arguments
 
@@ -31,6 +31,9 @@ class Graph(chainrule.Graph):
     def tensor(self, name, like):
         """An input of this tensor's dtype and shape."""
         return chainrule.Node(self, lib.cr_input(self._g, name.encode(), DTYPES[like.dtype], like.ndim, (c.c_int64 * max(1, like.ndim))(*like.shape)))
+
+    def named(self, node, name):
+        return chainrule.Node(self, lib.cr_named(node.raw, name.encode()))
 
     def built(self, text):
         """A formula; or, since formulas have no text in quotes, "einsum INDICES OPERANDS"."""
