@@ -8,14 +8,21 @@
 
 #include "fit.h"
 
-/* Every column is a value by its name, for those names that the model has. */
-static int add_columns(struct arguments *a, cr_table *t) {
-    for (int k = cr_table_columns(t); k-- > 0;) { /* put in front, so that they come to stand in order */
-        if (find_given(a->given, cr_table_name(t, k))) continue;
+/* Every column, or array of a file of several, is a value by its name, for those names that the model has. */
+static int add_columns(struct arguments *a, cr_data *d, cr_text *why) {
+    int n = 0;
+    while (cr_data_name(d, n)) n++;
+    while (n-- > 0) { /* put in front, so that they come to stand in order */
+        const char *name = cr_data_name(d, n);
+        if (!*name)
+            return fail("%s: holds one array without a name: expected columns called as in the formula",
+                        a->data);
+        if (find_given(a->given, name)) continue;
         struct given *g = calloc(1, sizeof *g);
-        if (!g || table_column(&g->array, t, k)) return free(g), fail("out of memory");
-        g->name = cr_table_name(t, k);
-        g->name_size = strlen(g->name);
+        if (!g) return fail("out of memory");
+        if (cr_data_array(&g->array, d, n, why)) return free(g), fail("%s", cr_text_str(why));
+        g->name = name;
+        g->name_size = strlen(name);
         g->optional = true;
         g->next = a->given;
         a->given = g;
@@ -299,20 +306,20 @@ static int fit(struct session *s, const struct arguments *a) {
 
 int run_fit(struct arguments *a) {
     struct session s;
-    cr_table *t = NULL;
+    cr_data *d = NULL;
     cr_text *why = NULL;
     int code = EXIT_DONE;
     if (cr_text_new(&why, NULL)) return fail("out of memory");
-    if (a->data && cr_csv_load(&t, a->data, NULL, why)) code = fail("%s", cr_text_str(why));
-    if (!code && t) code = add_columns(a, t);
+    if (a->data && !open_data(&d, a->data, a, why)) code = fail("%s", cr_text_str(why));
+    if (!code && d) code = add_columns(a, d, why);
     if (!code) code = session_open(&s, a, true);
     if (!code) {
         code = s.n ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
         session_close(&s);
     }
-    for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the table */
+    for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the file */
         if (g->optional) g->name = "", g->name_size = 0;
-    cr_table_free(t);
+    cr_data_free(d);
     cr_text_free(why);
     return code;
 }
