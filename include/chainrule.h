@@ -734,7 +734,7 @@ CR_API const double *cr_table_column(const cr_table *t, int column);
 CR_API int cr_table_find(const cr_table *t, const char *name); /* -1: none */
 
 /* Data of any of these formats, known by what a file is: npy; npz (zip archives of npy files, by libzip); IDX, packed by gzip or not; CSV
- * (.csv, .tsv); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
+ * (.csv, .tsv, .txt, .dat, and whatever comes through a pipe); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
  * size: "images" [n, ...] in the order of their names, and "labels" [n] from FOLDER/LABEL/NAME.png, or from FOLDER/labels.csv with columns
  * file and label (numbers stay numbers). Labels that are words are categories. c: n columns of categories, of CSV; of a folder "labels". */
 typedef struct cr_data cr_data;

@@ -1,6 +1,8 @@
 /* Data of any format, found by what a file is: arrays with names. */
+#define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/context.h"
 #include "file/folder.h"
@@ -33,10 +35,13 @@ struct wish {
 struct head {
     char s[16];
     size_t n;
+    bool pipe; /* or any other that is read but once: not looked at */
 };
 
 static struct head head_of(const char *path) {
-    struct head h = {{0}, 0};
+    struct head h = {{0}, 0, false};
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return h.pipe = true, h;
     FILE *f = fopen(path, "rb");
     if (f) h.n = fread(h.s, 1, sizeof h.s, f), fclose(f);
     return h;
@@ -49,7 +54,10 @@ static bool ends(const char *path, const char *end) {
 
 static bool is_folder(const char *path, const struct head *h) { return (void)h, folder_is(path); }
 static bool is_table(const char *path, const struct head *h) {
-    return (void)h, ends(path, ".csv") || ends(path, ".tsv");
+    static const char *const end[] = {".csv", ".tsv", ".txt", ".dat"};
+    bool any = h->pipe;
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++) any = any || ends(path, end[i]);
+    return any;
 }
 static bool is_npy(const char *path, const struct head *h) {
     return ends(path, ".npy") || (h->n >= 6 && memcmp(h->s, "\x93NUMPY", 6) == 0);
@@ -114,7 +122,8 @@ static cr_status open_image(cr_data *d, const char *path, const struct wish *w, 
 
 /* A look at the beginning is enough. */
 static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
-    static const char known[] = "npy, npz, IDX, CSV (.csv, .tsv), safetensors, PNG or a folder of PNG images";
+    static const char known[] =
+        "npy, npz, IDX, CSV (.csv, .tsv, .txt, .dat), safetensors, PNG or a folder of PNG images";
     const char *guess = file_guess(s, n);
     (void)enough;
     if (n == 0) return file_fail(why, CR_EFORMAT, path, "is empty, expected %s", known);
