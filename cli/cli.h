@@ -7,8 +7,8 @@
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 
-/* A value given as name=value: a number, a list, @file.npy or @file.csv (one matrix of all its columns). Numbers are f64; those of
- * an npy file of integers or bools stay what they are. */
+/* A value given as name=value: a number, a list, or @FILE of data: @file.npy, @file.npz:x, @file.csv (one matrix of all its columns).
+ * Numbers are f64; those of a file of integers or bools stay what they are. */
 struct given {
     const char *name;
     size_t name_size;
@@ -112,12 +112,11 @@ int order_of(const struct arguments *a); /* --order, or 1 */
 void session_add(struct session *s, const char *text);
 
 bool ends_with(const char *s, const char *end);
-/* A column as a vector of f64; CR_ENOMEM. */
-cr_status table_column(cr_array **out, const cr_table *t, int column);
 
-/* data.c: any file of numbers, by what it is: npy, IDX (gzip too), CSV (a matrix, or a vector if it has one column). */
-bool load_data(cr_array **out, const char *path, cr_text *why);
-bool is_csv(const char *path);
+/* data.c: PATH, or PATH:NAME for one of several arrays, of any format that cr_data_open knows; --categories, where the verb has arguments
+ * (else NULL), count. */
+bool load_data(cr_array **out, const char *from, const struct arguments *a, cr_text *why);
+bool open_data(cr_data **out, const char *path, const struct arguments *a, cr_text *why);
 /* A number as JSON has it; nan and infinities as text. */
 void append_number(cr_text *t, double x);
 

@@ -1,44 +1,98 @@
 /* Files of numbers, by what they are. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
-bool is_csv(const char *path) { return ends_with(path, ".csv"); }
+/* ---- PATH and PATH:NAME ---- */
 
-/* The first bytes of a file, zeros behind its end. */
-struct head {
-    unsigned char s[9];
+/* "file.npz:x" is x of file.npz, unless a file is called just so. False: the path is too long. */
+static bool split(const char *s, char path[4096], const char **name) {
+    FILE *whole = fopen(s, "rb");
+    const char *colon = whole ? NULL : strrchr(s, ':');
+    size_t n = colon ? (size_t)(colon - s) : strlen(s);
+    if (whole) fclose(whole);
+    if (n >= 4096) return false;
+    memcpy(path, s, n);
+    path[n] = 0;
+    *name = colon ? colon + 1 : NULL;
+    return true;
+}
+
+/* --categories COLUMN or COLUMN=WORD,WORD ...: copied, the '=' and commas taken out. */
+enum { most_wishes = 16 };
+struct wishes {
+    cr_categories c[most_wishes];
+    char *text[most_wishes];
+    const char **names[most_wishes];
+    int n;
 };
-static struct head head_of(const char *path) {
-    struct head h = {{0}};
-    FILE *f = fopen(path, "rb");
-    if (f) {
-        if (fread(h.s, 1, sizeof h.s, f) == 0) h.s[0] = 0;
-        fclose(f);
+
+static bool add_wish(struct wishes *w, const char *value) {
+    size_t count = 1;
+    for (const char *p = value; *p; p++) count += *p == ',';
+    char *s = w->text[w->n] = malloc(strlen(value) + 1);
+    const char **names = w->names[w->n] = malloc(count * sizeof *names);
+    cr_categories *c = &w->c[w->n++];
+    if (!s || !names) return false;
+    strcpy(s, value);
+    char *words = strchr(s, '=');
+    *c = (cr_categories){s, 0, names};
+    if (words) *words++ = 0;
+    while (words) {
+        names[c->count++] = words;
+        if ((words = strchr(words, ','))) *words++ = 0;
     }
-    return h;
+    return true;
 }
 
-static bool is_npy(const char *path) {
-    return ends_with(path, ".npy") || memcmp(head_of(path).s, "\x93NUMPY", 6) == 0;
-}
-
-/* The length of a header below 4 GiB, then '{'. */
-static bool is_safetensors(const char *path) {
-    struct head h = head_of(path);
-    return ends_with(path, ".safetensors") || (h.s[8] == '{' && memcmp(h.s + 4, "\0\0\0\0", 4) == 0);
-}
-
-bool load_data(cr_array **out, const char *path, cr_text *why) {
-    char at[4096];
-    if (is_csv(path)) {
-        if ((size_t)snprintf(at, sizeof at, "@%s", path) >= sizeof at)
-            return cr_text_append(why, "the path is too long"), false;
-        return read_value(out, at, why);
+static bool read_wishes(struct wishes *w, const struct arguments *a, cr_text *why) {
+    w->n = 0;
+    for (int i = 0; a && i < a->options; i++) {
+        if (strcmp(a->option[i].name, "categories") != 0) continue;
+        if (w->n == most_wishes) return cr_text_append(why, "--categories: more than 16 columns"), false;
+        if (!add_wish(w, a->option[i].value)) return cr_text_append(why, "out of memory"), false;
     }
-    return (is_npy(path) ? cr_npy_load(out, path, NULL, why) : cr_idx_load(out, path, NULL, why)) == CR_OK;
+    return true;
+}
+
+static void drop_wishes(struct wishes *w) {
+    for (int i = 0; i < w->n; i++) free(w->text[i]), free(w->names[i]);
+}
+
+bool open_data(cr_data **out, const char *path, const struct arguments *a, cr_text *why) {
+    struct wishes w;
+    bool ok = read_wishes(&w, a, why) && cr_data_open(out, path, w.n, w.c, NULL, why) == CR_OK;
+    drop_wishes(&w);
+    return ok;
+}
+
+static void unknown(const cr_data *d, const char *path, const char *name, cr_text *why) {
+    cr_text_append(why, path);
+    cr_text_append(why, ": there is no '");
+    cr_text_append(why, name);
+    cr_text_append(why, "': there are ");
+    for (int i = 0; cr_data_name(d, i) && i < 20; i++) {
+        cr_text_append(why, i ? ", " : "");
+        cr_text_append(why, *cr_data_name(d, i) ? cr_data_name(d, i) : "one array without a name");
+    }
+}
+
+bool load_data(cr_array **out, const char *from, const struct arguments *a, cr_text *why) {
+    char path[4096];
+    const char *name;
+    cr_data *d = NULL;
+    *out = NULL;
+    if (!split(from, path, &name)) return cr_text_append(why, "the path is too long"), false;
+    if (!open_data(&d, path, a, why)) return false;
+    int i = name ? cr_data_find(d, name) : -1;
+    bool ok = false;
+    if (name && i < 0) unknown(d, path, name, why);
+    else ok = (name ? cr_data_array(out, d, i, why) : cr_data_whole(out, d, why)) == CR_OK;
+    cr_data_free(d);
+    return ok;
 }
 
 void append_number(cr_text *t, double x) {
@@ -116,60 +170,47 @@ static void append_tensor(cr_text *t, const char *name, const cr_array *a, bool 
     }
     append_dims(t, a);
     append_summary(t, a, json);
-    cr_text_append(t, json ? "}" : "\n");
+    cr_text_append(t, json ? "" : "\n");
 }
 
-/* Every tensor of a store, columns of a table, or one array. */
-static int show_store(cr_text *t, const char *path, bool json, cr_text *why) {
-    cr_store *s = NULL;
-    if (cr_store_new(&s, NULL)) return fail("out of memory");
-    int code = cr_store_load(s, path, NULL, why) ? fail("%s", cr_text_str(why)) : EXIT_DONE;
-    for (int i = 0; !code && cr_store_name(s, i); i++) {
+/* At most 20 of them. */
+static void append_categories(cr_text *t, const cr_data *d, int i, bool json) {
+    const char *word;
+    char number[48];
+    int64_t k = 0;
+    for (; (word = cr_data_category(d, i, k)) && (json || k < 20); k++) {
+        snprintf(number, sizeof number, "%s%lld = ", k ? ", " : "  categories ", (long long)k);
+        cr_text_append(t, !json ? number : k ? ", " : ", \"categories\": [");
+        if (json) cr_text_json(t, word);
+        else cr_text_append(t, word);
+    }
+    if (word) cr_text_append(t, " ...");
+    if (k) cr_text_append(t, json ? "]" : "\n");
+}
+
+/* Every array of the file. */
+static int show(cr_text *t, cr_data *d, bool json, cr_text *why) {
+    for (int i = 0; cr_data_name(d, i); i++) {
         cr_array *a = NULL;
-        if (cr_store_array(&a, s, cr_store_name(s, i))) code = fail("out of memory");
-        else {
-            cr_text_append(t, json && i ? ", " : "");
-            append_tensor(t, cr_store_name(s, i), a, json);
-        }
+        if (cr_data_array(&a, d, i, why)) return fail("%s", cr_text_str(why));
+        cr_text_append(t, json && i ? ", " : "");
+        append_tensor(t, cr_data_name(d, i), a, json);
+        append_categories(t, d, i, json);
+        cr_text_append(t, json ? "}" : "");
         cr_array_free(a);
     }
-    cr_store_free(s);
-    return code;
-}
-
-static int show_table(cr_text *t, const char *path, bool json, cr_text *why) {
-    cr_table *table = NULL;
-    int code = cr_csv_load(&table, path, NULL, why) ? fail("%s", cr_text_str(why)) : EXIT_DONE;
-    for (int k = 0; !code && k < cr_table_columns(table); k++) {
-        cr_array *a = NULL;
-        if (table_column(&a, table, k)) code = fail("out of memory");
-        else {
-            cr_text_append(t, json && k ? ", " : "");
-            append_tensor(t, cr_table_name(table, k), a, json);
-        }
-        cr_array_free(a);
-    }
-    cr_table_free(table);
-    return code;
-}
-
-static int show_array(cr_text *t, const char *path, bool json, cr_text *why) {
-    cr_array *a = NULL;
-    if (!load_data(&a, path, why)) return fail("%s", cr_text_str(why));
-    append_tensor(t, "", a, json);
-    cr_array_free(a);
     return EXIT_DONE;
 }
 
 int run_info(struct arguments *a) {
     cr_text *t = NULL, *why = NULL;
+    cr_data *d = NULL;
     if (cr_text_new(&t, NULL) || cr_text_new(&why, NULL)) return cr_text_free(t), fail("out of memory");
     cr_text_append(t, a->json ? "[" : "");
-    int code = is_safetensors(a->formula) ? show_store(t, a->formula, a->json, why)
-               : is_csv(a->formula)       ? show_table(t, a->formula, a->json, why)
-                                          : show_array(t, a->formula, a->json, why);
+    int code = open_data(&d, a->formula, a, why) ? show(t, d, a->json, why) : fail("%s", cr_text_str(why));
     cr_text_append(t, a->json ? "]\n" : "");
     if (!code) code = print_text(t);
+    cr_data_free(d);
     cr_text_free(t);
     cr_text_free(why);
     return code;

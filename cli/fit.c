@@ -8,14 +8,21 @@
 
 #include "fit.h"
 
-/* Every column is a value by its name, for those names that the model has. */
-static int add_columns(struct arguments *a, cr_table *t) {
-    for (int k = cr_table_columns(t); k-- > 0;) { /* put in front, so that they come to stand in order */
-        if (find_given(a->given, cr_table_name(t, k))) continue;
+/* Every column, or array of a file of several, is a value by its name, for those names that the model has. */
+static int add_columns(struct arguments *a, cr_data *d, cr_text *why) {
+    int n = 0;
+    while (cr_data_name(d, n)) n++;
+    while (n-- > 0) { /* put in front, so that they come to stand in order */
+        const char *name = cr_data_name(d, n);
+        if (!*name)
+            return fail("%s: holds one array without a name: expected columns called as in the formula",
+                        a->data);
+        if (find_given(a->given, name)) continue;
         struct given *g = calloc(1, sizeof *g);
-        if (!g || table_column(&g->array, t, k)) return free(g), fail("out of memory");
-        g->name = cr_table_name(t, k);
-        g->name_size = strlen(g->name);
+        if (!g) return fail("out of memory");
+        if (cr_data_array(&g->array, d, n, why)) return free(g), fail("%s", cr_text_str(why));
+        g->name = name;
+        g->name_size = strlen(name);
         g->optional = true;
         g->next = a->given;
         a->given = g;
@@ -223,13 +230,38 @@ static const struct given *column_of(const struct fitting *t, cr_node x, char na
     return find_given(t->a->given, name);
 }
 
+/* ", "-separated: the columns of the data, at most 20. */
+static void list_columns(cr_text *out, const struct given *g) {
+    cr_text_clear(out);
+    for (int n = 0; g && n < 20; g = g->next)
+        if (g->optional) cr_text_append(out, n++ ? ", " : ""), cr_text_append(out, g->name);
+}
+
+/* A formula that is one number for each observation, or has nothing to do with the data, is no loss. */
+static int no_loss(const struct fitting *t) {
+    struct session *s = t->s;
+    bool any = false;
+    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++)
+        any = any || strcmp(cr_op_of(cr_leaf(s->graph, i)), "input") == 0;
+    bool one = cr_count(s->result) == 1,
+         residual = cr_name(s->result) && strcmp(cr_name(s->result), "residual") == 0;
+    if (!t->a->data || residual || (any && one)) return EXIT_DONE;
+    list_columns(s->text, t->a->given);
+    if (!any)
+        return fail("the formula has none of the columns of %s: they are %s", t->a->data,
+                    cr_text_str(s->text));
+    return fail("what is fitted? Name a column, as in 'y = ...' (the columns of %s are %s), or give a loss: "
+                "one number",
+                t->a->data, cr_text_str(s->text));
+}
+
 static int complete_loss(struct fitting *t) {
     struct session *s = t->s;
     char name[256];
     cr_node y = s->result;
     bool open = cr_rank(y) == 1 && strcmp(cr_name(y) ? cr_name(y) : "", "residual") != 0;
     const struct given *column = open ? column_of(t, y, name) : NULL;
-    if (!column) return EXIT_DONE;
+    if (!column || cr_array_rank(column->array) != 1) return no_loss(t);
     t->observed = observed_of(s, name, column);
     t->predicted = y;
     s->result = cr_mean(cr_square(cr_sub(y, t->observed)), 0, NULL, false);
@@ -299,20 +331,25 @@ static int fit(struct session *s, const struct arguments *a) {
 
 int run_fit(struct arguments *a) {
     struct session s;
-    cr_table *t = NULL;
+    cr_data *d = NULL;
     cr_text *why = NULL;
     int code = EXIT_DONE;
+    bool model = ends_with(a->formula, ".cr");
+    if (ends_with(a->formula, ".csv"))
+        return wrong_use("expected the formula or model first, then the data, found '%s'", a->formula);
+    if (!a->data && !model)
+        return wrong_use("which data? chainrule fit FORMULA DATA.csv, its columns called as in the formula");
     if (cr_text_new(&why, NULL)) return fail("out of memory");
-    if (a->data && cr_csv_load(&t, a->data, NULL, why)) code = fail("%s", cr_text_str(why));
-    if (!code && t) code = add_columns(a, t);
+    if (a->data && !open_data(&d, a->data, a, why)) code = fail("%s", cr_text_str(why));
+    if (!code && d) code = add_columns(a, d, why);
     if (!code) code = session_open(&s, a, true);
     if (!code) {
         code = s.n ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
         session_close(&s);
     }
-    for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the table */
+    for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the file */
         if (g->optional) g->name = "", g->name_size = 0;
-    cr_table_free(t);
+    cr_data_free(d);
     cr_text_free(why);
     return code;
 }

@@ -17,10 +17,12 @@ static bool declares(const struct learning *l, const char *name, cr_dtype *dtype
     return false;
 }
 
-/* In the dtype of the input at once, so that the file's own numbers don't stay. */
+/* In the dtype of the input at once, so that the file's own numbers don't stay; but fractions that are to become integers are looked at by
+ * the training. */
 static int add(struct learning *l, const char *name, cr_array *array, bool whole) {
     cr_dtype dtype;
-    if (declares(l, name, &dtype) && dtype != cr_array_dtype(array)) {
+    if (declares(l, name, &dtype) && dtype != cr_array_dtype(array) &&
+        (dtype >= CR_F16 || cr_array_dtype(array) < CR_F16)) {
         cr_array *cast = NULL;
         cr_status status = cr_array_cast(&cast, array, dtype);
         cr_array_free(array);
@@ -33,31 +35,56 @@ static int add(struct learning *l, const char *name, cr_array *array, bool whole
     return (whole ? cr_train_constant : cr_train_data)(l->train, name, array) ? learn_failed(l) : EXIT_DONE;
 }
 
-/* --data table.csv: every column that the model has an input for. */
-static int add_table(struct learning *l, const char *path) {
-    cr_table *t = NULL;
-    int code = cr_csv_load(&t, path, l->ctx, l->why) ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
-    for (int k = 0; !code && k < cr_table_columns(t); k++) {
-        cr_array *a = NULL;
-        if (!declares(l, cr_table_name(t, k), NULL)) continue;
-        code = table_column(&a, t, k) ? fail("out of memory") : add(l, cr_table_name(t, k), a, false);
+/* What a file has, where the model has none of it. */
+static int none_of_it(struct learning *l, const cr_data *d, const char *path) {
+    const char *name;
+    bool param, any = false;
+    cr_text_clear(l->why);
+    for (int i = 0; (name = cr_data_name(d, i)) && i < 20; i++) {
+        cr_text_append(l->why, i ? ", " : "");
+        cr_text_append(l->why, *name ? name : "one array without a name");
     }
-    cr_table_free(t);
+    cr_text_append(l->why, ", but the model's inputs are ");
+    for (int i = 0; (name = cr_model_leaf(l->model, i, &param, NULL, NULL)); i++) {
+        if (param) continue;
+        cr_text_append(l->why, any ? ", " : "");
+        cr_text_append(l->why, name);
+        any = true;
+    }
+    return fail("%s has %s: call them alike, or say which is which, as in --data x=%s:NAME", path,
+                cr_text_str(l->why), path);
+}
+
+/* --data FILE: every array in it, a column of a table among them, that the model has an input for. */
+static int add_file(struct learning *l, const struct arguments *a, const char *path) {
+    cr_data *d = NULL;
+    int code = open_data(&d, path, a, l->why) ? EXIT_DONE : fail("%s", cr_text_str(l->why)),
+        arrays = l->arrays;
+    for (int k = 0; !code && cr_data_name(d, k); k++) {
+        cr_array *x = NULL;
+        if (!declares(l, cr_data_name(d, k), NULL)) continue;
+        code = cr_data_array(&x, d, k, l->why) ? fail("%s", cr_text_str(l->why))
+                                               : add(l, cr_data_name(d, k), x, false);
+    }
+    if (!code && arrays == l->arrays) code = none_of_it(l, d, path);
+    cr_data_free(d);
     return code;
 }
 
-static int add_data(struct learning *l, const char *value) {
+static int add_data(struct learning *l, const struct arguments *a, const char *value) {
     char name[256];
     const char *equals = strchr(value, '=');
-    cr_array *a = NULL;
-    if (!equals && is_csv(value)) return add_table(l, value);
-    if (!equals || equals == value || (size_t)(equals - value) >= sizeof name)
+    cr_array *x = NULL;
+    if (!equals) return add_file(l, a, value);
+    if (equals == value || (size_t)(equals - value) >= sizeof name)
         return wrong_use(
-            "--data: expected input=FILE, or FILE.csv with columns called as the inputs, found '%s'", value);
+            "--data: expected input=FILE, input=FILE:NAME, or a FILE whose columns or arrays are "
+            "called as the inputs, found '%s'",
+            value);
     memcpy(name, value, (size_t)(equals - value));
     name[equals - value] = 0;
-    if (!load_data(&a, equals + 1, l->why)) return fail("%s", cr_text_str(l->why));
-    return add(l, name, a, false);
+    if (!load_data(&x, equals + 1, a, l->why)) return fail("%s", cr_text_str(l->why));
+    return add(l, name, x, false);
 }
 
 /* name=value: a size, or an input that is the same for all observations. */
@@ -106,7 +133,7 @@ int learn_open(struct learning *l, const struct arguments *a) {
     for (const struct given *g = a->given; g && !code; g = g->next) code = add_given(l, g);
     for (int i = 0; i < a->options && !code; i++) {
         if (strcmp(a->option[i].name, "data") != 0) continue;
-        code = add_data(l, a->option[i].value);
+        code = add_data(l, a, a->option[i].value);
         any = true;
     }
     return code || any ? code : wrong_use("which data? --data x=FILE for each input, or --data FILE.csv");
@@ -122,10 +149,28 @@ void learn_close(struct learning *l) {
     cr_context_free(l->ctx);
 }
 
+/* What the model declares is there, in its dtype. */
+static int check_weights(const struct learning *l, const char *path) {
+    bool param;
+    cr_dtype declared, found;
+    const char *name;
+    for (int i = 0; (name = cr_model_leaf(l->model, i, &param, &declared, NULL)); i++) {
+        if (!param) continue;
+        if (!cr_store_data(l->store, name, &found, NULL))
+            return fail("%s: has no '%s', a parameter of the model: are these the weights of another one?",
+                        path, name);
+        if (found != declared)
+            return fail("%s: '%s' is %s, the model declares %s: declare it so, or save the weights anew",
+                        path, name, cr_dtype_name(found), cr_dtype_name(declared));
+    }
+    return EXIT_DONE;
+}
+
 int learn_weights(struct learning *l, const char *path) {
     if (!path) return wrong_use("--weights FILE: the parameters that 'chainrule train --out FILE' wrote");
     cr_text_clear(l->why);
-    return cr_store_load(l->store, path, l->ctx, l->why) ? fail("%s", cr_text_str(l->why)) : EXIT_DONE;
+    if (cr_store_load(l->store, path, l->ctx, l->why)) return fail("%s", cr_text_str(l->why));
+    return check_weights(l, path);
 }
 
 /* ---- eval ---- */

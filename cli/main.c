@@ -33,25 +33,26 @@ const struct verb verbs[] = {
     {"fit", "FORMULA|FILE.cr DATA.csv " VALUES, "the parameters that minimise the loss, with their errors",
      "method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
      "robust "
-     "robust-scale starts seed confidence profile",
+     "robust-scale starts seed confidence profile categories",
      "  chainrule fit norris.cr norris.csv --svg fit.svg\n"
      "  chainrule fit 'y = b0 + b1*x' norris.csv b1=0.5 --lower b0=-1 --json\n",
      run_fit},
     {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
-     "data optimiser epochs batch validation best patience seed out checkpoint log svg threads quiet",
+     "data categories optimiser epochs batch validation best patience seed out checkpoint log svg threads "
+     "quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},
     {"eval", "FILE.cr " VALUES, "the loss and the metrics of a trained model on data",
-     "data weights batch threads json",
+     "data categories weights batch threads json",
      "  chainrule eval norris.cr --weights w.safetensors --data norris.csv\n", run_eval},
     {"predict", "FILE.cr " VALUES, "what a node of a trained model is for every observation",
-     "data weights of out batch threads json",
+     "data categories weights of out batch threads json",
      "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n",
      run_predict},
-    {"info", "FILE", "what is in a file of data or weights", "json", "  chainrule info norris.csv\n",
-     run_info},
+    {"info", "FILE", "what is in a file of data or weights", "categories json",
+     "  chainrule info norris.csv\n", run_info},
     {"emit", "FORMULA|FILE.cr " VALUES, "values, gradients or a whole training step as plain C",
      "outputs out wrt optimiser",
      "  chainrule emit 'loss = (w*x - y)^2' --wrt w --out step.c\n"

@@ -62,6 +62,11 @@ static const struct row {
      "observations for an input, along their first axis; or a CSV file, whose columns have names", OWN, 0},
     {"weights", "FILE", "the parameters, from a safetensors file", OWN, 0},
     {"of", "NAME", "what is predicted: the name of a node", OWN, 0},
+    {"categories", "COLUMN",
+     "a column of words of a CSV file, or the labels of a folder of images; each word becomes its number "
+     "from 0, in the order of the words found, or "
+     "of those given: species=setosa,virginica. For each such column",
+     OWN, 0},
     {"optimiser", "CALL",
      "one of those below, with options and a rate that may be a formula of step; adam unless given", OWN, 0},
     {"epochs", "N", "so many times over the data, 10 unless given", OWN, 0},

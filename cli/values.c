@@ -157,27 +157,6 @@ static bool read_list(cr_array **out, const char *s) {
     return ok;
 }
 
-cr_status table_column(cr_array **out, const cr_table *t, int column) {
-    int64_t rows = cr_table_rows(t);
-    cr_status status = cr_array_new(out, NULL, CR_F64, 1, &rows);
-    if (!status && rows)
-        memcpy(cr_array_data(*out), cr_table_column(t, column), (size_t)rows * sizeof(double));
-    return status;
-}
-
-/* The columns of a CSV file side by side: a matrix, or a vector if there is one. */
-static bool read_table(cr_array **out, const char *path, cr_text *why) {
-    cr_table *t = NULL;
-    if (cr_csv_load(&t, path, NULL, why)) return false;
-    int64_t rows = cr_table_rows(t), columns = cr_table_columns(t), dim[2] = {rows, columns};
-    bool ok = cr_array_new(out, NULL, CR_F64, columns == 1 ? 1 : 2, dim) == CR_OK;
-    for (int64_t k = 0; ok && k < columns; k++)
-        for (int64_t i = 0; i < rows; i++)
-            ((double *)cr_array_data(*out))[i * columns + k] = cr_table_column(t, (int)k)[i];
-    cr_table_free(t);
-    return ok;
-}
-
 bool ends_with(const char *s, const char *end) {
     size_t n = strlen(s), m = strlen(end);
     return n >= m && strcmp(s + n - m, end) == 0;
@@ -185,8 +164,7 @@ bool ends_with(const char *s, const char *end) {
 
 bool read_value(cr_array **out, const char *s, cr_text *why) {
     *out = NULL;
-    if (*s == '@' && ends_with(s, ".csv")) return read_table(out, s + 1, why);
-    if (*s == '@') return cr_npy_load(out, s + 1, NULL, why) == CR_OK;
+    if (*s == '@') return load_data(out, s + 1, NULL, why);
     if (*s == '[') {
         if (read_list(out, s)) return true;
         cr_array_free(*out);
@@ -195,7 +173,7 @@ bool read_value(cr_array **out, const char *s, cr_text *why) {
     }
     double x;
     if (!read_one(s, strlen(s), &x))
-        return say(why, "expected a number, a list, @file.npy or @file.csv", s), false;
+        return say(why, "expected a number, a list, or a file as @x.npy, @x.csv, @x.npz:name", s), false;
     if (cr_array_new(out, NULL, CR_F64, 0, NULL)) return false;
     *(double *)cr_array_data(*out) = x;
     return true;

@@ -716,12 +716,42 @@ CR_API cr_status cr_store_save(const char *path, const cr_store *store, cr_store
  */
 typedef struct cr_table cr_table;
 CR_API cr_status cr_csv_load(cr_table **out, const char *path, cr_context *ctx, cr_text *why);
+/* Columns of words instead of numbers: each word is a category and becomes its number, from 0. names: the categories in their order,
+ * any other word is CR_EFORMAT; none (count 0): those found, in the order of their bytes, whole numbers by value. A file with such a column needs a header. */
+typedef struct cr_categories {
+    const char *column;
+    int count;
+    const char *const *names;
+} cr_categories;
+CR_API cr_status cr_csv_load_categories(cr_table **out, const char *path, int n, const cr_categories c[],
+                                        cr_context *ctx, cr_text *why);
+/* Category k of a column; NULL past the end, and of a column of numbers. */
+CR_API const char *cr_table_category(const cr_table *t, int column, int64_t k);
 CR_API void cr_table_free(cr_table *t);
 CR_API int64_t cr_table_rows(const cr_table *t);
 CR_API int cr_table_columns(const cr_table *t);
 CR_API const char *cr_table_name(const cr_table *t, int column); /* NULL past the end */
 CR_API const double *cr_table_column(const cr_table *t, int column);
 CR_API int cr_table_find(const cr_table *t, const char *name); /* -1: none */
+
+/* Data of any of these formats, known by what a file is: npy; npz (zip archives of npy files, by libzip); IDX, packed by gzip or not; CSV
+ * (.csv, .tsv, .txt, .dat, and whatever comes through a pipe); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
+ * size: "images" [n, ...] in the order of their names, and "labels" [n] from FOLDER/LABEL/NAME.png, or from FOLDER/labels.csv with columns
+ * file and label (numbers stay numbers). Labels that are words are categories. c: n columns of categories, of CSV; of a folder "labels". */
+typedef struct cr_data cr_data;
+CR_API cr_status cr_data_open(cr_data **out, const char *path, int n, const cr_categories c[],
+                              cr_context *ctx, cr_text *why);
+CR_API void cr_data_free(cr_data *d);
+/* The arrays in it, the columns of a CSV file among them: the name of the i-th, "" where a file has but one and no name for it; NULL past
+ * the end. -1: there is none of this name. */
+CR_API const char *cr_data_name(const cr_data *d, int i);
+CR_API int cr_data_find(const cr_data *d, const char *name);
+/* Category k of array i; NULL past the end, and where the array's numbers are no categories. */
+CR_API const char *cr_data_category(const cr_data *d, int i, int64_t k);
+/* The i-th, to be freed by the caller; and the only one there is, or all columns of a CSV file side by side. Of a file of one array, and
+ * of a folder, each is given away: at a second time CR_EINVAL. */
+CR_API cr_status cr_data_array(cr_array **out, cr_data *d, int i, cr_text *why);
+CR_API cr_status cr_data_whole(cr_array **out, cr_data *d, cr_text *why);
 
 /* Writes a file whole or not at all: into a neighbour, flushed, then renamed. */
 CR_API cr_status cr_file_write(const char *path, const void *data, size_t size, cr_context *ctx,

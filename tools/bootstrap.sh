@@ -36,6 +36,8 @@ look() {
     need libpthreadpool-dev "threads" 'header pthreadpool.h'
     need zlib1g-dev "data packed by gzip" 'header zlib.h'
     need libjansson-dev "safetensors" 'header jansson.h'
+    need libzip-dev "npz" 'header zip.h'
+    need libpng-dev "images" 'header png.h'
     need dataset-fashion-mnist "real images, which the demo learns" '[ -f /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]'
     need graphviz "pictures of graphs" 'command -v dot'
     [ "$what" = bench ] && look_bench

@@ -4,7 +4,8 @@
  * quoted, with a quote inside doubled; blanks around them don't count. Lines end in LF, CR LF or CR, the last
  * one as it likes. A byte order mark, empty lines and lines that begin with # are passed over. A cell is a
  * number with '.' as decimal point, inf, or nan, NA, null or nothing, which are nan; words in any case. A
- * decimal comma is refused with a hint: 1,234 may mean either of two numbers. */
+ * decimal comma is refused with a hint: 1,234 may mean either of two numbers. In a column of categories, which must be asked for,
+ * a cell is a word, whatever it is but nothing. */
 #include "file/csv.h"
 
 #include <math.h>
@@ -181,8 +182,37 @@ static cr_status bad_cell(const struct csv *c, const struct cell *cell, size_t c
                          : "");
 }
 
+/* Without the doubling of quotes. */
+static void cell_text(struct cr_text *out, const struct cell *cell) {
+    for (size_t i = 0; i < cell->n; i++) {
+        text_char(out, cell->s[i]);
+        if (cell->quoted && cell->s[i] == '"') i++;
+    }
+}
+
+static cr_status bad_category(const struct csv *c, const struct cell *cell, size_t column) {
+    const char *name = cr_table_name(c->t, (int)column);
+    return file_fail(c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected %s, found '%s'",
+                     (long long)c->line, file_show(name, strlen(name)).s,
+                     cell->n ? "one of the categories given" : "a category", file_show(cell->s, cell->n).s);
+}
+
+static cr_status read_category(struct csv *c, size_t column, double *x, bool *last) {
+    struct cell cell;
+    cr_status status = read_cell(c, &cell);
+    *last = cell.last;
+    if (status) return status;
+    struct cr_text word = text_make(&c->t->mem);
+    cell_text(&word, &cell);
+    *x = word.failed ? -2 : word.n ? table_category(c->t, column, cr_text_str(&word), word.n) : -1;
+    text_drop(&word);
+    return *x == -2 ? no_memory(c) : *x == -1 ? bad_category(c, &cell, column) : CR_OK;
+}
+
 static cr_status read_number(struct csv *c, size_t column, double *x, bool *last) {
     struct cell cell;
+    bool category = c->t->category && column < c->t->columns && c->t->category[column].is;
+    if (category) return read_category(c, column, x, last);
     if (read_plain(c, x, last)) return CR_OK;
     cr_status status = read_cell(c, &cell);
     *last = cell.last;
@@ -223,14 +253,6 @@ static cr_status is_header(struct csv ahead, bool *header) {
     return CR_OK;
 }
 
-/* Without the doubling of quotes. */
-static void name_text(struct cr_text *out, const struct cell *cell) {
-    for (size_t i = 0; i < cell->n; i++) {
-        text_char(out, cell->s[i]);
-        if (cell->quoted && cell->s[i] == '"') i++;
-    }
-}
-
 static bool is_utf8(const char *s, size_t n) {
     for (const char *end = s + n; s < end;) {
         size_t wide = text_character(s, end);
@@ -262,7 +284,7 @@ static cr_status read_name(struct csv *c, bool header, bool *last) {
     cr_status status = read_cell(c, &cell);
     if (status) return status;
     struct cr_text name = text_make(&c->t->mem);
-    if (header && cell.n) name_text(&name, &cell);
+    if (header && cell.n) cell_text(&name, &cell);
     else text_add(&name, "c%zu", c->t->columns + 1);
     status = add_column(c, &name);
     text_drop(&name);
@@ -298,26 +320,43 @@ static cr_status check_text(const char *s, size_t n, const char *path, cr_text *
     return file_fail(why, CR_EFORMAT, path, "line %zu: a NUL byte, expected text", count_lines(s, nul));
 }
 
-static cr_status parse(struct csv *c) {
+static cr_status open_categories(struct csv *c, const struct csv_text *text) {
+    for (int i = 0; i < text->wishes; i++) {
+        const char *column = text->wish[i].column;
+        cr_status status = table_categories(c->t, &text->wish[i]);
+        if (status == CR_ENOMEM) return no_memory(c);
+        if (status)
+            return file_fail(c->why, status, c->path,
+                             status == CR_ENAME ? "there is no column '%s' of categories"
+                                                : "categories of '%s' are given twice, or empty",
+                             file_show(column, strlen(column)).s);
+    }
+    return CR_OK;
+}
+
+static cr_status parse(struct csv *c, const struct csv_text *text) {
     if (!find_line(c))
         return file_fail(c->why, CR_EFORMAT, c->path, "holds no data, expected rows of numbers");
     c->separator = find_separator(c->s, c->end);
     cr_status status = read_names(c);
+    if (!status) status = open_categories(c, text);
     if (!status && !table_reserve(c->t, most_rows(c))) status = no_memory(c);
     while (!status && find_line(c)) status = read_row(c);
     if (!status) table_trim(c->t);
+    if (!status && !table_number_categories(c->t)) status = no_memory(c);
     return status;
 }
 
-cr_status file_csv_parse(cr_table **out, const char *s, size_t n, const char *path, const struct mem *mem,
-                         cr_text *why) {
+cr_status file_csv_parse(cr_table **out, const struct csv_text *text, const struct mem *mem, cr_text *why) {
+    const char *s = text->s, *path = text->path;
+    size_t n = text->n;
     *out = NULL;
     cr_status status = check_text(s, n, path, why);
     if (status) return status;
     if (n >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0) s += 3, n -= 3;
     struct csv c = {
         .s = s, .end = s + n, .path = path, .separator = '\t', .line = 1, .why = why, .t = table_new(mem)};
-    status = c.t ? parse(&c) : no_memory(&c);
+    status = c.t ? parse(&c, text) : no_memory(&c);
     if (status) cr_table_free(c.t);
     else *out = c.t;
     return status;
@@ -328,14 +367,20 @@ static cr_status look(const char *s, size_t n, const char *path, uint64_t *enoug
     return check_text(s, n, path, why);
 }
 
-cr_status cr_csv_load(cr_table **out, const char *path, cr_context *ctx, cr_text *why) {
+cr_status cr_csv_load_categories(cr_table **out, const char *path, int n, const cr_categories c[],
+                                 cr_context *ctx, cr_text *why) {
     struct bytes b;
     struct mem mem = context_mem(ctx);
     if (out) *out = NULL;
-    if (!out || !path) return CR_EINVAL;
+    if (!out || !path || n < 0 || (n && !c)) return CR_EINVAL;
     cr_status status = file_read_looking(&b, path, FILE_MOST, look, &mem, why);
     if (status) return status;
-    status = file_csv_parse(out, b.s, b.n, path, &mem, why);
+    struct csv_text text = {b.s, b.n, path, n, c};
+    status = file_csv_parse(out, &text, &mem, why);
     file_drop(&b);
     return status;
+}
+
+cr_status cr_csv_load(cr_table **out, const char *path, cr_context *ctx, cr_text *why) {
+    return cr_csv_load_categories(out, path, 0, NULL, ctx, why);
 }

@@ -111,7 +111,7 @@ cr_status file_npy_parse(cr_array **out, const char *s, size_t n, const char *pa
 }
 
 /* What the header announces is enough, and a byte more, to see that there is one. */
-static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
+cr_status file_npy_look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
     struct npy h;
     cr_status status = npy_header(&h, s, n, path, why);
     if (!status) *enough = h.head + (uint64_t)h.count * (uint64_t)h.size + 1;
@@ -123,7 +123,7 @@ cr_status cr_npy_load(cr_array **out, const char *path, cr_context *ctx, cr_text
     struct mem mem = context_mem(ctx);
     if (out) *out = NULL;
     if (!out || !path) return CR_EINVAL;
-    cr_status status = file_read_looking(&b, path, FILE_MOST, look, &mem, why);
+    cr_status status = file_read_looking(&b, path, FILE_MOST, file_npy_look, &mem, why);
     if (status) return status;
     status = file_npy_parse(out, b.s, b.n, path, ctx, why);
     file_drop(&b);

@@ -2,6 +2,7 @@
  * the numbers. A store is written and read as one. The JSON is jansson's, where the library was built with it. */
 #include "file/safetensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +113,7 @@ static cr_status read_metadata(const struct loading *l, const json_t *map) {
          i = json_object_iter_next((json_t *)(uintptr_t)map, i)) {
         key = json_object_iter_key(i);
         text = json_object_iter_value(i);
-        if (!json_is_string(text)) return bad(l, key, "metadata is text");
+        if (!json_is_string(text)) return bad(l, key, "metadata must be text: expected a string in quotes");
     }
     return CR_OK;
 }
@@ -146,10 +147,13 @@ static cr_status read_entry(const struct loading *l, struct entry *e, const json
     e->begin = (uint64_t)json_integer_value(json_array_get(at, 0));
     e->end = (uint64_t)json_integer_value(json_array_get(at, 1));
     int64_t count = shape_count(e->shape.rank, e->shape.dim);
-    if (count < 0 || e->begin > e->end || e->end > l->size)
-        return bad(l, e->name,
-                   e->end > l->size ? "its numbers are not all there: the file is cut short"
-                                    : "sizes that make no sense");
+    char found[160];
+    if (count < 0) return bad(l, e->name, "the product of the sizes of its shape is beyond 2^56");
+    snprintf(found, sizeof found, "data_offsets [%llu, %llu] of %llu bytes of numbers: %s",
+             (unsigned long long)e->begin, (unsigned long long)e->end, (unsigned long long)l->size,
+             e->begin > e->end ? "the first must not be the greater"
+                               : "the file is cut short: fetch or copy it again");
+    if (e->begin > e->end || e->end > l->size) return bad(l, e->name, found);
     if ((uint64_t)count > (UINT64_MAX >> 4) || e->end - e->begin != (uint64_t)count * (uint64_t)e->kind->size)
         return bad(l, e->name, "its shape and its data_offsets do not fit");
     return CR_OK;
@@ -184,10 +188,12 @@ static cr_status check_places(struct loading *l) {
     uint64_t at = 0;
     if (l->n) qsort(l->entry, l->n, sizeof *l->entry, by_place);
     for (size_t i = 0; i < l->n; i++) {
-        if (l->entry[i].begin != at)
-            return bad(l, l->entry[i].name,
-                       l->entry[i].begin < at ? "its numbers overlap with another's"
-                                              : "there is a hole before its numbers");
+        char found[120];
+        snprintf(found, sizeof found,
+                 "its numbers begin at byte %llu, expected %llu, where those before end: %s",
+                 (unsigned long long)l->entry[i].begin, (unsigned long long)at,
+                 l->entry[i].begin < at ? "they overlap" : "there is a hole");
+        if (l->entry[i].begin != at) return bad(l, l->entry[i].name, found);
         at = l->entry[i].end;
     }
     if (at == l->size) return CR_OK;

@@ -18,6 +18,12 @@ void cr_table_free(cr_table *t) {
     intern_drop(&t->names);
     mem_free(&m, t->name, t->name_cap * sizeof *t->name);
     mem_free(&m, t->cell, t->bytes);
+    for (size_t k = 0; t->category && k < t->columns; k++) {
+        struct category *c = &t->category[k];
+        mem_free(&m, c->order, c->order_bytes);
+        if (c->is) intern_drop(&c->names);
+    }
+    mem_free(&m, t->category, t->category_bytes);
     mem_free(&m, t, sizeof *t);
 }
 
@@ -50,6 +56,97 @@ void table_trim(cr_table *t) {
     t->cell = cell;
     t->bytes = bytes;
 }
+
+/* ---- Categories ---- */
+
+cr_status table_categories(cr_table *t, const cr_categories *wish) {
+    int k = cr_table_find(t, wish->column);
+    if (k < 0) return CR_ENAME;
+    size_t bytes = mem_mul(t->columns, sizeof *t->category);
+    if (!t->category) t->category = mem_zero(&t->mem, bytes), t->category_bytes = bytes;
+    if (!t->category) return t->category_bytes = 0, CR_ENOMEM;
+    struct category *c = &t->category[k];
+    if (c->is) return CR_EINVAL;
+    if (!intern_init(&c->names, &t->mem)) return CR_ENOMEM;
+    c->is = true;
+    c->given = wish->count > 0;
+    for (int i = 0; i < wish->count; i++) {
+        const char *s = wish->names[i];
+        if (!*s || intern_find(&c->names, s, strlen(s)) != intern_none) return CR_EINVAL;
+        if (intern_put(&c->names, s, strlen(s)) == intern_none) return CR_ENOMEM;
+    }
+    return CR_OK;
+}
+
+double table_category(cr_table *t, size_t column, const char *s, size_t n) {
+    struct category *c = &t->category[column];
+    uint32_t i = c->given ? intern_find(&c->names, s, n) : intern_put(&c->names, s, n);
+    return i != intern_none ? (double)i : c->given ? -1 : -2;
+}
+
+/* Whole numbers first, by value: "10" behind "9"; words by their bytes. */
+static bool before(const struct intern *names, uint32_t a, uint32_t b) {
+    const char *s = intern_bytes(names, a), *t = intern_bytes(names, b);
+    size_t n = intern_size(names, a), m = intern_size(names, b);
+    bool s_number = strspn(s, "0123456789") == n, t_number = strspn(t, "0123456789") == m;
+    if (s_number != t_number) return s_number;
+    if (s_number && n != m) return n < m;
+    int way = memcmp(s, t, n < m ? n : m);
+    return way < 0 || (way == 0 && n < m);
+}
+
+/* By heap: no more room than itself, never slow. */
+static void sink(const struct intern *names, uint32_t *order, size_t at, size_t n) {
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && before(names, order[child], order[child + 1])) child++;
+        if (!before(names, order[at], order[child])) return;
+        uint32_t other = order[at];
+        order[at] = order[child], order[child] = other;
+    }
+}
+
+static void sort(const struct intern *names, uint32_t *order, size_t n) {
+    for (size_t i = n / 2; i-- > 0;) sink(names, order, i, n);
+    for (size_t i = n; i-- > 1;) {
+        uint32_t last = order[i];
+        order[i] = order[0], order[0] = last;
+        sink(names, order, 0, i);
+    }
+}
+
+static bool number_column(cr_table *t, size_t column) {
+    struct category *c = &t->category[column];
+    double *cell = t->cell + column * t->stride;
+    c->count = c->names.n - 1; /* entry 0 is the empty word */
+    c->order_bytes = mem_mul(c->count + 1, sizeof *c->order);
+    c->order = mem_alloc(&t->mem, c->order_bytes);
+    size_t rank_bytes = mem_mul(c->names.n, sizeof(uint32_t));
+    uint32_t *rank = mem_alloc(&t->mem, rank_bytes);
+    if (!c->order) c->order_bytes = 0;
+    if (c->order && rank) {
+        for (size_t i = 0; i < c->count; i++) c->order[i] = (uint32_t)i + 1;
+        if (!c->given) sort(&c->names, c->order, c->count);
+        for (size_t i = 0; i < c->count; i++) rank[c->order[i]] = (uint32_t)i;
+        for (size_t i = 0; i < t->rows; i++) cell[i] = (double)rank[(size_t)cell[i]];
+    }
+    bool ok = c->order && rank;
+    mem_free(&t->mem, rank, rank_bytes);
+    return ok;
+}
+
+bool table_number_categories(cr_table *t) {
+    for (size_t k = 0; t->category && k < t->columns; k++)
+        if (t->category[k].is && !number_column(t, k)) return false;
+    return true;
+}
+
+const char *cr_table_category(const cr_table *t, int column, int64_t k) {
+    if (column < 0 || column >= cr_table_columns(t) || !t->category) return NULL;
+    const struct category *c = &t->category[column];
+    return c->order && k >= 0 && (uint64_t)k < c->count ? intern_bytes(&c->names, c->order[k]) : NULL;
+}
+
+/* ---- What it holds ---- */
 
 int64_t cr_table_rows(const cr_table *t) { return t ? (int64_t)t->rows : 0; }
 int cr_table_columns(const cr_table *t) { return t ? (int)t->columns : 0; }

@@ -1,8 +1,10 @@
 /* The model compiled for batches of one size, and a step of it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "graph/graph.h"
+#include "tensor/dtype.h"
 #include "train/train.h"
 
 /* ---- The graph ---- */
@@ -43,10 +45,29 @@ cr_status train_build(struct cr_train *t, int64_t rows, bool training, cr_graph 
 
 /* ---- Data ---- */
 
+/* A missing label is no label 0. */
+static cr_status check_whole(struct cr_train *t, const struct column *c, cr_node input) {
+    cr_dtype to = cr_dtype_of(input), from = cr_array_dtype(c->array);
+    if ((to != CR_I32 && to != CR_I64) || from < CR_F16) return CR_OK;
+    const void *data = cr_array_data((cr_array *)(uintptr_t)c->array); /* only read */
+    double most = to == CR_I32 ? 0x1p31 : 0x1p63;
+    for (int64_t i = 0; i < cr_array_count(c->array); i++) {
+        double x = dtype_get(from, data, i);
+        if (x == floor(x) && x >= -most && x < most) continue;
+        return train_fail(
+            t, CR_EFORMAT,
+            "'%s': number %lld is %g, expected whole numbers of %s: mend or leave out that observation",
+            c->name, (long long)i + 1, x, cr_dtype_name(to));
+    }
+    return CR_OK;
+}
+
 /* The column in its input's dtype, and room for a batch of it. */
 static cr_status fit_column(struct cr_train *t, struct column *c, cr_node input) {
     if (cr_array_dtype(c->array) != cr_dtype_of(input)) {
         cr_array *cast = NULL;
+        cr_status status = check_whole(t, c, input);
+        if (status) return status;
         if (cr_array_cast(&cast, c->array, cr_dtype_of(input))) return train_memory(t);
         cr_array_free(c->own);
         c->array = c->own = cast;

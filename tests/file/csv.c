@@ -245,7 +245,7 @@ static size_t peak(const char *s, size_t n, cr_status expected) {
     struct failing f = {0};
     struct mem m = {failing_realloc, &f};
     cr_table *t = NULL;
-    assert_int_equal(file_csv_parse(&t, s, n, "peak", &m, NULL), expected);
+    assert_int_equal(file_csv_parse(&t, &(struct csv_text){s, n, "peak", 0, NULL}, &m, NULL), expected);
     cr_table_free(t);
     assert_int_equal(f.live, 0);
     return f.peak;

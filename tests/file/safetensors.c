@@ -148,18 +148,19 @@ TEST(every_rule_that_is_broken_is_told) {
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}",
            4, "rank is above 16");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "do not fit");
-    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 8, "make no sense");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 8,
+           "the first must not be the greater");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 8, "data_offsets are two");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "cut short");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 0,
-           "make no sense");
+           "beyond 2^56");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
-           "a hole before its numbers");
+           "begin at byte 4, expected 0, where those before end: there is a hole");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\","
            "\"shape\":[1],\"data_offsets\":[0,4]}}",
            4, "overlap");
     refuse("{\"\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "a name must not be empty");
-    refuse("{\"__metadata__\":{\"a\":1}}", 0, "metadata is text");
+    refuse("{\"__metadata__\":{\"a\":1}}", 0, "metadata must be text");
     refuse("{\"__metadata__\":[]}", 0, "expected an object of texts");
 }
 

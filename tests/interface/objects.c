@@ -273,6 +273,15 @@ static void files(void) {
     REFUSES(cr_npy_load, NULL, NULL, NULL, NULL);
     REFUSES(cr_npy_save, NULL, NULL, NULL);
     REFUSES(cr_csv_load, NULL, NULL, NULL, NULL);
+    REFUSES(cr_csv_load_categories, NULL, NULL, 0, NULL, NULL, NULL);
+    GIVES(NULL, cr_table_category, NULL, 0, 0);
+    REFUSES(cr_data_open, NULL, NULL, 0, NULL, NULL, NULL);
+    PASSES(cr_data_free, NULL);
+    GIVES(NULL, cr_data_name, NULL, 0);
+    GIVES(-1, cr_data_find, NULL, NULL);
+    GIVES(NULL, cr_data_category, NULL, 0, 0);
+    REFUSES(cr_data_array, NULL, NULL, 0, NULL);
+    REFUSES(cr_data_whole, NULL, NULL, NULL);
     PASSES(cr_table_free, NULL);
     GIVES(0, cr_table_rows, NULL);
     GIVES(0, cr_table_columns, NULL);

@@ -1,0 +1,231 @@
+/* Data of any format: npz, PNG, folders of images, categories. */
+#include "support/files.h"
+
+#include <sys/stat.h>
+
+#include "file/csv.h"
+#include "file/npz.h"
+
+static cr_text *why;
+static int set_up(void **state) { return (void)state, (int)cr_text_new(&why, NULL); }
+static int tear_down(void **state) { return cr_text_free(why), temp_remove(state); }
+
+static bool without(const char *path, const char *library) {
+    cr_data *d = NULL;
+    cr_text_clear(why);
+    bool missing = cr_data_open(&d, path, 0, NULL, NULL, why) && strstr(cr_text_str(why), library);
+    cr_data_free(d);
+    return missing;
+}
+
+static cr_data *open_file(const char *path, int n, const cr_categories *c) {
+    cr_data *d = NULL;
+    cr_text_clear(why);
+    if (cr_data_open(&d, path, n, c, NULL, why)) fail_msg("%s", cr_text_str(why));
+    return d;
+}
+
+/* Array i has this dtype, shape and sum. */
+static void holds(cr_data *d, const char *name, cr_dtype dtype, int rank, const int64_t dims[], double sum) {
+    cr_array *a = NULL, *wide = NULL;
+    int i = cr_data_find(d, name);
+    assert_true(i >= 0);
+    if (cr_data_array(&a, d, i, why)) fail_msg("%s", cr_text_str(why));
+    assert_int_equal(cr_array_dtype(a), dtype);
+    assert_int_equal(cr_array_rank(a), rank);
+    for (int k = 0; k < rank; k++) assert_int_equal(cr_array_dims(a)[k], dims[k]);
+    assert_int_equal(cr_array_cast(&wide, a, CR_F64), CR_OK);
+    for (int64_t k = 0; k < cr_array_count(a); k++) sum -= ((double *)cr_array_data(wide))[k];
+    assert_near(sum, 0, 1e-12);
+    cr_array_free(a);
+    cr_array_free(wide);
+}
+
+/* Written by NumPy 2.4's savez and savez_compressed, by tests/data/files/make.py: x 0 .. 9 as f64 [2, 5], y 1 2 3 as i64, and a scalar
+ * of f32, 2.5. */
+TEST(arrays_of_numpys_archives_are_found_by_name) {
+    (void)state;
+    static const char *const files[] = {"stored.npz", "deflated.npz"};
+    if (without(TEST_DATA "/files/stored.npz", "libzip")) skip();
+    for (int i = 0; i < 2; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/files/%s", TEST_DATA, files[i]);
+        cr_data *d = open_file(path, 0, NULL);
+        assert_string_equal(cr_data_name(d, 0), "x");
+        assert_null(cr_data_name(d, 3));
+        assert_int_equal(cr_data_find(d, "no"), -1);
+        holds(d, "x", CR_F64, 2, (int64_t[]){2, 5}, 45);
+        holds(d, "y", CR_I64, 1, (int64_t[]){3}, 6);
+        holds(d, "scalar", CR_F32, 0, NULL, 2.5);
+        holds(d, "x", CR_F64, 2, (int64_t[]){2, 5}, 45); /* again */
+        cr_array *whole = NULL;
+        cr_text_clear(why);
+        assert_says(cr_data_whole(&whole, d, why), CR_EINVAL, why, FACTS("several arrays", "x, y, scalar"));
+        cr_data_free(d);
+    }
+}
+
+/* Every byte of an archive changed in turn, every cut: an array, or a sentence. */
+TEST(a_damaged_archive_is_told) {
+    (void)state;
+    char s[4096];
+    if (without(TEST_DATA "/files/deflated.npz", "libzip")) skip();
+    FILE *f = fopen(TEST_DATA "/files/deflated.npz", "rb");
+    size_t n = fread(s, 1, sizeof s, f);
+    fclose(f);
+    assert_true(n > 200 && n < sizeof s);
+    for (size_t i = 0; i < 2 * n; i++) {
+        char copy[sizeof s];
+        size_t size = i < n ? n : i - n;
+        memcpy(copy, s, n);
+        if (i < n) copy[i] = (char)(copy[i] ^ 0x55);
+        struct bytes b = {.s = copy, .n = size};
+        struct npz *z = NULL;
+        cr_text_clear(why);
+        cr_status status = npz_open(&z, "cut.npz", &b, NULL, why);
+        for (int k = 0; npz_name(z, k); k++) {
+            cr_array *a = NULL;
+            status = npz_array(&a, z, k, why);
+            cr_array_free(a);
+        }
+        assert_true(status == CR_OK || cr_text_size(why) > 0);
+        if (i >= n) assert_int_not_equal(status, CR_OK); /* a cut is always seen */
+        npz_close(z);
+    }
+}
+
+/* Written with zlib alone, by tests/data/files/make.py; the sums are those of the samples that it says there. */
+TEST(images_are_read_as_samples) {
+    (void)state;
+    if (without(TEST_DATA "/files/grey.png", "libpng")) skip();
+    static const struct {
+        const char *file;
+        int rank;
+        int64_t dims[3];
+        double sum;
+    } rows[] = {{"grey.png", 2, {2, 3}, 0 + 50 + 100 + 150 + 200 + 250},
+                {"colour.png", 3, {3, 1, 2}, 10 + 20 + 30 + 40 + 50 + 60},
+                {"bits.png", 2, {1, 4}, 2 * 255},           /* 1 bit a sample: 1 0 0 1 */
+                {"palette.png", 3, {3, 1, 2}, 3 * 255 + 7}, /* white, (7, 0, 0) */
+                {"alpha.png", 2, {1, 2}, 200}}; /* grey 200 opaque, 99 transparent: before black */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/files/%s", TEST_DATA, rows[i].file);
+        cr_data *d = open_file(path, 0, NULL);
+        holds(d, "", CR_I32, rows[i].rank, rows[i].dims, rows[i].sum);
+        cr_array *again = NULL;
+        assert_int_equal(cr_data_array(&again, d, 0, NULL), CR_EINVAL); /* given away */
+        cr_data_free(d);
+    }
+}
+
+/* In files/folder: cat/b.png, cat/a.png, dog/1.png, all of 1 x 2 grey samples: 1 2, 3 4, 5 6 (in this order). */
+TEST(folders_are_labels_and_names_order_the_images) {
+    (void)state;
+    if (without(TEST_DATA "/files/grey.png", "libpng")) skip();
+    cr_data *d = open_file(TEST_DATA "/files/folder", 0, NULL);
+    cr_array *x = NULL, *y = NULL;
+    assert_int_equal(cr_data_array(&x, d, 0, why), CR_OK);
+    assert_int_equal(cr_data_array(&y, d, 1, why), CR_OK);
+    static const int32_t samples[] = {3, 4, 1, 2, 5, 6};
+    assert_int_equal(cr_array_rank(x), 3);
+    assert_memory_equal(cr_array_data(x), samples, sizeof samples);
+    static const double labels[] = {0, 0, 1};
+    assert_memory_equal(cr_array_data(y), labels, sizeof labels);
+    assert_string_equal(cr_data_category(d, 1, 1), "dog");
+    assert_null(cr_data_category(d, 1, 2));
+    assert_null(cr_data_category(d, 0, 0));
+    cr_array_free(x), cr_array_free(y);
+    cr_data_free(d);
+    d = open_file(TEST_DATA "/files/folder", 1,
+                  &(cr_categories){"labels", 3, (const char *const[]){"dog", "bird", "cat"}});
+    holds(d, "labels", CR_F64, 1, (int64_t[]){3}, 2 + 2 + 0);
+    cr_data_free(d);
+}
+
+static cr_table *table(const char *text, int n, const cr_categories *c, cr_status expected) {
+    cr_table *t = NULL;
+    cr_text_clear(why);
+    cr_status status = cr_csv_load_categories(&t, temp_file("t.csv", text, strlen(text)), n, c, NULL, why);
+    if (status != expected) fail_msg("%s", cr_text_str(why));
+    return t;
+}
+
+TEST(words_become_numbers_in_the_order_of_their_bytes) {
+    (void)state;
+    cr_categories c[] = {{"s", 0, NULL}, {"t", 0, NULL}};
+    cr_table *t = table("x,s,t\n1,b,10\n2,\"a \"\"x\",9\n3,b,10\n4,B,2b\n", 2, c, CR_OK);
+    static const double s[] = {2, 1, 2, 0}, other[] = {1, 0, 1, 2}; /* B < a "x < b; 9 < 10 < 2b */
+    assert_memory_equal(cr_table_column(t, 1), s, sizeof s);
+    assert_memory_equal(cr_table_column(t, 2), other, sizeof other);
+    assert_string_equal(cr_table_category(t, 1, 1), "a \"x");
+    assert_string_equal(cr_table_category(t, 2, 2), "2b");
+    assert_null(cr_table_category(t, 0, 0));
+    assert_null(cr_table_category(t, 1, 3));
+    assert_null(cr_table_category(t, 1, -1));
+    cr_table_free(t);
+}
+
+/* The order of rows does not matter, that of the categories given does. */
+TEST(given_categories_keep_their_order_and_admit_no_other) {
+    (void)state;
+    cr_categories c = {"s", 3, (const char *const[]){"z", "y", "x"}};
+    cr_table *t = table("s\nx\nz\n", 1, &c, CR_OK);
+    static const double s[] = {2, 0};
+    assert_memory_equal(cr_table_column(t, 0), s, sizeof s);
+    cr_table_free(t);
+    assert_null(table("s\nx\nw\n", 1, &c, CR_EFORMAT));
+    assert_non_null(
+        strstr(cr_text_str(why), "line 3, column 's': expected one of the categories given, found 'w'"));
+    assert_null(table("s\nx\n\"\"\n", 1, &(cr_categories){"s", 0, NULL}, CR_EFORMAT));
+    assert_null(table("s\nx\n", 1, &(cr_categories){"t", 0, NULL}, CR_ENAME));
+    cr_categories twice = {"s", 2, (const char *const[]){"x", "x"}};
+    assert_null(table("s\nx\n", 1, &twice, CR_EINVAL));
+}
+
+/* Many words: sorted all the same. The numbers of 000 .. 999 in their order are 0 .. 999. */
+TEST(a_thousand_categories_are_sorted) {
+    (void)state;
+    static char text[8000] = "s\n";
+    size_t n = 2;
+    for (int i = 0; i < 1000; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "w%03d\n", i * 617 % 1000);
+    cr_table *t = table(text, 1, &(cr_categories){"s", 0, NULL}, CR_OK);
+    for (int i = 0; i < 1000; i++) assert_true(cr_table_column(t, 0)[i] == i * 617 % 1000);
+    cr_table_free(t);
+}
+
+static cr_status load(cr_context *ctx, void *user) {
+    cr_data *d = NULL;
+    cr_array *a = NULL;
+    cr_status status = cr_data_open(&d, user, 0, NULL, ctx, NULL);
+    for (int i = 0; !status && cr_data_name(d, i); i++) {
+        status = cr_data_array(&a, d, i, NULL);
+        cr_array_free(a);
+        a = NULL;
+    }
+    cr_data_free(d);
+    return status;
+}
+
+TEST(every_failing_allocation_is_told) {
+    (void)state;
+    static char *const paths[] = {TEST_DATA "/files/deflated.npz", TEST_DATA "/files/folder",
+                                  TEST_DATA "/files/colour.png"};
+    for (int i = 0; i < 3; i++)
+        if (!without(paths[i], "built without")) alloc_fail_each(load, paths[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(arrays_of_numpys_archives_are_found_by_name),
+        RUN(a_damaged_archive_is_told),
+        RUN(images_are_read_as_samples),
+        RUN(folders_are_labels_and_names_order_the_images),
+        RUN(words_become_numbers_in_the_order_of_their_bytes),
+        RUN(given_categories_keep_their_order_and_admit_no_other),
+        RUN(a_thousand_categories_are_sorted),
+        RUN(every_failing_allocation_is_told),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
