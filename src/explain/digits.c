@@ -119,7 +119,8 @@ static void describe(struct course *c, struct source *s, cr_node said) {
     int64_t n =
         graph_attr_count(said.graph, graph_get(said)) ? graph_attr(said.graph, graph_get(said))[0] : 0;
     switch (s->how) {
-    case ROUNDS_NOT: break;
+    case ROUNDS_NOT:
+    case ROUNDS_UNKNOWN: break;
     case ROUNDS_CAST: s->unit = narrows(said) ? u : 0, s->size = s->y; break;
     case ROUNDS_ULPS:
         s->unit = graph_get(said)->op == OP_part ? u : 2 * u * ops_ulps(graph_get(said)->op, n);
@@ -140,6 +141,13 @@ static void describe(struct course *c, struct source *s, cr_node said) {
     }
 }
 
+static void refuse(struct course *c, cr_node said) {
+    graph_fail(c->d->g, CR_EINVAL, "digits",
+               "%s runs a function of its own, whose roundings are not counted yet",
+               op_name(graph_get(said)->op));
+    c->status = CR_EINVAL;
+}
+
 static void add_source(struct course *c, uint32_t id) {
     cr_node y = graph_handle(c->d->twin.g, id), said = original(c, id), none = graph_error_node(y.graph);
     if (!said.id || twin_is_start(said) || cr_dtype_of(y) != CR_F64) return;
@@ -149,6 +157,7 @@ static void add_source(struct course *c, uint32_t id) {
                        .size = none,
                        .terms = none,
                        .back = {none, none}};
+    if (s.how == ROUNDS_UNKNOWN) refuse(c, said);
     if (s.how == ROUNDS_NOT || (!s.bar.id && s.how != ROUNDS_FACTORS)) return;
     describe(c, &s, said);
     if (s.unit == 0) return;

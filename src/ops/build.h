@@ -33,6 +33,7 @@ enum rounding {
     ROUNDS_CAST,    /* half a unit where the dtype is narrower */
     ROUNDS_FOLD,    /* a reduction: once on each level of its tree */
     ROUNDS_SUM,     /* of products of operands: at most once for each term */
+    ROUNDS_UNKNOWN, /* a function runs, which rounds as it does */
     ROUNDS_FACTORS, /* a matrix is factored: exact for operands a little off, in norm */
 };
 enum rounding ops_rounding(int op);

@@ -19,6 +19,7 @@ static double powi_ulps(int64_t n) {
 #define PARTS(...)             return 0
 #define ALIAS                  return 0
 #define LEAF                   return 0
+#define CONTROL(...)           return 0
 #define SMOOTH                 0.5
 #define PIECEWISE              0
 #define ZERO_DERIVATIVE        0
@@ -38,6 +39,7 @@ static double powi_ulps(int64_t n) {
 #undef PARTS
 #undef ALIAS
 #undef LEAF
+#undef CONTROL
 #undef SMOOTH
 #undef PIECEWISE
 
@@ -48,6 +50,7 @@ static double powi_ulps(int64_t n) {
 #define PARTS(kernel, scratch, second, name) ROUNDS_##scratch
 #define ALIAS                                ROUNDS_NOT
 #define LEAF                                 ROUNDS_NOT
+#define CONTROL(...)                         ROUNDS_UNKNOWN
 #define SMOOTH                               true
 #define PIECEWISE                            false
 #undef ZERO_DERIVATIVE
