@@ -28,8 +28,11 @@ const struct verb verbs[] = {
      "  chainrule diff 'exp(-x^2)' --order 2 --latex\n",
      run_diff},
     {"check", "FORMULA|FILE.cr " VALUES,
-     "the gradients against differences and against the other mode, op by op, at orders 1 and 2", "wrt",
-     "  chainrule check 'log(1 + exp(-y*w*x))' w=0.5 x=2 y=-1\n", run_check},
+     "the gradients against differences and against the other mode, op by op, at orders 1 and 2",
+     "wrt digits json",
+     "  chainrule check 'log(1 + exp(-y*w*x))' w=0.5 x=2 y=-1\n"
+     "  chainrule check --digits 'loss = (w*x - y)^2' w=1.01 x=1 y=1 --json\n",
+     run_check},
     {"fit", "FORMULA|FILE.cr DATA.csv " VALUES, "the parameters that minimise the loss, with their errors",
      "method rate iterations tolerance flush-denormals json svg quiet fix lower upper sigma absolute-sigma "
      "robust "

@@ -103,7 +103,8 @@ struct row {
     const char *name, *dtype, *kind, *value;
 };
 
-#define ELEM(value)            "ELEM", #value
+#define TEXT(value)            #value
+#define ELEM(value)            "ELEM", TEXT(value)
 #define REDUCE(start, combine) "REDUCE", #combine
 #define VIEW(map)              "", ""
 #define OPAQUE(...)            "", ""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/data/references.inc: what every row of the op table gives, computed without Chainrule.
 
-    pip install mpmath; tools/references.py > tests/data/references.inc
+    pip install mpmath; tools/references.py > tests/data/references.inc; tools/references.py orders > tests/data/orders.inc
 
 Elementwise rows by mpmath at 50 digits, structural rows on nested lists, draws by a Philox written here from the paper (Salmon
 et al., SC11). The rows, their domains and classes are read from src/ops/ops.def; a row that this file does not know stops it.
@@ -10,13 +10,18 @@ et al., SC11). The rows, their domains and classes are read from src/ops/ops.def
     WIDE(op, n, a, b, c, value)                                   operands outside of it
     INTEGER(op, n, a, b, of 64 bits, of 32 bits)                  integers, which wrap
     CASE(op, formula, names, operand, operand, result)            T(rank, D(dims), numbers); named i or k: integers (i64)
-    FOLD(key, n, new key)"""
+    FOLD(key, n, new key)
+
+and of smooth elementwise rows, called with orders: derivatives of order 0 to 6 by t, where the operands are a + u t and b + v t
+
+    ORDERS(op, n, a, b, u, v, order 0, 1 .. 6)"""
 import itertools
 import math
 import pathlib
 import random
 import re
 import struct
+import sys
 
 import mpmath as m
 
@@ -441,14 +446,34 @@ STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur"
               "gather", "scatter_add", "sort", "matmul", "cholesky", "triangular_solve", "solve", "logabsdet", "eigh", "uniform", "cast", "fold_in"}
 NO_FUNCTION = {"input", "param", "const", "iota", "seed", "step_number", "variable", "stop_gradient", "part"}
 
+def orders(name, arity, low, high):
+    random.seed(name)
+    for n in ATTRIBUTES.get(name, (0,)):
+        f = (lambda *x: F[name](*x, n)) if name in ATTRIBUTES else F[name]
+        for _ in range(3):
+            x, u = operands(name, arity, low, high, 0), [m.mpf(random.randint(2, 8)) / 8 for _ in range(arity)]
+            with m.workdps(80):
+                d = [m.diff(lambda t: f(*(a + b * t for a, b in zip(x, u))), 0, k) for k in range(7)]
+            pad = [m.mpf(0)] * (2 - arity)
+            print(f"ORDERS({name}, {n}, {', '.join(map(number, x + pad + u + pad + d))})")
+
+
+only_orders = sys.argv[1:] == ["orders"]
 print('/* Made by tools/references.py (mpmath, 50 digits): what the rows of the op table give, computed without Chainrule. */')
 for form, rest in ROWS:
     name = rest.split(",")[0].strip()
     if name in STRUCTURAL or name in NO_FUNCTION or not name.isidentifier() or name == "name":
         continue
     rule, kind, low, high = re.search(r", (\w+), (SMOOTH|PIECEWISE|ZERO_DERIVATIVE), (-?[\d.]+), (-?[\d.]+),", rest).groups()
-    elementwise(name, {"UNARY": 1, "BINARY": 2, "ROW": 3 if name == "where" else 1}[form], float(low), float(high), kind)
+    arity = {"UNARY": 1, "BINARY": 2, "ROW": 3 if name == "where" else 1}[form]
+    if only_orders:
+        if kind == "SMOOTH":
+            orders(name, arity, float(low), float(high))
+        continue
+    elementwise(name, arity, float(low), float(high), kind)
     integers(name, rule)
+if only_orders:
+    sys.exit()
 random.seed(2)
 for make in (reductions, along, views, windows, moves, products, linear_algebra, casts, draws):
     make()

@@ -68,7 +68,6 @@ void copy_both(void *out, const int64_t out_stride[], const void *in, const int6
 /* How one reduction combines numbers of one dtype. Numbers side by side go to the lanes in turn, which finish
  * combines in a tree; a long line is cut into blocks, whose results are combined one after the other. Rows are
  * added one after the other. So the error of a sum of n is of the order of (n/4096 + 256) u instead of n u. */
-enum { fold_lanes = 16 };
 struct fold {
     void (*start)(void *x, int64_t n); /* n numbers that change nothing */
     void (*lanes)(void *lane, const void *x,

@@ -325,14 +325,6 @@ static bool has_twice(cr_node y, int k) {
     return false;
 }
 
-/* What failed in a twin, building or running, is told to the graph that is checked. */
-static void tell(struct check *c, struct twin *t) {
-    if (!c->status || !t->g) return;
-    const char *why = cr_graph_error(t->g) ? cr_graph_error(t->g) : cr_eval_error(t->e);
-    if (cr_graph_status(t->g)) c->status = cr_graph_status(t->g);
-    if (why && !cr_graph_error(c->x.g)) graph_fail(c->x.g, c->status, "check", "%s", why);
-}
-
 static void check_result(struct check *c, cr_node y, int part, const uint8_t *needed, uint32_t first) {
     struct alone a = {0};
     cr_node said = graph_handle(c->x.g, c->map.from[y.id]);
@@ -350,7 +342,7 @@ static void check_result(struct check *c, cr_node y, int part, const uint8_t *ne
         if (local) check_local(c, &a, k, &s);
         if (!c->status && c->all->wrong == before) check_rule(c, &a, k, &s, !local);
     }
-    tell(c, &a.twin);
+    twin_tell(&a.twin, c->x.g, "check", &c->status);
     twin_close(&a.twin);
 }
 
@@ -474,7 +466,7 @@ static cr_status pass(struct tally *all, const struct check *before, cr_eval *e,
     c.lines = text_make(&c.x.mem);
     cr_node *leaf = mem_zero(&c.x.mem, leaves);
     if (!c.status) c.status = leaf ? CR_OK : CR_ENOMEM;
-    if (!c.status) run(&c, e, leaf), tell(&c, &c.twin);
+    if (!c.status) run(&c, e, leaf), twin_tell(&c.twin, c.x.g, "check", &c.status);
     if (c.lines.failed) c.status = CR_ENOMEM;
     all->stops += before ? 0 : c.map.stops;
     text_drop(&c.lines);

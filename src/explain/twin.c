@@ -47,6 +47,13 @@ cr_node twin_node(cr_node y, const cr_node x[]) {
                     graph_attr(y.graph, n), (int)n->n, x);
 }
 
+void twin_tell(const struct twin *t, cr_graph *g, const char *op, cr_status *status) {
+    if (!*status || !t->g) return;
+    const char *why = cr_graph_error(t->g) ? cr_graph_error(t->g) : cr_eval_error(t->e);
+    if (cr_graph_status(t->g)) *status = cr_graph_status(t->g);
+    if (why && !cr_graph_error(g)) graph_fail(g, *status, op, "%s", why);
+}
+
 /* ---- A whole graph ---- */
 
 bool twin_is_start(cr_node x) {

@@ -41,6 +41,8 @@ cr_status twin_copy(struct twin *t, struct twin_map *m, cr_eval *e, cr_node resu
 void twin_map_free(struct twin *t, struct twin_map *m);
 /* A leaf or a random draw: nothing is computed that depends on an operand. */
 bool twin_is_start(cr_node x);
+/* What failed in the twin, building or running, is told to the graph g: as op says it. */
+void twin_tell(const struct twin *t, cr_graph *g, const char *op, cr_status *status);
 /* CR_OK if x is a node; else why it is none. */
 cr_status twin_why_not(cr_node x);
 

@@ -26,6 +26,20 @@ struct op_row {
 };
 const struct op_row *ops_row(int op);
 
+/* How a result comes to be rounded. */
+enum rounding {
+    ROUNDS_NOT,     /* numbers are chosen or moved */
+    ROUNDS_ULPS,    /* elementwise: within ops_ulps units in the last place of the result */
+    ROUNDS_CAST,    /* half a unit where the dtype is narrower */
+    ROUNDS_FOLD,    /* a reduction: once on each level of its tree */
+    ROUNDS_SUM,     /* of products of operands: at most once for each term */
+    ROUNDS_UNKNOWN, /* a function runs, which rounds as it does */
+    ROUNDS_FACTORS, /* a matrix is factored: exact for operands a little off, in norm */
+};
+enum rounding ops_rounding(int op);
+/* n: the first attribute, or 0. */
+double ops_ulps(int op, int64_t n);
+
 /* An elementwise op on operands that may differ in dtype and shape. */
 cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);
 

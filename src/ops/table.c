@@ -13,7 +13,8 @@
 #define PIECEWISE        CLASS_PIECEWISE
 #define ZERO_DERIVATIVE  CLASS_ZERO_DERIVATIVE
 #define NOT_A_FUNCTION   CLASS_NOT_A_FUNCTION
-#define ELEM(e)          #e
+#define TEXT(e)          #e
+#define ELEM(e)          TEXT(e)
 #define REDUCE(start, e) #e
 #define VIEW(map)        ""
 #define OPAQUE(...)      ""

@@ -53,6 +53,21 @@ enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_
     return changes ? FOLD_ROWS : FOLD_NO;
 }
 
+int64_t plan_fold_depth(const cr_graph *g, uint32_t node) {
+    const struct node *n = graph_at(g, node);
+    int64_t rows, run, results = graph_elements(g, n), terms = graph_elements(g, graph_at(g, n->arg[0]));
+    switch (plan_fold(g, node, &rows, &run)) {
+    case FOLD_LINES: { /* along a lane, the lanes by halves, the blocks */
+        int64_t block = run < fold_block ? run : fold_block, halves = 0;
+        for (int lanes = fold_lanes; lanes > 1; lanes /= 2) halves++;
+        return (block - 1) / fold_lanes + 1 + halves + (run - 1) / fold_block + 1;
+    }
+    case FOLD_ROWS: return fold_rows + (rows - 1) / fold_rows + 1;
+    case FOLD_NO: break;
+    }
+    return results ? terms / results : 0;
+}
+
 enum loop_role plan_role(const cr_graph *g, const struct step *loop, uint32_t node) {
     const struct node *n = graph_at(g, node);
     if (op_kind(n->op) == KIND_REDUCE) return ROLE_FOLD;

@@ -41,8 +41,8 @@ enum fold_kind {
     FOLD_LINES, /* each row to one number: the axes reduced are the last */
     FOLD_ROWS,  /* all rows to one: the axes reduced are the first */
 };
-/* A line is folded in blocks of so many elements, rows in blocks of so many rows. */
-enum { fold_block = 4096, fold_rows = 64 };
+/* A line is folded in blocks of so many elements, each in so many lanes; rows in blocks of so many rows. */
+enum { fold_block = 4096, fold_lanes = 16, fold_rows = 64 };
 
 /* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are no longer than a
  * block, the loop has each whole row at hand: then it may also compute with the rows' results, number by number, and
@@ -100,6 +100,8 @@ cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish);
 void plan_drop(struct plan *p);
 
 enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_t *run);
+/* How often at most a term of it is combined, and so rounded, on its way to the result. */
+int64_t plan_fold_depth(const cr_graph *g, uint32_t node);
 enum loop_role plan_role(const cr_graph *g, const struct step *loop, uint32_t node);
 /* Does the loop have whole rows at hand? */
 static inline bool plan_whole_rows(const struct step *s) { return s->lines && s->run <= fold_block; }

@@ -206,20 +206,24 @@ static bool covered[OP_COUNT][operands];
 
 /* ---- Elementwise rows, over shapes ---- */
 
-enum variant { RANK_0, RANK_1, BROADCAST, TRANSPOSED, SLICED, SIZE_0, VARIANTS };
+enum variant { RANK_0, RANK_1, BROADCAST, TRANSPOSED, SLICED, SIZE_0, RANK_8, VARIANTS };
 
 /* The input of operand k, and what the op sees of it. */
 static cr_node seen(struct setup *s, enum variant v, int k, cr_dtype dtype) {
-    static const int64_t d5[] = {5}, d34[] = {3, 4}, d4[] = {4}, d43[] = {4, 3}, d74[] = {7, 2},
-                         d03[] = {0, 3};
     static const char *const names[] = {"x", "y", "z"};
-    const int64_t *dims = v == RANK_1       ? d5
-                          : v == TRANSPOSED ? d43
-                          : v == SLICED     ? d74
-                          : v == SIZE_0     ? d03
-                                            : d34;
-    int rank = v == RANK_0 ? 0 : v == RANK_1 ? 1 : 2;
-    if (v == BROADCAST && k) rank = 2 - k, dims = d4; /* [3, 4], [4], [] */
+    static const struct {
+        int rank;
+        int64_t dims[8];
+    } shapes[] = {[RANK_0] = {0, {0}},
+                  [RANK_1] = {1, {5}},
+                  [BROADCAST] = {2, {3, 4}},
+                  [TRANSPOSED] = {2, {4, 3}},
+                  [SLICED] = {2, {7, 2}},
+                  [SIZE_0] = {2, {0, 3}},
+                  [RANK_8] = {8, {1, 2, 1, 3, 1, 1, 2, 1}}};
+    int rank = shapes[v].rank;
+    const int64_t *dims = shapes[v].dims;
+    if (v == BROADCAST && k) rank = 2 - k, dims++; /* [3, 4], [4], [] */
     add_input(s, names[k], dtype, rank, dims);
     if (v == TRANSPOSED) return cr_t(s->x[k]);
     if (v == SLICED) return cr_slice(s->x[k], 2, (int64_t[]){5, 1}, (int64_t[]){-2, 1}, (int64_t[]){3, 1});
@@ -274,7 +278,7 @@ static const struct structural {
     int op;
     const char *formula; /* in x and, if it has a shape, y */
     int rank, rank_y;
-    int64_t dims[3], dims_y[3];
+    int64_t dims[8], dims_y[8];
 } structurals[] = {
     {OP_sum, "sum(x, axis=0)", 2, -1, {3, 4}, {0}},
     {OP_sum, "sum(x)", 0, -1, {0}, {0}},
@@ -357,6 +361,80 @@ static const struct structural {
      {0}},
     {OP_eigh, "eigh_vectors(x)", 3, -1, {2, 0, 0}, {0}},
     {OP_cast, "cast(cast(x, f32), f64)", 2, -1, {3, 4}, {0}},
+    /* Of rank 8. */
+    {OP_sum, "sum(x, axis=[1, -2])", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_prod, "prod(x, axis=[1, -2])", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_max, "max(x, axis=[1, -2])", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_min, "min(x, axis=[3, -2], keep=true)", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_cumsum, "cumsum(x, axis=3)", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_recur, "recur(x, y, axis=3)", 8, 8, {1, 2, 1, 3, 1, 1, 2, 1}, {1, 2, 1, 3, 1, 1, 2, 1}},
+    {OP_reshape, "reshape(x, [2, 1, 3, 1, 1, 1, 1, 2])", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_permute, "permute(x, [7, 3, 5, 1, 6, 0, 2, 4])", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_expand, "expand(x, [2, 2, 1, 3, 1, 1, 2, 1])", 8, -1, {1, 2, 1, 3, 1, 1, 1, 1}, {0}},
+    {OP_slice, "x[0, ::-1, :, 1:, ..., 1:, :]", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_unslice,
+     "pad(x, [0, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1, 0])",
+     8,
+     -1,
+     {1, 2, 1, 1, 1, 1, 2, 1},
+     {0}},
+    {OP_window, "window(x, 2)", 7, -1, {1, 2, 1, 1, 1, 2, 3}, {0}},
+    {OP_window_add, "window_add(x, 3)", 8, -1, {1, 2, 1, 1, 1, 1, 2, 2}, {0}},
+    {OP_concat, "concat(x, y, axis=1)", 8, 8, {1, 2, 1, 3, 1, 1, 2, 1}, {1, 1, 1, 3, 1, 1, 2, 1}},
+    {OP_gather, "gather(x, [1, 0, 1])", 8, -1, {2, 1, 1, 3, 1, 1, 1, 1}, {0}},
+    {OP_scatter_add, "scatter_add(x, [1, 0, 1], 2)", 8, -1, {3, 1, 1, 2, 1, 1, 1, 2}, {0}},
+    {OP_sort, "sort(x, axis=3)", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    {OP_matmul, "x @ y", 8, 8, {1, 2, 1, 1, 1, 1, 2, 3}, {1, 1, 1, 2, 1, 1, 3, 1}},
+    {OP_cholesky, "cholesky(x + 4*[[1, 0], [0, 1]])", 8, -1, {1, 2, 1, 1, 1, 1, 2, 2}, {0}},
+    {OP_triangular_solve, "triangular_solve(x, y)", 8, 8, {1, 2, 1, 1, 1, 1, 2, 2}, {1, 2, 1, 1, 1, 1, 2, 1}},
+    {OP_solve, "solve(x - [[3, 0], [0, 3]], y)", 8, 8, {1, 2, 1, 1, 1, 1, 2, 2}, {1, 2, 1, 1, 1, 1, 2, 1}},
+    {OP_logabsdet, "logabsdet(x - 3*[[1, 0], [0, 1]])", 8, -1, {1, 2, 1, 1, 1, 1, 2, 2}, {0}},
+    {OP_eigh, "eigh(x * [[1, 3], [3, 9]])", 8, -1, {1, 2, 1, 1, 1, 1, 2, 2}, {0}},
+    {OP_cast, "cast(cast(x, f32), f64)", 8, -1, {1, 2, 1, 3, 1, 1, 2, 1}, {0}},
+    /* Of nothing, of one number, of a view, where the cases above are none. */
+    {OP_reshape, "reshape(x, [3, 0])", 2, -1, {0, 4}, {0}},
+    {OP_reshape, "reshape(x, [1, 1])", 0, -1, {0}, {0}},
+    {OP_reshape, "reshape(x[::-1], [12])", 2, -1, {3, 4}, {0}},
+    {OP_permute, "permute(x[:, ::2], [1, 0])", 2, -1, {3, 4}, {0}},
+    {OP_permute, "permute(x, [])", 0, -1, {0}, {0}},
+    {OP_permute, "permute(x, [0])", 1, -1, {4}, {0}},
+    {OP_expand, "expand(t(x)[:, None], [2, 2, 3])", 2, -1, {3, 2}, {0}},
+    {OP_expand, "expand(x, [2, 0])", 2, -1, {1, 0}, {0}},
+    {OP_slice, "x[::2]", 2, -1, {0, 3}, {0}},
+    {OP_slice, "x[1]", 1, -1, {3}, {0}},
+    {OP_unslice, "pad(x, [1, 0], [0, 2])", 2, -1, {0, 2}, {0}},
+    {OP_unslice, "pad(x, [], [])", 0, -1, {0}, {0}},
+    {OP_unslice, "pad(x, 2, 0)", 1, -1, {3}, {0}},
+    {OP_prod, "prod(x)", 0, -1, {0}, {0}},
+    {OP_max, "max(x)", 0, -1, {0}, {0}},
+    {OP_max, "max(x)", 1, -1, {4}, {0}},
+    {OP_min, "min(x)", 0, -1, {0}, {0}},
+    {OP_min, "min(t(x), axis=0)", 2, -1, {3, 4}, {0}},
+    {OP_min, "min(x, axis=1)", 2, -1, {0, 3}, {0}},
+    {OP_cumsum, "cumsum(x)", 1, -1, {1}, {0}},
+    {OP_window, "window(x, 1)", 1, -1, {3}, {0}},
+    {OP_window, "window(x[::-1], 2, dilation=2)", 1, -1, {5}, {0}},
+    {OP_concat, "concat(x, y)", 1, 1, {3}, {1}},
+    {OP_concat, "concat(x[::-1], y[::2], x)", 1, 1, {3}, {4}},
+    {OP_gather, "gather(x, 1)", 1, -1, {3}, {0}},
+    {OP_gather, "gather(x, [[0], [1]])", 2, -1, {2, 0}, {0}},
+    {OP_gather, "gather(x[::-1], [0, 2, 2])", 1, -1, {3}, {0}},
+    {OP_scatter_add, "scatter_add(x, 1, 3)", 0, -1, {0}, {0}},
+    {OP_scatter_add, "scatter_add(x, [1, 1], 3)", 2, -1, {2, 0}, {0}},
+    {OP_scatter_add, "scatter_add(t(x), [1, 0, 1], 3)", 2, -1, {2, 3}, {0}},
+    {OP_sort, "sort(x)", 1, -1, {1}, {0}},
+    {OP_sort, "sort(x, axis=0)", 3, -1, {3, 2, 2}, {0}},
+    {OP_cholesky, "cholesky(t(x)[::-1, ::-1] + 4*[[1, 0], [0, 1]])", 2, -1, {2, 2}, {0}},
+    {OP_cholesky, "cholesky(x + 2)", 2, -1, {1, 1}, {0}},
+    {OP_triangular_solve, "triangular_solve(x, y)", 3, 3, {0, 2, 2}, {0, 2, 1}},
+    {OP_solve, "solve(t(x)[::-1, ::-1] - [[3, 0], [0, 3]], y)", 2, 1, {2, 2}, {2}},
+    {OP_logabsdet, "logabsdet(t(x) - 3*[[1, 0], [0, 1]])", 2, -1, {2, 2}, {0}},
+    {OP_logabsdet, "logabsdet(x)", 2, -1, {1, 1}, {0}},
+    {OP_eigh, "eigh(t(x)[::-1, ::-1] * [[1, 3], [3, 9]])", 2, -1, {2, 2}, {0}},
+    {OP_eigh, "eigh(x)", 2, -1, {1, 1}, {0}},
+    {OP_cast, "cast(cast(x, f32), f64)", 0, -1, {0}, {0}},
+    {OP_cast, "cast(cast(t(x)[::-1], f32), f64)", 2, -1, {3, 4}, {0}},
+    {OP_cast, "cast(cast(x, f32), f64)", 2, -1, {0, 4}, {0}},
     {OP_cast, "cast(x, f32)", 2, -1, {3, 4}, {0}}, /* once: a flipped sign would cancel */
 };
 
@@ -398,6 +476,26 @@ static void structural_cases(int op) {
 TEST(structural_derivatives_agree_with_differences_and_each_other) {
     (void)state;
     for (int op = 1; op < OP_COUNT; op++) structural_cases(op);
+}
+
+/* Of each row at least five shapes, among them one of rank 8, one of size 0 and a view. */
+TEST(every_structural_row_has_five_shapes) {
+    (void)state;
+    for (int op = 1; op < OP_COUNT; op++) {
+        int cases = 0, eight = 0, empty = 0, views = 0;
+        for (size_t i = 0; i < sizeof structurals / sizeof *structurals; i++) {
+            const struct structural *c = &structurals[i];
+            if (c->op != op) continue;
+            bool none = false;
+            for (int k = 0; k < c->rank; k++) none = none || c->dims[k] == 0;
+            cases++, eight += c->rank + (op == OP_window) == 8, empty += none;
+            views += strstr(c->formula, "t(") || strstr(c->formula, "[::") || strstr(c->formula, ", ::") ||
+                     op_kind(op) == KIND_VIEW;
+        }
+        if (cases && (cases < 5 || !eight || !empty || !views))
+            fail_msg("%s: %d cases, %d of rank 8, %d of size 0, %d views", op_name(op), cases, eight, empty,
+                     views);
+    }
 }
 
 TEST(every_derivative_of_the_table_is_covered) {
@@ -531,6 +629,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(elementwise_derivatives_agree_with_differences_and_each_other),
         RUN(structural_derivatives_agree_with_differences_and_each_other),
+        RUN(every_structural_row_has_five_shapes),
         RUN(every_derivative_of_the_table_is_covered), /* by the two before */
         RUN(first_and_second_derivatives_agree_with_mpmath_in_both_modes),
         RUN(a_row_of_zero_derivative_gives_zeros_of_the_right_shape),

@@ -193,6 +193,8 @@ static void evaluations(void) {
     REFUSES(cr_explain_page, NULL, NULL, NULL, NULL, none, 0, NULL, 0);
     REFUSES(cr_explain, NULL, NULL, NULL, none, 0, NULL, 0, false);
     REFUSES(cr_check, NULL, NULL, none, 0, NULL, 0, 0);
+    REFUSES(cr_digits, NULL, NULL, NULL, none, 0, NULL);
+    REFUSES(cr_rounding_bound, NULL, NULL, none, 0);
 }
 
 static void fits_and_plots(void) {
@@ -554,6 +556,10 @@ TEST(explain_and_check_refuse_what_they_cannot_show) {
         refuses("explain", cr_explain(v.text, "text", v.e, v.y, 1, &bad[i], 0.1, false));
         refuses("check", cr_check(v.text, v.e, bad[i], 1, &v.w, 1e-6, 1e-8));
         refuses("check", cr_check(v.text, v.e, v.y, 1, &bad[i], 1e-6, 1e-8));
+        double bound;
+        refuses("digits", cr_digits(v.text, "text", v.e, bad[i], 1, &v.w));
+        refuses("digits", cr_digits(v.text, "text", v.e, v.y, 1, &bad[i]));
+        refuses("bound", cr_rounding_bound(&bound, v.e, bad[i], 0));
         cr_graph_clear_error(v.g);
         cr_graph_clear_error(v.other);
     }
@@ -563,6 +569,7 @@ TEST(explain_and_check_refuse_what_they_cannot_show) {
     refuses("no evaluator", cr_explain(v.text, "text", NULL, v.y, 1, &v.w, 0.1, false));
     refuses("no values", cr_explain(v.text, "text", v.e, v.y, 1, &v.w, 0.1, false));
     refuses("no values", cr_check(v.text, v.e, v.y, 1, &v.w, 1e-6, 1e-8));
+    refuses("no values", cr_digits(v.text, "text", v.e, v.y, 1, &v.w));
     world_free(&v);
 }
 
