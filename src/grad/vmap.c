@@ -112,6 +112,13 @@ static bool slice_good(cr_node x, cr_node batched, int64_t slices) {
     return false;
 }
 
+/* The same where it is fractions that literals or integers take the place of. */
+static cr_node as_wanted(cr_node x, cr_node batched) {
+    cr_dtype wanted = cr_dtype_of(x), is = cr_dtype_of(batched);
+    bool converts = dtype_is_float(wanted) && (graph_get(batched)->weak || !dtype_is_float(is));
+    return converts ? ops_to_dtype(batched, wanted) : batched;
+}
+
 static bool good(int n_ys, const cr_node ys[], int n, const cr_node xs[], const cr_node batched[]) {
     if (n < 1 || !xs || !batched)
         return graph_fail(ys[0].graph, CR_EINVAL, "vmap",
@@ -119,9 +126,17 @@ static bool good(int n_ys, const cr_node ys[], int n, const cr_node xs[], const 
                false;
     for (int j = 0; j < n_ys; j++)
         if (!ops_good("vmap", 2, (cr_node[]){ys[j], xs[0]})) return false;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         if (!ops_good("vmap", 3, (cr_node[]){ys[0], xs[i], batched[i]})) return false;
-        if (!slice_good(xs[i], batched[i], cr_rank(batched[0]) ? cr_dims(batched[0])[0] : 0)) return false;
+    return ys[0].graph->status == CR_OK;
+}
+
+static bool fit(cr_node many[], int n, const cr_node xs[], const cr_node batched[]) {
+    if (!many) return graph_fail(xs[0].graph, CR_ENOMEM, NULL, "out of memory"), false;
+    for (int i = 0; i < n; i++) {
+        many[i] = as_wanted(xs[i], batched[i]);
+        if (!cr_ok(many[i]) || !slice_good(xs[i], many[i], cr_rank(many[0]) ? cr_dims(many[0])[0] : 0))
+            return false;
     }
     return true;
 }
@@ -131,9 +146,12 @@ cr_status cr_vmap(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_n
     if (n_ys == 0) return CR_OK;
     if (n_ys < 0 || !ys || !out) return CR_EINVAL; /* there is no graph that could be told */
     cr_graph *g = ys[0].graph;
-    if (good(n_ys, ys, n, xs, batched) && !g->status &&
-        !vmap(out, cr_dims(batched[0])[0], n_ys, ys, n, xs, batched, true))
-        return CR_OK;
-    for (int j = 0; j < n_ys; j++) out[j] = graph_error_node(g);
-    return cr_graph_status(g) ? cr_graph_status(g) : CR_EINVAL;
+    bool done = false;
+    if (good(n_ys, ys, n, xs, batched)) {
+        cr_node *many = mem_alloc(&g->mem, mem_mul((size_t)n, sizeof *many));
+        done = fit(many, n, xs, batched) && !vmap(out, cr_dims(many[0])[0], n_ys, ys, n, xs, many, true);
+        mem_free(&g->mem, many, (size_t)n * sizeof *many);
+    }
+    for (int j = 0; j < n_ys && !done; j++) out[j] = graph_error_node(g);
+    return done ? CR_OK : cr_graph_status(g) ? cr_graph_status(g) : CR_EINVAL;
 }
