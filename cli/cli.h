@@ -30,11 +30,12 @@ struct arguments {
     char **argv;
     const char *formula; /* the formula or model file */
     const char *data;    /* a second operand that is no name=value */
-    const char *wrt, *jvp, *svg, *html, *method;
+    const char *wrt, *jvp, *hvp, *svg, *html, *method;
     const char *tolerance, *iterations;
     double rate; /* 0: not given */
     int order;   /* -1: not given */
-    bool digits, json, dot, latex, full, trap_nan, flush, manual, quiet, absolute_sigma, profile, help;
+    bool digits, json, dot, latex, full, jacobian, hessian, trap_nan, flush, manual, quiet, absolute_sigma,
+        profile, help;
     struct option option[most_options];
     int options;
     struct given *given;

@@ -18,10 +18,12 @@ const struct verb verbs[] = {
      "  chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w\n"
      "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n",
      run_explain},
-    {"grad", "FORMULA|FILE.cr " VALUES, "the value and its gradients", "wrt order jvp json trap-nan",
+    {"grad", "FORMULA|FILE.cr " VALUES, "the value and its gradients",
+     "wrt order jacobian hessian jvp hvp json trap-nan",
      "  chainrule grad 'sum(sin(v)^2)' v=[1,2,3]\n"
      "  chainrule grad 'w^3' w=2 --order 2\n"
-     "  chainrule grad 'sum(a*b)' a=[1,2] b=@b.npy --jvp a=[1,0] --json\n",
+     "  chainrule grad 'sum(a*b)' a=[1,2] b=@b.npy --jvp a=[1,0] --json\n"
+     "  chainrule grad 'a*b^3' a=1 b=2 --hessian\n",
      run_grad},
     {"diff", "FORMULA|FILE.cr " VALUES, "the derivative as a simplified formula", "wrt order latex",
      "  chainrule diff '(w*x - y)^2' --wrt w\n"

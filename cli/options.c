@@ -34,6 +34,12 @@ static const struct row {
      offsetof(struct arguments, order)},
     {"jvp", "TANGENTS", "forward mode: the change along these, as in w=1,b=[0,1]; other names stay", TEXT,
      offsetof(struct arguments, jvp)},
+    {"hvp", "VECTORS", "the Hessian times these, as in w=1,b=[0,1]; other names stay", TEXT,
+     offsetof(struct arguments, hvp)},
+    {"jacobian", NULL, "all derivatives of a tensor: its shape, then that of the name", FLAG,
+     offsetof(struct arguments, jacobian)},
+    {"hessian", NULL, "all second derivatives: for each two names, the shape of the one, then of the other",
+     FLAG, offsetof(struct arguments, hessian)},
     {"trap-nan", NULL,
      "fail at the first node, forward or backward, that makes a nan or an infinity of operands that have "
      "none",

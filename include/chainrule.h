@@ -277,6 +277,20 @@ CR_API cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_no
 /* out[j] = sum over i of d ys[j] / d wrt[i] . tangents[i], in forward mode. */
 CR_API cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node wrt[],
                         const cr_node tangents[]);
+/* Whole matrices of derivatives, of a number of nodes that does not depend on their size: one sweep, for all directions at once.
+ * out[i] is d y / d wrt[i], of the shape of y followed by that of wrt[i]. Forward mode makes a slice for each element of wrt, reverse
+ * mode one for each of y; CR_BY_SHAPE takes the fewer. CR_ELIMIT: above 2^31 elements, or CR_MAX_RANK axes. */
+typedef enum cr_mode { CR_BY_SHAPE = 0, CR_FORWARD = 1, CR_REVERSE = 2 } cr_mode;
+CR_API cr_status cr_jacobian(cr_node out[], cr_node y, int n, const cr_node wrt[], cr_mode mode);
+/* out[i*n + j] is d2 loss / d wrt[i] d wrt[j], of the shape of wrt[i] followed by that of wrt[j]: forward over reverse. */
+CR_API cr_status cr_hessian(cr_node out[], cr_node loss, int n, const cr_node wrt[]);
+/* out[i] = sum over j of d2 loss / d wrt[i] d wrt[j] . v[j], at a few times the cost of the gradient. */
+CR_API cr_status cr_hvp(cr_node out[], cr_node loss, int n, const cr_node wrt[], const cr_node v[]);
+/* ys for many xs at once: out[j] is ys[j] with xs[i] (any nodes that it depends on) replaced by batched[i], which has one more
+ * leading axis, of the same size for all; and so has out[j]. Slice k is what ys is for slice k of each batched, but for random draws:
+ * a draw whose key does not depend on the xs has k folded into its key (cr_fold_in), so that no two slices draw the same. */
+CR_API cr_status cr_vmap(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node xs[],
+                         const cr_node batched[]);
 
 /* ---- Functions and control flow -------------------------------------------------------------------- */
 

@@ -438,6 +438,8 @@ def draws():
         k = given((), [key])
         case("uniform", "uniform(k, shape=[2, 3])", given((2, 3), [((bits(key, i, 0) >> 12) + 0.5) / 2 ** 52 for i in range(6)]), "k", k)
         case("uniform", "cast(uniform(k, shape=[5], dtype=f32), f64)", given((5,), [((bits(key, i, 0) >> 41) + 0.5) / 2 ** 23 for i in range(5)]), "k", k)
+    keys = (7, -1)  # a draw for each
+    case("uniform", "uniform(k, shape=[3])", given((2, 3), [((bits(key, i, 0) >> 12) + 0.5) / 2 ** 52 for key in keys for i in range(3)]), "k", given((2,), keys))
     for key, n in ((0, 0), (0, 1), (1, 0), (-5, 3), (2 ** 62 + 12345, -1), (7, 2 ** 33)):
         print(f"FOLD({key}, {n}, {wrap(bits(key, n, 1), 64)})".replace(str(-2 ** 63), "INT64_MIN"))
 

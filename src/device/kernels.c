@@ -302,14 +302,15 @@ cr_status kernel_extreme(struct kernel_call *c) {
 
 /* ---- Random ---- */
 
-/* The middle of one of 2^52 (f32: 2^23) equal parts of (0, 1): never 0 or 1, and exact in either dtype. */
+/* The middle of one of 2^52 (f32: 2^23) equal parts of (0, 1): never 0 or 1, and exact in either dtype. Each key draws as many. */
 static void uniform_part(void *arg, int64_t first, int64_t end, size_t task) {
     const struct kernel_call *c = arg;
-    int64_t key;
-    memcpy(&key, c->in->data, sizeof key);
+    int64_t key = 0, each = count_of(c->out.rank - c->in->rank, c->out.dim + c->in->rank);
     (void)task;
     for (int64_t i = first; i < end; i++) {
-        uint64_t bits = philox_bits(key, i);
+        if (i == first || i % each == 0)
+            memcpy(&key, element(c->in, offset_of(c->in, c->in->rank, i / each)), sizeof key);
+        uint64_t bits = philox_bits(key, i % each);
         if (c->out.dtype == CR_F64) ((double *)c->out.data)[i] = ((double)(bits >> 12) + 0.5) * 0x1p-52;
         else ((float *)c->out.data)[i] = ((float)(bits >> 41) + 0.5f) * 0x1p-23f;
     }

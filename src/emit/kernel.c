@@ -274,17 +274,22 @@ static void along(const struct kernel *k, bool recurrence) {
 
 static void uniform(const struct kernel *k) {
     struct cr_text name = text_make(&k->e->mem);
-    const char *none[1] = {"0"};
+    int keys = graph_rank(k->e->g, graph_at(k->e->g, k->n->arg[0]));
+    const int64_t *dim = graph_dims(k->e->g, k->n);
+    int64_t each = shape_count(k->rank - keys, dim + keys);
     bool wide = k->n->dtype == CR_F64;
     char type[80];
     emit_helper(k->e, &name, "philox_bits", CR_I64);
-    emit_open_axis(k->e, 0, graph_elements(k->e->g, k->n));
+    for (int i = 0; i < keys; i++) emit_open_axis(k->e, i, dim[i]);
+    emit_open(k->e, "for (long q = 0; q < %lld; q++)", (long long)each);
+    struct expression key = element_at(k, 0, emit_axis), of_key = emit_number(k->e, keys, dim, emit_axis);
     if (!name.failed && name.n)
         emit_line(k->e,
-                  wide ? "%s[i] = (%s)(((double)(%s(%s, i) >> 12) + 0.5) * 0x1p-52);"
-                       : "%s[i] = (%s)(((float)(%s(%s, i) >> 41) + 0.5f) * 0x1p-23f);",
-                  result(k), emit_type(k->e, (cr_dtype)k->n->dtype, type), name.s, element_at(k, 0, none).s);
-    emit_close(k->e);
+                  wide ? "%s[%s * %lld + q] = (%s)(((double)(%s(%s, q) >> 12) + 0.5) * 0x1p-52);"
+                       : "%s[%s * %lld + q] = (%s)(((float)(%s(%s, q) >> 41) + 0.5f) * 0x1p-23f);",
+                  result(k), of_key.s, (long long)each, emit_type(k->e, (cr_dtype)k->n->dtype, type), name.s,
+                  key.s);
+    for (int i = 0; i <= keys; i++) emit_close(k->e);
     text_drop(&name);
 }
 

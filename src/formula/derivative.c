@@ -1,13 +1,67 @@
 /* Words of the language itself: derivatives, variables, what is known of a value before the run. */
 #include "formula/model.h"
 
+/* One node, or those of a list, on the heap: NULL with a mistake. Where no list is meant, one is a tensor. */
+struct nodes {
+    bool list;
+    size_t n;
+    cr_node *x;
+};
+
+/* word(y, w), word(y, w, with): what they are, and the nodes made. */
+struct derivative {
+    cr_node y;
+    struct nodes wrt, with, out;
+    cr_mode mode;
+};
+
+static cr_status make_grad(struct derivative *d) { return cr_grad(d->out.x, d->y, (int)d->wrt.n, d->wrt.x); }
+
+static cr_status make_vjp(struct derivative *d) {
+    return cr_vjp(d->out.x, 1, &d->y, d->with.x, (int)d->wrt.n, d->wrt.x);
+}
+
+static cr_status make_jvp(struct derivative *d) {
+    return cr_jvp(d->out.x, 1, &d->y, (int)d->wrt.n, d->wrt.x, d->with.x);
+}
+
+static cr_status make_jacobian(struct derivative *d) {
+    return cr_jacobian(d->out.x, d->y, (int)d->wrt.n, d->wrt.x, d->mode);
+}
+
+static cr_status make_hessian(struct derivative *d) {
+    return cr_hessian(d->out.x, d->y, (int)d->wrt.n, d->wrt.x);
+}
+
+static cr_status make_hvp(struct derivative *d) {
+    return cr_hvp(d->out.x, d->y, (int)d->wrt.n, d->wrt.x, d->with.x);
+}
+
+static cr_status make_vmap(struct derivative *d) {
+    return cr_vmap(d->out.x, 1, &d->y, (int)d->wrt.n, d->wrt.x, d->with.x);
+}
+
+/* A derivative gives one node, or of a list w one for EACH, or for all PAIRS. */
+enum gives { ONE, EACH, PAIRS };
+
 static const struct own {
     const char *name, *form;
     int n;
+    const char *keyword; /* that it may have */
+    cr_status (*make)(struct derivative *d);
+    enum gives gives;
+    const char *with; /* what its third argument is one of for each of w */
 } words[] = {
-    {"grad", "grad(loss, w)", 2},       {"jvp", "jvp(y, w, tangent)", 3},
-    {"vjp", "vjp(y, w, cotangent)", 3}, {"variable", "variable(x)", 1},
-    {"dtype", "dtype(x)", 1},           {"size", "size(x) or size(x, axis=0)", 1},
+    {"grad", "grad(loss, w)", 2, NULL, make_grad, EACH, NULL},
+    {"jvp", "jvp(y, w, tangent)", 3, NULL, make_jvp, ONE, "tangents"},
+    {"vjp", "vjp(y, w, cotangent)", 3, NULL, make_vjp, EACH, NULL},
+    {"jacobian", "jacobian(y, w) or jacobian(y, w, forward=true)", 2, "forward", make_jacobian, EACH, NULL},
+    {"hessian", "hessian(loss, w)", 2, NULL, make_hessian, PAIRS, NULL},
+    {"hvp", "hvp(loss, w, v)", 3, NULL, make_hvp, EACH, "vectors"},
+    {"vmap", "vmap(y, x, xs)", 3, NULL, make_vmap, ONE, "batches"},
+    {"variable", "variable(x)", 1, NULL, NULL, ONE, NULL},
+    {"dtype", "dtype(x)", 1, NULL, NULL, ONE, NULL},
+    {"size", "size(x) or size(x, axis=0)", 1, "axis", NULL, ONE, NULL},
 };
 
 static const struct own *find_own(const struct token *name) {
@@ -19,13 +73,6 @@ static const struct own *find_own(const struct token *name) {
 bool own_word(const struct token *name) { return find_own(name) != NULL; }
 
 /* ---- Derivatives ---- */
-
-/* One node, or those of a list, on the heap: NULL with a mistake. Where no list is meant, one is a tensor. */
-struct nodes {
-    bool list;
-    size_t n;
-    cr_node *x;
-};
 
 static struct nodes nodes_of(struct reader *r, const struct operand *o, bool list) {
     struct nodes v = {list && o->value.kind == VALUE_LIST, 1, NULL};
@@ -46,42 +93,51 @@ static struct value list_of(struct reader *r, size_t n, const cr_node x[]) {
     return v;
 }
 
-static struct value backward(struct reader *r, const struct token *name, cr_node y, const struct nodes *wrt,
-                             const cr_node *cotangent) {
-    struct nodes out = {true, wrt->n, mem_alloc(&r->mem, mem_mul(wrt->n, sizeof *out.x))};
-    if (!out.x) return reader_no_memory(r);
-    for (size_t i = 0; i < out.n; i++) out.x[i] = graph_error_node(r->g);
+/* A list for each of w, or of such lists. */
+static struct value result(struct reader *r, const struct own *w, const struct token *name,
+                           const struct derivative *d) {
+    size_t n = d->wrt.n;
+    if (w->gives == ONE || !d->wrt.list) return node_value(r, d->out.n ? d->out.x[0] : d->y, name);
+    if (w->gives == EACH) return list_of(r, n, d->out.x);
+    struct value rows = list_of(r, 0, NULL);
+    for (size_t i = 0; i < n; i++) list_add(r, rows.list, list_of(r, n, d->out.x + i * n));
+    return rows;
+}
+
+static struct value differentiate(struct reader *r, const struct own *w, const struct token *name,
+                                  struct derivative *d) {
+    size_t n = d->wrt.n;
+    d->out.n = w->gives == ONE ? 1 : w->gives == EACH ? n : mem_mul(n, n);
+    if (w->with && d->with.n != n)
+        return reader_fail(r, CR_EINVAL, name, "as many %s as variables are expected: %zu for %zu", w->with,
+                           d->with.n, n);
+    d->out.x = mem_alloc(&r->mem, mem_mul(d->out.n, sizeof *d->out.x));
+    if (!d->out.x) return reader_no_memory(r);
+    for (size_t i = 0; i < d->out.n; i++) d->out.x[i] = graph_error_node(r->g);
     reader_at(r, name);
-    if (cotangent) cr_vjp(out.x, 1, &y, cotangent, (int)wrt->n, wrt->x);
-    else cr_grad(out.x, y, (int)wrt->n, wrt->x);
-    struct value v = node_value(r, out.n ? out.x[0] : y, name);
-    if (!r->status && wrt->list) v = list_of(r, out.n, out.x);
-    nodes_free(r, &out);
+    cr_status status = w->make(d);
+    struct value v = status ? node_value(r, graph_error_node(r->g), name) : result(r, w, name, d);
+    nodes_free(r, &d->out);
     return v;
 }
 
-static struct value forward(struct reader *r, const struct token *name, cr_node y, const struct nodes *wrt,
-                            const struct nodes *tangent) {
-    cr_node out = graph_error_node(r->g);
-    if (tangent->n != wrt->n)
-        return reader_fail(r, CR_EINVAL, name, "as many tangents as variables are expected: %zu for %zu",
-                           tangent->n, wrt->n);
-    reader_at(r, name);
-    cr_jvp(&out, 1, &y, (int)wrt->n, wrt->x, tangent->x);
-    return node_value(r, out, name);
-}
-
-/* grad(loss, w), vjp(y, w, g), jvp(y, w, t); w may be a list, and so is the result of grad and vjp then. */
-static struct value derivative(struct reader *r, const struct token *name, const struct arguments *a) {
+/* word(y, w), word(y, w, with); w may be a list, and so is `with` then if it has one for each. */
+static struct value derivative(struct reader *r, const struct own *w, const struct token *name,
+                               const struct arguments *a) {
     const struct operand *x = argument(r, a, 0);
-    cr_node y = value_node(r, x[0].value, &x[0].at);
-    struct nodes wrt = nodes_of(r, &x[1], true), with = {0};
+    struct derivative d = {.y = value_node(r, x[0].value, &x[0].at)};
     struct value v = {0};
-    if (a->n == 3) with = nodes_of(r, &x[2], wrt.list && token_is(name, "jvp"));
-    if (!r->status)
-        v = token_is(name, "jvp") ? forward(r, name, y, &wrt, &with) : backward(r, name, y, &wrt, with.x);
-    nodes_free(r, &wrt);
-    nodes_free(r, &with);
+    d.wrt = nodes_of(r, &x[1], true);
+    if (a->n == 3) d.with = nodes_of(r, &x[2], d.wrt.list && w->with);
+    if (a->keywords) {
+        const struct operand *forward = argument(r, a, a->n);
+        d.mode = forward->value.number != 0 ? CR_FORWARD : CR_REVERSE;
+        if (forward->value.kind != VALUE_BOOL)
+            reader_fail(r, CR_EINVAL, &forward->at, "forward: expected true or false");
+    }
+    if (!r->status) v = differentiate(r, w, name, &d);
+    nodes_free(r, &d.wrt);
+    nodes_free(r, &d.with);
     return v;
 }
 
@@ -103,13 +159,12 @@ static struct value size_of(struct reader *r, const struct arguments *a) {
 
 struct value read_own_word(struct reader *r, const struct token *name, const struct arguments *a) {
     const struct own *w = find_own(name);
-    bool size = token_is(name, "size");
-    if (a->n != w->n || (size ? a->keywords > 1 : a->keywords) ||
-        (size && a->keywords && !token_is(&argument(r, a, 1)->key, "axis")))
+    bool keyword = a->keywords == 1 && w->keyword && token_is(&argument(r, a, a->n)->key, w->keyword);
+    if (a->n != w->n || (a->keywords && !keyword))
         return reader_fail(r, CR_EINVAL, name, "expected %s", w->form);
     if (!r->g) return open_value();
-    if (w->n > 1) return derivative(r, name, a);
-    if (size) return size_of(r, a);
+    if (w->make) return derivative(r, w, name, a);
+    if (token_is(name, "size")) return size_of(r, a);
     const struct operand *x = argument(r, a, 0);
     cr_node of = value_node(r, x->value, &x->at);
     if (r->status) return (struct value){0};

@@ -37,5 +37,7 @@ bool sweep_is_zero(cr_node x);
 uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const cr_node wrt[]);
 /* Is y a node, and are the wrt inputs, parameters or variables of a float dtype in its graph? */
 bool sweep_wrt_good(const char *what, cr_node y, int n, const cr_node wrt[]);
+/* Are the results good nodes of one graph, of float dtypes? */
+bool sweep_results_good(const char *what, int n, const cr_node ys[]);
 
 #endif

@@ -340,7 +340,7 @@ static cr_status backward(cr_node out[], int n_ys, const cr_node ys[], const cr_
     return status ? fail_all(n, out, wrt) : CR_OK;
 }
 
-static bool ys_good(const char *what, int n, const cr_node ys[]) {
+bool sweep_results_good(const char *what, int n, const cr_node ys[]) {
     if (!ops_good(what, n, ys)) return false;
     for (int i = 0; i < n; i++)
         if (!dtype_is_float(cr_dtype_of(ys[i]))) {
@@ -356,7 +356,7 @@ static bool vjp_good(int n_ys, const cr_node ys[], const cr_node cotangents[], i
     cr_node y = n_ys > 0 && ys ? ys[0] : n > 0 && wrt ? wrt[0] : (cr_node){0};
     if (n_ys < 0 || (n_ys && (!ys || !cotangents)))
         return no_sense("vjp", y, 0, NULL, "a count below 0, or an array that is missing");
-    if (!sweep_wrt_good("vjp", y, n, wrt) || (n_ys && !ys_good("vjp", n_ys, ys))) return false;
+    if (!sweep_wrt_good("vjp", y, n, wrt) || (n_ys && !sweep_results_good("vjp", n_ys, ys))) return false;
     for (int i = 0; i < n_ys; i++)
         if (!ops_good("vjp", 2, (cr_node[]){ys[i], cotangents[i]})) return false;
     return true;
@@ -380,7 +380,8 @@ cr_status cr_vjp(cr_node out[], int n_ys, const cr_node ys[], const cr_node cota
 }
 
 cr_status cr_grad(cr_node out[], cr_node loss, int n, const cr_node wrt[]) {
-    if (!sweep_wrt_good("grad", loss, n, wrt) || !ys_good("grad", 1, &loss)) return fail_all(n, out, wrt);
+    if (!sweep_wrt_good("grad", loss, n, wrt) || !sweep_results_good("grad", 1, &loss))
+        return fail_all(n, out, wrt);
     if (n == 0) return CR_OK;
     if (!out) return CR_EINVAL;
     if (cr_count(loss) != 1) {

@@ -16,11 +16,12 @@ cr_node cr_uniform(cr_node key, int rank, const int64_t dims[], cr_dtype dtype) 
     if (!dtype_is_int(cr_dtype_of(key)) && !graph_get(key)->weak)
         return graph_fail(key.graph, CR_EDTYPE, "uniform", "a key must be an integer, found %s",
                           cr_dtype_name(cr_dtype_of(key)));
-    if (cr_rank(key) != 0)
-        return graph_fail(key.graph, CR_ESHAPE, "uniform", "a key must be one number, found rank %d",
-                          cr_rank(key));
+    struct shape s = ops_shape(key);
+    if (s.rank + rank > CR_MAX_RANK)
+        return graph_fail(key.graph, CR_ELIMIT, "uniform", "%d axes for keys of rank %d are more than %d",
+                          rank, s.rank, CR_MAX_RANK);
     cr_node k = ops_to_dtype(key, CR_I64);
-    struct shape s = shape_of(rank, dims);
+    for (int i = 0; i < rank; i++) s.dim[s.rank++] = dims[i];
     return cr_ok(k) ? ops_node(OP_uniform, dtype, &s, 0, NULL, 1, &k) : k;
 }
 

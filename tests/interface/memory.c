@@ -29,6 +29,11 @@ static cr_status build(cr_context *ctx, void *arg) {
     cr_grad(d, again, 1, &w);
     cr_vjp(d, 1, &y, &y, 1, &w);
     cr_jvp(&t, 1, &loss, 1, &w, &w);
+    cr_jacobian(d, y, 1, &w, CR_FORWARD);
+    cr_jacobian(d, y, 1, &w, CR_REVERSE);
+    cr_hessian(d, loss, 1, &w);
+    cr_hvp(d, loss, 1, &w, &w);
+    cr_vmap(d, 1, &loss, 1, &w, &x);
     cr_simplify(t);
     cr_status s = entered ? entered : graph_status(g);
     cr_graph_free(g);

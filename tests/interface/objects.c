@@ -84,6 +84,10 @@ static void graphs(void) {
     REFUSES(cr_map, NULL, NULL, 0, 0, NULL, 0, NULL);
     REFUSES(cr_while, NULL, NULL, NULL, 0, 0, NULL, 0, NULL);
     NO_NODE(cr_implicit, NULL, none, 0, NULL);
+    REFUSES(cr_jacobian, NULL, none, 1, NULL, CR_FORWARD);
+    REFUSES(cr_hessian, NULL, none, 1, NULL);
+    REFUSES(cr_hvp, NULL, none, 1, NULL, NULL);
+    REFUSES(cr_vmap, NULL, 1, NULL, 1, NULL, NULL);
     REFUSES(cr_print, NULL, none);
     REFUSES(cr_print_model, NULL, NULL, (cr_node){NULL, 0, 0});
     REFUSES(cr_print_latex, NULL, none);
@@ -368,6 +372,16 @@ TEST(a_node_that_is_none_is_refused_by_every_derivative) {
         told(v.g, cr_vjp(out, 1, &v.y, &bad[i], 1, &v.w));
         told(v.g, cr_jvp(out, 1, &v.y, 2, both, both));
         assert_false(cr_ok(out[0]));
+        told(v.g, cr_jacobian(out, v.y, 2, both, CR_BY_SHAPE));
+        assert_false(cr_ok(out[0]) || cr_ok(out[1]));
+        cr_node four[4];
+        told(v.g, cr_hessian(four, v.y, 2, both));
+        assert_false(cr_ok(four[0]) || cr_ok(four[3]));
+        told(v.g, cr_hvp(out, v.y, 1, &v.w, &bad[i]));
+        assert_false(cr_ok(out[0]));
+        told(v.g, cr_vmap(out, 1, &v.y, 1, &v.w, &bad[i]));
+        told(v.g, cr_vmap(out, 1, &v.y, 2, both, both));
+        assert_false(cr_ok(out[0]));
         refuses("cr_grad", cr_grad(out, bad[i], 1, &v.w)); /* a loss of another graph: that graph is told */
         assert_false(cr_ok(out[0]));
         cr_graph_clear_error(v.g);
@@ -375,6 +389,11 @@ TEST(a_node_that_is_none_is_refused_by_every_derivative) {
     }
     told(v.g, cr_grad(out, v.y, -1, &v.w));
     told(v.g, cr_grad(out, v.y, 1, NULL));
+    told(v.g, cr_jacobian(out, v.y, -1, &v.w, CR_FORWARD));
+    told(v.g, cr_hessian(out, v.y, INT_MIN, &v.w));
+    told(v.g, cr_hessian(out, v.y, INT_MAX, &v.w));
+    told(v.g, cr_hvp(out, v.y, 1, &v.w, NULL));
+    told(v.g, cr_vmap(out, 1, &v.y, -1, &v.w, &v.w));
     told(v.g, cr_vjp(out, -1, &v.y, &v.y, 1, &v.w));
     told(v.g, cr_vjp(out, 1, &v.y, NULL, 1, &v.w));
     told(v.g, cr_jvp(out, 1, &v.y, INT_MIN, &v.w, &v.w));
