@@ -43,6 +43,14 @@ cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct 
 /* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
 cr_function *derive_row(cr_graph *g, cr_function *f);
 
+/* f for many slices at once: operands that batched marks have a leading axis, and so has every result. fold_keys: as in vmap. */
+cr_function *derive_slices(cr_graph *g, cr_function *f, int64_t slices, bool fold_keys,
+                           const uint8_t batched[]);
+/* The control node y for many slices: x its operands, those with batched[k] with a leading axis more. An error node with the error
+ * set: a loop whose count differs from slice to slice, a callback. control_part_batch: part k of y, of what this gave. */
+cr_node control_batch(cr_node y, int64_t slices, cr_node x[], const bool batched[], bool fold_keys);
+cr_node control_part_batch(cr_node y, int k, int64_t slices, cr_node many);
+
 /* depends[i]: does result i depend, differentiably, on an operand that in marks? False: out of memory. */
 bool derive_depends(cr_graph *g, const cr_function *f, const uint8_t in[], uint8_t depends[]);
 

@@ -1,11 +1,14 @@
 /* Derivatives of functions, as functions. */
+#include <limits.h>
 #include <string.h>
 
 #include "grad/control.h"
 #include "grad/grad.h"
+#include "grad/vmap.h"
+#include "ops/batch.h"
 #include "tensor/dtype.h"
 
-enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW };
+enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW, SLICES };
 
 /* A function in the making. Arrays have room for twice f's operands and results. */
 struct making {
@@ -34,17 +37,23 @@ static bool memory(struct making *m) {
 
 /* ---- Inputs ---- */
 
-/* One more input, like node id of f; primed until no other is called so. */
-static cr_node input(struct making *m, uint32_t id, bool primed) {
-    cr_node like = graph_handle(m->f->g, id);
+/* An input of this shape, called as a node of f, primed until no other is called so. */
+static cr_node named_input(struct making *m, cr_node like, bool primed, const struct shape *s) {
     struct cr_text name = text_make(&m->g->mem);
     text_str(&name, cr_name(like) ? cr_name(like) : "y");
     if (primed) text_str(&name, "'");
     while (!name.failed && cr_ok(cr_find(m->g, cr_text_str(&name)))) text_str(&name, "'");
     if (name.failed) graph_fail(m->g, CR_ENOMEM, NULL, "out of memory");
-    cr_node x = cr_input(m->g, cr_text_str(&name), cr_dtype_of(like), cr_rank(like), cr_dims(like));
+    cr_node x = cr_input(m->g, cr_text_str(&name), cr_dtype_of(like), s->rank, s->dim);
     text_drop(&name);
-    return m->in[m->n_in++] = x;
+    return x;
+}
+
+/* One more input, like node id of f. */
+static cr_node input(struct making *m, uint32_t id, bool primed) {
+    cr_node like = graph_handle(m->f->g, id);
+    struct shape s = ops_shape(like);
+    return m->in[m->n_in++] = named_input(m, like, primed, &s);
 }
 
 static void operands(struct making *m, int first, int end) {
@@ -203,10 +212,28 @@ static void make_row(struct making *m) {
     give(m, m->grad[0]);
 }
 
+/* Operands that the mask marks have a leading axis of `carry` slices, and so has every result. */
+static void make_slices(struct making *m) {
+    int n = 0;
+    for (int i = 0; i < n_in(m); i++) {
+        cr_node like = graph_handle(m->f->g, m->f->in[i]);
+        struct shape s = ops_shape(like), many = ops_lead(m->carry, s);
+        if (!m->mask[i]) m->x[i] = input(m, m->f->in[i], false);
+        if (!m->mask[i] || m->g->status) continue;
+        m->x[i] = cr_variable(ops_zeros(m->g, cr_dtype_of(like), &s));
+        m->wrt[n] = m->x[i];
+        m->in[m->n_in++] = m->grad[n++] = named_input(m, like, false, &many);
+    }
+    function_inline(m->g, m->f, m->x, m->y);
+    if (!m->g->status) vmap(m->cotangent, m->carry, n_out(m), m->y, n, m->wrt, m->grad, m->xs);
+    for (int i = 0; i < n_out(m); i++) give(m, m->cotangent[i]);
+}
+
 /* ---- Asking ---- */
 
 typedef void make_fn(struct making *m);
-static make_fn *const makes[] = {make_vjp, make_jvp, make_loop_vjp, make_loop_jvp, make_condition, make_row};
+static make_fn *const makes[] = {make_vjp,       make_jvp, make_loop_vjp, make_loop_jvp,
+                                 make_condition, make_row, make_slices};
 enum { head = 3 };
 
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
@@ -272,6 +299,12 @@ cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct 
 }
 
 cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, ROW, 0, 0, 0, NULL, NULL); }
+
+cr_function *derive_slices(cr_graph *g, cr_function *f, int64_t slices, bool fold_keys,
+                           const uint8_t batched[]) {
+    if (slices > INT_MAX) return graph_fail(g, CR_ELIMIT, "vmap", "too many slices for a function"), NULL;
+    return ask(g, f, SLICES, (int)slices, fold_keys, 1, &batched, (size_t[]){f->n_in});
+}
 
 bool derive_depends(cr_graph *g, const cr_function *f, const uint8_t in[], uint8_t depends[]) {
     cr_node *wrt = mem_alloc(&g->mem, mem_mul(f->n_in, sizeof *wrt));

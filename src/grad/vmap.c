@@ -1,6 +1,7 @@
 /* Many slices at once: what depends on the xs is built again with a leading axis, node by node, by the kind of its op. */
 #include "grad/vmap.h"
 
+#include "grad/control.h"
 #include "ops/batch.h"
 #include "tensor/dtype.h"
 
@@ -51,7 +52,12 @@ static bool visit(struct vmap *v, uint32_t id) {
     const struct node *n = graph_at(v->g, id);
     bool any = any_batched(v, n);
     if (!any && v->fold_keys && n->op == OP_uniform) fold_index(v), any = cr_ok(v->x[0]);
-    if (any) v->many[id] = ops_batch(graph_handle(v->g, id), v->n, v->x, v->batched).id;
+    if (n->op == OP_part && op_kind(graph_at(v->g, n->arg[0])->op) == KIND_CONTROL) {
+        cr_node of = graph_handle(v->g, n->arg[0]);
+        if (any) v->many[id] = control_part_batch(of, (int)graph_attr(v->g, n)[0], v->n, v->x[0]).id;
+    } else if (op_kind(n->op) == KIND_CONTROL) {
+        if (any) v->many[id] = control_batch(graph_handle(v->g, id), v->n, v->x, v->batched, v->fold_keys).id;
+    } else if (any) v->many[id] = ops_batch(graph_handle(v->g, id), v->n, v->x, v->batched).id;
     return v->g->status == CR_OK;
 }
 

@@ -142,8 +142,5 @@ static cr_node (*const own[OP_COUNT])(const struct slices *) = {
 cr_node ops_batch(cr_node y, int64_t n, cr_node x[], const bool batched[]) {
     struct slices s = {y, n, x, batched};
     int op = graph_get(y)->op;
-    if (op_kind(op) == KIND_CONTROL)
-        return graph_fail(y.graph, CR_EINVAL, "vmap", "%s of many slices at once cannot be built yet",
-                          op_name(op));
     return own[op] ? own[op](&s) : plain(&s);
 }

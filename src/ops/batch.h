@@ -4,7 +4,7 @@
 
 #include "ops/build.h"
 
-/* The node y for n slices: x are its operands, of which those with batched[k] have a leading axis of n more than they had. So has
+/* The node y, of no control op, for n slices: x are its operands, of which those with batched[k] have a leading axis of n more than they had. So has
  * what it gives. At least one is batched. An error node with the error set: too many axes. x may be changed. */
 cr_node ops_batch(cr_node y, int64_t n, cr_node x[], const bool batched[]);
 

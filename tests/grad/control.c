@@ -106,6 +106,15 @@ static void scan_beside_unrolled(cr_dtype dtype, int64_t n, int steps, bool reve
     cr_node loss = cr_add(total(cr_mul(out[0], out[1])), total(cr_sin(out[2]))),
             written = cr_add(total(cr_mul(h, p)), total(cr_sin(stacked)));
     same_derivatives(loss, written, 4, (cr_node[]){h0, p0, k, given}, 4, in, tolerance);
+    for (int forward = 0; forward < 2 && n < 10; forward++) { /* all directions at once, through the loop */
+        cr_node a, b;
+        assert_int_equal(cr_jacobian(&a, out[2], 1, &given, forward ? CR_FORWARD : CR_REVERSE), CR_OK);
+        assert_int_equal(cr_jacobian(&b, stacked, 1, &given, forward ? CR_FORWARD : CR_REVERSE), CR_OK);
+        if (steps) equal_everywhere(a, b, 4, in, tolerance);
+        assert_int_equal(cr_hessian(&a, loss, 1, &given), CR_OK);
+        assert_int_equal(cr_hessian(&b, written, 1, &given), CR_OK);
+        equal_everywhere(a, b, 4, in, tolerance);
+    }
     assert_null(cr_graph_error(g));
     cr_graph_free(g);
     cr_function_free(f);
@@ -125,6 +134,45 @@ TEST(large_carries_are_not_copied_and_still_right) {
     (void)state;
     scan_beside_unrolled(CR_F64, 200, 3, false, false, 1e-10);
     scan_beside_unrolled(CR_F64, 200, 3, true, true, 1e-10);
+}
+
+TEST(functions_of_many_slices_are_each_slice_of_its_own) {
+    (void)state;
+    enum { slices = 3, steps = 4 };
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "x", "k"), 2, NAMES("sin(h)*x + k", "h*x")),
+                *root = function_of(CR_F64, 0, NAMES("y", "k"), 1, NAMES("y^3 - k")),
+                *other = function_of(CR_F64, 0, NAMES("h", "x", "k"), 2, NAMES("h - x", "k"));
+    cr_graph *g = cr_graph_new(NULL);
+    int64_t n = steps, many[2] = {slices, steps}, row = slices;
+    cr_node x = cr_input(g, "x", CR_F64, 1, &n), k = scalar(g, "k"), c = cr_input(g, "c", CR_BOOL, 0, NULL),
+            y[8], xs = cr_input(g, "xs", CR_F64, 2, many), ks = cr_input(g, "ks", CR_F64, 1, &row), all[8];
+    cr_scan(y, f, steps, true, 1, &k, 1, &x, 1, &k);
+    cr_node first = cr_reshape(cr_slice(x, 1, (int64_t[]){0}, (int64_t[]){1}, (int64_t[]){1}), 0, NULL);
+    cr_call(y + 2, f, 3, (cr_node[]){k, first, k});
+    cr_cond(y + 4, c, f, other, 3, (cr_node[]){k, first, k});
+    y[6] = cr_implicit(root, cr_pow(k, cr_number(g, 1. / 3)), 1, &k);
+    cr_grad(&y[7], cr_add(y[6], cr_sum(y[1], 0, NULL, false)), 1, &k);
+    assert_int_equal(cr_vmap(all, 8, y, 2, (cr_node[]){x, k}, (cr_node[]){xs, ks}), CR_OK);
+    double xv[slices * steps], kv[slices] = {0.5, 1.25, 2}, got[slices * steps], one[steps];
+    bool cv = true;
+    for (int i = 0; i < slices * steps; i++) xv[i] = cos(i);
+    for (int i = 0; i < 8; i++)
+        for (int s = 0; s < slices; s++) {
+            struct given in[] = {{"x", CR_F64, 1, &n, xv + s * steps, NULL},
+                                 {"k", CR_F64, 0, NULL, kv + s, NULL},
+                                 {"c", CR_BOOL, 0, NULL, &cv, NULL},
+                                 {"xs", CR_F64, 2, many, xv, NULL},
+                                 {"ks", CR_F64, 1, &row, kv, NULL}};
+            size_t each = (size_t)cr_count(y[i]);
+            compute(WAY_CPU, all[i], 5, in, got, slices * each * sizeof *got);
+            compute(WAY_CPU, y[i], 5, in, one, each * sizeof *one);
+            for (size_t j = 0; j < each; j++) assert_near(got[(size_t)s * each + j], one[j], 1e-13);
+        }
+    cr_node cs = cr_input(g, "cs", CR_BOOL, 1, &row);
+    assert_int_equal(cr_vmap(all, 1, y + 4, 1, &c, &cs), CR_EINVAL); /* told, not wrong */
+    assert_non_null(strstr(cr_graph_error(g), "differs from slice to slice"));
+    cr_graph_free(g);
+    cr_function_free(f), cr_function_free(root), cr_function_free(other);
 }
 
 TEST(a_long_scan_holds_its_body_once) {
@@ -548,6 +596,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_scan_and_its_derivatives_are_those_of_the_loop_written_out),
         RUN(large_carries_are_not_copied_and_still_right),
+        RUN(functions_of_many_slices_are_each_slice_of_its_own),
         RUN(a_long_scan_holds_its_body_once),
         RUN(scans_nest_and_bodies_may_hold_gradients),
         RUN(map_is_the_function_on_each_element),
