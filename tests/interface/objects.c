@@ -49,6 +49,8 @@ static void graphs(void) {
     NO_NODE(cr_input, NULL, "x", CR_F64, 0, NULL);
     NO_NODE(cr_param, NULL, "x", CR_F64, 0, NULL);
     REFUSES(cr_param_init, none, none);
+    REFUSES(cr_param_update, none, none);
+    assert_false(cr_ok(cr_param_next(none)));
     NO_NODE(cr_number, NULL, 1);
     NO_NODE(cr_const, NULL, CR_F64, 0, NULL, NULL);
     NO_NODE(cr_variable, none);
@@ -430,6 +432,8 @@ TEST(leaves_and_names_of_wrong_form_are_refused_with_a_sentence) {
     told(v.g, CR_EINVAL);
     told(v.g, cr_param_init(v.x, v.y));
     told(v.g, cr_param_init(v.w, v.error));
+    told(v.g, cr_param_update(v.x, v.y));
+    told(v.g, cr_param_update(v.w, v.error));
     world_free(&v);
 }
 
