@@ -119,6 +119,8 @@ cr_status table_column(cr_array **out, const cr_table *t, int column);
 /* data.c: any file of numbers, by what it is: npy, IDX (gzip too), CSV (a matrix, or a vector if it has one column). */
 bool load_data(cr_array **out, const char *path, cr_text *why);
 bool is_csv(const char *path);
+bool is_npy(const char *path);
+bool is_idx(const char *path); /* or gzip, by which it may be packed */
 /* A number as JSON has it; nan and infinities as text. */
 void append_number(cr_text *t, double x);
 
@@ -131,11 +133,22 @@ struct learning {
     cr_text *text, *why;
     cr_array *array[64];
     int arrays;
+    int64_t window, stride; /* window 0: observations are rows */
+    void *map[8];           /* files of text */
+    size_t map_bytes[8];
+    int maps;
 };
 int learn_open(struct learning *l, const struct arguments *a);
 void learn_close(struct learning *l);
 int learn_failed(const struct learning *l);
 int learn_weights(struct learning *l, const char *path);
+
+/* sequence.c: windows of sequences and texts, and texts that go on. */
+int set_windows(struct learning *l, const struct arguments *a);
+bool is_text(const char *path); /* of no other kind that is read */
+int add_text(struct learning *l, const char *input, const char *path);
+void close_texts(struct learning *l);
+int continue_text(struct learning *l, const struct arguments *a);
 
 /* picture.c: what Graphviz (dot FORMAT) makes of a source, ended by NUL, to be freed; NULL when it could not be run, which
  * it says. */

@@ -21,8 +21,13 @@ static struct head head_of(const char *path) {
     return h;
 }
 
-static bool is_npy(const char *path) {
+bool is_npy(const char *path) {
     return ends_with(path, ".npy") || memcmp(head_of(path).s, "\x93NUMPY", 6) == 0;
+}
+
+bool is_idx(const char *path) {
+    struct head h = head_of(path);
+    return memcmp(h.s, "\x1f\x8b", 2) == 0 || (memcmp(h.s, "\0\0", 2) == 0 && h.s[2] >= 8 && h.s[2] <= 14);
 }
 
 /* The length of a header below 4 GiB, then '{'. */

@@ -41,16 +41,19 @@ const struct verb verbs[] = {
      run_fit},
     {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
-     "data optimiser epochs batch validation best patience seed out checkpoint log svg threads quiet",
+     "data window stride optimiser epochs batch validation best patience shuffle seed out checkpoint log svg "
+     "threads quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},
     {"eval", "FILE.cr " VALUES, "the loss and the metrics of a trained model on data",
-     "data weights batch threads json",
+     "data window stride weights batch threads json",
      "  chainrule eval norris.cr --weights w.safetensors --data norris.csv\n", run_eval},
     {"predict", "FILE.cr " VALUES, "what a node of a trained model is for every observation",
-     "data weights of out batch threads json",
-     "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n",
+     "data window stride weights of out continue bytes temperature seed batch threads json",
+     "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n"
+     "  chainrule predict transformer.cr --weights t.safetensors --of logits --window 129 --continue 'It "
+     "is'\n",
      run_predict},
     {"info", "FILE", "what is in a file of data or weights", "json", "  chainrule info norris.csv\n",
      run_info},
