@@ -39,11 +39,19 @@ def dense(w, name, x):
 def conv(w, data, training):
     x, y = data
     x = x.reshape(-1, 1, 28, 28) / 255
-    for k in ("1", "2"):
-        x = F.conv2d(x, w[f"c{k}.W"], w[f"c{k}.b"], padding=1)
-        x = F.max_pool2d(F.relu(batch_norm(w, "n" + k, x, training)), 2)
+    for k in ("c1", "c2"):
+        x = F.max_pool2d(F.relu(F.conv2d(x, w[k + ".W"], w[k + ".b"], padding=w[k + ".W"].shape[-1] // 2)), 2)
     logits = dense(w, "logits", F.relu(dense(w, "f1", x.flatten(1))))
     return F.cross_entropy(logits, y)
+
+
+def normed(w, data, training):
+    x, y = data
+    x = x.reshape(-1, 1, 28, 28) / 255
+    h = F.conv2d(x, w["c.W"], w["c.b"], stride=3)
+    h = F.max_pool2d(F.relu(batch_norm(w, "n", h, training)), 3)
+    h = dense(w, "d", h.flatten(1))
+    return F.cross_entropy(batch_norm(w, "m", h, training), y)
 
 
 def layer_norm(w, name, x):
@@ -87,11 +95,17 @@ def affine(name, n, m):
     return {name + ".W": (n, m), name + ".b": (m,)}
 
 
+def running(name, n):
+    return norm(name, n) | {name + ".mean": (n,), name + ".var": (n,)}
+
+
 def conv_shapes():
-    shapes = {}
-    for k, i, n in (("1", 1, 16), ("2", 16, 32)):
-        shapes |= {f"c{k}.W": (n, i, 3, 3), f"c{k}.b": (n,)} | norm("n" + k, n) | {f"n{k}.mean": (n,), f"n{k}.var": (n,)}
+    shapes = {"c1.W": (16, 1, 5, 5), "c1.b": (16,), "c2.W": (32, 16, 3, 3), "c2.b": (32,)}
     return shapes | affine("f1", 1568, 128) | affine("logits", 128, 10)
+
+
+def normed_shapes():
+    return {"c.W": (4, 1, 3, 3), "c.b": (4,)} | running("n", 4) | affine("d", 36, 10) | running("m", 10)
 
 
 def transformer_shapes(d, length):
@@ -125,9 +139,10 @@ def waves():
 
 
 def optimiser(method, params):
+    rate = float(method[method.index("=") + 1:].split(",")[0].rstrip(")"))
     if method.startswith("sgd"):
-        return torch.optim.SGD(params, lr=0.05, momentum=0.9)
-    return torch.optim.Adam(params, lr=float(method[len("adam(rate="):-1]))
+        return torch.optim.SGD(params, lr=rate, momentum=0.9)
+    return torch.optim.Adam(params, lr=rate)
 
 
 def reference(name, model, shapes, data, method):
@@ -146,7 +161,8 @@ def reference(name, model, shapes, data, method):
 
 def references():
     print(f"/* Made by tools/model_references.py with PyTorch {torch.__version__.split('+')[0]}. */")
-    reference("conv", conv, conv_shapes(), images(), "sgd(rate=0.05, momentum=0.9)")
+    reference("conv", conv, conv_shapes(), images(), "sgd(rate=0.001, momentum=0.9)")
+    reference("normed", normed, normed_shapes(), images(), "sgd(rate=0.05, momentum=0.9)")
     reference("transformer", lambda *a: transformer(*a, heads=2), transformer_shapes(16, 9), windows(), "adam(rate=0.0003)")
     reference("cells", cells, {"W": (2, 16), "U": (4, 16), "b": (16,), "h": (1, 4), "c": (1, 4), "V": (2, 12), "R": (4, 12), "p": (12,), "q": (12,)},
               waves(), "adam(rate=0.003)")

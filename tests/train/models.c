@@ -1,4 +1,4 @@
-/* The models of examples/, and cells of recurrent nets, against PyTorch (tools/model_references.py): the losses of 20 steps from the
+/* The models of examples/, batch norm, and cells of recurrent nets, against PyTorch (tools/model_references.py): the losses of 20 steps from the
  * same weights and batches, then the loss in prediction. Weights and data are waves that both sides compute. */
 #include "support/files.h"
 #include "support/test.h"
@@ -159,19 +159,34 @@ static void read_example(const char *name, char text[most_text]) {
     replace(text, "f32", "f64");
 }
 
+static void compare_on_images(const char *text, const struct reference *r) {
+    struct course c;
+    cr_array *x = images(), *y = labels();
+    begin(&c, text, r);
+    assert_int_equal(cr_train_data(c.t, "x", x), CR_OK);
+    assert_int_equal(cr_train_data(c.t, "y", y), CR_OK);
+    compare(&c, r);
+    cr_array_free(x);
+    cr_array_free(y);
+}
+
 TEST(the_convolutional_net_trains_as_in_pytorch) {
     (void)state;
     char text[most_text];
-    struct course c;
-    cr_array *x = images(), *y = labels();
     read_example("conv.cr", text);
-    replace(text, "rate=0.3", "rate=0");
-    begin(&c, text, &conv_reference);
-    assert_int_equal(cr_train_data(c.t, "x", x), CR_OK);
-    assert_int_equal(cr_train_data(c.t, "y", y), CR_OK);
-    compare(&c, &conv_reference);
-    cr_array_free(x);
-    cr_array_free(y);
+    compare_on_images(text, &conv_reference);
+}
+
+/* Batch norm over images and over rows; the loss in prediction is by the means that have run along. */
+TEST(batch_norm_trains_and_predicts_as_in_pytorch) {
+    (void)state;
+    compare_on_images("input x: f64[batch, 784]\ninput y: i32[batch]\n"
+                      "c = conv_layer(reshape(x / 255, [batch, 1, 28, 28]), 4, stride=3, pad=0)\n"
+                      "n = batch_norm_layer(c)\n"
+                      "d = dense(flatten(max_pool(relu(n), [3, 3])), 10)\n"
+                      "m = batch_norm_layer(d)\n"
+                      "loss = mean(cross_entropy(m, y))\n",
+                      &normed_reference);
 }
 
 TEST(the_transformer_trains_as_in_pytorch) {
@@ -210,6 +225,7 @@ TEST(cells_train_as_in_pytorch) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_convolutional_net_trains_as_in_pytorch),
+        RUN(batch_norm_trains_and_predicts_as_in_pytorch),
         RUN(the_transformer_trains_as_in_pytorch),
         RUN(cells_train_as_in_pytorch),
     };
