@@ -51,9 +51,7 @@ const struct verb verbs[] = {
      "  chainrule eval norris.cr --weights w.safetensors --data norris.csv\n", run_eval},
     {"predict", "FILE.cr " VALUES, "what a node of a trained model is for every observation",
      "data window stride weights of out continue bytes temperature seed batch threads json",
-     "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n"
-     "  chainrule predict transformer.cr --weights t.safetensors --of logits --window 129 --continue 'It "
-     "is'\n",
+     "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n",
      run_predict},
     {"info", "FILE", "what is in a file of data or weights", "json", "  chainrule info norris.csv\n",
      run_info},
