@@ -130,11 +130,22 @@ struct learning {
     cr_text *text, *why;
     cr_array *array[64];
     int arrays;
+    int64_t window, stride; /* window 0: observations are rows */
+    void *map[8];           /* files of text */
+    size_t map_bytes[8];
+    int maps;
 };
 int learn_open(struct learning *l, const struct arguments *a);
 void learn_close(struct learning *l);
 int learn_failed(const struct learning *l);
 int learn_weights(struct learning *l, const char *path);
+
+/* sequence.c: windows of sequences and texts, and texts that go on. */
+int set_windows(struct learning *l, const struct arguments *a);
+bool is_text(const char *path); /* of no other kind that is read */
+int add_text(struct learning *l, const char *input, const char *path);
+void close_texts(struct learning *l);
+int continue_text(struct learning *l, const struct arguments *a);
 
 /* picture.c: what Graphviz (dot FORMAT) makes of a source, ended by NUL, to be freed; NULL when it could not be run, which
  * it says. */

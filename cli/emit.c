@@ -65,6 +65,16 @@ static int add_outputs(struct session *s, cr_target *t, const char *list) {
     return code;
 }
 
+/* A training step: what is trained, and what is updated beside it. */
+static int add_step(struct session *s, cr_target *t, const char *method) {
+    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++) {
+        cr_node x = cr_leaf(s->graph, i), next = cr_param_next(x);
+        if (cr_ok(next)) cr_target_update(t, x, next);
+    }
+    return cr_minimise(t, method, s->result, s->n, s->wrt) ? session_failed(s, cr_graph_error(s->graph))
+                                                           : EXIT_DONE;
+}
+
 /* step.c: the prefix step, and step.h beside it. */
 static int write_files(struct session *s, const cr_program *p, const char *path) {
     char prefix[64] = "", header[4096];
@@ -96,8 +106,7 @@ int run_emit(struct arguments *a) {
     cr_target *t = cr_target_new(s.graph);
     if (!t) code = fail("out of memory");
     if (!code) code = add_outputs(&s, t, option_value(a, "outputs"));
-    if (!code && method && cr_minimise(t, method, s.result, s.n, s.wrt))
-        code = session_failed(&s, cr_graph_error(s.graph));
+    if (!code && method) code = add_step(&s, t, method);
     if (!code && cr_compile(&p, t, NULL)) code = session_failed(&s, cr_graph_error(s.graph));
     if (!code) code = write_files(&s, p, path);
     cr_program_free(p);

@@ -32,6 +32,8 @@ static int add(struct learning *l, const char *name, cr_array *array, bool whole
     if (l->arrays == sizeof l->array / sizeof *l->array)
         return cr_array_free(array), fail("too many arrays of data");
     l->array[l->arrays++] = array;
+    if (l->window && !whole)
+        return cr_train_windows(l->train, name, array, l->window, l->stride) ? learn_failed(l) : EXIT_DONE;
     return (whole ? cr_train_constant : cr_train_data)(l->train, name, array) ? learn_failed(l) : EXIT_DONE;
 }
 
@@ -83,6 +85,7 @@ static int add_data(struct learning *l, const struct arguments *a, const char *v
             value);
     memcpy(name, value, (size_t)(equals - value));
     name[equals - value] = 0;
+    if (l->window && is_text(equals + 1)) return add_text(l, name, equals + 1);
     if (!load_data(&x, equals + 1, a, l->why)) return fail("%s", cr_text_str(l->why));
     return add(l, name, x, false);
 }
@@ -101,7 +104,7 @@ static int add_given(struct learning *l, const struct given *g) {
 
 static int set_options(struct learning *l, const struct arguments *a) {
     static const char *const names[] = {"optimiser", "epochs",   "batch", "validation",
-                                        "best",      "patience", "seed"};
+                                        "best",      "patience", "seed",  "shuffle"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = option_value(a, names[i]);
         if (value && cr_train_set(l->train, names[i], value))
@@ -129,7 +132,8 @@ int learn_open(struct learning *l, const struct arguments *a) {
         return fail("%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM));
     if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");
     int code = set_options(l, a);
-    bool any = false;
+    if (!code) code = set_windows(l, a);
+    bool any = option_value(a, "continue") != NULL;
     for (const struct given *g = a->given; g && !code; g = g->next) code = add_given(l, g);
     for (int i = 0; i < a->options && !code; i++) {
         if (strcmp(a->option[i].name, "data") != 0) continue;
@@ -142,6 +146,7 @@ int learn_open(struct learning *l, const struct arguments *a) {
 void learn_close(struct learning *l) {
     cr_train_free(l->train);
     for (int i = 0; i < l->arrays; i++) cr_array_free(l->array[i]);
+    close_texts(l);
     cr_store_free(l->store);
     cr_model_free(l->model);
     cr_text_free(l->text);
@@ -245,6 +250,11 @@ int run_predict(struct arguments *a) {
     int code = learn_open(&l, a);
     if (!code) code = learn_weights(&l, option_value(a, "weights"));
     if (!code && !of) code = wrong_use("--of NAME: which node of the model?");
+    if (!code && option_value(a, "continue")) {
+        code = continue_text(&l, a);
+        learn_close(&l);
+        return code;
+    }
     if (!code && cr_train_predict(&y, l.train, of)) code = learn_failed(&l);
     if (!code) code = write_prediction(&l, y, a);
     cr_array_free(y);

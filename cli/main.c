@@ -44,16 +44,17 @@ const struct verb verbs[] = {
      run_fit},
     {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
-     "data categories optimiser epochs batch validation best patience seed out checkpoint log svg threads "
-     "quiet",
+     "data categories window stride optimiser epochs batch validation best patience shuffle seed out "
+     "checkpoint log "
+     "svg threads quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},
     {"eval", "FILE.cr " VALUES, "the loss and the metrics of a trained model on data",
-     "data categories weights batch threads json",
+     "data categories window stride weights batch threads json",
      "  chainrule eval norris.cr --weights w.safetensors --data norris.csv\n", run_eval},
     {"predict", "FILE.cr " VALUES, "what a node of a trained model is for every observation",
-     "data categories weights of out batch threads json",
+     "data categories window stride weights of out continue bytes temperature seed batch threads json",
      "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n",
      run_predict},
     {"info", "FILE", "what is in a file of data or weights", "categories json",

@@ -140,7 +140,7 @@ static int check_list(const struct session *s, const char *list) {
     return *list ? EXIT_DONE : wrong_use("--wrt: expected names, as in w,b");
 }
 
-/* The parameters, or without any every input of a float dtype; in the order in which the formula has them. */
+/* The parameters that are trained, or without any every input of a float dtype; in the order in which the formula has them. */
 static int find_wrt(struct session *s, const char *list) {
     bool params = has_params(s);
     s->wrt = malloc(((size_t)session_leaves(s) + 1) * sizeof *s->wrt);
@@ -149,7 +149,8 @@ static int find_wrt(struct session *s, const char *list) {
         cr_node x = cr_leaf(s->graph, i);
         bool param = strcmp(cr_op_of(x), "param") == 0,
              fraction = cr_dtype_of(x) == CR_F32 || cr_dtype_of(x) == CR_F64;
-        if (list ? listed(list, cr_name(x)) : fraction && (param || !params)) s->wrt[s->n++] = x;
+        if (list ? listed(list, cr_name(x)) : fraction && (param ? !cr_ok(cr_param_next(x)) : !params))
+            s->wrt[s->n++] = x;
     }
     return list ? check_list(s, list) : EXIT_DONE;
 }
@@ -174,6 +175,7 @@ static int build(struct session *s, const struct arguments *a, bool need_values)
     if (!code && a->data) code = check_columns(s, a);
     if (!code) code = declare(s, a, need_values);
     if (code) return code;
+    cr_model_training(s->model, option_value(a, "optimiser") != NULL); /* of a training step */
     if (cr_model_build(&s->result, s->model, s->graph, s->why))
         return session_failed(s, *cr_text_str(s->why) ? cr_text_str(s->why) : cr_graph_error(s->graph));
     for (int i = 0; a->data && cr_model_free_name(s->model, i); i++) { /* undeclared parameters start at 1 */

@@ -214,6 +214,10 @@ CR_API cr_node cr_input(cr_graph *g, const char *name, cr_dtype dtype, int rank,
 CR_API cr_node cr_param(cr_graph *g, const char *name, cr_dtype dtype, int rank, const int64_t dims[]);
 /* The value a parameter starts with (cr_store_init computes it): same shape, or one that broadcasts. */
 CR_API cr_status cr_param_init(cr_node param, cr_node value);
+/* A parameter that is not trained, but takes this value after every training step, as a running mean does: cr_minimise
+ * sees to it. Of several values the last counts; cr_param_next: an error node where it has none. */
+CR_API cr_status cr_param_update(cr_node param, cr_node value);
+CR_API cr_node cr_param_next(cr_node param);
 /* A literal: weak, it takes the float dtype of what it meets. */
 CR_API cr_node cr_number(cr_graph *g, double value);
 CR_API cr_node cr_const(cr_graph *g, cr_dtype dtype, int rank, const int64_t dims[], const void *data);
@@ -600,6 +604,7 @@ CR_API cr_status cr_fit_predict(const cr_fit *f, cr_eval *e, cr_node y, double v
  *             clip=c          each gradient is kept in -c .. c
  *             clip_norm=c     all gradients together are scaled to Euclidean norm c if theirs is greater
  *             accumulate=k    parameters change at every k-th step, by the mean of k gradients
+ * A parameter with a cr_param_update has no gradient and no step: it takes that value instead.
  * On failure the graph keeps the sentence. */
 CR_API cr_status cr_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[]);
 /* One step for one parameter, as nodes, so that it may itself be differentiated: from p, its gradient, the number of
@@ -623,6 +628,12 @@ CR_API void cr_train_free(cr_train *t);
  * [n, 28, 28] serve x: f32[batch, 784]. And what is the same for all of them. */
 CR_API cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array);
 CR_API cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array);
+/* Or windows of a sequence, borrowed: observation i is the rows (of a text: the bytes, 0 to 255) from i step on, length of
+ * them, so that the input is [batch, length, ..]. A text's input is i32 or i64. */
+CR_API cr_status cr_train_windows(cr_train *t, const char *input, const cr_array *sequence, int64_t length,
+                                  int64_t step);
+CR_API cr_status cr_train_text(cr_train *t, const char *input, const void *text, size_t size, int64_t length,
+                               int64_t step);
 /* Options by name:
  *   "optimiser"   as cr_minimise takes it ("adam")
  *   "epochs"      passes over the data (10)
@@ -651,6 +662,11 @@ CR_API bool cr_train_owns(const cr_train *t, const char *name);
 CR_API cr_status cr_train_evaluate(cr_train *t);
 /* What a node is for all observations, in prediction: rows in their order. To be freed by the caller. */
 CR_API cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name);
+/* Bytes begun .. size-1 of text are drawn one after the other, by the seed, each from softmax(scores / temperature) (0: the
+ * likeliest) after those before it. scores is a node [1, n, at most 256] of a model whose input is a window of a text
+ * [1, window], n at most that: row k is about the byte behind byte k, and must not depend on later ones. */
+CR_API cr_status cr_train_continue(cr_train *t, const char *input, const char *scores, int64_t window,
+                                   double temperature, void *text, size_t begun, size_t size);
 /* Metrics: the loss, then every fraction of rank 0 that the model names; NULL past the end. Their means over the present
  * epoch's training so far, and over the validation (or evaluation), each batch weighted by its observations. */
 CR_API const char *cr_train_metric(const cr_train *t, int i, double *training, double *validation);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/data/composites.inc: what convolutions, pools, batch norm and einsum give, by NumPy and SciPy.
+"""Writes tests/data/composites.inc: what convolutions, pools, batch norm, attention and einsum give, by NumPy and SciPy.
 
     pip install numpy scipy; tools/composites.py > tests/data/composites.inc
 
@@ -100,6 +100,31 @@ def norms():
     case("batch_norm(x, y, 2*y)", x, y, (x - mean) / np.sqrt(var + 1e-5) * y[:, None] + 2 * y[:, None])
     x = some(4, 2)
     case("batch_norm(x, y, y, eps=0.5)", x, y, (x - x.mean(0)) / np.sqrt(x.var(0) + 0.5) * y + y)
+    x, y = some(2, 3, 2), some(3)
+    case("batch_mean(x) + y", x, y, x.mean((0, 2)) + y)
+    case("batch_var(x)*y", x, y, x.var((0, 2)) * y)
+    case("batch_norm_by(x, y, y^2, 2*y, y + 1, eps=0.25)", x, y,
+         (x - y[:, None]) / np.sqrt(y[:, None] ** 2 + 0.25) * 2 * y[:, None] + y[:, None] + 1)
+
+
+def attentions():
+    def attention(q, k, v, causal=False):
+        s = q @ np.swapaxes(k, -1, -2) / np.sqrt(q.shape[-1])
+        if causal:
+            s = np.where(np.arange(s.shape[-1]) <= np.arange(s.shape[-2])[:, None], s, -np.inf)
+        e = np.exp(s - s.max(-1, keepdims=True))
+        return e / e.sum(-1, keepdims=True) @ v
+
+    x, y = some(3, 2), some(4, 2)
+    case("attention(x, y, y[:, :1])", x, y, attention(x, y, y[:, :1]))
+    case("attention(x, y, 2*y, causal=true)", x, y, attention(x, y, 2 * y, True))
+    x, y = some(2, 2, 3, 2), some(2, 1, 3, 2)
+    case("attention(x, y, y^2, causal=true)", x, y, attention(x, y, y**2, True))  # two heads share keys and values
+
+    x = some(2, 3, 4)  # each pair as a complex number that is turned
+    turn = np.exp(1j * np.arange(3)[:, None] * 100.0 ** (-np.arange(2) / 2))
+    z = (x[..., ::2] + 1j * x[..., 1::2]) * turn
+    case("rope(x, base=100)", x, 0.0, np.stack([z.real, z.imag], -1).reshape(x.shape))
 
 
 def sums():
@@ -112,5 +137,5 @@ def sums():
 
 
 print("/* Made by tools/composites.py (NumPy, SciPy): what compositions give, computed without Chainrule. */")
-for make in (convolutions, pools, norms, sums):
+for make in (convolutions, pools, norms, attentions, sums):
     make()

@@ -57,6 +57,13 @@ static void walk_on(struct walk *w, int64_t n) {
     }
 }
 
+/* Rows shorter than this are copied where they are met: the windows of images are of such. */
+enum { short_row = 16 };
+
+static inline void copy_short(uint32_t *y, const uint32_t *x, int64_t stride, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
+}
+
 static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n) {
     char *y = out;
     const char *x = in;
@@ -65,7 +72,9 @@ static void transfer(void *out, const void *in, size_t size, struct walk *w, int
         int64_t run = w->dim[last] - w->at[last];
         if (run > n - done) run = n - done;
         int64_t here = done * (int64_t)size, there = w->offset * (int64_t)size;
-        kernel_copy_row(y + here, 1, x + there, w->stride[last], size, run);
+        if (size == sizeof(uint32_t) && run < short_row)
+            copy_short((void *)(y + here), (const void *)(x + there), w->stride[last], run);
+        else kernel_copy_row(y + here, 1, x + there, w->stride[last], size, run);
         walk_on(w, run);
         done += run;
     }

@@ -28,6 +28,25 @@ static int64_t offset_of(const struct tensor *x, int rank, int64_t i) {
     return offset;
 }
 
+/* The first `rank` axes of a tensor as one: where element i of them stands, in elements. even: how far apart neighbours
+ * are, where that is always the same, which saves the divisions; else -1. */
+struct axes {
+    const struct tensor *x;
+    int rank;
+    int64_t even;
+};
+
+static struct axes axes_of(const struct tensor *x, int rank) {
+    struct axes a = {x, rank, rank ? x->stride[rank - 1] : 0};
+    for (int k = 0; k + 1 < rank; k++)
+        if (x->stride[k] != x->dim[k + 1] * x->stride[k + 1]) a.even = -1;
+    return a;
+}
+
+static inline int64_t axes_offset(const struct axes *a, int64_t i) {
+    return a->even >= 0 ? i * a->even : offset_of(a->x, a->rank, i);
+}
+
 /* ---- unslice and concat ---- */
 
 cr_status kernel_unslice(struct kernel_call *c) {
@@ -81,19 +100,19 @@ static struct indexing indexing_of(const struct tensor *whole, const struct tens
 }
 
 /* Index i of all; negative ones count from the end. False: outside. */
-static bool index_at(const struct tensor *index, int64_t limit, int64_t i, int64_t *at) {
+static inline bool index_at(const struct axes *index, int64_t limit, int64_t i, int64_t *at) {
     int64_t v;
-    memcpy(&v, element(index, offset_of(index, index->rank, i)), sizeof v);
+    memcpy(&v, (const char *)index->x->data + axes_offset(index, i) * (int64_t)sizeof v, sizeof v);
     *at = v < 0 ? v + limit : v;
     return *at >= 0 && *at < limit;
 }
 
 /* CR_EINDEX with the first index that is outside, if a task has met one: whichever met it, it is the same. */
 static cr_status indices_good(struct kernel_call *c, const struct indexing *s) {
-    const struct tensor *index = &c->in[1];
+    struct axes index = axes_of(&c->in[1], c->in[1].rank);
     if (!c->outside) return CR_OK;
     for (int64_t i = 0, at; i < s->batches * s->picks; i++)
-        if (!index_at(index, s->limit, i, &at)) {
+        if (!index_at(&index, s->limit, i, &at)) {
             c->bad = at < 0 ? at - s->limit : at;
             c->limit = s->limit;
             break;
@@ -103,13 +122,18 @@ static cr_status indices_good(struct kernel_call *c, const struct indexing *s) {
 
 static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
-    const struct tensor *x = &c->in[0], *index = &c->in[1];
-    struct indexing s = indexing_of(x, index, c->attr[0]);
-    int64_t base = 0, at;
+    const struct tensor *x = &c->in[0];
+    struct indexing s = indexing_of(x, &c->in[1], c->attr[0]);
+    struct axes batches = axes_of(x, s.batch), index = axes_of(&c->in[1], c->in[1].rank);
+    int64_t base = 0, at, left = 0;
+    size_t size = size_of(x);
     (void)task;
-    for (int64_t i = first; i < end; i++) {
-        if (i == first || i % s.picks == 0) base = offset_of(x, s.batch, i / s.picks);
-        if (!index_at(index, s.limit, i, &at)) c->outside = true;
+    for (int64_t i = first; i < end; i++, left--) {
+        if (left == 0) base = axes_offset(&batches, i / s.picks), left = s.picks - i % s.picks;
+        if (!index_at(&index, s.limit, i, &at)) c->outside = true;
+        else if (s.rest == 0 && size == 4)
+            memcpy((char *)c->out.data + i * 4, (const char *)x->data + (base + at * x->stride[s.batch]) * 4,
+                   4);
         else if (s.run)
             copy_strided(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), size_of(x),
                          s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
@@ -142,14 +166,18 @@ static void add_run(cr_dtype dtype, void *out, const void *in, int64_t n) {
 enum { some = 512 }; /* elements of a run copied at a time */
 
 /* Elements first .. end-1 of run `from` of x are added to those of run `to` of the result. */
-static void scatter_run(const struct kernel_call *c, const struct indexing *s, int64_t from, int64_t to,
-                        int64_t first, int64_t end) {
+static void scatter_run(const struct kernel_call *c, const struct indexing *s, const struct axes *runs,
+                        int64_t from, int64_t to, int64_t first, int64_t end) {
     const struct tensor *x = &c->in[0];
     int axes = c->in[1].rank;
     int64_t size = (int64_t)size_of(x);
     double buffer[some];
     char *out = element(&c->out, to * s->run);
-    const char *in = element(x, offset_of(x, axes, from));
+    const char *in = element(x, axes_offset(runs, from));
+    if (s->rest == 0) {
+        add_run(x->dtype, out, in, 1);
+        return;
+    }
     for (; first < end; first += some) {
         int64_t n = end - first < some ? end - first : some;
         copy_range(buffer, in, (size_t)size, s->rest, x->dim + axes, x->stride + axes, first, n);
@@ -166,18 +194,19 @@ static void scatter_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct indexing s = indexing_of(&c->out, &c->in[1], c->attr[0]);
     int64_t runs = s.batches * s.limit, size = (int64_t)size_of(&c->out), at;
     bool parts_of_runs = long_runs(&s);
+    struct axes from = axes_of(&c->in[0], c->in[1].rank), index = axes_of(&c->in[1], c->in[1].rank);
     (void)task;
     for (int64_t i = 0; i < (parts_of_runs ? runs : 1); i++)
         memset(element(&c->out, parts_of_runs ? i * s.run + first : first * s.run), 0,
                (size_t)((parts_of_runs ? 1 : s.run) * (end - first) * size));
     for (int64_t i = 0; i < s.batches * s.picks; i++) {
-        if (!index_at(&c->in[1], s.limit, i, &at)) {
+        if (!index_at(&index, s.limit, i, &at)) {
             c->outside = true;
             continue;
         }
         int64_t to = i / s.picks * s.limit + at;
-        if (parts_of_runs) scatter_run(c, &s, i, to, first, end);
-        else if (to >= first && to < end) scatter_run(c, &s, i, to, 0, s.run);
+        if (parts_of_runs) scatter_run(c, &s, &from, i, to, first, end);
+        else if (to >= first && to < end) scatter_run(c, &s, &from, i, to, 0, s.run);
     }
 }
 
@@ -269,17 +298,18 @@ cr_status kernel_recur(struct kernel_call *c) { return share_lines(c, recur_part
         }                                                  \
     } while (0)
 
-#define EXTREME_LINE(T)                                                    \
-    do {                                                                   \
-        const T *x = (const T *)in->data + offset_of(in, in->rank - 1, i); \
-        if (c->op == OP_argmax) EXTREME(T, >);                             \
-        else EXTREME(T, <);                                                \
+#define EXTREME_LINE(T)                                            \
+    do {                                                           \
+        const T *x = (const T *)in->data + axes_offset(&lines, i); \
+        if (c->op == OP_argmax) EXTREME(T, >);                     \
+        else EXTREME(T, <);                                        \
     } while (0)
 
 /* The first of equals; a nan wins, as in NumPy. */
 static void extreme_part(void *arg, int64_t first, int64_t end, size_t task) {
     const struct kernel_call *c = arg;
     const struct tensor *in = c->in;
+    struct axes lines = axes_of(in, in->rank - 1);
     int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1];
     (void)task;
     for (int64_t i = first; i < end; i++) {

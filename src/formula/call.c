@@ -136,6 +136,13 @@ static void add_positional(struct reader *r, const struct call_row *row, const s
 
 /* ---- Ops ---- */
 
+/* Of where on what is known while reading (training), with values of one kind: the value itself. */
+static bool known_choice(const struct call_row *row, const struct value *condition, const cr_node x[]) {
+    if (row->op != OP_where || condition->kind != VALUE_BOOL || !cr_ok(x[1]) || !cr_ok(x[2])) return false;
+    struct shape s = ops_shape(x[1]);
+    return ops_has_shape(x[2], &s) && cr_dtype_of(x[1]) == cr_dtype_of(x[2]);
+}
+
 /* Noise on an operand (dropout), whose key was left out: it is for training alone. */
 static bool is_noise(const struct call_row *row, int n) {
     return row->operands > 1 && n == row->operands - 1 && !call_takes_key(row, 0) && call_takes_key(row, 1);
@@ -161,6 +168,8 @@ static struct value call_with(struct reader *r, int i, const struct call_row *ro
     else add_operands(r, row, a, operands, x);
     if (r->status) return (struct value){0};
     reader_at(r, name);
+    if (x->n == 3 && known_choice(row, first, x->x))
+        return node_value(r, x->x[first->number != 0 ? 1 : 2], name);
     return node_value(r, call_op(r->g, i, x->n, x->x, attributes->n, attributes->attr), name);
 }
 

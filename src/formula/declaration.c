@@ -1,4 +1,4 @@
-/* Declarations: inputs, and parameters with their initial values. */
+/* Declarations: inputs, parameters with their initial values, and what these become. */
 #include <string.h>
 
 #include "formula/model.h"
@@ -86,4 +86,20 @@ void read_declaration(struct reader *r, bool param) {
         }
     }
     if (!r->status) add_name(r, &t, v);
+}
+
+/* update mean = expression: what the parameter becomes after a training step. */
+void read_update(struct reader *r) {
+    reader_advance(r);
+    struct token t = r->place.token;
+    reader_advance(r);
+    reader_expect(r, "=", "behind the name of the parameter");
+    bool known = r->status || find_bound(r, &t) || memchr(t.s, '.', t.n);
+    if (!known) reader_fail(r, CR_ENAME, &t, "update: no parameter '%.*s' is declared here", (int)t.n, t.s);
+    struct value param = find_name(r, &t);
+    struct token first = r->place.token;
+    cr_node value = value_node(r, read_expression(r), &first);
+    if (!r->g || r->status) return;
+    reader_at(r, &t);
+    if (cr_param_update(value_node(r, param, &t), value)) node_value(r, graph_error_node(r->g), &t);
 }

@@ -6,22 +6,6 @@
 
 #include "base/context.h"
 
-/* Layers that every model knows, in the language itself. */
-static const char prelude[] =
-    "fn dense(x, n) {\n"
-    "    param W: dtype(x)[size(x, axis=-1), n] = he_normal()\n"
-    "    param b: dtype(x)[n] = 0\n"
-    "    x @ W + b\n"
-    "}\n"
-    /* Schedules, factors of a learning rate: of step, over n steps. */
-    "fn cosine(step, n) = 0.5*(1 + cos(pi*minimum(step/n, 1)))\n"
-    "fn warmup(step, n) = minimum((step + 1)/n, 1)\n"
-    "fn staircase(step, n, factor=0.5) = factor^(step//n)\n"
-    /* Smith and Topin 2018: up over 3/10 of the steps, then down to nothing, by half cosines. */
-    "fn one_cycle(step, n, start=0.04) = where(step < 0.3*n,\n"
-    "    start + (1 - start)*0.5*(1 - cos(pi*step/(0.3*n))),\n"
-    "    0.5*(1 + cos(pi*minimum((step - 0.3*n)/(0.7*n), 1))))\n";
-
 static struct value read_text(struct reader *r, struct lexer *source, const char *text, size_t size,
                               const char *file) {
     *source = lexer_make(text, size);
@@ -34,7 +18,7 @@ static struct value read_text(struct reader *r, struct lexer *source, const char
 
 static struct value read_all(struct reader *r, const char *text, size_t size, const char *file) {
     r->words = size + most_words;
-    read_text(r, &r->prelude, prelude, sizeof prelude - 1, "prelude");
+    read_text(r, &r->prelude, formula_prelude, strlen(formula_prelude), "prelude");
     if (r->status) return (struct value){0};
     struct value v = read_text(r, &r->text, text, size, file);
     if (!r->g) check_free_names(r);

@@ -196,6 +196,7 @@ bool reader_take(struct reader *r, const char *s);
 bool reader_expect(struct reader *r, const char *s, const char *where);
 /* Is the word after the next one this? */
 bool reader_then(const struct reader *r, const char *s);
+bool reader_then_name(const struct reader *r);
 /* Records the first mistake. Gives nothing. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
@@ -268,8 +269,13 @@ bool read_type(struct reader *r, const struct token *leaf, const struct declared
                struct shape *s);
 void sizes_from_data(cr_model *m);
 
+/* prelude.c: functions and layers that every model knows, in the language itself. */
+extern const char formula_prelude[];
+
 /* declaration.c: behind "input" or "param". */
 void read_declaration(struct reader *r, bool param);
+/* At "update" with a name behind it. */
+void read_update(struct reader *r);
 /* statement.c */
 struct value read_statements(struct reader *r, const char *end);
 

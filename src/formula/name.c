@@ -197,8 +197,8 @@ struct value find_name(struct reader *r, const struct token *t) {
     bool dotted = memchr(t->s, '.', t->n) != NULL;
     if (dotted && !r->g) return open_value(); /* a layer's parameter: known once it is built */
     if (dotted || (!r->m && !r->place.calls)) return graph_node_value(r, t);
-    if (r->m && token_is(t, "training"))
-        return r->g ? (struct value){.kind = VALUE_BOOL, .number = r->m->training, .integer = true}
+    if ((r->m || r->place.calls) && token_is(t, "training"))
+        return r->g ? (struct value){.kind = VALUE_BOOL, .number = r->m && r->m->training, .integer = true}
                     : open_value();
     if (r->place.calls) return unknown(r, t);
     return r->in_size && !r->g ? size_name(r, t) : free_name(r, t);

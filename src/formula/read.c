@@ -50,6 +50,12 @@ bool reader_then(const struct reader *r, const char *s) {
     return token_is(&next, s);
 }
 
+bool reader_then_name(const struct reader *r) {
+    struct lexer ahead = r->place.lexer;
+    struct token next = lexer_next(&ahead);
+    return next.kind == TOKEN_NAME && !reserved_word(&next);
+}
+
 /* ---- Mistakes ---- */
 
 struct value reader_fail(struct reader *r, cr_status status, const struct token *at, const char *format,

@@ -83,13 +83,23 @@ static bool read_shape(struct reader *r, const struct token *leaf, const struct 
     return reader_expect(r, "]", "to close the shape");
 }
 
+/* A function's parameter that stands for a dtype; in a dry reading it stands for anything. */
+static bool dtype_of_name(struct reader *r, cr_dtype *dtype) {
+    const struct name *n =
+        r->place.calls && r->place.token.kind == TOKEN_NAME ? find_bound(r, &r->place.token) : NULL;
+    if (!n || (r->g && n->value.kind != VALUE_DTYPE)) return false;
+    if (r->g) *dtype = (cr_dtype)n->value.number;
+    return reader_advance(r), true;
+}
+
 /* f32, or dtype(x): no expression, since x[...] would be an index. False: none is there. */
 static bool read_dtype(struct reader *r, cr_dtype *dtype) {
     const struct token *t = &r->place.token;
     int known = t->kind == TOKEN_NAME ? dtype_parse(t->s, t->n) : -1;
     if (known >= 0) return *dtype = (cr_dtype)known, reader_advance(r), true;
-    if (!reader_take(r, "dtype")) return false;
-    reader_expect(r, "(", "behind dtype");
+    if (!reader_is(r, "dtype") || !reader_then(r, "(")) return dtype_of_name(r, dtype);
+    reader_advance(r);
+    reader_advance(r);
     struct token at = r->place.token;
     cr_node x = value_node(r, read_expression(r), &at);
     if (r->g && !r->status) *dtype = cr_dtype_of(x);

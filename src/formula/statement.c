@@ -38,6 +38,7 @@ static struct value read_statement(struct reader *r) {
     bool param = reader_is(r, "param");
     if (param || reader_is(r, "input")) return reader_advance(r), read_declaration(r, param), nothing;
     if (reader_is(r, "fn")) return read_function(r), nothing;
+    if (reader_is(r, "update") && reader_then_name(r)) return read_update(r), nothing;
     if (r->place.token.kind == TOKEN_NAME && reader_then(r, "=")) return read_assignment(r);
     return read_expression(r);
 }

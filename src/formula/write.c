@@ -26,17 +26,17 @@ static const char *label_of(void *user, cr_node x) {
     return w->label[x.id] ? intern_bytes(&w->names, w->label[x.id]) : NULL;
 }
 
-static cr_node initial(const struct writer *w, uint32_t id) {
-    const struct note *init = graph_find_note(w->g, id, NOTE_INIT);
-    return graph_handle(w->g, init ? init->text : 0);
-}
+static cr_node initial(const struct writer *w, uint32_t id) { return graph_noted(w->g, id, NOTE_INIT); }
+
+static cr_node update(const struct writer *w, uint32_t id) { return graph_noted(w->g, id, NOTE_UPDATE); }
 
 /* ---- What is written ---- */
 
-/* All that a name or the result needs. Initial values are written where they stand. */
+/* All that a name, an update or the result needs. Initial values are written where they stand. */
 static void mark(struct writer *w, cr_node result) {
     for (uint32_t id = 1; id < w->count; id++)
         w->uses[id] = graph_find_note(w->g, id, NOTE_NAME) != NULL || id == result.id;
+    for (uint32_t id = 1; id < w->count; id++) w->uses[update(w, id).id] += update(w, id).id != 0;
     for (uint32_t id = w->count; id-- > 1;) {
         const struct node *n = graph_at(w->g, id);
         for (uint32_t i = 0; w->uses[id] && i < n->n; i++) w->uses[graph_args(w->g, n)[i]]++;
@@ -170,10 +170,20 @@ static void put_statements(struct writer *w) {
     }
 }
 
+static void put_updates(struct writer *w) {
+    for (uint32_t id = 1; id < w->count && !w->status; id++) {
+        if (!cr_ok(update(w, id))) continue;
+        text_add(w->out, "update %s = ", label_of(w, graph_handle(w->g, id)));
+        put_value(w, update(w, id));
+        text_char(w->out, '\n');
+    }
+}
+
 static void write_model(struct writer *w, cr_node result) {
     mark(w, result);
     put_declarations(w);
     put_statements(w);
+    if (!w->status) put_updates(w);
     if (!cr_ok(result)) return;
     put_value(w, result);
     text_char(w->out, '\n');

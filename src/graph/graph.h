@@ -25,11 +25,12 @@ struct node {
     uint32_t next;             /* the next older one beside this; 0: none */
 };
 
-enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT };
+enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT, NOTE_UPDATE };
 
 struct note {
     uint32_t node, next; /* next older note of the same node */
-    uint32_t text; /* interned name, or file; of NOTE_INIT the id of the value, whose epoch is in line */
+    uint32_t text; /* interned name, or file; of NOTE_INIT and NOTE_UPDATE the id of the value, whose epoch
+                    is in line */
     int32_t line, column;
     uint8_t kind;      /* enum note_kind */
     uint8_t positions; /* of the node, up to this note */
@@ -157,7 +158,7 @@ uint32_t graph_scoped(cr_graph *g,
 uint32_t graph_named(const cr_graph *g, uint32_t text); /* the node of an interned name; 0: none */
 const struct note *graph_find_note(const cr_graph *g, uint32_t id,
                                    enum note_kind kind); /* the oldest of its kind */
-/* The value that a parameter starts with: the last one given that was not cut; else an error node. */
-cr_node graph_start(cr_graph *g, uint32_t id);
+/* The value noted beside a parameter, NOTE_INIT or NOTE_UPDATE: the last one given that was not cut; else an error node. */
+cr_node graph_noted(cr_graph *g, uint32_t id, enum note_kind kind);
 
 #endif

@@ -1,4 +1,4 @@
-/* Notes beside nodes: names, all of them; source positions, the first few; initial values. */
+/* Notes beside nodes: names, all of them; source positions, the first few; initial values and updates. */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -28,10 +28,10 @@ const struct note *graph_find_note(const cr_graph *g, uint32_t id, enum note_kin
     return oldest;
 }
 
-cr_node graph_start(cr_graph *g, uint32_t id) {
+cr_node graph_noted(cr_graph *g, uint32_t id, enum note_kind kind) {
     for (uint32_t i = graph_at(g, id)->note; i; i = g->note[i].next) {
         cr_node value = {g, g->note[i].text, (uint32_t)g->note[i].line};
-        if (g->note[i].kind == NOTE_INIT && graph_get(value)) return value;
+        if (g->note[i].kind == kind && graph_get(value)) return value;
     }
     return graph_error_node(g);
 }

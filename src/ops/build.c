@@ -175,17 +175,30 @@ cr_node cr_param(cr_graph *g, const char *name, cr_dtype dtype, int rank, const 
     return leaf(g, OP_param, name, dtype, rank, dims);
 }
 
-cr_status cr_param_init(cr_node param, cr_node value) {
+/* Notes a value beside a parameter, in its dtype and shape. */
+static cr_status note_value(const char *op, cr_node param, cr_node value, enum note_kind kind) {
     const struct node *n = graph_get(param);
     cr_graph *g = param.graph;
-    if (!ops_good("param_init", 2, (cr_node[]){param, value})) return cr_graph_status(g);
-    if (n->op != OP_param) return graph_fail(g, CR_EINVAL, "param_init", "not a parameter"), CR_EINVAL;
+    if (!ops_good(op, 2, (cr_node[]){param, value})) return cr_graph_status(g);
+    if (n->op != OP_param) return graph_fail(g, CR_EINVAL, op, "not a parameter"), CR_EINVAL;
     struct shape s = graph_shape(g, n);
     cr_node v = ops_expand(ops_to_dtype(value, (cr_dtype)n->dtype), &s);
     if (!cr_ok(v)) return cr_graph_status(g);
-    if (!graph_note(g, param.id, NOTE_INIT, v.id, (int32_t)v.epoch, 0))
+    if (!graph_note(g, param.id, kind, v.id, (int32_t)v.epoch, 0))
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
     return CR_OK;
+}
+
+cr_status cr_param_init(cr_node param, cr_node value) {
+    return note_value("param_init", param, value, NOTE_INIT);
+}
+
+cr_status cr_param_update(cr_node param, cr_node value) {
+    return note_value("param_update", param, value, NOTE_UPDATE);
+}
+
+cr_node cr_param_next(cr_node param) {
+    return graph_get(param) ? graph_noted(param.graph, param.id, NOTE_UPDATE) : graph_error_node(param.graph);
 }
 
 cr_node cr_variable(cr_node x) {

@@ -234,26 +234,3 @@ cr_node cr_conv_transpose(cr_node x, cr_node w, int n, const int64_t stride[], c
     cr_node windows = spread_windows(&c, cr_matmul(pixel_rows(&c, both[0]), kernels));
     return cropped(&c, cr_window_add(windows, c.d, size, c.stride, c.dilation));
 }
-
-/* ---- Normalisation ---- */
-
-cr_node cr_batch_norm(cr_node x, cr_node y, cr_node z, double r) {
-    struct shape line = {.rank = cr_rank(x)};
-    int axes[CR_MAX_RANK], n = 0;
-    if (!ops_good("batch_norm", 3, (cr_node[]){x, y, z})) return graph_error_node(x.graph);
-    if (line.rank < 2 || cr_rank(y) != 1 || cr_rank(z) != 1 || cr_dims(y)[0] != cr_dims(x)[1] ||
-        cr_dims(z)[0] != cr_dims(x)[1]) {
-        struct shape s = ops_shape(x), gain = ops_shape(y), bias = ops_shape(z);
-        struct shape_text a, b, c;
-        return graph_fail(x.graph, CR_ESHAPE, "batch_norm",
-                          "x %s, gain %s and bias %s: expected one of each for a channel", ops_show(&a, &s),
-                          ops_show(&b, &gain), ops_show(&c, &bias));
-    }
-    for (int i = 0; i < line.rank; i++) {
-        line.dim[i] = i == 1 ? cr_dims(x)[1] : 1;
-        if (i != 1) axes[n++] = i;
-    }
-    cr_node centred = cr_sub(x, cr_mean(x, n, axes, true));
-    cr_node scale = cr_rsqrt(cr_add(cr_mean(cr_square(centred), n, axes, true), cr_number(x.graph, r)));
-    return cr_add(cr_mul(cr_mul(centred, scale), ops_reshape(y, &line)), ops_reshape(z, &line));
-}

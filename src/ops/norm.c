@@ -116,3 +116,65 @@ cr_node cr_rms_norm(cr_node x, cr_node y, double r) {
     cr_node scale = cr_rsqrt(cr_add(cr_mean(cr_square(x), 1, last_axis, true), NUM(r)));
     return cr_mul(cr_mul(x, scale), y);
 }
+
+/* ---- Over all axes but the second, the channels ---- */
+
+static int but_channels(cr_node x, int axes[]) {
+    int n = 0;
+    for (int i = 0; i < cr_rank(x); i++)
+        if (i != 1) axes[n++] = i;
+    return n;
+}
+
+static bool has_channels(const char *op, cr_node x) {
+    if (!ops_good(op, 1, &x)) return false;
+    if (cr_rank(x) >= 2) return true;
+    graph_fail(x.graph, CR_EAXIS, op, "expected observations and channels, found rank %d", cr_rank(x));
+    return false;
+}
+
+cr_node cr_batch_mean(cr_node x) {
+    int axes[CR_MAX_RANK];
+    if (!has_channels("batch_mean", x)) return graph_error_node(x.graph);
+    return cr_mean(x, but_channels(x, axes), axes, false);
+}
+
+cr_node cr_batch_var(cr_node x) {
+    int axes[CR_MAX_RANK];
+    if (!has_channels("batch_var", x)) return graph_error_node(x.graph);
+    return cr_var(x, but_channels(x, axes), axes, false);
+}
+
+/* v [c] beside x [n, c, ..]. */
+static cr_node beside(cr_node v, cr_node x) {
+    struct shape line = {.rank = cr_rank(x)};
+    for (int i = 0; i < line.rank; i++) line.dim[i] = i == 1 ? cr_dims(x)[1] : 1;
+    return ops_reshape(v, &line);
+}
+
+static bool one_for_each(const char *op, cr_node x, const char *what, cr_node v) {
+    struct shape s = ops_shape(x), have = ops_shape(v);
+    struct shape_text a, b;
+    if (have.rank == 1 && have.dim[0] == s.dim[1]) return true;
+    graph_fail(x.graph, CR_ESHAPE, op, "x %s and %s %s: expected one for each channel", ops_show(&a, &s),
+               what, ops_show(&b, &have));
+    return false;
+}
+
+cr_node cr_batch_norm_by(cr_node x, cr_node mean, cr_node var, cr_node gain, cr_node bias, double eps) {
+    static const char op[] = "batch_norm_by";
+    if (!ops_good(op, 5, (cr_node[]){x, mean, var, gain, bias}) || !has_channels(op, x) ||
+        !one_for_each(op, x, "mean", mean) || !one_for_each(op, x, "var", var) ||
+        !one_for_each(op, x, "gain", gain) || !one_for_each(op, x, "bias", bias))
+        return graph_error_node(x.graph);
+    cr_node scale = cr_rsqrt(cr_add(var, NUM(eps)));
+    cr_node normal = cr_mul(cr_sub(x, beside(mean, x)), beside(scale, x));
+    return cr_add(cr_mul(normal, beside(gain, x)), beside(bias, x));
+}
+
+cr_node cr_batch_norm(cr_node x, cr_node y, cr_node z, double r) {
+    if (!ops_good("batch_norm", 3, (cr_node[]){x, y, z}) || !has_channels("batch_norm", x) ||
+        !one_for_each("batch_norm", x, "gain", y) || !one_for_each("batch_norm", x, "bias", z))
+        return graph_error_node(x.graph);
+    return cr_batch_norm_by(x, cr_batch_mean(x), cr_batch_var(x), y, z, r);
+}

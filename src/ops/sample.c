@@ -115,6 +115,7 @@ cr_node cr_dropout(cr_node x, cr_node key, double r) {
     if (!(r >= 0 && r < 1))
         return graph_fail(x.graph, CR_EINVAL, "dropout", "the rate must be at least 0 and below 1");
     x = ops_arithmetic(x, true);
+    if (r == 0) return x;
     struct shape s = ops_shape(x);
     cr_dtype dtype = cr_dtype_of(x);
     cr_node keep = cr_le(cr_number(x.graph, r), cr_uniform(key, s.rank, s.dim, dtype));

@@ -7,7 +7,7 @@
 /* Parameters that have an initial value and none in the store yet: each an output. */
 static cr_status collect(cr_target *t, const cr_store *s, cr_graph *g) {
     for (uint32_t id = 1; id < g->count; id++) {
-        cr_node start = graph_at(g, id)->op == OP_param ? graph_start(g, id) : graph_error_node(g);
+        cr_node start = graph_at(g, id)->op == OP_param ? graph_noted(g, id, NOTE_INIT) : graph_error_node(g);
         const char *name = cr_name(graph_handle(g, id));
         if (!cr_ok(start) || cr_store_data((cr_store *)(uintptr_t)s, name, NULL, NULL)) continue;
         cr_status status = cr_target_output(t, name, start);
@@ -22,7 +22,8 @@ static cr_status compute(cr_run *r, cr_store *s, cr_graph *g) {
         cr_node x = graph_handle(g, id);
         const char *name = cr_name(x);
         const struct node *n = graph_at(g, id);
-        if (n->op != OP_param || !cr_ok(graph_start(g, id)) || cr_store_data(s, name, NULL, NULL)) continue;
+        if (n->op != OP_param || !cr_ok(graph_noted(g, id, NOTE_INIT)) || cr_store_data(s, name, NULL, NULL))
+            continue;
         size_t bytes = (size_t)cr_count(x) * cr_dtype_size(cr_dtype_of(x));
         status = cr_store_set_tensor(s, name, cr_dtype_of(x), cr_rank(x), cr_dims(x), NULL);
         if (!status) status = cr_bind(r, name, cr_dtype_of(x), cr_store_data(s, name, NULL, NULL), bytes);

@@ -224,17 +224,30 @@ static bool all_params(const struct method *m, int n, const cr_node params[]) {
     return true;
 }
 
+/* Parameters that are trained, in `trained`; those that say what they become do so. */
+static int part(cr_target *t, int n, const cr_node params[], cr_node trained[]) {
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        cr_node next = cr_param_next(params[i]);
+        if (cr_ok(next)) cr_target_update(t, params[i], next);
+        else trained[count++] = params[i];
+    }
+    return count;
+}
+
 cr_status cr_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[]) {
     if (!t || !method || n < 0 || (n && !params) || !loss.graph) return CR_EINVAL;
     cr_graph *g = loss.graph;
     struct method m = {.g = g};
     if (g->status) return g->status;
     if (!read_method(&m, method) || !all_params(&m, n, params)) return cr_graph_status(g);
-    cr_node *d = mem_alloc(&g->mem, mem_mul((size_t)n, sizeof *d));
+    size_t room = mem_mul(2 * sizeof(cr_node), (size_t)n);
+    cr_node *d = mem_alloc(&g->mem, room), *trained = d + n;
     if (!d) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
-    cr_status status = cr_grad(d, loss, n, params);
-    if (!status) status = updates(&m, t, n, params, d);
-    mem_free(&g->mem, d, (size_t)n * sizeof *d);
+    int count = part(t, n, params, trained);
+    cr_status status = cr_graph_status(g) ? cr_graph_status(g) : cr_grad(d, loss, count, trained);
+    if (!status) status = updates(&m, t, count, trained, d);
+    mem_free(&g->mem, d, room);
     return status;
 }
 

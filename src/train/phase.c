@@ -12,8 +12,13 @@
 /* The shape that a column shows the model: rows, then what an observation is, its last axes merged where the input has
  * fewer. */
 static struct shape shown(const struct column *c, int64_t rows) {
+    if (c->text) return (struct shape){.rank = 2, .dim = {rows, c->window}};
     struct shape s = shape_of(cr_array_rank(c->array), cr_array_dims(c->array));
     if (c->whole) return s;
+    if (c->window && s.rank < CR_MAX_RANK) {
+        for (int i = s.rank++; i > 1; i--) s.dim[i] = s.dim[i - 1];
+        s.dim[1] = c->window;
+    }
     s.dim[0] = rows;
     for (; s.rank > c->rank && s.rank > 2 && c->rank > 1; s.rank--) s.dim[s.rank - 2] *= s.dim[s.rank - 1];
     return s;
@@ -23,8 +28,8 @@ static cr_status declare(struct cr_train *t, int64_t rows) {
     for (size_t i = 0; i < t->columns; i++) {
         const struct column *c = &t->column[i];
         struct shape s = shown(c, rows);
-        if (cr_model_declare(t->model, c->name, false, cr_array_dtype(c->array), s.rank, s.dim))
-            return train_memory(t);
+        cr_dtype dtype = c->text ? CR_I32 : cr_array_dtype(c->array);
+        if (cr_model_declare(t->model, c->name, false, dtype, s.rank, s.dim)) return train_memory(t);
     }
     return CR_OK;
 }
@@ -46,8 +51,8 @@ cr_status train_build(struct cr_train *t, int64_t rows, bool training, cr_graph 
 /* ---- Data ---- */
 
 /* A missing label is no label 0. */
-static cr_status check_whole(struct cr_train *t, const struct column *c, cr_node input) {
-    cr_dtype to = cr_dtype_of(input), from = cr_array_dtype(c->array);
+static cr_status check_whole(struct cr_train *t, const struct column *c, cr_dtype to) {
+    cr_dtype from = cr_array_dtype(c->array);
     if ((to != CR_I32 && to != CR_I64) || from < CR_F16) return CR_OK;
     const void *data = cr_array_data((cr_array *)(uintptr_t)c->array); /* only read */
     double most = to == CR_I32 ? 0x1p31 : 0x1p63;
@@ -62,18 +67,33 @@ static cr_status check_whole(struct cr_train *t, const struct column *c, cr_node
     return CR_OK;
 }
 
-/* The column in its input's dtype, and room for a batch of it. */
-static cr_status fit_column(struct cr_train *t, struct column *c, cr_node input) {
-    if (cr_array_dtype(c->array) != cr_dtype_of(input)) {
+/* How far apart observations stand, and how large they are. */
+static cr_status measure(struct cr_train *t, struct column *c) {
+    size_t size = cr_dtype_size(c->dtype);
+    if (c->text) return c->row_bytes = mem_mul((size_t)c->window, size), CR_OK;
+    if (c->dtype != cr_array_dtype(c->array)) {
         cr_array *cast = NULL;
-        cr_status status = check_whole(t, c, input);
+        cr_status status = check_whole(t, c, c->dtype);
         if (status) return status;
-        if (cr_array_cast(&cast, c->array, cr_dtype_of(input))) return train_memory(t);
+        if (cr_array_cast(&cast, c->array, c->dtype)) return train_memory(t);
         cr_array_free(c->own);
         c->array = c->own = cast;
     }
-    c->row_bytes = c->whole ? cr_array_bytes(c->array) : cr_array_bytes(c->array) / (size_t)t->rows;
-    if (c->whole || c->batch) return CR_OK;
+    size_t bytes = cr_array_bytes(c->array),
+           row = c->whole ? bytes : bytes / (size_t)cr_array_dims(c->array)[0];
+    c->row_bytes = c->window ? (size_t)c->window * row : row;
+    c->step_bytes = c->window ? (size_t)c->step * row : row;
+    return CR_OK;
+}
+
+/* The column in its input's dtype, and room for a batch of it. */
+static cr_status fit_column(struct cr_train *t, struct column *c, cr_node input) {
+    c->dtype = cr_dtype_of(input);
+    if (c->text && c->dtype != CR_I32 && c->dtype != CR_I64)
+        return train_fail(t, CR_EDTYPE, "'%s' is %s: text is numbers of bytes, expected i32 or i64", c->name,
+                          cr_dtype_name(c->dtype));
+    cr_status status = measure(t, c);
+    if (status || c->whole || c->batch) return status;
     c->batch_bytes = mem_mul(c->row_bytes, (size_t)t->batch);
     c->batch = mem_alloc_aligned(&t->mem, c->batch_bytes);
     return c->batch ? CR_OK : train_memory(t);
@@ -102,18 +122,27 @@ cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run,
         if (!reads(program, c->name)) continue;
         void *data = c->whole ? cr_array_data((cr_array *)(uintptr_t)c->array) : c->batch; /* only read */
         size_t bytes = c->whole ? c->row_bytes : c->row_bytes * (size_t)rows;
-        cr_status status = cr_bind(run, c->name, cr_array_dtype(c->array), data, bytes);
+        cr_status status = cr_bind(run, c->name, c->dtype, data, bytes);
         if (status) return train_fail(t, status, "%s", cr_run_error(run));
     }
     return CR_OK;
 }
 
+static void widen(const struct column *c, char *to, const unsigned char *from) {
+    for (int64_t i = 0; i < c->window; i++)
+        if (c->dtype == CR_I32) ((int32_t *)(void *)to)[i] = from[i];
+        else ((int64_t *)(void *)to)[i] = from[i];
+}
+
 void train_gather(struct cr_train *t, int64_t rows, const int64_t *order) {
     for (size_t k = 0; k < t->columns; k++) {
         struct column *c = &t->column[k];
-        const char *from = c->whole ? NULL : cr_array_data((cr_array *)(uintptr_t)c->array);
-        for (int64_t i = 0; from && i < rows; i++)
-            memcpy(c->batch + (size_t)i * c->row_bytes, from + (size_t)order[i] * c->row_bytes, c->row_bytes);
+        const char *from = c->whole || c->text ? NULL : cr_array_data((cr_array *)(uintptr_t)c->array);
+        for (int64_t i = 0; i < rows && !c->whole; i++) {
+            char *to = c->batch + (size_t)i * c->row_bytes;
+            if (c->text) widen(c, to, c->text + order[i] * c->step);
+            else memcpy(to, from + (size_t)order[i] * c->step_bytes, c->row_bytes);
+        }
     }
 }
 
@@ -157,7 +186,8 @@ static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr
     if (!param) return CR_ENOMEM;
     t->own_nodes = g->count;
     for (uint32_t id = 1; id < g->count; id++)
-        if (graph_at(g, id)->op == OP_param && graph_at(g, id)->dtype >= CR_F32)
+        if (graph_at(g, id)->op == OP_param &&
+            (graph_at(g, id)->dtype >= CR_F32 || cr_ok(cr_param_next(graph_handle(g, id)))))
             param[n++] = graph_handle(g, id);
     cr_status status = n ? cr_minimise(target, t->method, loss, n, param)
                          : train_fail(t, CR_EINVAL, "the model has no parameter to train");

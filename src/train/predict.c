@@ -1,6 +1,8 @@
 /* What a node of the model is for every observation. */
+#include <math.h>
 #include <string.h>
 
+#include "device/special.h"
 #include "train/train.h"
 
 struct predicting {
@@ -86,5 +88,83 @@ cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name) {
     drop(&p);
     if (status) cr_array_free(p.out);
     else *out = p.out;
+    return status;
+}
+
+/* ---- A text that goes on ---- */
+
+/* Of n scores, the number of one drawn with probability softmax(score / temperature), by u in (0, 1); at temperature 0 the
+ * greatest. */
+static int64_t draw(const double score[], int64_t n, double temperature, double u) {
+    int64_t top = 0;
+    double sum = 0, below = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (score[i] > score[top]) top = i;
+    for (int64_t i = 0; i < n && temperature > 0; i++) sum += exp((score[i] - score[top]) / temperature);
+    for (int64_t i = 0; i < n && temperature > 0; i++) {
+        below += exp((score[i] - score[top]) / temperature);
+        if (u * sum < below) return i;
+    }
+    return top;
+}
+
+/* The bytes that the window shows: as many of the last as it has scores for, then zeros, which nothing before them
+ * sees. Gives where the score of the next byte stands. */
+static int64_t show(unsigned char *window, int64_t length, int64_t scores, const unsigned char *text,
+                    size_t n) {
+    size_t shown = n < (size_t)scores ? n : (size_t)scores;
+    memset(window, 0, (size_t)length);
+    memcpy(window, text + n - shown, shown);
+    return (int64_t)shown - 1;
+}
+
+static cr_status scores_good(const struct predicting *p, int64_t length) {
+    const int64_t *dim = cr_array_dims(p->out);
+    if (cr_array_rank(p->out) == 3 && dim[1] >= 1 && dim[1] <= length && dim[2] >= 1 && dim[2] <= 256)
+        return CR_OK;
+    return train_fail(p->t, CR_ESHAPE,
+                      "'%s': expected scores [1, at most %lld, at most 256] of each next byte", p->name,
+                      (long long)length);
+}
+
+static cr_status go_on(struct predicting *p, unsigned char *window, int64_t length, double temperature,
+                       unsigned char *text, size_t begun, size_t size) {
+    int64_t zero = 0;
+    cr_status status = make(p, 1);
+    if (!status) status = scores_good(p, length);
+    for (size_t n = begun; n < size && !status; n++) {
+        const int64_t *dim = cr_array_dims(p->out);
+        cr_array *wide = NULL;
+        int64_t at = show(window, length, dim[1], text, n);
+        status = step(p, 0, 1, &zero);
+        if (!status && cr_array_cast(&wide, p->out, CR_F64)) status = train_memory(p->t);
+        double u = ((double)(philox_bits(p->t->seed, (int64_t)n) >> 11) + 0.5) * 0x1p-53;
+        if (!status)
+            text[n] =
+                (unsigned char)draw((double *)cr_array_data(wide) + at * dim[2], dim[2], temperature, u);
+        cr_array_free(wide);
+    }
+    return status;
+}
+
+cr_status cr_train_continue(cr_train *t, const char *input, const char *scores, int64_t window,
+                            double temperature, void *text, size_t begun, size_t size) {
+    if (!t || !input || !scores || !text || begun > size) return CR_EINVAL;
+    if (t->status) return t->status;
+    cr_text_clear(&t->error);
+    if (t->columns) return train_fail(t, CR_EINVAL, "a text goes on without data");
+    if (begun < 1 || window < 1 || !(temperature >= 0))
+        return train_fail(t, CR_EINVAL, "a text goes on from its first byte, at a temperature from 0");
+    struct predicting p = {.t = t, .name = scores};
+    unsigned char *shown = mem_zero(&t->mem, (size_t)window);
+    cr_status status = shown ? cr_train_text(t, input, shown, (size_t)window, window, 1) : train_memory(t);
+    if (!status) status = go_on(&p, shown, window, temperature, text, begun, size);
+    drop(&p);
+    cr_array_free(p.out);
+    for (size_t i = 0; i < t->columns; i++)
+        mem_free_aligned(&t->mem, t->column[i].batch, t->column[i].batch_bytes);
+    t->columns = 0;
+    t->rows = 0;
+    mem_free(&t->mem, shown, (size_t)window);
     return status;
 }

@@ -68,14 +68,28 @@ static int input_rank(const cr_model *m, const char *name) {
     return -1;
 }
 
-static cr_status add_column(cr_train *t, const char *name, const cr_array *array, bool whole) {
-    struct column c = {.array = array, .whole = whole, .rank = input_rank(t->model, name)};
+/* How many windows there are in n rows. */
+static int64_t windows(const struct column *c, int64_t n) {
+    return n < c->window ? 0 : (n - c->window) / c->step + 1;
+}
+
+/* Observations in a column. */
+static int64_t rows_of(const struct column *c) {
+    if (c->text) return windows(c, (int64_t)c->text_bytes);
+    int64_t n = cr_array_dims(c->array)[0];
+    return c->window ? windows(c, n) : n;
+}
+
+static cr_status add_column(cr_train *t, const char *name, struct column c) {
+    c.rank = input_rank(t->model, name);
     if (strlen(name) >= sizeof c.name) return train_fail(t, CR_ELIMIT, "a name is too long");
     if (c.rank < 0) return train_fail(t, CR_ENAME, "the model declares no input '%s'", name);
-    if (!whole && cr_array_rank(array) == 0)
+    if (c.array && !c.whole && cr_array_rank(c.array) == 0)
         return train_fail(t, CR_ESHAPE, "'%s': expected a row for each observation, found one number", name);
-    int64_t rows = whole ? t->rows : cr_array_dims(array)[0];
-    for (size_t i = 0; i < t->columns && !whole; i++)
+    int64_t rows = c.whole ? t->rows : rows_of(&c);
+    if (c.window && !rows)
+        return train_fail(t, CR_ESHAPE, "'%s' is shorter than a window of %lld", name, (long long)c.window);
+    for (size_t i = 0; i < t->columns && !c.whole; i++)
         if (!t->column[i].whole && rows != t->rows)
             return train_fail(t, CR_ESHAPE, "'%s' has %lld observations, '%s' has %lld", name,
                               (long long)rows, t->column[i].name, (long long)t->rows);
@@ -88,12 +102,34 @@ static cr_status add_column(cr_train *t, const char *name, const cr_array *array
 
 cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array) {
     if (!t || !input || !array) return CR_EINVAL;
-    return t->status ? t->status : (t->status = add_column(t, input, array, false));
+    return t->status ? t->status : (t->status = add_column(t, input, (struct column){.array = array}));
 }
 
 cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array) {
     if (!t || !input || !array) return CR_EINVAL;
-    return t->status ? t->status : (t->status = add_column(t, input, array, true));
+    return t->status ? t->status
+                     : (t->status = add_column(t, input, (struct column){.array = array, .whole = true}));
+}
+
+static cr_status add_windows(cr_train *t, const char *input, struct column c) {
+    if (t->status) return t->status;
+    if (c.window < 1 || c.step < 1)
+        return t->status = train_fail(t, CR_EINVAL, "a window of %lld, every %lld: expected positive numbers",
+                                      (long long)c.window, (long long)c.step);
+    return t->status = add_column(t, input, c);
+}
+
+cr_status cr_train_windows(cr_train *t, const char *input, const cr_array *sequence, int64_t length,
+                           int64_t step) {
+    if (!t || !input || !sequence) return CR_EINVAL;
+    return add_windows(t, input, (struct column){.array = sequence, .window = length, .step = step});
+}
+
+cr_status cr_train_text(cr_train *t, const char *input, const void *text, size_t size, int64_t length,
+                        int64_t step) {
+    if (!t || !input || !text || size > INT64_MAX) return CR_EINVAL;
+    return add_windows(t, input,
+                       (struct column){.text = text, .text_bytes = size, .window = length, .step = step});
 }
 
 static cr_status set_text(cr_train *t, const char *name, char *to, size_t room, const char *value) {

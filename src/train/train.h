@@ -7,15 +7,20 @@
 
 enum { train_metrics = 32, train_name = 64 };
 
-/* Data of an input: rows of a whole array, cast to the input's dtype where it differs. */
+/* Data of an input, borrowed: an observation is a row of an array, or `window` rows or bytes, every `step`. */
 struct column {
     char name[256];
-    const cr_array *array; /* borrowed, or `own` */
+    const cr_array *array; /* or `own`, in the input's dtype; NULL: text */
     cr_array *own;
-    bool whole;       /* the same in every batch */
-    int rank;         /* of the input */
-    size_t row_bytes; /* of one observation; of all, where whole */
-    char *batch;      /* the rows of the present batch */
+    const unsigned char *text;
+    size_t text_bytes;
+    int64_t window, step; /* window 0: a row */
+    bool whole;           /* the same in every batch */
+    int rank;             /* of the input */
+    cr_dtype dtype;       /* of the input, once it is built */
+    size_t row_bytes;     /* of one observation; of all, where whole */
+    size_t step_bytes;    /* in the array, from one observation to the next */
+    char *batch;          /* the rows of the present batch */
     size_t batch_bytes;
 };
 

@@ -92,7 +92,7 @@ static struct value hostile(uint64_t *state) {
     return v;
 }
 
-enum { good = 8, bad = 4, most_attributes = 6 };
+enum { good = 8, bad = 4, most_attributes = 6, most_operands = 5 };
 
 /* Operands: sound ones of many kinds, then those that are none: an error node, one that was cut, no graph, another graph. */
 static void operands(cr_graph *g, cr_graph *other, cr_node x[good + bad]) {
@@ -188,9 +188,9 @@ static void attempt(size_t i, cr_eval *e, const cr_node all[], bool broken, uint
     size_t mark = cr_graph_mark(g);
     enum form form = builders[i].form;
     int n = form == FORM_MANY_AXIS || form == FORM_EINSUM ? 1 + (int)pick(seed, 3) : operand_count(form);
-    cr_node x[3];
+    cr_node x[most_operands];
     struct value v[most_attributes];
-    for (int j = 0; j < 3; j++) x[j] = all[pick(seed, good)];
+    for (int j = 0; j < most_operands; j++) x[j] = all[pick(seed, good)];
     for (int j = 0; j < most_attributes; j++) v[j] = hostile(seed);
     if (broken && n) x[pick(seed, (size_t)n)] = all[good + pick(seed, n > 1 ? bad : 2)];
     cr_node y = call(builders[i].build, form, g, n, x, v);
@@ -223,7 +223,7 @@ TEST(no_builder_crashes_or_fails_in_silence_whatever_it_is_given) {
 
 TEST(no_builder_minds_that_there_is_no_graph) {
     (void)state;
-    cr_node none[3] = {{0}, {0}, {0}};
+    cr_node none[most_operands] = {{0}};
     uint64_t seed = 2;
     for (size_t i = 0; i < sizeof builders / sizeof *builders; i++)
         for (int k = 0; k < 20 && builders[i].form != FORM_HIDDEN; k++) {

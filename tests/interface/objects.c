@@ -49,6 +49,8 @@ static void graphs(void) {
     NO_NODE(cr_input, NULL, "x", CR_F64, 0, NULL);
     NO_NODE(cr_param, NULL, "x", CR_F64, 0, NULL);
     REFUSES(cr_param_init, none, none);
+    REFUSES(cr_param_update, none, none);
+    NO_NODE(cr_param_next, none);
     NO_NODE(cr_number, NULL, 1);
     NO_NODE(cr_const, NULL, CR_F64, 0, NULL, NULL);
     NO_NODE(cr_variable, none);
@@ -254,6 +256,9 @@ static void trainings(void) {
     PASSES(cr_train_free, NULL);
     REFUSES(cr_train_data, NULL, NULL, NULL);
     REFUSES(cr_train_constant, NULL, NULL, NULL);
+    REFUSES(cr_train_windows, NULL, NULL, NULL, 1, 1);
+    REFUSES(cr_train_text, NULL, NULL, NULL, 0, 1, 1);
+    REFUSES(cr_train_continue, NULL, NULL, NULL, 1, 1, NULL, 0, 0);
     REFUSES(cr_train_set, NULL, NULL, NULL);
     PASSES(cr_train_progress, NULL, NULL, NULL);
     REFUSES(cr_train_run, NULL);
@@ -441,6 +446,8 @@ TEST(leaves_and_names_of_wrong_form_are_refused_with_a_sentence) {
     told(v.g, CR_EINVAL);
     told(v.g, cr_param_init(v.x, v.y));
     told(v.g, cr_param_init(v.w, v.error));
+    told(v.g, cr_param_update(v.x, v.y));
+    told(v.g, cr_param_update(v.w, v.error));
     world_free(&v);
 }
 

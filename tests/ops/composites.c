@@ -1,4 +1,4 @@
-/* Convolutions, pools, batch norm and einsum: values by NumPy and SciPy in every way of computing, gradients by differences and
+/* Convolutions, pools, batch norm, attention and einsum: values by NumPy and SciPy in every way of computing, gradients by differences and
  * by the other mode, second derivatives both ways. */
 #include "support/test.h"
 #include "support/ways.h"

@@ -151,8 +151,9 @@ TEST(shapes_that_do_not_fit_are_told_with_the_op) {
         {"conv(b, expand(v[None, :2, None], [1, 2, 3]))",
          "conv: a kernel of 3, 1 apart, does not fit 2 elements of axis 2"},
         {"conv(b, cast(b, f32))", "conv: f32 meets f64"},
-        {"batch_norm(x, v, v[:2])",
-         "batch_norm: x [2, 3], gain [3] and bias [2]: expected one of each for a channel"},
+        {"batch_norm(x, v, v[:2])", "batch_norm: x [2, 3] and bias [2]: expected one for each channel"},
+        {"attention(x, v[None], x)", "attention: query [2, 3], key [1, 3] and value [2, 3] do not fit"},
+        {"rope(v[None])", "rope: expected [.., n, d] with an even d, found [1, 3]"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         cr_graph *g = cr_graph_new(NULL);
