@@ -82,12 +82,18 @@ void emit_helper(struct emitter *e, struct cr_text *out, const char *name, cr_dt
 void emit_library(struct emitter *e, struct cr_text *out);
 bool emit_has_helper(const char *name, cr_dtype dtype);
 
-/* loop.c: variables of loops, by axis; text as an expression (the text is dropped); "i * 3 + j", the row-major number
+/* element.c: variables of loops, by axis; text as an expression (the text is dropped); "i * 3 + j", the row-major number
  * of indices over dims. */
 extern const char *const emit_axis[CR_MAX_RANK];
 struct expression emit_take(struct emitter *e, struct cr_text *t);
 struct expression emit_number(struct emitter *e, int n, const int64_t dim[], const char *const index[]);
 void emit_open_axis(struct emitter *e, int axis, int64_t size);
+/* "2 + i * 3 + j", or 0. */
+void emit_index(struct cr_text *out, int64_t offset, int n, const int64_t stride[],
+                const char *const index[]);
+/* Element of a view by other strides and indices than its own. */
+void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int n, const int64_t stride[],
+                     const char *const index[]);
 /* Declares room for n numbers of a type that a step needs while it runs. */
 void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n);
 
