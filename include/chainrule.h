@@ -412,7 +412,15 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *   "flush_denormals"  "0", "1": within a step numbers too small to be normal count as 0, which is faster where
  *                many are (gradients of a net that fits its data); the floating-point mode of every thread is back
  *                on leaving. x86-64 and ARM64; elsewhere no effect
- *   "fuse"       "1", "0": one pass for a chain of elementwise ops */
+ *   "fuse"       "1", "0": one pass for a chain of elementwise ops
+ *   "compile"    "0" (default): loops are run by the built-in vectorised executor; no process is started. Else a C compiler, by name or
+ *                path, or "cc" for the system's: loops become C, which it compiles for this processor, and which is loaded. The bits
+ *                are the same, so it is a matter of speed alone: where there is no compiler, or it fails, takes too long or
+ *                makes nonsense, cr_compile goes the built-in way and cr_program_way says why
+ *   "cache"      the directory in which compiled loops are kept, for programs of the same structure and other processes to find;
+ *                made if need be, and not used unless only you may write to it. "chainrule" in $XDG_CACHE_HOME or ~/.cache unless
+ *                given; it may be removed at any time
+ *   "compile_seconds"  "60": after so many seconds the compiler is killed */
 typedef struct cr_options cr_options;
 CR_API cr_options *cr_options_new(cr_context *ctx);
 CR_API void cr_options_free(cr_options *o);
@@ -424,6 +432,9 @@ typedef struct cr_program cr_program;
 CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options);
 CR_API void cr_program_free(cr_program *p);              /* not before the runs of it */
 CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */
+/* Are its loops compiled? And how they are run, as a sentence: by which compiler, or why by the built-in way. */
+CR_API bool cr_program_compiled(const cr_program *p);
+CR_API const char *cr_program_way(const cr_program *p);
 CR_API size_t cr_program_steps(const cr_program *p);     /* kernels launched by one cr_step */
 /* The i-th input that a run must bind, and the i-th output; NULL past the end. */
 CR_API const char *cr_program_input(const cr_program *p, int i);

@@ -30,7 +30,7 @@ static const char *array_of(struct emitter *e, uint32_t node, int64_t *offset) {
     const struct view *v = &e->p->view[node];
     const struct node *from = graph_at(e->g, e->p->slot[v->slot].node);
     int64_t size = (int64_t)cr_dtype_size((cr_dtype)graph_at(e->g, node)->dtype), start = 0;
-    if (ops_part_count(e->g, from) > 1) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
+    if (ops_has_parts(from->op)) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
     if (start == 0 || *offset * size < start) return emit_name(e, e->p->slot[v->slot].node);
     *offset -= start / size;
     return emit_second_name(e, e->p->slot[v->slot].node);
@@ -43,8 +43,8 @@ void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int 
     bool one = s->bytes == cr_dtype_size((cr_dtype)graph_at(e->g, s->node)->dtype);
     int64_t offset = v->offset;
     const char *array = array_of(e, node, &offset);
-    if (s->kind == SLOT_SOURCE) text_str(out, array);
-    else if (s->kind == SLOT_CONST && one && graph_at(e->g, s->node)->op == OP_const)
+    if (s->kind == SLOT_SOURCE && !e->exact) text_str(out, array);
+    else if (s->kind == SLOT_CONST && one && !e->exact && graph_at(e->g, s->node)->op == OP_const)
         emit_literal(e, out, (cr_dtype)graph_at(e->g, s->node)->dtype, s->data, 0);
     else {
         bool counted = graph_at(e->g, s->node)->op == OP_iota; /* element i is i */
