@@ -7,6 +7,12 @@ static const char *const prelude[] = {
 #include "emit/prelude.inc"
 };
 
+static bool has_tail(const struct plan *p) {
+    for (size_t s = 0; s < p->steps; s++)
+        if (p->step[s].tail) return true;
+    return false;
+}
+
 static void write_step(struct emitter *e, size_t s, const struct loop *l, const struct kernel_units *u) {
     bool small = u->made && l->count * (int64_t)l->instructions < 2 * loop_worth_a_thread;
     if (small) {
@@ -37,12 +43,23 @@ static void write_table(struct emitter *e, const struct loop loop[], const struc
     for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made ? "loop_%zu, " : "0, ", s);
     text_add(e->out, "0};\nstatic frame_end *const ends[%zu] = {", n + 1);
     for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made && loop[s].shared ? "end_%zu, " : "0, ", s);
-    text_add(
-        e->out,
-        "0};\nstatic const struct frame_kernels kernels = {CHAINRULE_KEY, %zu, loops, ends, body, tail};\n"
-        "__attribute__((visibility(\"default\"))) const struct frame_kernels *chainrule_kernels(void);\n"
-        "const struct frame_kernels *chainrule_kernels(void) { return &kernels; }\n",
-        n);
+    text_add(e->out,
+             "0};\nstatic const struct frame_kernels kernels = {CHAINRULE_KEY, %zu, loops, ends, body, %s};\n"
+             "__attribute__((visibility(\"default\"))) const struct frame_kernels *chainrule_kernels(void);\n"
+             "const struct frame_kernels *chainrule_kernels(void) { return &kernels; }\n",
+             n, has_tail(e->p) ? "tail" : "0");
+}
+
+/* What cannot be written (an expression is too long) is left to the built-in way. */
+static void write_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
+                        struct kernel_units *units) {
+    size_t before = e->out->n;
+    units->made = emit_units(e, s, loop, number, units);
+    if (e->status != CR_EINVAL) return;
+    e->status = CR_OK;
+    e->depth = 0;
+    e->out->n = before;
+    units->made = false;
 }
 
 static void write_all(struct emitter *e, struct cr_text *out, const struct loop loop[],
@@ -51,10 +68,10 @@ static void write_all(struct emitter *e, struct cr_text *out, const struct loop 
     e->out = &loops;
     for (size_t s = 0; s < e->p->steps && !e->status; s++) {
         units[s] = (struct kernel_units){.made = false};
-        if (e->p->step[s].kind == STEP_LOOP) emit_units(e, &e->p->step[s], &loop[s], s, &units[s]);
+        if (e->p->step[s].kind == STEP_LOOP) write_units(e, &e->p->step[s], &loop[s], s, &units[s]);
     }
     write_program(e, loop, units, false);
-    write_program(e, loop, units, true);
+    if (has_tail(e->p)) write_program(e, loop, units, true);
     write_table(e, loop, units);
     for (size_t i = 0; i < sizeof prelude / sizeof *prelude; i++) text_str(out, prelude[i]);
     emit_library(e, out);
