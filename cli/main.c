@@ -45,7 +45,7 @@ const struct verb verbs[] = {
     {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
      "data categories optimiser epochs batch validation best patience seed out checkpoint log svg threads "
-     "quiet",
+     "compile quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},

@@ -120,11 +120,11 @@ void cr_options_free(cr_options *o) {
     mem_free(&m, o, sizeof *o);
 }
 
-static cr_status set_seconds(int *seconds, const char *value) {
+static cr_status set_number(double *to, const char *value, double least, double most) {
     double v;
     size_t n = strlen(value);
-    if (text_parse_number(value, n, &v) != n || !(v >= 1 && v <= 86400)) return CR_EINVAL;
-    *seconds = (int)v;
+    if (n == 0 || text_parse_number(value, n, &v) != n || !(v >= least && v <= most)) return CR_EINVAL;
+    *to = v;
     return CR_OK;
 }
 
@@ -143,7 +143,8 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (strcmp(name, "compile") == 0)
         return *value ? set_text(o, &o->compiler, strcmp(value, "0") == 0 ? NULL : value) : CR_EINVAL;
     if (strcmp(name, "cache") == 0) return *value ? set_text(o, &o->cache, value) : CR_EINVAL;
-    if (strcmp(name, "compile_seconds") == 0) return set_seconds(&o->seconds, value);
+    if (strcmp(name, "compile_seconds") == 0) return set_number(&o->seconds, value, 1, 86400);
+    if (strcmp(name, "compile_for") == 0) return set_number(&o->steps, value, 0, 1e300);
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }

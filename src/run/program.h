@@ -17,8 +17,9 @@ struct cr_options {
     struct mem mem;
     bool reference, trap_nan, finite, no_fuse, flush;
     char *compiler,
-        *cache;  /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
-    int seconds; /* at most, for the compiler */
+        *cache;     /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
+    double seconds; /* at most, for the compiler */
+    double steps;   /* compiled if so many steps repay it; 0: whether or not */
 };
 
 struct cr_program {

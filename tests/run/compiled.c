@@ -259,7 +259,6 @@ TEST(folds_of_every_shape_give_the_bits_of_the_built_in_ones) {
     folds(CR_F64, 65, 100);
     folds(CR_F32, 2, 5000);
     folds(CR_F64, 1, 20000);
-    folds(CR_F64, 300, 1);
 }
 
 TEST(axes_that_do_not_run_on_give_the_same_bits) {
@@ -339,7 +338,7 @@ static cr_node random_step(cr_graph *g, cr_node a, cr_node b) {
 TEST(random_graphs_give_the_same_bits) {
     (void)state;
     const char *scale = getenv("CHECK_SCALE");
-    int rounds = 4 * (scale ? atoi(scale) : 1);
+    int rounds = 2 * (scale ? atoi(scale) : 1);
     for (int round = 0; round < rounds; round++) {
         struct two b;
         start(&b);
