@@ -167,7 +167,7 @@ static bool is_whole(const struct mem *m, const char *path, const char *key) {
 /* ---- Loading ---- */
 
 static bool load(struct compiled *c, const char *path, const char *key, int64_t steps, struct cr_text *how) {
-    const struct frame_kernels *(*find)(void);
+    const struct kernel_table *(*find)(void);
     c->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!c->library) return text_add(how, "%s", dlerror()), false;
     *(void **)&find = dlsym(c->library, "chainrule_kernels");

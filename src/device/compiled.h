@@ -3,12 +3,12 @@
 #define DEVICE_COMPILED_H
 
 #include "base/text.h"
-#include "emit/frame.h"
+#include "emit/kernel_frame.h"
 
 struct compiled {
     struct mem mem;
     void *library;
-    const struct frame_kernels *kernels;
+    const struct kernel_table *kernels;
 };
 
 struct compiled_wish {

@@ -30,7 +30,7 @@ static void write_step(struct emitter *e, size_t s, const struct loop *l, const 
 
 static void write_program(struct emitter *e, const struct loop loop[], const struct kernel_units units[],
                           bool tail) {
-    emit_open(e, "static int64_t %s(const struct frame *f)", tail ? "tail" : "body");
+    emit_open(e, "static int64_t %s(const struct kernel_frame *f)", tail ? "tail" : "body");
     for (size_t s = 0; s < e->p->steps; s++)
         if (e->p->step[s].tail == tail) write_step(e, s, &loop[s], &units[s]);
     emit_line(e, "return 0;");
@@ -39,14 +39,14 @@ static void write_program(struct emitter *e, const struct loop loop[], const str
 
 static void write_table(struct emitter *e, const struct loop loop[], const struct kernel_units units[]) {
     size_t n = e->p->steps;
-    text_add(e->out, "static frame_loop *const loops[%zu] = {", n + 1);
+    text_add(e->out, "static kernel_loop *const loops[%zu] = {", n + 1);
     for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made ? "loop_%zu, " : "0, ", s);
-    text_add(e->out, "0};\nstatic frame_end *const ends[%zu] = {", n + 1);
+    text_add(e->out, "0};\nstatic kernel_end *const ends[%zu] = {", n + 1);
     for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made && loop[s].shared ? "end_%zu, " : "0, ", s);
     text_add(e->out,
-             "0};\nstatic const struct frame_kernels kernels = {CHAINRULE_KEY, %zu, loops, ends, body, %s};\n"
-             "__attribute__((visibility(\"default\"))) const struct frame_kernels *chainrule_kernels(void);\n"
-             "const struct frame_kernels *chainrule_kernels(void) { return &kernels; }\n",
+             "0};\nstatic const struct kernel_table kernels = {CHAINRULE_KEY, %zu, loops, ends, body, %s};\n"
+             "__attribute__((visibility(\"default\"))) const struct kernel_table *chainrule_kernels(void);\n"
+             "const struct kernel_table *chainrule_kernels(void) { return &kernels; }\n",
              n, has_tail(e->p) ? "tail" : "0");
 }
 

@@ -3,7 +3,7 @@
 #define EMIT_KERNELS_H
 
 #include "base/text.h"
-#include "emit/frame.h"
+#include "emit/kernel_frame.h"
 #include "loop/loop.h"
 
 /* A loop as it is compiled. */
@@ -13,7 +13,7 @@ struct kernel_units {
     size_t row;    /* bytes that a thread needs */
 };
 
-/* One unit of translation that defines `const struct frame_kernels *chainrule_kernels(void)`, but for the key: it wants
+/* One unit of translation that defines `const struct kernel_table *chainrule_kernels(void)`, but for the key: it wants
  * CHAINRULE_KEY defined as a string. loop, units: by step. CR_OK or CR_ENOMEM. */
 cr_status emit_kernels(struct cr_text *out, const struct plan *p, const struct loop loop[],
                        struct kernel_units units[]);

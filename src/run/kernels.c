@@ -77,7 +77,7 @@ cr_status program_compile(cr_program *p, const struct cr_options *o) {
 /* ---- Running ---- */
 
 struct units_job {
-    frame_loop *loop;
+    kernel_loop *loop;
     const struct team *team;
     char *const *slot;
     int64_t count;

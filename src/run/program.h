@@ -74,7 +74,7 @@ void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const
 
 struct place_of_run {
     const cr_program *program; /* these two of compiled ones: */
-    struct frame frame;
+    struct kernel_frame frame;
     char **slot;
     struct team team;
     struct tensor *operand; /* room for most_operands */
@@ -103,7 +103,7 @@ void program_run_kernel(const cr_program *p, const struct team *team, char *cons
 /* The threads and scratch of a run whose workspace this is. */
 struct team program_team(const cr_program *p, char *workspace);
 /* How compiled kernels see the run, from where it stands now. */
-void program_frame(const cr_program *p, struct place_of_run *r);
+void program_kernel_frame(const cr_program *p, struct place_of_run *r);
 /* The steps before the tail, where all that may fail stands, or those of the tail; without the copies at the end. */
 cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail);
 

@@ -401,7 +401,7 @@ static void steady(cr_run *r) {
     frame_find_calls(&r->place, r->p);
     r->moved = false;
     r->steady = r->p->units && !r->p->finite && !r->p->flush && all_in_place(r);
-    program_frame(r->p, &r->place);
+    program_kernel_frame(r->p, &r->place);
 }
 
 static void gather_inputs(cr_run *r) {
@@ -518,7 +518,7 @@ static cr_status run_reference(cr_run *r) {
 }
 
 static cr_status run_program(cr_run *r) {
-    const struct frame_kernels *k = r->p->compiled.kernels;
+    const struct kernel_table *k = r->p->compiled.kernels;
     if (r->steady) {
         cr_status status = (cr_status)k->body(&r->place.frame);
         return status || !k->tail ? status : (cr_status)k->tail(&r->place.frame);

@@ -104,20 +104,20 @@ static int64_t step_for_kernels(void *arg, int64_t s) {
     return (int64_t)(r->failure.status = run_step(r->program, r, (size_t)s));
 }
 
-void program_frame(const cr_program *p, struct place_of_run *r) {
+void program_kernel_frame(const cr_program *p, struct place_of_run *r) {
     r->program = p;
-    r->frame = (struct frame){.slot = r->slot,
-                              .active = r->active ? r->active : p->all,
-                              .shared = r->team.shared,
-                              .row = r->team.scratch,
-                              .step = step_for_kernels,
-                              .arg = r};
+    r->frame = (struct kernel_frame){.slot = r->slot,
+                                     .active = r->active ? r->active : p->all,
+                                     .shared = r->team.shared,
+                                     .row = r->team.scratch,
+                                     .step = step_for_kernels,
+                                     .arg = r};
 }
 
 /* All steps by one call, which comes back here for what it does not do itself. */
 static cr_status run_compiled(const cr_program *p, struct place_of_run *r, bool tail) {
-    const struct frame_kernels *k = p->compiled.kernels;
-    program_frame(p, r);
+    const struct kernel_table *k = p->compiled.kernels;
+    program_kernel_frame(p, r);
     return tail && !k->tail ? CR_OK : (cr_status)(tail ? k->tail : k->body)(&r->frame);
 }
 
