@@ -110,6 +110,9 @@ static int set_options(struct learning *l, const struct arguments *a) {
         if (value && cr_train_set(l->train, names[i], value))
             return wrong_use("--%s", cr_train_error(l->train));
     }
+    const char *compiler = option_value(a, "compile");
+    if (cr_train_set(l->train, "compile", compiler ? compiler : "auto"))
+        return wrong_use("--%s", cr_train_error(l->train));
     return EXIT_DONE;
 }
 

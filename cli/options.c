@@ -96,6 +96,10 @@ static const struct row {
     {"out", "FILE", "where the result goes", OWN, 0},
     {"checkpoint", "FILE",
      "all that is needed to go on, after each epoch; where it is there, training goes on from it", OWN, 0},
+    {"compile", "CC",
+     "loops as C, by this compiler: auto, unless given: the system's, if the steps to come repay it; 0: "
+     "never",
+     OWN, 0},
     {"log", "FILE", "a line of JSON for each epoch", OWN, 0},
     {"threads", "N", "0, unless given, for one per processor", OWN, 0},
     {"manual", NULL, "the whole table in Markdown", FLAG, offsetof(struct arguments, manual)},

@@ -31,7 +31,7 @@ struct watching {
     FILE *log;
     double start, shown, epoch_start; /* seconds */
     int64_t first_step;
-    bool terminal;
+    bool terminal, said;
     int code;
 };
 
@@ -163,8 +163,17 @@ static const char *own_parameter(void *user, const char *name) {
     return cr_train_owns(l->train, name) ? name : NULL;
 }
 
+/* What was settled before the first step, where it is not the usual or was asked for. */
+static void print_way(struct watching *w, const cr_train *t) {
+    if (w->said) return;
+    w->said = true;
+    bool usual = strncmp(cr_train_way(t), "built in", 8) == 0;
+    if (!w->a->quiet && (!usual || option_value(w->a, "compile"))) printf("loops are %s\n", cr_train_way(t));
+}
+
 static bool watch(void *user, const cr_train *t, bool epoch_ended) {
     struct watching *w = user;
+    print_way(w, t);
     if (!epoch_ended) return show_progress(w, t), !interrupted;
     if (w->a->svg) add_to_curve(&w->curve, t);
     print_epoch(w, t);

@@ -416,7 +416,17 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *   "flush_denormals"  "0", "1": within a step numbers too small to be normal count as 0, which is faster where
  *                many are (gradients of a net that fits its data); the floating-point mode of every thread is back
  *                on leaving. x86-64 and ARM64; elsewhere no effect
- *   "fuse"       "1", "0": one pass for a chain of elementwise ops */
+ *   "fuse"       "1", "0": one pass for a chain of elementwise ops
+ *   "compile"    "0" (default): loops are run by the built-in vectorised executor; no process is started. Else a C compiler, by name or
+ *                path, or "cc" for the system's: loops become C, which it compiles for this processor, and which is loaded. The bits
+ *                are the same, so it is a matter of speed alone: where there is no compiler, or it fails, takes too long or
+ *                makes nonsense, cr_compile goes the built-in way and cr_program_way says why
+ *   "cache"      the directory in which compiled loops are kept, for programs of the same structure and other processes to find;
+ *                made if need be, and not used unless only you may write to it. "chainrule" in $XDG_CACHE_HOME or ~/.cache unless
+ *                given; it may be removed at any time
+ *   "compile_for"  "0" (default): compiled whether or not it pays; else the number of steps that are to come: compiled only if they
+ *                repay it, by an estimate of what compiling takes and saves
+ *   "compile_seconds"  "60": after so many seconds the compiler is killed */
 typedef struct cr_options cr_options;
 CR_API cr_options *cr_options_new(cr_context *ctx);
 CR_API void cr_options_free(cr_options *o);
@@ -428,7 +438,10 @@ typedef struct cr_program cr_program;
 CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options);
 CR_API void cr_program_free(cr_program *p);              /* not before the runs of it */
 CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */
-CR_API size_t cr_program_steps(const cr_program *p);     /* kernels launched by one cr_step */
+/* Are its loops compiled? And how they are run, as a sentence: by which compiler, or why by the built-in way. */
+CR_API bool cr_program_compiled(const cr_program *p);
+CR_API const char *cr_program_way(const cr_program *p);
+CR_API size_t cr_program_steps(const cr_program *p); /* kernels launched by one cr_step */
 /* The i-th input that a run must bind, and the i-th output; NULL past the end. */
 CR_API const char *cr_program_input(const cr_program *p, int i);
 CR_API const char *cr_program_output(const cr_program *p, int i);
@@ -643,7 +656,9 @@ CR_API cr_status cr_train_text(cr_train *t, const char *input, const void *text,
  *                 the training: "loss"
  *   "patience"    ends after so many epochs without a better one (0: never)
  *   "seed"        of initial values, order, validation and random draws (0)
- *   "shuffle"     "1", "0": a new order in every epoch */
+ *   "shuffle"     "1", "0": a new order in every epoch
+ *   "compile", "cache"  as cr_options_set has them, and "compile" "auto": by the system's compiler, if the steps to come repay it
+ *                 ("0"). Settled before the first step; a training that goes on is run as it was begun */
 CR_API cr_status cr_train_set(cr_train *t, const char *name, const char *value);
 /* Called after each step and each epoch; false stops (CR_ESTOPPED), to go on at the next cr_train_run. */
 typedef bool cr_train_progress_fn(void *user, const cr_train *t, bool epoch_ended);
@@ -676,8 +691,10 @@ CR_API int64_t cr_train_best_epoch(const cr_train *t); /* from 1; 0: none yet */
 CR_API int64_t cr_train_step(const cr_train *t);       /* steps done */
 CR_API int64_t cr_train_position(const cr_train *t);   /* observations of the present epoch done */
 CR_API int64_t cr_train_observations(const cr_train *t, bool validation); /* that train, or validate */
-CR_API const char *cr_train_reason(const cr_train *t);                    /* why it ended */
-CR_API const char *cr_train_error(const cr_train *t); /* the sentence of a failure, or NULL */
+CR_API const char *cr_train_way(
+    const cr_train *t); /* how its loops are run, once it has begun: cr_program_way */
+CR_API const char *cr_train_reason(const cr_train *t); /* why it ended */
+CR_API const char *cr_train_error(const cr_train *t);  /* the sentence of a failure, or NULL */
 
 /* ---- Plots
  * ----------------------------------------------------------------------------------------------------------

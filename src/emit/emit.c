@@ -435,11 +435,7 @@ static bool is_identifier(const char *s) {
 
 static bool start(struct emitter *e, uint32_t *output) {
     uint32_t count = e->g->count;
-    e->name = mem_alloc(&e->mem, mem_mul(count, sizeof *e->name));
-    e->local = mem_alloc(&e->mem, mem_mul(count, sizeof *e->local));
-    e->second = mem_alloc(&e->mem, mem_mul(count, sizeof *e->second));
-    if (!e->name || !e->local || !e->second || !intern_init(&e->used, &e->mem)) return false;
-    for (uint32_t i = 0; i < count; i++) e->name[i] = e->local[i] = e->second[i] = intern_none;
+    if (!emit_start_names(e)) return false;
     emit_reserve(e, e->wish->prefix);
     for (uint32_t id = 1; id < count; id++) { /* the caller's names first */
         int op = graph_at(e->g, id)->op;
@@ -479,10 +475,7 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     if (!output || !start(&e, output)) e.status = CR_ENOMEM;
     else write_all(&e, source, header, output);
     mem_free(&e.mem, output, wish->outputs * sizeof *output);
-    mem_free(&e.mem, e.name, e.g->count * sizeof *e.name);
-    mem_free(&e.mem, e.local, e.g->count * sizeof *e.local);
-    mem_free(&e.mem, e.second, e.g->count * sizeof *e.second);
-    intern_drop(&e.used);
+    emit_drop_names(&e);
     text_drop(&e.helpers);
     return e.status;
 }

@@ -38,6 +38,8 @@ struct emitter {
     const struct plan *p;
     cr_graph *g;
     const struct emit_wish *wish;
+    bool exact;             /* kernels with the bits of the built-in ones; else a program that people read */
+    struct cr_text values;  /* of exact ones: the functions that they call, each once */
     int real;               /* the only float dtype, which may be changed by a macro; -1: there are two */
     struct intern used;     /* names of the function */
     uint32_t *name;         /* by node: its name, in `used`; intern_none: none yet */
@@ -58,6 +60,8 @@ void emit_open(struct emitter *e, const char *format, ...); /* ... { */
 void emit_close(struct emitter *e);
 
 /* names.c */
+bool emit_start_names(struct emitter *e); /* false: out of memory */
+void emit_drop_names(struct emitter *e);
 const char *emit_name(struct emitter *e, uint32_t node);
 const char *emit_second_name(struct emitter *e, uint32_t node);
 const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]);
@@ -73,6 +77,8 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
 void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
                   const char *next);
 const char *emit_start(const struct emitter *e, uint32_t node);
+/* Of exact ones: "sum_f64" of tree_sum_f64, line_sum_f64 and lines_sum_f64, noted as needed. */
+void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node);
 /* The numbers of a constant, as literals. */
 void emit_literal(const struct emitter *e, struct cr_text *out, cr_dtype dtype, const void *data, int64_t i);
 
@@ -82,12 +88,18 @@ void emit_helper(struct emitter *e, struct cr_text *out, const char *name, cr_dt
 void emit_library(struct emitter *e, struct cr_text *out);
 bool emit_has_helper(const char *name, cr_dtype dtype);
 
-/* loop.c: variables of loops, by axis; text as an expression (the text is dropped); "i * 3 + j", the row-major number
+/* element.c: variables of loops, by axis; text as an expression (the text is dropped); "i * 3 + j", the row-major number
  * of indices over dims. */
 extern const char *const emit_axis[CR_MAX_RANK];
 struct expression emit_take(struct emitter *e, struct cr_text *t);
 struct expression emit_number(struct emitter *e, int n, const int64_t dim[], const char *const index[]);
 void emit_open_axis(struct emitter *e, int axis, int64_t size);
+/* "2 + i * 3 + j", or 0. */
+void emit_index(struct cr_text *out, int64_t offset, int n, const int64_t stride[],
+                const char *const index[]);
+/* Element of a view by other strides and indices than its own. */
+void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int n, const int64_t stride[],
+                     const char *const index[]);
 /* Declares room for n numbers of a type that a step needs while it runs. */
 void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n);
 

@@ -16,6 +16,25 @@ const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]) {
     return room;
 }
 
+bool emit_start_names(struct emitter *e) {
+    uint32_t count = e->g->count;
+    e->name = mem_alloc(&e->mem, mem_mul(count, sizeof *e->name));
+    e->local = mem_alloc(&e->mem, mem_mul(count, sizeof *e->local));
+    e->second = mem_alloc(&e->mem, mem_mul(count, sizeof *e->second));
+    bool ok = intern_init(&e->used, &e->mem) && e->name && e->local && e->second;
+    for (uint32_t i = 0; i < count && ok; i++) e->name[i] = e->local[i] = e->second[i] = intern_none;
+    if (!ok) e->status = CR_ENOMEM;
+    return ok;
+}
+
+void emit_drop_names(struct emitter *e) {
+    uint32_t count = e->g->count;
+    mem_free(&e->mem, e->name, count * sizeof *e->name);
+    mem_free(&e->mem, e->local, count * sizeof *e->local);
+    mem_free(&e->mem, e->second, count * sizeof *e->second);
+    intern_drop(&e->used);
+}
+
 /* Keywords, what the headers define, and what the function itself calls its own. */
 static bool is_taken(const char *s) {
     static const char *const words =
@@ -59,7 +78,7 @@ uint32_t emit_reserve(struct emitter *e, const char *wanted) {
 
 /* The name that a person gave it, else its op and number. */
 static uint32_t choose(struct emitter *e, uint32_t node) {
-    const struct note *note = graph_find_note(e->g, node, NOTE_NAME);
+    const struct note *note = e->exact ? NULL : graph_find_note(e->g, node, NOTE_NAME);
     if (note) return emit_reserve(e, graph_text(e->g, note->text));
     struct cr_text t = text_make(&e->mem);
     text_add(&t, "%s%lu", op_name(graph_at(e->g, node)->op), (unsigned long)node);

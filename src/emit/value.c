@@ -1,5 +1,6 @@
 /* The value column of the op table as C: its words a, b, c and n become operands, its functions those of <tgmath.h> or helpers. */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "emit/emit.h"
@@ -86,6 +87,73 @@ static bool write_power(struct cr_text *out, const char *x, int64_t n) {
     return true;
 }
 
+/* ---- Exact: a function for each row and dtype, of the very text that the built-in kernels are made of ---- */
+
+static const char *suffix(cr_dtype dtype) { return cr_dtype_name(dtype); }
+
+/* The text of a function that is needed, if it is not there yet. */
+static void need(struct emitter *e, const char *name, const char *text) {
+    struct cr_text begins = text_make(&e->mem);
+    text_add(&begins, " %s(", name);
+    if (!begins.failed && !(e->values.n && strstr(e->values.s, begins.s))) text_str(&e->values, text);
+    text_end(&begins, &e->values);
+}
+
+static void exact_value(struct emitter *e, struct cr_text *out, const struct node *n, cr_dtype from,
+                        cr_dtype to, const struct words *w) {
+    char result[80], type[80], name[64];
+    const char *t = emit_type(e, from, type);
+    struct cr_text f = text_make(&e->mem);
+    snprintf(name, sizeof name, "v_%s_%s", op_name(n->op), suffix(from));
+    text_add(&f, "static inline %s %s(", emit_type(e, to, result), name);
+    for (uint32_t k = 0; k < n->n; k++)
+        text_add(&f, "const %s %c, ", n->op == OP_where && k == 0 ? "uint8_t" : t, 'a' + (int)k);
+    text_add(&f, "const int64_t n) {\n    (void)n;\n    return (%s)(%s);\n}\n", emit_type(e, to, result),
+             ops_row(n->op)->value);
+    if (!f.failed) need(e, name, f.s);
+    text_end(&f, &e->values);
+    text_add(out, "%s(", name);
+    for (uint32_t k = 0; k < n->n; k++) text_add(out, "%s, ", w->operand[k]);
+    text_add(out, "%lld)", (long long)w->n);
+}
+
+/* As FOLD of device/cpu/fold.inc: one step; a tree of lanes; a line of at most a block, without what it starts with; any line. */
+void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node) {
+    const struct node *n = graph_at(e->g, node);
+    char name[64], type[80], combined[72];
+    const char *t = emit_type(e, (cr_dtype)n->dtype, type);
+    struct cr_text f = text_make(&e->mem);
+    snprintf(name, sizeof name, "%s_%s", op_name(n->op), suffix((cr_dtype)n->dtype));
+    snprintf(combined, sizeof combined, "c_%s", name);
+    text_add(&f, "static inline %s %s(%s acc, %s a) { return (%s)(%s); }\n", t, combined, t, t, t,
+             ops_row(n->op)->value);
+    text_add(&f,
+             "static inline %s tree_%s(%s *lane) {\n    for (int half = 8; half > 0; half /= 2)\n        for "
+             "(int k = "
+             "0; k < half; k++) lane[k] = %s(lane[k], lane[k + half]);\n    return lane[0];\n}\n",
+             t, name, t, combined);
+    text_add(&f,
+             "static inline %s line_%s(const %s *x, int64_t n) {\n    %s lane[16];\n    int64_t i = 0;\n    "
+             "for (int k "
+             "= 0; k < 16; k++) lane[k] = %s;\n    for (; i + 16 <= n; i += 16)\n        for (int k = 0; k < "
+             "16; k++) "
+             "lane[k] = %s(lane[k], x[i + k]);\n    for (int k = 0; i < n; i++, k++) lane[k] = %s(lane[k], "
+             "x[i]);\n    "
+             "return tree_%s(lane);\n}\n",
+             t, name, t, t, emit_start(e, node), combined, combined, name);
+    text_add(
+        &f,
+        "static inline %s lines_%s(const %s *x, int64_t n) {\n    %s all = %s;\n    for (int64_t at = 0; at "
+        "< n; "
+        "at += %d)\n        all = %s(all, line_%s(x + at, n - at < %d ? n - at : %d));\n    return all;\n}\n",
+        t, name, t, t, emit_start(e, node), fold_block, combined, name, fold_block, fold_block);
+    if (!f.failed) need(e, combined, f.s);
+    text_end(&f, &e->values);
+    text_str(out, name);
+}
+
+/* ---- Values ---- */
+
 void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const struct expression operand[]) {
     const struct node *n = graph_at(e->g, node);
     cr_dtype from = (cr_dtype)graph_at(e->g, n->arg[n->n - 1])->dtype, to = (cr_dtype)n->dtype;
@@ -94,6 +162,10 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
     char type[80];
     if (n->op == OP_cast) {
         write_cast(e, out, to, from, operand[0].s);
+        return;
+    }
+    if (e->exact) {
+        exact_value(e, out, n, from, to, &w);
         return;
     }
     text_add(out, "(%s)(", emit_type(e, to, type));
@@ -107,6 +179,12 @@ void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const c
     const struct node *n = graph_at(e->g, node);
     char type[80];
     struct words w = {.operand = {next}, .so_far = so_far, .dtype = (cr_dtype)n->dtype};
+    if (e->exact) {
+        text_str(out, "c_");
+        emit_fold_name(e, out, node);
+        text_add(out, "(%s, %s)", so_far, next);
+        return;
+    }
     text_add(out, "(%s)(", emit_type(e, (cr_dtype)n->dtype, type));
     if (n->dtype == CR_BOOL) text_add(out, n->op == OP_max ? "%s | %s" : "%s & %s", so_far, next);
     else write_words(e, out, ops_row(n->op)->value, &w);

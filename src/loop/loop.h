@@ -10,6 +10,8 @@
 /* A tile is this many bytes of the widest dtype in its loop: small enough that some twenty stay in a 48 KiB
  * first-level cache, long enough that starting an instruction does not count. */
 enum { tile_bytes = 2048 };
+/* Below this many elements times instructions another thread costs more than it brings (some 10 microseconds). */
+enum { loop_worth_a_thread = 1 << 16 };
 
 enum access_kind {
     ACCESS_DIRECT,  /* element i of the tile is element i of memory */

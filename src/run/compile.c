@@ -99,14 +99,33 @@ cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
 cr_options *cr_options_new(cr_context *ctx) {
     struct mem m = context_mem(ctx);
     cr_options *o = mem_zero(&m, sizeof *o);
-    if (o) o->mem = m;
+    if (o) o->mem = m, o->seconds = 60;
     return o;
+}
+
+/* A copy; of NULL: none. */
+static cr_status set_text(cr_options *o, char **to, const char *value) {
+    if (*to) mem_free(&o->mem, *to, strlen(*to) + 1);
+    *to = value ? mem_alloc(&o->mem, strlen(value) + 1) : NULL;
+    if (value && !*to) return CR_ENOMEM;
+    if (value) strcpy(*to, value);
+    return CR_OK;
 }
 
 void cr_options_free(cr_options *o) {
     if (!o) return;
     struct mem m = o->mem;
+    set_text(o, &o->compiler, NULL);
+    set_text(o, &o->cache, NULL);
     mem_free(&m, o, sizeof *o);
+}
+
+static cr_status set_number(double *to, const char *value, double least, double most) {
+    double v;
+    size_t n = strlen(value);
+    if (n == 0 || text_parse_number(value, n, &v) != n || !(v >= least && v <= most)) return CR_EINVAL;
+    *to = v;
+    return CR_OK;
 }
 
 static cr_status set_flag(bool *flag, const char *value, const char *yes, const char *no) {
@@ -121,6 +140,11 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (strcmp(name, "trap_nan") == 0) return set_flag(&o->trap_nan, value, "1", "0");
     if (strcmp(name, "finite") == 0) return set_flag(&o->finite, value, "1", "0");
     if (strcmp(name, "flush_denormals") == 0) return set_flag(&o->flush, value, "1", "0");
+    if (strcmp(name, "compile") == 0)
+        return *value ? set_text(o, &o->compiler, strcmp(value, "0") == 0 ? NULL : value) : CR_EINVAL;
+    if (strcmp(name, "cache") == 0) return *value ? set_text(o, &o->cache, value) : CR_EINVAL;
+    if (strcmp(name, "compile_seconds") == 0) return set_number(&o->seconds, value, 1, 86400);
+    if (strcmp(name, "compile_for") == 0) return set_number(&o->steps, value, 0, 1e300);
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -134,6 +158,7 @@ void cr_program_free(cr_program *p) {
     for (size_t i = 0; p->made && i < p->plan.slots; i++) mem_free(&m, p->made[i], p->plan.slot[i].bytes);
     for (size_t i = 0; p->control && i < p->plan.steps; i++) control_free(p->control[i]);
     mem_free(&m, p->control, p->plan.steps * sizeof *p->control);
+    program_drop_compiled(p);
     mem_free(&m, p->loop, p->plan.steps * sizeof *p->loop);
     mem_free(&m, p->kernel, p->plan.nodes * sizeof *p->kernel);
     mem_free(&m, p->made, p->plan.slots * sizeof *p->made);
@@ -218,6 +243,8 @@ static cr_status make_steps(cr_program *p, const struct cr_options *options) {
         cr_status status = make_step(p, s, options);
         if (status) return status;
     }
+    cr_status status = program_compile(p, options);
+    if (status) return status;
     p->scratch = (p->scratch + 63) & ~(size_t)63;
     return CR_OK;
 }
@@ -321,6 +348,10 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
 size_t cr_program_workspace(const cr_program *p) {
     return p ? mem_add(mem_add(p->plan.workspace, p->tasks * p->scratch), p->shared) : 0;
 }
+
+bool cr_program_compiled(const cr_program *p) { return p && p->units; }
+
+const char *cr_program_way(const cr_program *p) { return p && p->way.n ? cr_text_str(&p->way) : "built in"; }
 
 size_t cr_program_steps(const cr_program *p) { return p ? p->plan.steps : 0; }
 

@@ -3,7 +3,9 @@
 #ifndef RUN_PROGRAM_H
 #define RUN_PROGRAM_H
 
+#include "device/compiled.h"
 #include "device/device.h"
+#include "emit/kernels.h"
 #include "plan/plan.h"
 
 struct port {
@@ -14,6 +16,10 @@ struct port {
 struct cr_options {
     struct mem mem;
     bool reference, trap_nan, finite, no_fuse, flush;
+    char *compiler,
+        *cache;     /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
+    double seconds; /* at most, for the compiler */
+    double steps;   /* compiled if so many steps repay it; 0: whether or not */
 };
 
 struct cr_program {
@@ -24,7 +30,11 @@ struct cr_program {
     struct loop *loop;        /* by step */
     struct kernel *kernel;    /* by node of the plan's steps */
     struct control **control; /* by step: the functions that it runs, or NULL; NULL: no step runs any */
-    void **made;              /* by slot: constants that the program made (iota) */
+    struct compiled compiled;
+    struct kernel_units *units; /* by step, of compiled kernels; NULL: there are none */
+    uint8_t *all;               /* by step: 1 */
+    struct cr_text way;         /* how its loops are run, as a sentence */
+    void **made;                /* by slot: constants that the program made (iota) */
     struct port *output;
     size_t outputs;
     struct port *leaf; /* inputs and parameters */
@@ -63,6 +73,8 @@ struct failure {
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f);
 
 struct place_of_run {
+    const cr_program *program; /* these two of compiled ones: */
+    struct kernel_frame frame;
     char **slot;
     struct team team;
     struct tensor *operand; /* room for most_operands */
@@ -82,8 +94,16 @@ char *frame_work_place(const struct place_of_run *r, const cr_program *p, uint32
 /* As long as no slot moves, loops come down to calls. */
 void frame_find_calls(struct place_of_run *r, const cr_program *p);
 void frame_forget_calls(struct place_of_run *r, const cr_program *p);
+/* Loops as the options ask: kernels, or a reason why not. Before scratch is known. CR_OK or CR_ENOMEM. */
+cr_status program_compile(cr_program *p, const struct cr_options *options);
+void program_drop_compiled(cr_program *p);
+/* Step s of them. */
+void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s);
+
 /* The threads and scratch of a run whose workspace this is. */
 struct team program_team(const cr_program *p, char *workspace);
+/* How compiled kernels see the run, from where it stands now. */
+void program_kernel_frame(const cr_program *p, struct place_of_run *r);
 /* The steps before the tail, where all that may fail stands, or those of the tail; without the copies at the end. */
 cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail);
 

@@ -30,6 +30,7 @@ struct cr_run {
     uint8_t *wanted;        /* by slot: to find the active steps */
     bool changed;           /* since these were found, or where outputs are */
     bool moved;             /* an input is elsewhere since calls were found */
+    bool steady;            /* a step is what compiled kernels do, and nothing besides */
     cr_status status;       /* of the last cr_bind */
     char error[512];
 };
@@ -384,6 +385,25 @@ static void place_outputs(cr_run *r) {
     }
 }
 
+/* Is nothing copied, before the steps or after? */
+static bool all_in_place(const cr_run *r) {
+    for (size_t i = 0; i < r->p->leaves; i++)
+        if (r->leaf[i].copied) return false;
+    for (size_t i = 0; i < r->p->outputs; i++)
+        if (r->output[i].data && !r->output[i].direct) return false;
+    for (size_t i = 0; i < r->p->plan.updates; i++)
+        if (!r->p->plan.update[i].in_place) return false;
+    return true;
+}
+
+/* What stays as long as nothing moves. */
+static void steady(cr_run *r) {
+    frame_find_calls(&r->place, r->p);
+    r->moved = false;
+    r->steady = r->p->units && !r->p->finite && !r->p->flush && all_in_place(r);
+    program_kernel_frame(r->p, &r->place);
+}
+
 static void gather_inputs(cr_run *r) {
     for (size_t i = 0; i < r->p->leaves; i++) {
         struct binding *b = &r->leaf[i];
@@ -487,6 +507,7 @@ static cr_status compute_reference(cr_run *r, const void **leaf, uint8_t *needed
 }
 
 static cr_status run_reference(cr_run *r) {
+    gather_inputs(r);
     size_t count = r->p->g->count;
     const void **leaf = mem_zero(&r->mem, mem_mul(count, sizeof *leaf));
     uint8_t *needed = mem_zero(&r->mem, count);
@@ -497,6 +518,12 @@ static cr_status run_reference(cr_run *r) {
 }
 
 static cr_status run_program(cr_run *r) {
+    const struct kernel_table *k = r->p->compiled.kernels;
+    if (r->steady) {
+        cr_status status = (cr_status)k->body(&r->place.frame);
+        return status || !k->tail ? status : (cr_status)k->tail(&r->place.frame);
+    }
+    gather_inputs(r);
     cr_status status = program_run(r->p, &r->place, false);
     if (!status) status = check_finite(r, NULL);
     if (!status) status = program_run(r->p, &r->place, true);
@@ -511,9 +538,7 @@ cr_status cr_step(cr_run *r) {
     if (r->status) return r->status;
     cr_status status = r->changed ? prepare(r) : CR_OK;
     if (status) return status;
-    if (r->moved) frame_find_calls(&r->place, r->p);
-    r->moved = false;
-    gather_inputs(r);
+    if (r->moved) steady(r);
     status = r->p->reference ? run_reference(r) : run_program(r);
     if (status) return explain(r, status);
     r->place.step++;

@@ -48,6 +48,10 @@ static void run_copy(const cr_program *p, struct place_of_run *r, uint32_t id) {
 
 static void run_loop(const struct cr_program *p, struct place_of_run *r, size_t s) {
     const struct step *step = &p->plan.step[s];
+    if (p->units && p->units[s].made) {
+        program_run_kernel(p, &r->team, r->slot, s);
+        return;
+    }
     const struct call *call = r->call ? r->call + step->first : NULL;
     if (!call || !call->fn) cpu_loop(&p->loop[s], p->kernel + step->first, r->slot, &r->team);
     else
@@ -94,7 +98,31 @@ static cr_status trap(const cr_program *p, struct place_of_run *r) {
     return finite_trap(p->g, r->bad_node, look, &where, &r->failure.infinite);
 }
 
+static int64_t step_for_kernels(void *arg, int64_t s) {
+    struct place_of_run *r = arg;
+    r->bad_node = r->program->plan.node[r->program->plan.step[s].first];
+    return (int64_t)(r->failure.status = run_step(r->program, r, (size_t)s));
+}
+
+void program_kernel_frame(const cr_program *p, struct place_of_run *r) {
+    r->program = p;
+    r->frame = (struct kernel_frame){.slot = r->slot,
+                                     .active = r->active ? r->active : p->all,
+                                     .shared = r->team.shared,
+                                     .row = r->team.scratch,
+                                     .step = step_for_kernels,
+                                     .arg = r};
+}
+
+/* All steps by one call, which comes back here for what it does not do itself. */
+static cr_status run_compiled(const cr_program *p, struct place_of_run *r, bool tail) {
+    const struct kernel_table *k = p->compiled.kernels;
+    program_kernel_frame(p, r);
+    return tail && !k->tail ? CR_OK : (cr_status)(tail ? k->tail : k->body)(&r->frame);
+}
+
 static cr_status run_steps(const cr_program *p, struct place_of_run *r, bool tail) {
+    if (p->units) return run_compiled(p, r, tail);
     for (size_t s = 0; s < p->plan.steps; s++) {
         if (p->plan.step[s].tail != tail || (r->active && !r->active[s])) continue;
         r->bad_node = p->plan.node[p->plan.step[s].first];

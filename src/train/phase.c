@@ -195,6 +195,18 @@ static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr
     return status;
 }
 
+/* How loops are run: as the training was begun, else as the options say. */
+static cr_status ask_for_compiler(const struct cr_train *t, cr_options *o) {
+    bool automatic = strcmp(t->compiler, "auto") == 0 || strcmp(t->compiler, "0") == 0;
+    char steps[40];
+    if (t->compiled == 0 || (t->compiled < 0 && strcmp(t->compiler, "0") == 0)) return CR_OK;
+    cr_status status = cr_options_set(o, "compile", automatic ? "cc" : t->compiler);
+    if (!status && *t->cache) status = cr_options_set(o, "cache", t->cache);
+    if (status || t->compiled > 0 || !automatic) return status;
+    snprintf(steps, sizeof steps, "%lld", (long long)(t->epochs * ((t->trained + t->batch - 1) / t->batch)));
+    return cr_options_set(o, "compile_for", steps);
+}
+
 static cr_status compile(struct cr_train *t, cr_program **out, cr_graph *g, cr_node loss, bool training,
                          const char *option) {
     cr_target *target = cr_target_new(g);
@@ -202,6 +214,7 @@ static cr_status compile(struct cr_train *t, cr_program **out, cr_graph *g, cr_n
     cr_status status = target && o ? target_metrics(t, target, g, loss) : CR_ENOMEM;
     if (!status && training) status = minimise(t, target, g, loss);
     if (!status && training) status = cr_options_set(o, option, "1");
+    if (!status) status = ask_for_compiler(t, o);
     if (!status) status = cr_compile(out, target, o);
     if (status) train_fail(t, status, "%s", cr_graph_error(g) ? cr_graph_error(g) : cr_status_text(status));
     cr_options_free(o);

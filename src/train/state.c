@@ -6,7 +6,7 @@
 #include "train/train.h"
 
 enum { counters = 8, sums = train_metrics + 1 };
-static const char counter_name[] = "train.counters", sum_name[] = "train.sums";
+static const char counter_name[] = "train.counters", sum_name[] = "train.sums", way_name[] = "train.compiled";
 
 /* What must be the same when a training goes on, then what changes. */
 static void counters_of(const struct cr_train *t, int64_t c[counters]) {
@@ -23,7 +23,15 @@ cr_status train_save_state(struct cr_train *t) {
     s[train_metrics] = t->best_value;
     cr_status status = cr_store_set_tensor(t->store, counter_name, CR_I64, 1, &n, c);
     if (!status) status = cr_store_set_tensor(t->store, sum_name, CR_F64, 1, &m, s);
+    if (!status)
+        status = cr_store_set_tensor(t->store, way_name, CR_I64, 0, NULL, (int64_t[]){t->compiled > 0});
     return status ? train_fail(t, status, "%s", cr_store_error(t->store)) : CR_OK;
+}
+
+int train_begun_compiled(const struct cr_train *t) {
+    int64_t compiled;
+    if (!cr_store_data((cr_store *)(uintptr_t)t->store, way_name, NULL, NULL)) return -1;
+    return cr_store_get(t->store, way_name, CR_I64, &compiled, sizeof compiled) ? -1 : compiled != 0;
 }
 
 cr_status train_load_state(struct cr_train *t) {

@@ -39,6 +39,7 @@ cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_cont
     t->reason = "not run";
     strcpy(t->method, "adam");
     strcpy(t->best, "loss");
+    strcpy(t->compiler, "0");
     *out = t;
     return CR_OK;
 }
@@ -175,6 +176,8 @@ static cr_status set_number(cr_train *t, const char *name, const char *value) {
 static cr_status set(cr_train *t, const char *name, const char *value) {
     if (strcmp(name, "optimiser") == 0) return set_text(t, name, t->method, sizeof t->method, value);
     if (strcmp(name, "best") == 0) return set_best(t, value);
+    if (strcmp(name, "compile") == 0) return set_text(t, name, t->compiler, sizeof t->compiler, value);
+    if (strcmp(name, "cache") == 0) return set_text(t, name, t->cache, sizeof t->cache, value);
     if (strcmp(name, "shuffle") != 0) return set_number(t, name, value);
     if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
         return train_fail(t, CR_EINVAL, "shuffle: expected 0 or 1, found '%s'", value);
@@ -194,6 +197,7 @@ void cr_train_progress(cr_train *t, cr_train_progress_fn *fn, void *user) {
 /* ---- What it says ---- */
 
 const char *cr_train_error(const cr_train *t) { return t && t->error.n ? cr_text_str(&t->error) : NULL; }
+const char *cr_train_way(const cr_train *t) { return t ? cr_program_way(t->phase[0].program) : ""; }
 const char *cr_train_reason(const cr_train *t) { return t ? t->reason : ""; }
 int64_t cr_train_epoch(const cr_train *t) { return t ? t->epoch : 0; }
 int64_t cr_train_epochs(const cr_train *t) { return t ? t->epochs : 0; }
@@ -301,6 +305,7 @@ static cr_status open(cr_train *t, bool training) {
     cr_status status = train_split(t);
     int64_t rows = training ? t->trained : t->rows;
     struct phase *first;
+    if (training) t->compiled = train_begun_compiled(t);
     if (!status) status = train_phase(&first, t, rows < t->batch ? rows : t->batch, training);
     if (!status && best_metric(t) < 0)
         status = train_fail(t, CR_ENAME, "best: the model has no metric '%s'", t->best);
@@ -311,6 +316,7 @@ cr_status cr_train_run(cr_train *t) {
     if (!t) return CR_EINVAL;
     cr_status status = open(t, true);
     if (!status) status = train_load_state(t);
+    if (!status && t->compiled < 0) t->compiled = cr_program_compiled(t->phase[0].program);
     t->reason = "all epochs are done";
     while (!status && t->epoch < t->epochs) {
         if (patience_over(t)) {

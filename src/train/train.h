@@ -58,6 +58,8 @@ struct cr_train {
     bool best_is_most, shuffle;
     int64_t batch, epochs, patience, seed;
     double validation;
+    char compiler[512], cache[1024]; /* "0": loops are run by the built-in way; "": the usual place */
+    int compiled;                    /* 1, 0: the training was begun so; -1: it begins */
     /* Where the training stands. */
     int64_t epoch, step, position; /* position: rows of the present epoch behind us */
     double sum[train_metrics];     /* of metrics times rows, over them */
@@ -94,6 +96,8 @@ void train_gather(struct cr_train *t, int64_t rows, const int64_t *order);
 /* state.c: where a training stands, as tensors of the store. */
 cr_status train_save_state(struct cr_train *t);
 cr_status train_load_state(struct cr_train *t);
+/* 1, 0: the training in the store was begun with compiled loops, or without; -1: there is none. */
+int train_begun_compiled(const struct cr_train *t);
 /* Sets the present parameters aside as the best so far. */
 cr_status train_keep_best(struct cr_train *t);
 

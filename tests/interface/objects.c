@@ -160,6 +160,8 @@ static void runs(void) {
     PASSES(cr_program_free, NULL);
     GIVES(0, cr_program_workspace, NULL);
     GIVES(0, cr_program_steps, NULL);
+    GIVES(false, cr_program_compiled, NULL);
+    PASSES(cr_program_way, NULL);
     GIVES(NULL, cr_program_input, NULL, 0);
     GIVES(NULL, cr_program_output, NULL, 0);
     REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
@@ -274,6 +276,7 @@ static void trainings(void) {
     GIVES(0, cr_train_position, NULL);
     GIVES(0, cr_train_observations, NULL, false);
     PASSES(cr_train_reason, NULL);
+    PASSES(cr_train_way, NULL);
     GIVES(NULL, cr_train_error, NULL);
 }
 

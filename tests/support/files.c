@@ -37,12 +37,24 @@ bool file_is(const char *path, const void *data, size_t n) {
     return same;
 }
 
+/* A directory of files alone. */
+static void remove_directory(const char *path) {
+    char name[1024];
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+        unlink(name);
+    }
+    if (d) closedir(d);
+    rmdir(path);
+}
+
 static int each_file(bool removed) {
     DIR *d = opendir(directory);
     int n = 0;
     for (struct dirent *e; d && (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        if (removed && unlink(temp_path(e->d_name))) rmdir(temp_path(e->d_name));
+        if (removed && unlink(temp_path(e->d_name))) remove_directory(temp_path(e->d_name));
         n++;
     }
     if (d) closedir(d);

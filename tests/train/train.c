@@ -1,5 +1,5 @@
 /* The training loop: what it reaches, its bits, and when it stops. */
-#include "support/test.h"
+#include "support/files.h"
 
 enum { rows = 50 };
 
@@ -235,6 +235,52 @@ TEST(training_gives_the_same_bits_for_one_to_four_threads) {
     cr_store_free(one);
 }
 
+/* Compiled loops give the same bits, and a training goes on as it was begun, whatever is asked for then. */
+TEST(a_training_is_run_as_it_was_begun) {
+    (void)state;
+    struct course plain = course_of(line), compiled = course_of(line);
+    char cache[512];
+    snprintf(cache, sizeof cache, "%s", temp_path("cache"));
+    const char *const options[][2] = {{"batch", "25"}, {"epochs", "3"}, {"cache", cache}};
+    set(&plain, options, 3);
+    set(&compiled, options, 3);
+    set(&compiled, (const char *const[][2]){{"compile", "cc"}}, 1);
+    run(&plain);
+    run(&compiled);
+    assert_non_null(strstr(cr_train_way(compiled.t), "compiled: "));
+    assert_string_equal(cr_train_way(plain.t), "built in");
+    assert_true(value(&plain, "a") == value(&compiled, "a") && value(&plain, "b") == value(&compiled, "b"));
+
+    cr_train *again = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct course *c = i ? &compiled : &plain;
+        assert_int_equal(cr_train_new(&again, c->m, c->store, NULL), CR_OK);
+        cr_train_data(again, "x", c->x);
+        cr_train_data(again, "y", c->y);
+        cr_train_set(again, "batch", "25");
+        cr_train_set(again, "epochs", "5");
+        cr_train_set(again, "cache", cache);
+        cr_train_set(again, "compile", i ? "0" : "cc");
+        assert_int_equal(cr_train_run(again), CR_OK);
+        if (i) assert_non_null(strstr(cr_train_way(again), "compiled: "));
+        else assert_string_equal(cr_train_way(again), "built in");
+        cr_train_free(again);
+    }
+    assert_true(value(&plain, "a") == value(&compiled, "a"));
+    end(&plain);
+    end(&compiled);
+}
+
+/* By itself it compiles where that pays alone. */
+TEST(a_short_training_is_not_compiled_by_itself) {
+    (void)state;
+    struct course c = course_of(line);
+    set(&c, (const char *const[][2]){{"batch", "25"}, {"epochs", "3"}, {"compile", "auto"}}, 3);
+    run(&c);
+    assert_non_null(strstr(cr_train_way(c.t), "built in: compiling would take some"));
+    end(&c);
+}
+
 TEST(another_seed_is_another_training) {
     (void)state;
     struct course a = course_of(net), b = course_of(net);
@@ -462,6 +508,8 @@ int main(void) {
         RUN(predictions_stand_in_the_order_of_the_observations),
         RUN(a_training_stopped_anywhere_goes_on_to_the_same_bits),
         RUN(training_gives_the_same_bits_for_one_to_four_threads),
+        RUN(a_training_is_run_as_it_was_begun),
+        RUN(a_short_training_is_not_compiled_by_itself),
         RUN(another_seed_is_another_training),
         RUN(what_a_training_was_begun_with_must_stay),
         RUN(dropout_is_for_training_alone),
@@ -474,5 +522,5 @@ int main(void) {
         RUN(every_allocation_may_fail),
         RUN(later_epochs_allocate_nothing_but_the_copies_of_the_best),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, temp_remove);
 }

@@ -4,10 +4,6 @@
 #include "device/device.h"
 #include "tensor/dtype.h"
 
-/* Below this many elements times instructions another thread costs more than it brings (some 10
- * microseconds). */
-enum { worth_a_thread = 1 << 16 };
-
 struct loop_job {
     const struct loop *l;
     const struct kernel *kernel;
@@ -156,7 +152,7 @@ void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const sl
     if (l->count == 0) return;
     j.columns = (l->run + l->unit_cols - 1) / l->unit_cols;
     j.units = (l->rows + l->unit_rows - 1) / l->unit_rows * j.columns;
-    int64_t parts = l->count * (int64_t)l->instructions / worth_a_thread;
+    int64_t parts = l->count * (int64_t)l->instructions / loop_worth_a_thread;
     if (parts > (int64_t)team->tasks) parts = (int64_t)team->tasks;
     if (parts > j.units) parts = j.units;
     if (parts > 1) {

@@ -1,0 +1,89 @@
+/* Elements of views: arrays, and indices as text. */
+#include <string.h>
+
+#include "emit/emit.h"
+#include "tensor/dtype.h"
+
+const char *const emit_axis[CR_MAX_RANK] = {"i",  "j",  "k",   "l",   "m",   "n",   "i6",  "i7",
+                                            "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
+
+/* ---- Elements of views ---- */
+
+/* "2 + i * 3 + j", or 0. */
+void emit_index(struct cr_text *out, int64_t offset, int n, const int64_t stride[],
+                const char *const index[]) {
+    size_t before = out->n;
+    if (offset) text_add(out, "%lld", (long long)offset);
+    for (int i = 0; i < n; i++) {
+        if (stride[i] == 0) continue;
+        if (out->n > before) text_str(out, stride[i] < 0 ? " - " : " + ");
+        else if (stride[i] < 0) text_str(out, "-");
+        text_str(out, index[i]);
+        int64_t size = stride[i] < 0 ? -stride[i] : stride[i];
+        if (size != 1) text_add(out, " * %lld", (long long)size);
+    }
+    if (out->n == before) text_char(out, '0');
+}
+
+/* What the array is called that a node's numbers are in: the first or second result of an op. *offset: from its start. */
+static const char *array_of(struct emitter *e, uint32_t node, int64_t *offset) {
+    const struct view *v = &e->p->view[node];
+    const struct node *from = graph_at(e->g, e->p->slot[v->slot].node);
+    int64_t size = (int64_t)cr_dtype_size((cr_dtype)graph_at(e->g, node)->dtype), start = 0;
+    if (ops_has_parts(from->op)) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
+    if (start == 0 || *offset * size < start) return emit_name(e, e->p->slot[v->slot].node);
+    *offset -= start / size;
+    return emit_second_name(e, e->p->slot[v->slot].node);
+}
+
+void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int n, const int64_t stride[],
+                     const char *const index[]) {
+    const struct view *v = &e->p->view[node];
+    const struct slot *s = &e->p->slot[v->slot];
+    bool one = s->bytes == cr_dtype_size((cr_dtype)graph_at(e->g, s->node)->dtype);
+    int64_t offset = v->offset;
+    const char *array = array_of(e, node, &offset);
+    if (s->kind == SLOT_SOURCE && !e->exact) text_str(out, array);
+    else if (s->kind == SLOT_CONST && one && !e->exact && graph_at(e->g, s->node)->op == OP_const)
+        emit_literal(e, out, (cr_dtype)graph_at(e->g, s->node)->dtype, s->data, 0);
+    else {
+        bool counted = graph_at(e->g, s->node)->op == OP_iota; /* element i is i */
+        if (counted) text_str(out, "(int64_t)(");
+        else text_add(out, "%s[", array);
+        emit_index(out, offset, n, stride, index);
+        text_char(out, counted ? ')' : ']');
+    }
+}
+
+void emit_element(struct emitter *e, struct cr_text *out, uint32_t node, int rank,
+                  const char *const index[]) {
+    emit_element_of(e, out, node, rank, plan_strides(e->p, node), index);
+}
+
+struct expression emit_take(struct emitter *e, struct cr_text *t) {
+    struct expression x = {""};
+    if (t->failed) e->status = CR_ENOMEM;
+    else if (t->n >= sizeof x.s) emit_refuse(e, "an expression is too long");
+    else memcpy(x.s, t->s ? t->s : "", t->n + (t->s != NULL));
+    text_drop(t);
+    return x;
+}
+
+struct expression emit_number(struct emitter *e, int n, const int64_t dim[], const char *const index[]) {
+    int64_t stride[CR_MAX_RANK], size = 1;
+    struct cr_text t = text_make(&e->mem);
+    for (int i = n; i-- > 0; size *= dim[i]) stride[i] = size;
+    emit_index(&t, 0, n, stride, index);
+    return emit_take(e, &t);
+}
+
+void emit_open_axis(struct emitter *e, int axis, int64_t size) {
+    const char *i = emit_axis[axis];
+    emit_open(e, "for (long %s = 0; %s < %lld; %s++)", i, i, (long long)size, i);
+}
+
+void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n) {
+    emit_line(e, "%s *const %s = (%s *)(void *)(row + %zu);", type, name, type, e->rows_now);
+    e->rows_now += ((size_t)n * 8 + 64) / 64 * 64;
+    if (e->rows_now > e->row_numbers) e->row_numbers = e->rows_now;
+}

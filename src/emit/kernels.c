@@ -1,0 +1,97 @@
+/* The unit of translation that holds a program's loops. */
+#include "emit/units.h"
+
+#include <string.h>
+
+static const char *const prelude[] = {
+#include "emit/prelude.inc"
+};
+
+static bool has_tail(const struct plan *p) {
+    for (size_t s = 0; s < p->steps; s++)
+        if (p->step[s].tail) return true;
+    return false;
+}
+
+static void write_step(struct emitter *e, size_t s, const struct loop *l, const struct kernel_units *u) {
+    bool small = u->made && l->count * (int64_t)l->instructions < 2 * loop_worth_a_thread;
+    if (small) {
+        emit_open(e, "if (f->active[%zu])", s);
+        emit_line(e, "loop_%zu(f->slot, f->shared, f->row, 0, %lld);", s, (long long)u->count);
+        if (l->shared) emit_line(e, "end_%zu(f->slot, f->shared);", s);
+        emit_close(e);
+    } else {
+        emit_open(e, "if (f->active[%zu])", s);
+        emit_line(e, "const int64_t status = f->step(f->arg, %zu);", s);
+        emit_line(e, "if (status) return status;");
+        emit_close(e);
+    }
+}
+
+static void write_program(struct emitter *e, const struct loop loop[], const struct kernel_units units[],
+                          bool tail) {
+    emit_open(e, "static int64_t %s(const struct kernel_frame *f)", tail ? "tail" : "body");
+    for (size_t s = 0; s < e->p->steps; s++)
+        if (e->p->step[s].tail == tail) write_step(e, s, &loop[s], &units[s]);
+    emit_line(e, "return 0;");
+    emit_close(e);
+}
+
+static void write_table(struct emitter *e, const struct loop loop[], const struct kernel_units units[]) {
+    size_t n = e->p->steps;
+    text_add(e->out, "static kernel_loop *const loops[%zu] = {", n + 1);
+    for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made ? "loop_%zu, " : "0, ", s);
+    text_add(e->out, "0};\nstatic kernel_end *const ends[%zu] = {", n + 1);
+    for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made && loop[s].shared ? "end_%zu, " : "0, ", s);
+    text_add(e->out,
+             "0};\nstatic const struct kernel_table kernels = {CHAINRULE_KEY, %zu, loops, ends, body, %s};\n"
+             "__attribute__((visibility(\"default\"))) const struct kernel_table *chainrule_kernels(void);\n"
+             "const struct kernel_table *chainrule_kernels(void) { return &kernels; }\n",
+             n, has_tail(e->p) ? "tail" : "0");
+}
+
+/* What cannot be written (an expression is too long) is left to the built-in way. */
+static void write_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
+                        struct kernel_units *units) {
+    size_t before = e->out->n;
+    units->made = emit_units(e, s, loop, number, units);
+    if (e->status != CR_EINVAL) return;
+    e->status = CR_OK;
+    e->depth = 0;
+    e->out->n = before;
+    units->made = false;
+}
+
+static void write_all(struct emitter *e, struct cr_text *out, const struct loop loop[],
+                      struct kernel_units units[]) {
+    struct cr_text loops = text_make(&e->mem);
+    e->out = &loops;
+    for (size_t s = 0; s < e->p->steps && !e->status; s++) {
+        units[s] = (struct kernel_units){.made = false};
+        if (e->p->step[s].kind == STEP_LOOP) write_units(e, &e->p->step[s], &loop[s], s, &units[s]);
+    }
+    write_program(e, loop, units, false);
+    if (has_tail(e->p)) write_program(e, loop, units, true);
+    write_table(e, loop, units);
+    for (size_t i = 0; i < sizeof prelude / sizeof *prelude; i++) text_str(out, prelude[i]);
+    emit_library(e, out);
+    text_bytes(out, e->values.s ? e->values.s : "", e->values.n);
+    text_bytes(out, loops.s ? loops.s : "", loops.n);
+    text_end(&loops, out);
+}
+
+cr_status emit_kernels(struct cr_text *out, const struct plan *p, const struct loop loop[],
+                       struct kernel_units units[]) {
+    static const struct emit_wish wish = {.prefix = "kernel"};
+    char why[256];
+    struct emitter e = {
+        .mem = p->mem, .p = p, .g = p->g, .wish = &wish, .exact = true, .real = -1, .why = why};
+    e.helpers = text_make(&e.mem);
+    e.values = text_make(&e.mem);
+    if (emit_start_names(&e)) write_all(&e, out, loop, units);
+    if (out->failed || e.helpers.failed || e.values.failed) e.status = CR_ENOMEM;
+    emit_drop_names(&e);
+    text_drop(&e.helpers);
+    text_drop(&e.values);
+    return e.status;
+}

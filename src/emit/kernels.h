@@ -1,0 +1,21 @@
+/* A plan's loops as C that the system's compiler turns into kernels for this processor, with the bits of the built-in ones. */
+#ifndef EMIT_KERNELS_H
+#define EMIT_KERNELS_H
+
+#include "base/text.h"
+#include "emit/kernel_frame.h"
+#include "loop/loop.h"
+
+/* A loop as it is compiled. */
+struct kernel_units {
+    bool made;     /* compiled: the others are left to the built-in way */
+    int64_t count; /* of units, which may run in any order */
+    size_t row;    /* bytes that a thread needs */
+};
+
+/* One unit of translation that defines `const struct kernel_table *chainrule_kernels(void)`, but for the key: it wants
+ * CHAINRULE_KEY defined as a string. loop, units: by step. CR_OK or CR_ENOMEM. */
+cr_status emit_kernels(struct cr_text *out, const struct plan *p, const struct loop loop[],
+                       struct kernel_units units[]);
+
+#endif

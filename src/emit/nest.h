@@ -1,0 +1,40 @@
+/* What all ways of writing a loop as C share. */
+#ifndef EMIT_NEST_H
+#define EMIT_NEST_H
+
+#include "emit/emit.h"
+
+struct loop_of {
+    struct emitter *e;
+    const struct step *s;
+    uint8_t part[128]; /* by node of the step: in which pass over a row it is computed */
+    int parts;
+};
+
+static inline uint32_t nest_node(const struct loop_of *l, uint32_t i) {
+    return l->e->p->node[l->s->first + i];
+}
+enum loop_role nest_role(const struct loop_of *l, uint32_t node);
+/* Does this reduction fold each row to a number? */
+bool nest_folds_lines(const struct loop_of *l, uint32_t node);
+
+/* The axes of e->nest, and the passes. */
+void nest_make(const struct loop_of *l);
+void nest_parts(struct loop_of *l);
+/* Rooms of a row for numbers that a later pass needs. */
+void nest_declare_rows(struct loop_of *l);
+
+/* The number of the row, or of the place in a row, in row-major order. */
+struct expression nest_row(struct emitter *e);
+struct expression nest_place(struct emitter *e);
+void nest_open(struct emitter *e, int first, int end);
+void nest_close(struct emitter *e, int first, int end);
+
+/* The name of the number that a node of the step has now. */
+const char *nest_local(struct emitter *e, uint32_t node);
+const char *nest_make_local(struct emitter *e, uint32_t node);
+/* Operand x of instruction i; what instruction i gives, kept where it belongs. */
+struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x);
+void nest_result(struct loop_of *l, uint32_t i, bool narrow);
+
+#endif

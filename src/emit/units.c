@@ -1,0 +1,381 @@
+/* A loop as C with the bits of the built-in way: the same lanes, blocks and units (device/cpu/fold.inc, loop/loop.h). */
+#include "emit/units.h"
+
+#include <stdio.h>
+
+#include "tensor/dtype.h"
+
+struct units_of {
+    struct loop_of l;
+    const struct loop *loop;
+    int64_t rows, run;
+    int64_t columns;  /* blocks of a row that are units of their own */
+    bool blocks;      /* of rows are units */
+    const char *lane; /* the variable that counts lanes; NULL: not in lanes */
+};
+
+static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
+static int columns_of(const struct units_of *u) { return u->l.e->nest.n - u->l.e->nest.rows; }
+
+static const struct instruction *instruction(const struct units_of *u, uint32_t i) {
+    return &u->loop->instruction[i];
+}
+
+static const char *type_of(const struct emitter *e, uint32_t node, char room[80]) {
+    return emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, room);
+}
+
+/* ---- Where slots stand ---- */
+
+static bool is_written(const struct emitter *e, const struct step *s, uint32_t slot) {
+    for (uint32_t i = 0; i < s->n; i++)
+        if (e->p->view[e->p->node[s->first + i]].slot == slot) return true;
+    return false;
+}
+
+/* The slots that a step reads or writes, each once: those of its nodes, then those of their operands. */
+static void declare_slot(struct emitter *e, const struct step *s, uint32_t slot, struct slots_seen *seen) {
+    char type[80];
+    if (slot == no_slot) return;
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->slot[i] == slot) return;
+    if (seen->n == sizeof seen->slot / sizeof *seen->slot) {
+        emit_refuse(e, "too many slots");
+        return;
+    }
+    seen->slot[seen->n++] = slot;
+    uint32_t node = e->p->slot[slot].node;
+    const struct node *n = graph_at(e->g, node);
+    const char *constant = is_written(e, s, slot) ? "" : "const ";
+    if (n->op == OP_iota) return;
+    const char *t = type_of(e, node, type);
+    emit_line(e, "%s%s *const restrict %s = (%s%s *)(void *)slot[%lu];", constant, t, emit_name(e, node),
+              constant, t, (unsigned long)slot);
+    if (!ops_has_parts(n->op)) return;
+    t = emit_type(e, ops_part_dtype(e->g, n, 1), type);
+    emit_line(e, "%s%s *const restrict %s = (%s%s *)(void *)(slot[%lu] + %zu);", constant, t,
+              emit_second_name(e, node), constant, t, (unsigned long)slot, ops_part_offset(e->g, n, 1, 0));
+}
+
+void emit_declare_slots(struct emitter *e, const struct step *s) {
+    struct slots_seen seen = {.n = 0};
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint32_t id = e->p->node[s->first + i];
+        const struct node *n = graph_at(e->g, id);
+        declare_slot(e, s, e->p->view[id].slot, &seen);
+        for (uint32_t k = 0; k < n->n; k++) declare_slot(e, s, e->p->view[n->arg[k]].slot, &seen);
+    }
+}
+
+/* ---- Folds ---- */
+
+static bool is_lines(const struct units_of *u, uint32_t i) {
+    return instruction(u, i)->kind == FOLD_WHOLE || instruction(u, i)->kind == FOLD_PART;
+}
+
+static void start_lanes(struct units_of *u, uint32_t i) {
+    struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
+    char type[80];
+    emit_line(e, "%s lane_%s[%d];", type_of(e, id, type), emit_name(e, id), fold_lanes);
+    emit_line(e, "for (int lane = 0; lane < %d; lane++) lane_%s[lane] = %s;", fold_lanes, emit_name(e, id),
+              emit_start(e, id));
+}
+
+static void combine(struct units_of *u, uint32_t i, const char *so_far, const char *next) {
+    struct cr_text t = text_make(&u->l.e->mem);
+    emit_combine(u->l.e, &t, nest_node(&u->l, i), so_far, next);
+    if (!t.failed) emit_line(u->l.e, "%s = %s;", so_far, t.s);
+    text_end(&t, u->l.e->out);
+}
+
+/* The operand joins its lane, its place in the row of what the unit leaves, or the row that is folded later. */
+static void fold(struct units_of *u, uint32_t i) {
+    struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
+    struct expression next = nest_operand(&u->l, i, graph_at(e->g, id)->arg[0]), place = nest_place(e);
+    struct cr_text t = text_make(&e->mem);
+    bool lines = is_lines(u, i);
+    if (lines && !u->lane) {
+        emit_line(e, "fold_%s[%s] = %s;", emit_name(e, id), place.s, next.s);
+        return;
+    }
+    if (lines) text_add(&t, "lane_%s[%s]", emit_name(e, id), u->lane);
+    else text_add(&t, "left_%s[%s]", emit_name(e, id), place.s);
+    struct expression so_far = emit_take(e, &t);
+    combine(u, i, so_far.s, next.s);
+}
+
+/* What the lanes come to, and the result of the row or what the unit leaves. */
+static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
+    struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
+    char type[80];
+    const char *t = type_of(e, id, type), *name = emit_name(e, id);
+    struct cr_text f = text_make(&e->mem), all = text_make(&e->mem);
+    emit_fold_name(e, &f, id);
+    const char *fold_name = f.failed ? "" : f.s;
+    if (instruction(u, i)->kind == FOLD_PART)
+        emit_line(e, "((%s *)(void *)(shared + %zu))[%s] = tree_%s(lane_%s);", t, instruction(u, i)->partial,
+                  unit, fold_name, name);
+    else {
+        char value[200];
+        if (columns_of(u) == 1) snprintf(value, sizeof value, "tree_%s(lane_%s)", fold_name, name);
+        else snprintf(value, sizeof value, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
+        emit_combine(e, &all, id, emit_start(e, id), value);
+        emit_line(e, "const %s %s = %s;", t, nest_make_local(e, id), all.failed ? "0" : all.s);
+        if (e->p->view[id].slot != no_slot)
+            emit_line(e, "%s[%s] = %s;", emit_name(e, e->p->slot[e->p->view[id].slot].node), nest_row(e).s,
+                      nest_local(e, id));
+    }
+    text_drop(&f);
+    text_drop(&all);
+}
+
+/* ---- A pass over a row ---- */
+
+static void body(struct units_of *u, int part) {
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (u->l.part[i] != part) continue;
+        enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
+        if (role == ROLE_WIDE) nest_result(&u->l, i, false);
+        else if (role == ROLE_FOLD) fold(u, i);
+    }
+}
+
+/* Innermost loops become vectors: no iteration depends on another. */
+static void open_axis(struct emitter *e, int axis, bool innermost) {
+    const char *i = emit_axis[axis];
+    emit_open(e, "%sfor (int64_t %s = 0; %s < %lld; %s++)", innermost ? "VECTOR " : "", i, i,
+              (long long)e->nest.axis[axis].size, i);
+}
+
+static void plain_loops(struct units_of *u, int part) {
+    struct emitter *e = u->l.e;
+    u->lane = NULL;
+    for (int i = e->nest.rows; i < e->nest.n; i++) {
+        const char *x = emit_axis[i];
+        if (u->columns > 1) emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
+        else open_axis(e, i, i == e->nest.n - 1);
+    }
+    body(u, part);
+    for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
+}
+
+/* Numbers side by side go to the lanes in turn. */
+static void lanes_loop(struct units_of *u, int part) {
+    struct emitter *e = u->l.e;
+    const char *j = emit_axis[e->nest.rows];
+    u->lane = "lane";
+    emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
+    emit_open(e, "VECTOR for (int lane = 0; lane < %d; lane++)", fold_lanes);
+    emit_line(e, "const int64_t %s = at + lane;", j);
+    body(u, part);
+    emit_close(e);
+    emit_close(e);
+    if (u->run % fold_lanes) {
+        emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
+                  fold_lanes);
+        emit_line(e, "const int64_t %s = at;", j);
+        body(u, part);
+        emit_close(e);
+    }
+    u->lane = NULL;
+}
+
+static void pass(struct units_of *u, int part, const char *unit) {
+    bool along = false, lines = false;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (u->l.part[i] != part || instruction(u, i)->kind == DO_NARROW) continue;
+        along = true;
+        if (!is_lines(u, i)) continue;
+        lines = true;
+        if (columns_of(u) == 1) start_lanes(u, i);
+    }
+    if (along && lines && columns_of(u) == 1) lanes_loop(u, part);
+    else if (along) plain_loops(u, part);
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (u->l.part[i] != part) continue;
+        if (is_lines(u, i)) end_lanes(u, i, unit);
+        else if (instruction(u, i)->kind == DO_NARROW) nest_result(&u->l, i, true);
+    }
+}
+
+static void passes(struct units_of *u, const char *unit) {
+    for (int part = 0; part < u->l.parts; part++) pass(u, part, unit);
+}
+
+/* ---- Units ---- */
+
+/* The indices of row number r. */
+static void row_indices(struct emitter *e) {
+    long long behind = 1;
+    for (int i = e->nest.rows; i-- > 0; behind *= e->nest.axis[i].size) {
+        if (i == 0)
+            emit_line(e, behind == 1 ? "const int64_t i = r;" : "const int64_t i = r / %lld;", behind);
+        else
+            emit_line(e, "const int64_t %s = r / %lld %% %lld;", emit_axis[i], behind,
+                      (long long)e->nest.axis[i].size);
+    }
+}
+
+static void declare_left(struct units_of *u, bool of_unit) {
+    struct emitter *e = u->l.e;
+    char type[80];
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        const struct instruction *in = instruction(u, i);
+        if (in->kind != FOLD_ROWS_PART) continue;
+        uint32_t id = nest_node(&u->l, i);
+        const char *t = type_of(e, id, type);
+        if (of_unit)
+            emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t,
+                      emit_name(e, id), t, in->partial, (long long)u->run);
+        if (of_unit)
+            emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", emit_name(e, id),
+                      emit_start(e, id));
+    }
+}
+
+static void row_units(struct units_of *u) {
+    struct emitter *e = u->l.e;
+    emit_open(e, "for (int64_t r = first; r < end; r++)");
+    emit_line(e, "const int64_t low = 0, high = %lld;", (long long)u->run);
+    row_indices(e);
+    passes(u, "0");
+    emit_close(e);
+}
+
+static void bounds(struct units_of *u) {
+    if (u->columns == 1) emit_line(u->l.e, "const int64_t low = 0, high = %lld;", (long long)u->run);
+    else
+        emit_line(u->l.e, "const int64_t low = unit %% %lld * %d, high = low + %d < %lld ? low + %d : %lld;",
+                  (long long)u->columns, fold_block, fold_block, (long long)u->run, fold_block,
+                  (long long)u->run);
+}
+
+/* Blocks of rows, or one row, by blocks of columns. */
+static void block_units(struct units_of *u) {
+    struct emitter *e = u->l.e;
+    emit_open(e, "for (int64_t unit = first; unit < end; unit++)");
+    bounds(u);
+    if (u->blocks) {
+        emit_line(
+            e,
+            "const int64_t block = unit / %lld, row_end = block * %d + %d < %lld ? block * %d + %d : %lld;",
+            (long long)u->columns, fold_rows, fold_rows, (long long)u->rows, fold_rows, fold_rows,
+            (long long)u->rows);
+        declare_left(u, true);
+        emit_open(e, "for (int64_t r = block * %d; r < row_end; r++)", fold_rows);
+    } else emit_line(e, "const int64_t r = unit / %lld;", (long long)u->columns);
+    row_indices(e);
+    passes(u, "unit");
+    if (u->blocks) emit_close(e);
+    emit_close(e);
+}
+
+static void element_units(struct units_of *u) {
+    struct emitter *e = u->l.e;
+    int n = e->nest.n;
+    for (int i = 0; i < n; i++) {
+        if (i) open_axis(e, i, i == n - 1);
+        else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
+    }
+    body(u, 0);
+    for (int i = 0; i < n; i++) emit_close(e);
+}
+
+/* Rooms for lines whose elements are not one axis. */
+static void declare_lines(struct units_of *u) {
+    struct emitter *e = u->l.e;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        uint32_t id = nest_node(&u->l, i);
+        char type[80], name[96];
+        if (!is_lines(u, i) || columns_of(u) == 1) continue;
+        snprintf(name, sizeof name, "fold_%.80s", emit_name(e, id));
+        emit_scratch(e, type_of(e, id, type), name, u->run);
+    }
+}
+
+/* What units left, combined in their order. */
+static void write_end(struct units_of *u, size_t number) {
+    struct emitter *e = u->l.e;
+    char type[80];
+    emit_open(e, "static void end_%zu(char *const slot[], char *shared)", number);
+    emit_declare_slots(e, u->l.s);
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        const struct instruction *in = instruction(u, i);
+        if (in->kind != FOLD_PART && in->kind != FOLD_ROWS_PART) continue;
+        uint32_t id = nest_node(&u->l, i);
+        const char *t = type_of(e, id, type), *y = emit_name(e, e->p->slot[e->p->view[id].slot].node);
+        struct cr_text f = text_make(&e->mem);
+        emit_fold_name(e, &f, id);
+        emit_line(e, "const %s *const left_%s = (const %s *)(void *)(shared + %zu);", t, emit_name(e, id), t,
+                  in->partial);
+        if (in->kind == FOLD_PART)
+            emit_line(e, "for (int64_t r = 0; r < %lld; r++) %s[r] = lines_%s(left_%s + r * %lld, %lld);",
+                      (long long)u->rows, y, f.failed ? "" : f.s, emit_name(e, id), (long long)u->columns,
+                      (long long)u->columns);
+        else {
+            int64_t blocks = pieces(u->rows, fold_rows);
+            emit_line(e, "for (int64_t q = 0; q < %lld; q++) %s[q] = %s;", (long long)u->run, y,
+                      emit_start(e, id));
+            emit_open(e, "for (int64_t block = 0; block < %lld; block++)", (long long)blocks);
+            emit_open(e, "VECTOR for (int64_t q = 0; q < %lld; q++)", (long long)u->run);
+            char so_far[120], next[160];
+            snprintf(so_far, sizeof so_far, "%.90s[q]", y);
+            snprintf(next, sizeof next, "left_%.90s[block * %lld + q]", emit_name(e, id), (long long)u->run);
+            combine(u, i, so_far, next);
+            emit_close(e);
+            emit_close(e);
+        }
+        text_drop(&f);
+    }
+    emit_close(e);
+}
+
+/* ---- Which loops are compiled ---- */
+
+/* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them. */
+static bool too_short(const struct units_of *u) {
+    const struct nest *n = &u->l.e->nest;
+    int64_t inner = n->n ? n->axis[n->n - 1].size : 1;
+    if (n->n == n->rows && n->n) inner = 1;
+    return inner < 16 && u->loop->count > 256;
+}
+
+static bool can_be(const struct units_of *u) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (instruction(u, i)->kind == FOLD_PART && columns_of(u) != 1) return false;
+    return u->l.s->n <= sizeof u->l.part && u->loop->count > 0 && !(u->columns > 1 && columns_of(u) != 1) &&
+           !too_short(u);
+}
+
+bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
+                struct kernel_units *out) {
+    struct units_of u = {
+        .l = {.e = e, .s = s}, .loop = loop, .rows = loop->rows, .run = loop->run, .columns = 1};
+    bool folds = s->lines || s->rows_too;
+    for (uint32_t i = 0; i < s->n; i++) e->local[nest_node(&u.l, i)] = intern_none;
+    nest_make(&u.l);
+    nest_parts(&u.l);
+    if (!folds) e->nest.rows = 0;
+    if (folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
+    u.blocks = s->rows_too;
+    if (!can_be(&u)) return false;
+    emit_open(e,
+              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              number);
+    e->rows_now = 0;
+    emit_declare_slots(e, s);
+    nest_declare_rows(&u.l);
+    declare_lines(&u);
+    if (!folds) element_units(&u);
+    else if (u.blocks || u.columns > 1 || !plan_whole_rows(s)) block_units(&u);
+    else row_units(&u);
+    emit_close(e);
+    if (loop->shared) write_end(&u, number);
+    *out = (struct kernel_units){.made = true, .row = e->rows_now};
+    if (!folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
+    else out->count = (u.blocks ? pieces(u.rows, fold_rows) : u.rows) * u.columns;
+    return true;
+}

@@ -1,0 +1,374 @@
+/* Loops compiled at run time give the bits of the built-in ones: over the whole table, folds of every shape, random graphs. */
+#include "support/files.h"
+
+#include "ops/build.h"
+
+enum { most_outputs = 600 };
+
+/* Two programs of one target, and what each gives. */
+struct two {
+    cr_graph *g;
+    cr_target *t;
+    int outputs;
+    char name[most_outputs][24];
+    cr_node y[most_outputs];
+    int inputs;
+    cr_node x[64];
+    void *data[64];
+};
+
+static void start(struct two *b) {
+    *b = (struct two){.g = cr_graph_new(NULL)};
+    b->t = cr_target_new(b->g);
+}
+
+static void fill(void *to, cr_dtype dtype, int64_t n, double low, double high, uint64_t *state) {
+    for (int64_t i = 0; i < n; i++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+        double v = low + (high - low) * ((double)(*state >> 11) * 0x1p-53);
+        switch (dtype) {
+        case CR_BOOL: ((uint8_t *)to)[i] = v > (low + high) / 2; break;
+        case CR_I32: ((int32_t *)to)[i] = (int32_t)floor(v); break;
+        case CR_I64: ((int64_t *)to)[i] = (int64_t)floor(v); break;
+        case CR_F32: ((float *)to)[i] = (float)v; break;
+        case CR_F64: ((double *)to)[i] = v; break;
+        default: ((uint16_t *)to)[i] = (uint16_t)(0x3000 + *state % 2048); break;
+        }
+    }
+}
+
+static uint64_t state_of_test = 7;
+
+static cr_node input(struct two *b, cr_dtype dtype, int rank, const int64_t dims[], double low, double high) {
+    char name[24];
+    int i = b->inputs++;
+    snprintf(name, sizeof name, "x%d", i);
+    b->x[i] = cr_input(b->g, name, dtype, rank, dims);
+    int64_t n = cr_count(b->x[i]);
+    b->data[i] = malloc((size_t)n * cr_dtype_size(dtype) + 1);
+    fill(b->data[i], dtype, n, low, high, &state_of_test);
+    return b->x[i];
+}
+
+static void output(struct two *b, cr_node y) {
+    if (!cr_ok(y)) fail_msg("%s", cr_graph_error(b->g));
+    int i = b->outputs++;
+    assert_true(i < most_outputs);
+    snprintf(b->name[i], sizeof b->name[i], "y%d", i);
+    b->y[i] = y;
+    if (cr_target_output(b->t, b->name[i], y)) fail_msg("%s", cr_graph_error(b->g));
+}
+
+static size_t bytes_of(cr_node y) { return (size_t)cr_count(y) * cr_dtype_size(cr_dtype_of(y)); }
+
+/* Computes all outputs; the caller frees them. */
+static void run(const struct two *b, const char *compiler, void *out[]) {
+    cr_options *o = cr_options_new(NULL);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    if (compiler) {
+        assert_int_equal(cr_options_set(o, "compile", compiler), CR_OK);
+        assert_int_equal(cr_options_set(o, "cache", temp_path("cache")), CR_OK);
+        assert_int_equal(cr_options_set(o, "compile_seconds", "300"), CR_OK);
+    }
+    if (cr_compile(&p, b->t, o)) fail_msg("%s", cr_graph_error(b->g));
+    if (cr_program_compiled(p) != (compiler != NULL)) fail_msg("%s", cr_program_way(p));
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    for (int i = 0; i < b->inputs; i++) {
+        cr_status s = cr_bind(r, cr_name(b->x[i]), cr_dtype_of(b->x[i]), b->data[i], bytes_of(b->x[i]));
+        if (s && s != CR_ENAME) fail_msg("%s", cr_run_error(r));
+    }
+    for (int i = 0; i < b->outputs; i++) {
+        out[i] = malloc(bytes_of(b->y[i]) + 1);
+        memset(out[i], 0x5a, bytes_of(b->y[i]));
+        if (cr_bind(r, b->name[i], cr_dtype_of(b->y[i]), out[i], bytes_of(b->y[i])))
+            fail_msg("%s", cr_run_error(r));
+    }
+    for (int i = 0; i < 2; i++)
+        if (cr_step(r)) fail_msg("%s", cr_run_error(r));
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_options_free(o);
+}
+
+/* Bits, but for those within a nan. */
+static bool same(cr_dtype dtype, const void *a, const void *b, int64_t i) {
+    if (dtype == CR_F64) {
+        double u = ((const double *)a)[i], v = ((const double *)b)[i];
+        return (u != u && v != v) || memcmp(&u, &v, sizeof u) == 0;
+    }
+    if (dtype == CR_F32) {
+        float u = ((const float *)a)[i], v = ((const float *)b)[i];
+        return (u != u && v != v) || memcmp(&u, &v, sizeof u) == 0;
+    }
+    size_t size = cr_dtype_size(dtype);
+    return memcmp((const char *)a + (size_t)i * size, (const char *)b + (size_t)i * size, size) == 0;
+}
+
+static void compare(struct two *b, const char *compiler) {
+    static void *built_in[most_outputs], *compiled[most_outputs];
+    cr_text *text = NULL;
+    run(b, NULL, built_in);
+    run(b, compiler, compiled);
+    for (int i = 0; i < b->outputs; i++) {
+        cr_dtype dtype = cr_dtype_of(b->y[i]);
+        for (int64_t k = 0; k < cr_count(b->y[i]); k++)
+            if (!same(dtype, built_in[i], compiled[i], k)) {
+                cr_text_new(&text, NULL);
+                cr_print(text, b->y[i]);
+                fail_msg("output %d, %s of %s, element %d of %d: %.17g built in, %.17g compiled: %.300s", i,
+                         cr_op_of(b->y[i]), cr_dtype_name(dtype), (int)k, (int)cr_count(b->y[i]),
+                         dtype == CR_F64 ? ((double *)built_in[i])[k] : (double)((float *)built_in[i])[k],
+                         dtype == CR_F64 ? ((double *)compiled[i])[k] : (double)((float *)compiled[i])[k],
+                         cr_text_str(text));
+            }
+        free(built_in[i]);
+        free(compiled[i]);
+    }
+}
+
+static void drop(struct two *b) {
+    for (int i = 0; i < b->inputs; i++) free(b->data[i]);
+    cr_target_free(b->t);
+    cr_graph_free(b->g);
+}
+
+/* ---- The table ---- */
+
+static int arity_of(int op) {
+    const char *arguments = ops_row(op)->arguments;
+    return !strncmp(arguments, "condition", 9) ? 3 : !strncmp(arguments, "x, y", 4) ? 2 : 1;
+}
+
+static bool takes(int op, cr_dtype dtype) {
+    bool real = dtype == CR_F32 || dtype == CR_F64, integer = dtype == CR_I32 || dtype == CR_I64;
+    switch (ops_row(op)->dtype) {
+    case DTYPE_FLOAT: return real;
+    case DTYPE_NUMBER:
+    case DTYPE_COMPARE: return real || integer;
+    case DTYPE_LOGIC: return dtype == CR_BOOL;
+    case DTYPE_INTEGER: return dtype == CR_I64;
+    case DTYPE_SELECT: return true;
+    default: return false;
+    }
+}
+
+static cr_node make_op(cr_graph *g, int op, int64_t n, int arity, const cr_node x[]) {
+    double number = (double)n;
+    cr_attr attr = {"n", 1, &number, NULL};
+    return cr_op(g, op_name(op), arity, x, strstr(ops_row(op)->arguments, ", n") != NULL, &attr);
+}
+
+static const cr_dtype dtypes[] = {CR_BOOL, CR_I32, CR_I64, CR_F16, CR_BF16, CR_F32, CR_F64};
+enum { dtype_count = sizeof dtypes / sizeof *dtypes };
+
+TEST(every_elementwise_row_gives_the_bits_of_the_built_in_kernels) {
+    (void)state;
+    for (int i = 0; i < dtype_count; i++)
+        for (int first = 1; first < OP_COUNT;) {
+            struct two b;
+            int64_t n = 67;
+            start(&b);
+            cr_node flag = input(&b, CR_BOOL, 1, &n, 0, 1);
+            for (; first < OP_COUNT && b.inputs < 56; first++) {
+                const struct op_row *row = ops_row(first);
+                if (op_kind(first) != KIND_ELEM || !takes(first, dtypes[i])) continue;
+                for (int wild = 0; wild < 2; wild++) {
+                    cr_node x[3] = {flag};
+                    int arity = arity_of(first);
+                    for (int k = row->dtype == DTYPE_SELECT; k < arity; k++)
+                        x[k] = input(&b, dtypes[i], 1, &n, wild ? -40 : row->low, wild ? 40 : row->high);
+                    for (int64_t power = -2; power < (strstr(row->arguments, ", n") ? 6 : -1); power++)
+                        if (!strstr(row->arguments, "n=0") || power >= 0)
+                            output(&b, make_op(b.g, first, power, arity, x));
+                }
+            }
+            if (b.outputs) compare(&b, "cc");
+            drop(&b);
+        }
+}
+
+TEST(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels) {
+    (void)state;
+    struct two b;
+    int64_t n = 50;
+    start(&b);
+    for (int i = 0; i < dtype_count; i++) {
+        cr_node x = input(&b, dtypes[i], 1, &n, -3e9, 3e9), y = input(&b, dtypes[i], 1, &n, -3, 3);
+        for (int j = 0; j < dtype_count; j++) {
+            output(&b, cr_cast(x, dtypes[j]));
+            output(&b, cr_cast(y, dtypes[j]));
+        }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* ---- Loops ---- */
+
+static cr_node formula(struct two *b, const char *text) {
+    cr_node y = cr_formula(b->g, text);
+    if (!cr_ok(y)) fail_msg("%s: %s", text, cr_graph_error(b->g));
+    return y;
+}
+
+/* Reductions over the last and the first axes, of lines shorter and longer than a block, and what comes after them. */
+static void folds(cr_dtype dtype, int64_t rows, int64_t run) {
+    static const char *const texts[] = {
+        "sum(x0)",
+        "sum(x0*x1, axis=1)",
+        "sum(x0, axis=0)",
+        "max(x0)",
+        "max(x0, axis=0)",
+        "min(x0, axis=1)",
+        "prod(x0*0.01 + 1, axis=1)",
+        "softmax(x0)",
+        "log_softmax(x0*x1)",
+        "mean(exp(x0*0.1)*x1)",
+        "sum(tanh(x0*x2 + x1)*sigmoid(x0))",
+        "(x0 - mean(x0, axis=1, keep=true))*x2",
+        "var(x0, axis=1)",
+        "var(x0, axis=0)",
+        "sum(x0, axis=1) + 2*max(x1, axis=1)",
+        "x0 + x3",
+        "exp(x0)*x3 + x2",
+        "sum((x0 - x3)^2, axis=0)",
+        "grad(sum(softmax(x0)*x1), x0)",
+        "grad(sum(tanh(x0 + x2)^2), x2)",
+        "t(x0)*2 + t(x1)",
+        "sum(t(x0), axis=0)",
+        "x0[:, ::-1]*x1",
+    };
+    struct two b;
+    start(&b);
+    input(&b, dtype, 2, (int64_t[]){rows, run}, -3, 3);
+    input(&b, dtype, 2, (int64_t[]){rows, run}, -3, 3);
+    input(&b, dtype, 1, (int64_t[]){run}, -3, 3);
+    input(&b, dtype, 2, (int64_t[]){rows, 1}, -3, 3);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    compare(&b, "cc");
+    drop(&b);
+}
+
+TEST(folds_of_every_shape_give_the_bits_of_the_built_in_ones) {
+    (void)state;
+    folds(CR_F64, 1, 1);
+    folds(CR_F64, 3, 5);
+    folds(CR_F64, 7, 16);
+    folds(CR_F32, 130, 33);
+    folds(CR_F64, 65, 100);
+    folds(CR_F32, 2, 5000);
+    folds(CR_F64, 1, 20000);
+}
+
+TEST(axes_that_do_not_run_on_give_the_same_bits) {
+    (void)state;
+    struct two b;
+    start(&b);
+    input(&b, CR_F64, 3, (int64_t[]){5, 6, 70}, -3, 3);
+    input(&b, CR_F64, 3, (int64_t[]){5, 1, 70}, -3, 3);
+    input(&b, CR_F64, 2, (int64_t[]){6, 1}, -3, 3);
+    static const char *const texts[] = {
+        "x0*x1 + x2",
+        "sum(x0*x1 + x2, axis=2)",
+        "sum(x0*x1 + x2, axis=[1, 2])",
+        "sum(x0*x2, axis=0)",
+        "sum(x0*x1, axis=[0, 1])",
+        "max(permute(x0, [1, 0, 2])*2, axis=2)",
+        "sum(permute(x0, [2, 0, 1])*2, axis=[1, 2])",
+        "softmax(x0*x1 - x2)",
+        "x0[:, ::2, 3:40]*2",
+        "sum(x0[:, ::2, 3:40]*x1[:, :, 3:40], axis=2)",
+        "softmax(permute(x0, [0, 2, 1]))",
+        "sum(x0 > x1)",
+        "x0 > 1 and x1 < 2",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* Units go to threads; what they leave is combined in one order. */
+TEST(threads_change_no_bit) {
+    (void)state;
+    static const char *const texts[] = {
+        "tanh(x0)*x1", "sum(exp(x0*0.1)*x1)", "sum(x0*x1 + sin(x1), axis=0)",
+        "softmax(x0)", "sum(x0, axis=1)",     "x0*x2 + x1",
+    };
+    for (int round = 0; round < 2; round++) {
+        struct two b;
+        cr_context *ctx = NULL;
+        assert_int_equal(cr_context_new(&ctx), CR_OK);
+        assert_int_equal(cr_context_threads(ctx, 3), CR_OK);
+        b = (struct two){.g = cr_graph_new(ctx)};
+        b.t = cr_target_new(b.g);
+        int64_t dims[] = {round ? 3 : 700, round ? 90000 : 300};
+        input(&b, CR_F32, 2, dims, -3, 3);
+        input(&b, CR_F32, 2, dims, -3, 3);
+        input(&b, CR_F32, 1, dims + 1, -3, 3);
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+        compare(&b, "cc");
+        drop(&b);
+        cr_context_free(ctx);
+    }
+}
+
+/* ---- Random graphs ---- */
+
+static uint32_t below(uint32_t n) {
+    state_of_test = state_of_test * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state_of_test >> 33) % n;
+}
+
+static cr_node random_step(cr_graph *g, cr_node a, cr_node b) {
+    static const int unary[] = {OP_neg, OP_abs,  OP_square,   OP_exp,  OP_tanh, OP_sigmoid,
+                                OP_sin, OP_relu, OP_softplus, OP_atan, OP_sign, OP_floor};
+    static const int binary[] = {OP_add, OP_sub, OP_mul, OP_maximum, OP_minimum, OP_div, OP_hypot, OP_mod};
+    switch (below(8)) {
+    case 0: return cr_sum(a, 1, (int[]){-1}, true);
+    case 1: return cr_max(a, 1, (int[]){-1}, true);
+    case 2: return cr_where(cr_lt(a, b), a, cr_mul(b, cr_number(g, 0.5)));
+    case 3:
+    case 4: return make_op(g, unary[below(sizeof unary / sizeof *unary)], 0, 1, &a);
+    default: return make_op(g, binary[below(sizeof binary / sizeof *binary)], 0, 2, (cr_node[]){a, b});
+    }
+}
+
+/* A few dozen of them in one program, sharing operands, so that they are fused with each other. */
+TEST(random_graphs_give_the_same_bits) {
+    (void)state;
+    const char *scale = getenv("CHECK_SCALE");
+    int rounds = 2 * (scale ? atoi(scale) : 1);
+    for (int round = 0; round < rounds; round++) {
+        struct two b;
+        start(&b);
+        cr_dtype dtype = below(2) ? CR_F64 : CR_F32;
+        int64_t rows = 1 + below(70), run = 1 + below(round % 3 ? 50 : 300);
+        cr_node pool[40];
+        int n = 3;
+        pool[0] = input(&b, dtype, 2, (int64_t[]){rows, run}, -2, 2);
+        pool[1] = input(&b, dtype, 2, (int64_t[]){rows, 1}, -2, 2);
+        pool[2] = input(&b, dtype, 2, (int64_t[]){1, run}, -2, 2);
+        for (int i = 0; i < 25; i++) {
+            for (n = 3; n < 3 + 2 + (int)below(10); n++)
+                pool[n] = random_step(b.g, pool[below((uint32_t)n)], pool[below((uint32_t)n)]);
+            output(&b, pool[n - 1]);
+            output(&b, cr_sum(pool[n - 1], 0, NULL, false));
+            output(&b, cr_sum(pool[n - 1], 1, (int[]){0}, false));
+        }
+        compare(&b, "cc");
+        drop(&b);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(every_elementwise_row_gives_the_bits_of_the_built_in_kernels),
+        RUN(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels),
+        RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
+        RUN(axes_that_do_not_run_on_give_the_same_bits),
+        RUN(threads_change_no_bit),
+        RUN(random_graphs_give_the_same_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, temp_remove);
+}
