@@ -15,7 +15,6 @@ need() { # package, what it is for, a command that succeeds where it is there
 compiler() { command -v "${CC:-cc}" || command -v gcc; }
 header() { echo "#include <$1>" | $(compiler) -E -x c -; }
 cmocka() { printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h | $(compiler) -E -x c -; }
-blis() { printf '#include <blis.h>\nint main(void) { bli_init(); }\n' | $(compiler) -x c - -lblis -o "$scratch/a.out"; }
 links() { echo 'int main(void) { return 0; }' | clang "$1" -x c - -o "$scratch/a.out"; } # with a runtime of clang's
 openblas() {
     printf '#include <openblas_config.h>\nint openblas_get_parallel(void);\nint main(void) { return openblas_get_parallel() < 0; }\n' |
@@ -71,7 +70,7 @@ look_check() {
     need gcc-arm-linux-gnueabihf "emitted C on an ARM core" 'command -v arm-linux-gnueabihf-gcc'
     need libc6-dev-armhf-cross "the same" 'echo "#include <math.h>" | arm-linux-gnueabihf-gcc -E -x c -'
     need qemu-user "the same" 'command -v qemu-arm'
-    need libblis-serial-dev "the other matrix product" 'blis'
+    need libblis-serial-dev "the other matrix product" 'header blis.h'
     need strace "the test that kills a program while it saves" 'command -v strace'
     need valgrind "the test that counts how reading a model grows" 'command -v valgrind'
     need python3 "the tests of commands, documents and layers" 'command -v python3'
