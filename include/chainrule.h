@@ -112,7 +112,7 @@ CR_API cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *
  * A library is called on the threads of the context, one part of the product at a time, and none of its settings is changed.
  * "blis" copies operands into memory of its own, not the context's, and ends the process where there is none. */
 CR_API cr_status cr_context_product(cr_context *ctx, const char *name);
-CR_API const char *cr_context_product_name(int i); /* what this build has: "builtin" is the first; NULL past the last */
+CR_API const char *cr_context_product_name(int i); /* what there is, from 0: "builtin"; NULL past the last */
 
 /* ---- Text: results and messages of any length ------------------------------------------------- */
 
