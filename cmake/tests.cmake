@@ -25,7 +25,7 @@ if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
     target_link_libraries(${test} PRIVATE chainrule_static ${CMOCKA_LIBRARY} ${libraries} ${CMAKE_DL_LIBS} m)
     add_test(NAME ${room}.${name} COMMAND ${test})
     # A sanitizer too answers an allocation that cannot be granted with NULL, as the C library does.
-    set_tests_properties(${room}.${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
+    set_tests_properties(${room}.${name} PROPERTIES ENVIRONMENT
       "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1")
   endforeach()
 else()

@@ -106,6 +106,13 @@ CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
 /* The host's own parallel-for instead of a pool of ours; count: how many threads it uses. */
 CR_API cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, int count);
+/* Who computes matrix products of f32 and f64 in programs compiled from now on: "builtin" (the default; the library's own
+ * kernels) or a library that this build has. CR_ENAME: it has none of that name. Each has bits of its own, equal for any
+ * number of threads; strides that a library does not take (none of 1, lines that overlap) are left to the builtin.
+ * A library is called on the threads of the context, one part of the product at a time, and none of its settings is changed.
+ * "blis" copies operands into memory of its own, not the context's, and ends the process where there is none. */
+CR_API cr_status cr_context_product(cr_context *ctx, const char *name);
+CR_API const char *cr_context_product_name(int i); /* what there is, from 0: "builtin"; NULL past the last */
 
 /* ---- Text: results and messages of any length ------------------------------------------------- */
 

@@ -70,6 +70,7 @@ look_check() {
     need gcc-arm-linux-gnueabihf "emitted C on an ARM core" 'command -v arm-linux-gnueabihf-gcc'
     need libc6-dev-armhf-cross "the same" 'echo "#include <math.h>" | arm-linux-gnueabihf-gcc -E -x c -'
     need qemu-user "the same" 'command -v qemu-arm'
+    need libblis-serial-dev "the other matrix product" 'header blis.h'
     need strace "the test that kills a program while it saves" 'command -v strace'
     need valgrind "the test that counts how reading a model grows" 'command -v valgrind'
     need python3 "the tests of commands, documents and layers" 'command -v python3'

@@ -10,6 +10,7 @@ struct cr_context {
     cr_parallel_fn *parallel;
     void *parallel_user;
     int threads;
+    const struct product *product;
 #ifdef CR_WITH_PTHREADPOOL
     pthreadpool_t pool;
 #endif
@@ -69,6 +70,9 @@ cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, i
     if (fn) ctx->threads = count;
     return CR_OK;
 }
+
+const struct product *context_product(const cr_context *ctx) { return ctx ? ctx->product : NULL; }
+void context_set_product(cr_context *ctx, const struct product *product) { ctx->product = product; }
 
 void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *arg, size_t count) {
     if (ctx && ctx->parallel && count > 1) {

@@ -10,4 +10,8 @@ struct mem context_mem(const cr_context *ctx);
 /* body(arg, i) for i in 0 .. count-1, on the context's threads; on the caller alone for NULL. */
 void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *arg, size_t count);
 
+/* The library that it chose for matrix products (device/cpu/product.h); NULL: our own. */
+const struct product *context_product(const cr_context *ctx);
+void context_set_product(cr_context *ctx, const struct product *product);
+
 #endif

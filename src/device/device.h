@@ -20,9 +20,10 @@ struct team {
     cr_context *ctx;
     size_t tasks;
     char *scratch;
-    size_t scratch_bytes; /* of each task, at multiples of 64 */
-    bool flush;           /* denormals, on whatever thread a task runs */
-    char *shared;         /* by all tasks, aligned to 64 bytes: as much as the step said it needs */
+    size_t scratch_bytes;          /* of each task, at multiples of 64 */
+    bool flush;                    /* denormals, on whatever thread a task runs */
+    const struct product *product; /* whose matrix products; NULL: our own */
+    char *shared;                  /* by all tasks, aligned to 64 bytes: as much as the step said it needs */
 };
 void team_run(const struct team *t, size_t count, void (*body)(void *arg, size_t i), void *arg);
 static inline void *team_scratch(const struct team *t, size_t task) {

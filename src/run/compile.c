@@ -255,6 +255,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     p->trap_nan = o && o->trap_nan;
     p->finite = o && o->finite;
     p->flush = o && o->flush;
+    p->product = context_product(p->ctx);
     p->tasks = (size_t)cr_context_thread_count(p->ctx);
     uint32_t *kept = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *kept));
     p->output = mem_alloc(&p->mem, mem_mul(wish->outputs, sizeof *p->output));

@@ -25,6 +25,7 @@ struct cr_options {
 struct cr_program {
     struct mem mem;
     cr_context *ctx;
+    const struct product *product; /* the context's when this was compiled */
     cr_graph *g;
     struct plan plan;
     struct loop *loop;        /* by step */

@@ -76,6 +76,7 @@ struct team program_team(const cr_program *p, char *workspace) {
                          .tasks = p->tasks,
                          .scratch = workspace + p->plan.workspace,
                          .scratch_bytes = p->scratch,
+                         .product = p->product,
                          .shared = workspace + p->plan.workspace + p->tasks * p->scratch};
 }
 

@@ -1,130 +1,10 @@
-/* Matrix products: right, and with equal bits for any layout, alignment and number of threads; beside every product library that
- * is found on this machine. */
+/* Our own matrix products: right, and with equal bits for any layout, alignment and number of threads; beside every product library
+ * that is found on this machine. */
 #define _POSIX_C_SOURCE 200809L
 #include "support/test.h"
 
-#include <dlfcn.h>
-
 #include "device/cpu/gemm.h"
-#include "device/kernels.h"
-
-/* C[batch, m, n] = A[batch, m, k] B[batch, k, n]. */
-struct size {
-    int64_t batch, m, k, n;
-};
-static const struct size sizes[] = {
-    {1, 128, 784, 512},
-    {1, 1, 784, 512},
-    {1, 784, 512, 1},
-    {1, 784, 1, 512},
-    {1, 64, 512, 10},
-    {1, 784, 128, 512},
-    {1, 256, 128, 10},
-    {1, 128, 10, 256},
-    {1, 32, 256, 1024},
-    {1, 32, 1024, 256},
-    {1, 37, 301, 113},
-    {1, 300, 257, 129},
-    {1, 4, 1024, 300},
-    {1, 300, 1024, 3},
-    {1, 2, 513, 2},
-    {1, 1, 1, 1},
-    {1, 1, 7, 1},
-    {1, 1, 1000, 1},
-    {1, 15, 3, 33},
-    {1, 16, 16, 16},
-    {1, 29, 4, 100},
-    {1, 100, 64, 1024},
-    {40, 8, 8, 8},
-    {7, 4, 4, 4},
-    {3, 70, 90, 80},
-    {5, 1, 20, 30},
-    {5, 30, 20, 1},
-    {2, 5, 0, 3},
-    {2, 0, 4, 3},
-    {2, 3, 4, 0},
-    {0, 3, 4, 5},
-    /* Large enough for threads: vectors, batches of more and of fewer products than threads. */
-    {1, 1, 2500, 1000},
-    {1, 1000, 2500, 1},
-    {20, 50, 60, 60},
-    {2, 150, 100, 150},
-};
-
-/* How an operand lies: by rows, by columns, and these with gaps; all begin one element after an aligned address but the first. */
-enum layout { by_rows, by_columns, rows_with_gaps, scattered, layouts };
-
-struct operand {
-    void *data; /* of x */
-    size_t bytes;
-    struct tensor x;
-    int64_t dim[3], stride[3];
-};
-
-static struct operand *operand_of(cr_dtype t, enum layout layout, int64_t batch, int64_t rows,
-                                  int64_t columns) {
-    struct operand *o = calloc(1, sizeof *o);
-    int64_t element = layout == scattered ? 3 : 1, gap = layout == rows_with_gaps ? 5 : 0;
-    bool turned = layout == by_columns;
-    int64_t line = (turned ? rows : columns) * element + gap, lines = turned ? columns : rows;
-    memcpy(o->dim, (int64_t[]){batch, rows, columns}, sizeof o->dim);
-    memcpy(o->stride, (int64_t[]){line * lines, turned ? 1 : line, turned ? line : element},
-           sizeof o->stride);
-    size_t shift = layout == by_rows ? 0 : cr_dtype_size(t);
-    o->bytes = (size_t)(batch * line * lines) * cr_dtype_size(t) + shift;
-    o->data = malloc(o->bytes + 1);
-    memset(o->data, 0xff, o->bytes); /* nan in the gaps */
-    o->x = (struct tensor){(char *)o->data + shift, t, 3, o->dim, o->stride};
-    return o;
-}
-
-static void operand_free(struct operand *o) { free(o->data), free(o); }
-
-static void set(const struct operand *o, int64_t b, int64_t i, int64_t k, double v) {
-    int64_t at = b * o->stride[0] + i * o->stride[1] + k * o->stride[2];
-    if (o->x.dtype == CR_F64) ((double *)o->x.data)[at] = v;
-    else ((float *)o->x.data)[at] = (float)v;
-}
-
-static double get(const struct operand *o, int64_t b, int64_t i, int64_t k) {
-    int64_t at = b * o->stride[0] + i * o->stride[1] + k * o->stride[2];
-    return o->x.dtype == CR_F64 ? ((double *)o->x.data)[at] : (double)((float *)o->x.data)[at];
-}
-
-/* Element i of some operand: integers from -3 to 3, whose sums are exact; or anything. */
-static double whole(int64_t i) { return (double)(i * 7919 % 7 - 3); }
-static double fraction(int64_t i) { return sin((double)i * 0.7) / 3; }
-
-static void fill(const struct operand *o, double (*value)(int64_t), int64_t seed) {
-    for (int64_t b = 0, at = seed; b < o->dim[0]; b++)
-        for (int64_t i = 0; i < o->dim[1]; i++)
-            for (int64_t k = 0; k < o->dim[2]; k++) set(o, b, i, k, value(at++));
-}
-
-/* A new C; of scratch there is not a byte more than asked for. */
-static struct operand *multiply(const struct operand *a, const struct operand *b, cr_context *ctx) {
-    struct operand *c = operand_of(a->x.dtype, by_rows, a->dim[0], a->dim[1], b->dim[2]);
-    struct tensor in[2] = {a->x, b->x};
-    struct team team = {.ctx = ctx, .tasks = (size_t)cr_context_thread_count(ctx)};
-    struct kernel_call call = {.op = OP_matmul, .n = 2, .in = in, .out = c->x, .team = &team};
-    team.scratch_bytes = (kernel_matmul_scratch(&call) + 63) / 64 * 64;
-    void *scratch = malloc(team.tasks * team.scratch_bytes + 64);
-    team.scratch = (char *)(((uintptr_t)scratch + 63) / 64 * 64);
-    assert_int_equal(kernel_matmul(&call), CR_OK);
-    free(scratch);
-    return c;
-}
-
-static cr_context *context_of(int threads) {
-    cr_context *ctx;
-    assert_int_equal(cr_context_new(&ctx), CR_OK);
-    assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
-    return ctx;
-}
-
-#define EACH_SIZE_AND_DTYPE(s, t)                                                     \
-    for (const struct size *s = sizes; s < sizes + sizeof sizes / sizeof *sizes; s++) \
-        for (cr_dtype t = CR_F32; t <= CR_F64; t++)
+#include "support/operand.h"
 
 /* The sums of integers are exact in any order: so each element is what integers give. */
 TEST(products_of_integers_are_exact_in_every_layout) {
@@ -283,7 +163,7 @@ TEST(tiles_and_vectors_of_every_instruction_set_are_exact) {
 
 /* ---- Other libraries, where they are: each computes what we do, up to the order of its sums ---- */
 
-struct product {
+struct foreign {
     const struct size *s;
     bool is_f64, ta, tb;
     const void *a, *b;
@@ -300,13 +180,13 @@ static blis_fn *blis_s, *blis_d;
 static int (*onednn_s)(char, char, int64_t, int64_t, int64_t, float, const void *, int64_t, const void *,
                        int64_t, float, void *, int64_t);
 
-static void openblas(const struct product *p) {
+static void openblas(const struct foreign *p) {
     int ta = p->ta ? 112 : 111, tb = p->tb ? 112 : 111, m = (int)p->s->m, n = (int)p->s->n, k = (int)p->s->k;
     if (p->is_f64) cblas_d(101, ta, tb, m, n, k, 1, p->a, p->ta ? m : k, p->b, p->tb ? k : n, 0, p->c, n);
     else cblas_s(101, ta, tb, m, n, k, 1, p->a, p->ta ? m : k, p->b, p->tb ? k : n, 0, p->c, n);
 }
 
-static void blis(const struct product *p) {
+static void blis(const struct foreign *p) {
     const struct size *s = p->s;
     float one = 1, zero = 0;
     double one_d = 1, zero_d = 0;
@@ -315,24 +195,16 @@ static void blis(const struct product *p) {
                                   p->tb ? s->k : 1, p->is_f64 ? (void *)&zero_d : &zero, p->c, s->n, 1);
 }
 
-static void onednn(const struct product *p) {
+static void onednn(const struct foreign *p) {
     const struct size *s = p->s;
     if (p->is_f64) return;
     onednn_s(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', s->m, s->n, s->k, 1, p->a, p->ta ? s->m : s->k, p->b,
              p->tb ? s->k : s->n, 0, p->c, s->n);
 }
 
-/* Function pointers by way of their bytes, as POSIX has it. */
-static bool load(const char *soname, const char *name, void *fn) {
-    void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL), *symbol = library ? dlsym(library, name) : NULL;
-    memcpy(fn, &symbol, sizeof symbol);
-    return symbol != NULL;
-}
-
-/* |difference| <= 2 k u sum |a| |b|, the bound of any order of summation (Higham 2002, 3.5), and |a|, |b| <= 1/3. */
-static void assert_agree(const char *name, const struct product *p, const struct operand *ours,
+static void assert_agree(const char *name, const struct foreign *p, const struct operand *ours,
                          const struct operand *theirs) {
-    double k = (double)p->s->k, bound = 2 * k * (p->is_f64 ? 0x1p-53 : 0x1p-24) * k / 9;
+    double bound = bound_of(p->s->k, p->is_f64 ? CR_F64 : CR_F32);
     for (int64_t i = 0; i < p->s->m; i++)
         for (int64_t j = 0; j < p->s->n; j++)
             if (!(fabs(get(ours, 0, i, j) - get(theirs, 0, i, j)) <= bound))
@@ -340,7 +212,7 @@ static void assert_agree(const char *name, const struct product *p, const struct
                          (int)p->s->n, (int)i, (int)j, get(theirs, 0, i, j), get(ours, 0, i, j));
 }
 
-static void compare(const char *name, void (*library)(const struct product *)) {
+static void compare(const char *name, void (*library)(const struct foreign *)) {
     EACH_SIZE_AND_DTYPE(s, t) for (int layout = 0; layout < 4; layout++) {
         if (s->batch != 1 || !s->m || !s->k || !s->n || (library == onednn && t == CR_F64)) continue;
         struct operand *a = operand_of(t, (enum layout)(layout % 2), 1, s->m, s->k),
@@ -348,7 +220,7 @@ static void compare(const char *name, void (*library)(const struct product *)) {
                        *theirs = operand_of(t, by_rows, 1, s->m, s->n);
         fill(a, fraction, 1), fill(b, fraction, 5);
         struct operand *c = multiply(a, b, NULL);
-        struct product p = {s, t == CR_F64, layout % 2, layout / 2, a->x.data, b->x.data, theirs->x.data};
+        struct foreign p = {s, t == CR_F64, layout % 2, layout / 2, a->x.data, b->x.data, theirs->x.data};
         library(&p);
         assert_agree(name, &p, c, theirs);
         operand_free(a), operand_free(b), operand_free(c), operand_free(theirs);

@@ -116,6 +116,8 @@ static void contexts_and_arrays(void) {
     REFUSES(cr_context_threads, NULL, 1);
     GIVES(1, cr_context_thread_count, NULL);
     REFUSES(cr_context_parallel, NULL, NULL, NULL, 0);
+    REFUSES(cr_context_product, NULL, "builtin");
+    GIVES(NULL, cr_context_product_name, -1);
     REFUSES(cr_text_new, NULL, NULL);
     PASSES(cr_text_free, NULL);
     call("cr_text_str");

@@ -59,6 +59,11 @@ void gemm_run(const struct gemm_plan *p, const void *a, const void *b, void *c, 
 void gemm_run_parts(const struct gemm_plan *p, const void *a, const void *b, void *c, size_t parts,
                     const struct team *team);
 
+/* Of a matmul op: where the operands of the i-th product of its batch begin, in elements; and into how many parts it is worth
+ * cutting, at least 1. */
+int64_t matmul_offset(const struct tensor *x, int64_t i);
+size_t matmul_parts(const struct kernel_call *c);
+
 extern const struct gemm_kernel gemm_plain[2]; /* of f32, of f64 */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define GEMM_X86

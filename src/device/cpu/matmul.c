@@ -1,5 +1,5 @@
 /* The matrix product op: batches of products; of integers the plain one. */
-#include "device/cpu/gemm.h"
+#include "device/cpu/product.h"
 #include "device/kernels.h"
 #include "tensor/dtype.h"
 
@@ -27,7 +27,7 @@ struct batch {
     size_t parts;
 };
 
-static int64_t batch_offset(const struct tensor *x, int64_t i) {
+int64_t matmul_offset(const struct tensor *x, int64_t i) {
     int64_t offset = 0;
     for (int d = x->rank - 3; d >= 0; d--) {
         offset += i % x->dim[d] * x->stride[d];
@@ -40,8 +40,8 @@ static void at(const struct batch *all, int64_t i, const char **a, const char **
     const struct kernel_call *call = all->c;
     int64_t size = (int64_t)all->plan->size;
     int r = call->out.rank - 2;
-    *a = (const char *)call->in[0].data + batch_offset(&call->in[0], i) * size;
-    *b = (const char *)call->in[1].data + batch_offset(&call->in[1], i) * size;
+    *a = (const char *)call->in[0].data + matmul_offset(&call->in[0], i) * size;
+    *b = (const char *)call->in[1].data + matmul_offset(&call->in[1], i) * size;
     *c = (char *)call->out.data + i * call->out.dim[r] * call->out.dim[r + 1] * size;
 }
 
@@ -81,13 +81,18 @@ static void run_large(const struct batch *all) {
     }
 }
 
+size_t matmul_parts(const struct kernel_call *c) {
+    int r = c->out.rank;
+    double worth = (double)shape_count(r, c->out.dim) * (double)c->in[0].dim[r - 1] / worth_a_thread;
+    if (worth < 1) return 1;
+    return worth < (double)c->team->tasks ? (size_t)worth : c->team->tasks;
+}
+
 cr_status kernel_matmul(struct kernel_call *c) {
     if (!dtype_is_float(c->out.dtype)) return kernel_matmul_plain(c);
+    if (c->team->product && product_matmul(c)) return CR_OK;
     struct gemm_plan plan = plan_of(c);
-    struct batch all = {c, &plan, shape_count(c->out.rank - 2, c->out.dim), c->team->tasks};
-    double worth =
-        (double)plan.p.m * (double)plan.p.n * (double)plan.p.k * (double)all.count / worth_a_thread;
-    if (worth < (double)all.parts) all.parts = (size_t)worth;
+    struct batch all = {c, &plan, shape_count(c->out.rank - 2, c->out.dim), matmul_parts(c)};
     if (all.parts < 2) run_range(&all, 0, all.count, c->team->scratch);
     else if (all.count >= (int64_t)all.parts) team_run(c->team, all.parts, run_part, &all);
     else run_large(&all);
