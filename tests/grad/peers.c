@@ -347,8 +347,10 @@ TEST(where_conventions_differ_the_documented_one_holds) {
 }
 
 /* Random draws, which PyTorch makes otherwise: tests/run/random.c. */
-static const char *const elsewhere[] = {"dropout",       "normal",         "he_normal",   "he_uniform",
-                                        "glorot_normal", "glorot_uniform", "permutation", "orthogonal"};
+static const char *const elsewhere[] = {"dropout", "normal", "he_normal", "he_uniform", "glorot_normal",
+                                        "glorot_uniform", "permutation", "orthogonal",
+                                        /* tests/ops/composites.c, beside NumPy */
+                                        "batch_mean", "batch_var", "batch_norm_by", "attention", "rope"};
 
 TEST(every_composite_is_in_a_sample_or_tested_elsewhere) {
     (void)state;
