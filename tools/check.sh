@@ -55,8 +55,8 @@ header() { # compiler, standard, language, flags...
         -Wcast-qual -Wwrite-strings -Wredundant-decls "$@" -Werror -fsyntax-only -Iinclude -Ibuild-gcc/include -x "$language" -
 }
 
-configuration gcc . -DCMAKE_C_COMPILER=gcc
-configuration clang-sanitized . -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DCR_SANITIZE=address,undefined
+configuration gcc . -DCMAKE_C_COMPILER=gcc -DCR_BLIS=ON
+configuration clang-sanitized . -DCMAKE_C_COMPILER=clang -DCR_BLIS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DCR_SANITIZE=address,undefined
 # pthreadpool is not built for the thread sanitizer, which so cannot see its locks: there the tests' own threads run.
 configuration clang-threads threads -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DCR_SANITIZE=thread -DCR_PTHREADPOOL=OFF
 configuration bare . -DCMAKE_C_COMPILER=gcc -DCR_PTHREADPOOL=OFF -DCR_ZLIB=OFF -DCR_JANSSON=OFF -DCR_LIBZIP=OFF -DCR_LIBPNG=OFF -DCR_BLIS=OFF
