@@ -227,9 +227,9 @@ TEST(the_bound_holds_for_sums_of_many_terms) {
 TEST(the_bound_holds_for_factored_matrices) {
     (void)state;
     enum { n = 40 };
-    static const char *const formulas[] = {"eigh(a)", "logabsdet(a)", "solve(a, ones)",
-                                           "triangular_solve(t(cholesky(a)), "
-                                           "triangular_solve(cholesky(a), ones), upper=true)"};
+    static const char *const formulas[] = {
+        "eigh(a)", "logabsdet(a)", "solve(a, ones)",
+        "triangular_solve(t(cholesky(a)), triangular_solve(cholesky(a), ones), upper=true)"};
     double a[n][n] = {{0}}, ones[n], found[n], exact[4][n];
     cr_graph *g = cr_graph_new(NULL);
     cr_eval *e = NULL;
