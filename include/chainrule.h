@@ -303,6 +303,34 @@ CR_API cr_status cr_hvp(cr_node out[], cr_node loss, int n, const cr_node wrt[],
 CR_API cr_status cr_vmap(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_node xs[],
                          const cr_node batched[]);
 
+/* Derivatives that are mostly 0. A pattern says where a matrix has entries: compressed sparse rows (CSR). It lives by itself, and
+ * outlives the graph it was found in. */
+typedef struct cr_pattern cr_pattern;
+/* y and wrt of any shape, each counted as one axis: row i is element i of y, column j element j of wrt, in row-major order. The pattern
+ * is found from the graph, op by op, and holds every entry that is not 0 for all values. Rows or columns that never meet get one
+ * colour, and one sweep for all colours at once gives *values, [count of the pattern], row by row. Free *pattern with cr_pattern_free.
+ * Indices of gather and scatter_add are followed where they are constants. CR_ELIMIT: wrt of 2^31 elements, more than 2^28
+ * dependences on the way, or 2^31 numbers in the sweep. On failure *values is an error node and *pattern NULL. */
+CR_API cr_status cr_sparse_jacobian(cr_node *values, cr_pattern **pattern, cr_node y, cr_node wrt);
+/* The same of the second derivatives of a loss, both halves: forward over reverse, in the colours of a star colouring. The
+ * pattern is that of the gradient, made symmetric; entries (i, j) and (j, i) are one number. */
+CR_API cr_status cr_sparse_hessian(cr_node *values, cr_pattern **pattern, cr_node loss, cr_node wrt);
+/* A pattern of the caller's: row i has its entries in columns[starts[i]] .. columns[starts[i+1] - 1], ascending. Both are copied.
+ * CR_EINVAL: negative sizes, starts that do not begin at 0 or fall, columns outside or not ascending. */
+CR_API cr_status cr_pattern_new(cr_pattern **out, cr_context *ctx, int64_t rows, int64_t columns,
+                                const int64_t starts[], const int64_t indices[]);
+CR_API void cr_pattern_free(cr_pattern *p);
+CR_API int64_t cr_pattern_rows(const cr_pattern *p);
+CR_API int64_t cr_pattern_columns(const cr_pattern *p);
+CR_API int64_t cr_pattern_count(const cr_pattern *p);   /* entries */
+CR_API int64_t cr_pattern_colours(const cr_pattern *p); /* products that a sweep makes; 0: of the caller's */
+/* [rows + 1] and [count], until the pattern is freed; NULL for NULL. */
+CR_API const int64_t *cr_pattern_row_starts(const cr_pattern *p);
+CR_API const int64_t *cr_pattern_column_indices(const cr_pattern *p);
+/* The matrix of this pattern and these values ([count]) times dense, [columns] or [columns, k]: [rows] or [rows, k]. Both have
+ * derivatives; the pattern may be freed. */
+CR_API cr_node cr_spmm(const cr_pattern *p, cr_node values, cr_node dense);
+
 /* ---- Functions and control flow -------------------------------------------------------------------- */
 
 /* A closed graph that nodes refer to: what a loop does in each step, the branch of a condition. Its body is held once, however

@@ -35,9 +35,14 @@ cr_node sweep_contribution(const struct sweep *s, cr_node y, int k);
 bool sweep_is_zero(cr_node x);
 /* 1 at ids on a path from wrt, up to the greatest id of ys: what both modes visit. */
 uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const cr_node wrt[]);
+/* Does a derivative pass from operand k of this node to its result? */
+bool sweep_carries(const cr_graph *g, const struct node *n, int k);
 /* Is y a node, and are the wrt inputs, parameters or variables of a float dtype in its graph? */
 bool sweep_wrt_good(const char *what, cr_node y, int n, const cr_node wrt[]);
 /* Are the results good nodes of one graph, of float dtypes? */
 bool sweep_results_good(const char *what, int n, const cr_node ys[]);
+
+/* A direction of the shape of x that is still open: what vmap then puts many in the place of. */
+cr_node matrix_direction(cr_node x);
 
 #endif

@@ -23,7 +23,7 @@ static cr_node directions(cr_node x) {
     return shaped(cr_cast(same, cr_dtype_of(x)), &lead, &s);
 }
 
-static cr_node open_direction(cr_node x) {
+cr_node matrix_direction(cr_node x) {
     struct shape s = ops_shape(x);
     return cr_variable(ops_zeros(x.graph, cr_dtype_of(x), &s));
 }
@@ -37,7 +37,7 @@ static cr_node one(cr_node x) {
 static cr_status forwards(cr_node out[], int m, const cr_node ys[], cr_node x) {
     int64_t c = cr_count(x);
     struct shape sx = ops_shape(x);
-    cr_node t = c == 1 ? one(x) : open_direction(x), all;
+    cr_node t = c == 1 ? one(x) : matrix_direction(x), all;
     cr_status status = cr_jvp(out, m, ys, 1, &x, &t);
     if (!status && c != 1) all = directions(x), status = vmap(out, c, m, out, 1, &t, &all, false);
     for (int j = 0; j < m && !status; j++) {
@@ -54,7 +54,7 @@ static cr_status forwards(cr_node out[], int m, const cr_node ys[], cr_node x) {
 static cr_status backwards(cr_node out[], cr_node y, int n, const cr_node wrt[]) {
     int64_t c = cr_count(y);
     struct shape sy = ops_shape(y);
-    cr_node g = c == 1 ? one(y) : open_direction(y), all;
+    cr_node g = c == 1 ? one(y) : matrix_direction(y), all;
     cr_status status = cr_vjp(out, 1, &y, &g, n, wrt);
     if (!status && c != 1) all = directions(y), status = vmap(out, c, n, out, 1, &g, &all, false);
     for (int i = 0; i < n && !status; i++) {

@@ -203,7 +203,7 @@ static void visit(struct sweep *s, uint32_t id) {
     }
 }
 
-static bool carries(const cr_graph *g, const struct node *n, int k) {
+bool sweep_carries(const cr_graph *g, const struct node *n, int k) {
     enum rule_kind kind = n->op == OP_part ? RULE_LINEAR : rule_kind(n->op, k);
     return kind != RULE_ZERO && kind != RULE_NONE && dtype_is_float((cr_dtype)n->dtype) &&
            dtype_is_float((cr_dtype)graph_at(g, graph_args(g, n)[k])->dtype);
@@ -221,7 +221,7 @@ uint8_t *sweep_needed(cr_graph *g, uint32_t size, uint32_t *first, int n, const 
         const struct node *node = graph_at(g, id);
         const uint32_t *args = graph_args(g, node);
         for (uint32_t k = 0; k < node->n && !needed[id - *first]; k++)
-            if (args[k] >= *first && needed[args[k] - *first] && carries(g, node, (int)k))
+            if (args[k] >= *first && needed[args[k] - *first] && sweep_carries(g, node, (int)k))
                 needed[id - *first] = 1;
     }
     return needed;
