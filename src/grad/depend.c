@@ -145,11 +145,16 @@ static void put(struct depend *d, uint32_t y[], int64_t n_y, const uint32_t x[],
 
 /* ---- Constants ---- */
 
+/* Does it give the numbers of its operand as they are, but for their places and precision? */
+static bool keeps_numbers(const cr_graph *g, const struct node *n) {
+    if (n->op != OP_cast) return op_kind(n->op) == KIND_VIEW;
+    return dtype_is_float((cr_dtype)n->dtype) || !dtype_is_float((cr_dtype)graph_at(g, n->arg[0])->dtype);
+}
+
 /* The numbers of a constant, or of one that was only moved; NULL, without an error, of anything else. */
 static double *constant(struct depend *d, uint32_t id) {
     const struct node *n = graph_at(d->g, id), *leaf = n;
-    while (op_kind(leaf->op) == KIND_VIEW || (leaf->op == OP_cast && dtype_is_int((cr_dtype)leaf->dtype)))
-        leaf = graph_at(d->g, leaf->arg[0]);
+    while (keeps_numbers(d->g, leaf)) leaf = graph_at(d->g, leaf->arg[0]);
     if (leaf->op != OP_const && leaf->op != OP_iota) return NULL;
     int64_t count = graph_elements(d->g, n);
     int64_t *at = room(d, count, sizeof *at);

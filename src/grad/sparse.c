@@ -49,11 +49,13 @@ static cr_node products(struct sparse *s) {
     if (cr_rank(of) >= CR_MAX_RANK || c > most_elements / most)
         return graph_fail(s->g, CR_ELIMIT, s->what, "%lld directions of %lld numbers are too large to hold",
                           (long long)c, (long long)most);
-    cr_node open = matrix_direction(of);
-    cr_status status =
-        s->forward ? cr_jvp(&out, 1, &s->y, 1, &s->x, &open) : cr_vjp(&out, 1, &s->y, &open, 1, &s->x);
-    if (!status) all = directions(s, of), status = cr_graph_status(s->g);
-    if (!status) status = vmap(&out, c, 1, &out, 1, &open, &all, false);
+    struct shape shape = ops_shape(of);
+    all = directions(s, of);
+    cr_node open = c > 1 ? matrix_direction(of) : cr_ok(all) ? ops_reshape(all, &shape) : all;
+    cr_status status = cr_graph_status(s->g);
+    if (!status && s->forward) status = cr_jvp(&out, 1, &s->y, 1, &s->x, &open);
+    else if (!status) status = cr_vjp(&out, 1, &s->y, &open, 1, &s->x);
+    if (!status && c > 1) status = vmap(&out, c, 1, &out, 1, &open, &all, false);
     return status ? graph_error_node(s->g) : ops_reshape(out, &(struct shape){1, {c * m}});
 }
 

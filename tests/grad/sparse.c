@@ -150,8 +150,8 @@ static const struct {
     {"stop_gradient(x) * x[0]", 12, 1},
     {"floor(x) + x[0]*0", 12, 1},
     {"z", 0, 0},
-    {"solve(z[:3] + 4*eye(3), reshape(x[:3], shape=[3, 1]))", 9, 3},
-    {"cholesky(reshape(x[:8], shape=[2, 2, 2]) + 4*eye(2))", 32, 4},
+    {"solve(z[:3] + [[4, 0, 0], [0, 4, 0], [0, 0, 4]], reshape(x[:3], shape=[3, 1]))", 9, 3},
+    {"cholesky(reshape(x[:8], shape=[2, 2, 2]) + [[4, 0], [0, 4]])", 32, 4},
     {"x[0:0]", 0, 0},
 };
 
@@ -183,6 +183,26 @@ TEST(every_row_has_the_entries_of_its_dense_jacobian) {
         }
 }
 
+/* A scan of which no more is known than that all may depend on all. */
+TEST(through_a_loop_all_depends_on_all) {
+    (void)state;
+    struct problem p = open_problem();
+    cr_graph *body = cr_graph_new(NULL);
+    cr_node in[2] = {cr_input(body, "c", CR_F64, 0, NULL), cr_input(body, "x", CR_F64, 0, NULL)};
+    cr_node steps[2] = {cr_add(cr_mul(in[0], in[1]), in[1]), cr_sin(in[1])}, out[2];
+    cr_function *f;
+    assert_int_equal(cr_function_new(&f, 2, in, 2, steps), CR_OK);
+    cr_node x = vector(&p, "x", 4), one = cr_cast(cr_number(p.g, 1), CR_F64);
+    assert_int_equal(cr_scan(out, f, 4, false, 1, &one, 1, &x, 0, NULL), CR_OK);
+    assert_int_equal(check_jacobian(&p, "carry", out[0], x).entries, 4);
+    cr_pattern *rows = pattern_find("rows", out[1], x);
+    assert_int_equal(cr_pattern_count(rows), 16);
+    cr_pattern_free(rows);
+    cr_function_free(f);
+    cr_graph_free(body);
+    close_problem(&p);
+}
+
 /* Of x[10]. Chained Rosenbrock and the Laplacian are tridiagonal: a path needs three colours, as any four of it must not have two; an
  * arrow is a star: two; blocks of two: two; what is dense: all. */
 static const struct {
@@ -197,7 +217,7 @@ static const struct {
     {"sum(exp(x))", 10, 1},
     {"exp(sum(x^2))", 100, 10},
     {"sum(x)", 0, 0},
-    {"sum(x[2:]*x[1:-1]*x[:-2])", 44, -1},
+    {"sum(x[2:]*x[1:-1]*x[:-2])", 34, -1},
     {"sum(cumsum(x^2)^2)", 100, 10},
     {"sum((reshape(x, shape=[2, 5]) @ t([[1, 0, 0, 0, 1], [0, 1, 0, 1, 0]]))^3)", 16, 2},
     {"sum(x[[1, 2, 4]]^2 * x[[0, 0, 0]])", 9, -1},
@@ -352,24 +372,20 @@ TEST(a_sparse_product_is_its_dense_one_and_differentiates) {
     close_problem(&p);
 }
 
-/* Of x^3 chained: the gradient's Jacobian, and the values once more. */
+/* Of sum over i of x[i]^2 x[i+1]^2: entry (0, 0) is 2 x1^2, entry (0, 1) is 4 x0 x1. */
 TEST(the_values_are_differentiated_again) {
     (void)state;
     struct problem p = open_problem();
-    cr_node x = vector(&p, "x", 5), values, dense, again;
+    cr_node x = vector(&p, "x", 5), values, again;
     cr_pattern *pattern;
-    double found[65], third[65], at[5];
+    double found[65], at[5];
     assert_int_equal(cr_sparse_hessian(&values, &pattern, formula(&p, "sum(x[1:]^2 * x[:-1]^2)"), x), CR_OK);
     assert_int_equal(cr_pattern_count(pattern), 13);
     assert_int_equal(cr_jacobian(&again, values, 1, &x, CR_FORWARD), CR_OK);
     values_of(p.e, again, found);
     values_of(p.e, x, at);
-    assert_int_equal(cr_hessian(&dense, formula(&p, "sum(x[1:]^2 * x[:-1]^2)"), 1, &x), CR_OK);
-    (void)third;
-    /* entry (0, 0) is 2 x1^2, entry (0, 1) is 4 x0 x1 */
-    assert_ulps(found[1], 4 * at[1], 2);
-    assert_ulps(found[5], 4 * at[1], 2);
-    assert_ulps(found[6], 4 * at[0], 2);
+    double expected[10] = {[1] = 4 * at[1], [5] = 4 * at[1], [6] = 4 * at[0]};
+    for (int i = 0; i < 10; i++) assert_ulps(found[i], expected[i], 2);
     cr_pattern_free(pattern);
     close_problem(&p);
 }
@@ -410,6 +426,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_jacobian_has_the_entries_of_the_dense_one_in_few_colours),
         RUN(every_row_has_the_entries_of_its_dense_jacobian),
+        RUN(through_a_loop_all_depends_on_all),
         RUN(a_hessian_has_the_entries_of_the_dense_one_in_few_colours),
         RUN(a_star_colouring_leaves_no_path_of_four_with_two_colours),
         RUN(a_banded_hessian_costs_a_constant_number_of_sweeps_and_nodes_and_linear_memory),

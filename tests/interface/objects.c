@@ -90,6 +90,17 @@ static void graphs(void) {
     REFUSES(cr_hessian, NULL, none, 1, NULL);
     REFUSES(cr_hvp, NULL, none, 1, NULL, NULL);
     REFUSES(cr_vmap, NULL, 1, NULL, 1, NULL, NULL);
+    REFUSES(cr_sparse_jacobian, NULL, NULL, none, none);
+    REFUSES(cr_sparse_hessian, NULL, NULL, none, none);
+    REFUSES(cr_pattern_new, NULL, NULL, 0, 0, NULL, NULL);
+    PASSES(cr_pattern_free, NULL);
+    GIVES(0, cr_pattern_rows, NULL);
+    GIVES(0, cr_pattern_columns, NULL);
+    GIVES(0, cr_pattern_count, NULL);
+    GIVES(0, cr_pattern_colours, NULL);
+    GIVES(NULL, cr_pattern_row_starts, NULL);
+    GIVES(NULL, cr_pattern_column_indices, NULL);
+    NO_NODE(cr_spmm, NULL, none, none);
     REFUSES(cr_print, NULL, none);
     REFUSES(cr_print_model, NULL, NULL, (cr_node){NULL, 0, 0});
     REFUSES(cr_print_latex, NULL, none);
@@ -392,6 +403,14 @@ TEST(a_node_that_is_none_is_refused_by_every_derivative) {
         told(v.g, cr_vmap(out, 1, &v.y, 1, &v.w, &bad[i]));
         told(v.g, cr_vmap(out, 1, &v.y, 2, both, both));
         assert_false(cr_ok(out[0]));
+        cr_pattern *pattern = NULL;
+        told(v.g, cr_sparse_jacobian(out, &pattern, v.y, bad[i]));
+        assert_false(pattern || cr_ok(out[0]));
+        told(v.g, cr_sparse_hessian(out, &pattern, v.y, bad[i]));
+        assert_false(pattern || cr_ok(out[0]));
+        refuses("cr_sparse_jacobian", cr_sparse_jacobian(out, &pattern, bad[i], v.w));
+        refuses("cr_sparse_hessian", cr_sparse_hessian(out, &pattern, bad[i], v.w));
+        assert_false(pattern || cr_ok(out[0]) || cr_ok(cr_spmm(NULL, v.y, bad[i])));
         refuses("cr_grad", cr_grad(out, bad[i], 1, &v.w)); /* a loss of another graph: that graph is told */
         assert_false(cr_ok(out[0]));
         cr_graph_clear_error(v.g);
