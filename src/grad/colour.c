@@ -46,16 +46,22 @@ struct seen {
 
 struct star {
     const cr_pattern *p;
-    int64_t *colour, *forbidden,
-        *used;         /* colour: -1 as long as there is none; used: entries of seen, by row */
-    struct seen *seen; /* those of row v from seen[start[v]] on: no more than it has neighbours */
+    int64_t *colour, *forbidden; /* colour: -1 as long as there is none */
+    int64_t *blocked;            /* by row: has it a colour that is? */
+    struct seen *seen;           /* of row v: in seen[start[v]] .. seen[start[v+1] - 1], found by hash */
 };
 
+/* What row v has of this colour, or where it may go (count 0). There is room: a row has no more colours than neighbours. */
 static struct seen *look(const struct star *s, int64_t v, int64_t colour) {
-    struct seen *first = s->seen + s->p->start[v];
-    for (int64_t i = 0; i < s->used[v]; i++)
-        if (first[i].colour == colour) return first + i;
-    return NULL;
+    struct seen *first = s->seen + s->p->start[v], *at;
+    int64_t n = s->p->start[v + 1] - s->p->start[v], i = colour % n;
+    while (at = first + i, at->count && at->colour != colour) i = i + 1 < n ? i + 1 : 0;
+    return at;
+}
+
+static void block(struct star *s, int64_t w, int64_t colour) {
+    look(s, w, colour)->blocked = true;
+    s->blocked[w] = 1;
 }
 
 /* Neighbours' colours; and what would give a path of four two colours, with v inside of it or at its end. */
@@ -65,24 +71,18 @@ static void forbid(struct star *s, int64_t v) {
         if (w == v || s->colour[w] < 0) continue;
         bool inside = look(s, v, s->colour[w])->count > 1;
         s->forbidden[s->colour[w]] = v + 1;
-        for (int64_t i = 0; i < s->used[w]; i++) {
-            const struct seen *x = s->seen + s->p->start[w] + i;
-            if (inside || x->blocked) s->forbidden[x->colour] = v + 1;
-        }
+        for (int64_t i = s->p->start[w]; i < s->p->start[w + 1] && (inside || s->blocked[w]); i++)
+            if (s->seen[i].count && (inside || s->seen[i].blocked)) s->forbidden[s->seen[i].colour] = v + 1;
     }
 }
 
 /* Row x has a new neighbour, v. */
 static void tell(struct star *s, int64_t x, int64_t v) {
     struct seen *mine = look(s, x, s->colour[v]);
-    if (!mine) {
-        mine = s->seen + s->p->start[x] + s->used[x]++;
-        *mine = (struct seen){.colour = s->colour[v], .first = v};
-    }
-    mine->count++;
-    if (s->colour[x] < 0 || mine->count < 2) return;
-    look(s, v, s->colour[x])->blocked = true;
-    look(s, mine->first, s->colour[x])->blocked = true;
+    if (!mine->count) *mine = (struct seen){.colour = s->colour[v], .first = v};
+    if (++mine->count < 2 || s->colour[x] < 0) return;
+    block(s, v, s->colour[x]);
+    block(s, mine->first, s->colour[x]);
 }
 
 static void choose(struct star *s, int64_t v) {
@@ -92,8 +92,7 @@ static void choose(struct star *s, int64_t v) {
         int64_t w = s->p->column[e];
         if (w == v) continue;
         tell(s, w, v);
-        if (s->colour[w] >= 0 && look(s, v, s->colour[w])->count > 1)
-            look(s, w, s->colour[v])->blocked = true;
+        if (s->colour[w] >= 0 && look(s, v, s->colour[w])->count > 1) block(s, w, s->colour[v]);
     }
 }
 
@@ -112,7 +111,7 @@ int64_t colour_star(const cr_pattern *p, int64_t colour[], int64_t at[]) {
     int64_t count = p->start[p->rows], colours = 0;
     struct star s = {p, colour, numbers(p, p->rows), numbers(p, p->rows),
                      mem_zero(&p->mem, mem_mul((size_t)count + 1, sizeof *s.seen))};
-    bool ok = s.forbidden && s.used && s.seen;
+    bool ok = s.forbidden && s.blocked && s.seen;
     for (int64_t v = 0; v < p->rows; v++) colour[v] = -1;
     for (int64_t v = 0; v < p->rows && ok; v++) {
         choose(&s, v);
@@ -120,7 +119,7 @@ int64_t colour_star(const cr_pattern *p, int64_t colour[], int64_t at[]) {
     }
     if (ok) read_from(&s, at);
     drop(p, s.forbidden, p->rows);
-    drop(p, s.used, p->rows);
+    drop(p, s.blocked, p->rows);
     mem_free(&p->mem, s.seen, ((size_t)count + 1) * sizeof *s.seen);
     return ok ? colours : -1;
 }

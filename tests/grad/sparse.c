@@ -315,6 +315,31 @@ TEST(a_banded_hessian_costs_a_constant_number_of_sweeps_and_nodes_and_linear_mem
     assert_true(large.bytes <= 150 * small.bytes); /* 100 times, and doubled arrays */
 }
 
+/* H[i, i] = 1200 x_i^2 - 400 x_(i+1) + 2 but for the last, + 200 but for the first; H[i, i+1] = -400 x_i. */
+TEST(a_hessian_of_10000_by_10000_is_its_closed_form) {
+    (void)state;
+    enum { n = 10000 };
+    static double at[n], found[3 * n];
+    struct problem p = open_problem();
+    cr_node x = cr_input(p.g, "x", CR_F64, 1, (int64_t[]){n}), values,
+            loss = formula(&p, "sum(100*(x[1:] - x[:-1]^2)^2 + (1 - x[:-1])^2)");
+    cr_pattern *pattern;
+    for (int i = 0; i < n; i++) at[i] = .3 + row_spread(i);
+    assert_int_equal(cr_eval_set(p.e, x, CR_F64, at, sizeof at), CR_OK);
+    assert_int_equal(cr_sparse_hessian(&values, &pattern, loss, x), CR_OK);
+    assert_int_equal(cr_pattern_colours(pattern), 3);
+    assert_int_equal(cr_count(values), 3 * n - 2);
+    assert_int_equal(cr_eval_value(p.e, values, CR_F64, found, (3 * n - 2) * sizeof *found), CR_OK);
+    for (int i = 0, e = 0; i < n; i++) {
+        if (i > 0) assert_near(found[e++], -400 * at[i - 1], 1e-10);
+        double own = (i < n - 1 ? 1200 * at[i] * at[i] - 400 * at[i + 1] + 2 : 0) + (i > 0 ? 200 : 0);
+        assert_near(found[e++], own, 1e-10);
+        if (i < n - 1) assert_near(found[e++], -400 * at[i], 1e-10);
+    }
+    cr_pattern_free(pattern);
+    close_problem(&p);
+}
+
 static cr_status small_banded(cr_context *ctx, void *arg) {
     struct cost c;
     (void)arg;
@@ -430,6 +455,7 @@ int main(void) {
         RUN(a_hessian_has_the_entries_of_the_dense_one_in_few_colours),
         RUN(a_star_colouring_leaves_no_path_of_four_with_two_colours),
         RUN(a_banded_hessian_costs_a_constant_number_of_sweeps_and_nodes_and_linear_memory),
+        RUN(a_hessian_of_10000_by_10000_is_its_closed_form),
         RUN(memory_that_runs_out_is_told),
         RUN(a_sparse_product_is_its_dense_one_and_differentiates),
         RUN(the_values_are_differentiated_again),
