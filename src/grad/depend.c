@@ -108,7 +108,7 @@ static int64_t count_of(struct depend *d, uint32_t id) {
 /* For each element of the shape, in order: offset + sum of i[k] stride[k]. NULL: out of memory. */
 static int64_t *places(struct depend *d, const struct shape *s, const int64_t stride[], int64_t offset) {
     int64_t *at = room(d, shape_count(s->rank, s->dim), sizeof *at), n = 1;
-    if (!at) return NULL;
+    if (!at || !shape_count(s->rank, s->dim)) return at;
     at[0] = offset;
     for (int k = 0; k < s->rank; n *= s->dim[k++])
         for (int64_t i = n; i-- > 0;)

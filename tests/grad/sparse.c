@@ -153,6 +153,8 @@ static const struct {
     {"solve(z[:3] + [[4, 0, 0], [0, 4, 0], [0, 0, 4]], reshape(x[:3], shape=[3, 1]))", 9, 3},
     {"cholesky(reshape(x[:8], shape=[2, 2, 2]) + [[4, 0], [0, 4]])", 32, 4},
     {"x[0:0]", 0, 0},
+    /* pairs of four: columns meet each other, but two of six rows never do */
+    {"x[[0, 2, 0, 1, 0, 1]] * x[[1, 3, 2, 3, 3, 2]]", 12, 3},
 };
 
 TEST(a_jacobian_has_the_entries_of_the_dense_one_in_few_colours) {
