@@ -28,8 +28,8 @@ static void fill(void *to, cr_dtype dtype, int64_t n, double low, double high, u
         double v = low + (high - low) * ((double)(*state >> 11) * 0x1p-53);
         switch (dtype) {
         case CR_BOOL: ((uint8_t *)to)[i] = v > (low + high) / 2; break;
-        case CR_I32: ((int32_t *)to)[i] = (int32_t)floor(v); break;
-        case CR_I64: ((int64_t *)to)[i] = (int64_t)floor(v); break;
+        case CR_I32: ((int32_t *)to)[i] = (int32_t)fmax(-0x1p31, fmin(0x1p31 - 1, floor(v))); break;
+        case CR_I64: ((int64_t *)to)[i] = (int64_t)fmax(-0x1p62, fmin(0x1p62, floor(v))); break;
         case CR_F32: ((float *)to)[i] = (float)v; break;
         case CR_F64: ((double *)to)[i] = v; break;
         default: ((uint16_t *)to)[i] = (uint16_t)(0x3000 + *state % 2048); break;
