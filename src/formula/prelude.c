@@ -8,10 +8,10 @@ const char formula_prelude[] =
     "    param b: dtype(x)[n] = 0\n"
     "    x @ W + b\n"
     "}\n"
-    /* Of images; He et al. 2015 for the kernels, whose layout is not that of he_normal. */
+    /* Of images. */
     "fn conv_layer(x, n, width=3, stride=1, pad=width//2) {\n"
     "    channels = size(x, axis=1)\n"
-    "    param W: dtype(x)[n, channels, width, width] = (2/(channels*width^2))^0.5*normal()\n"
+    "    param W: dtype(x)[n, channels, width, width] = he_normal()\n"
     "    param b: dtype(x)[n] = 0\n"
     "    conv(x, W, stride=stride, before=pad, after=pad) + b[:, None, None]\n"
     "}\n"
