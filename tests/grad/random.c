@@ -303,6 +303,13 @@ static void compare(const struct made *m, uint64_t seed, const char *what, const
     }
 }
 
+/* Derivatives in the thousands multiply the last of seven digits to more than the tolerance of f32. */
+static bool is_steep(const double found[], int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(found[i]) && fabs(found[i]) > 1e3) return true;
+    return false;
+}
+
 static void compare_ways(struct made *m, const struct results *r, uint64_t seed, const double found[]) {
     static const char *const names[] = {"value", "tangent", "cotangent", "second derivative",
                                         "second derivative, reverse"};
@@ -311,7 +318,8 @@ static void compare_ways(struct made *m, const struct results *r, uint64_t seed,
     for (enum way way = WAY_CPU; way < WAYS; way++) {
         char what[64];
         bool oracle = way == WAY_REFERENCE;
-        if (oracle && (m->narrows || (m->jumps && m->dtype == CR_F32))) continue; /* it has more digits */
+        bool loose = m->narrows || (m->dtype == CR_F32 && (m->jumps || is_steep(found, count)));
+        if (oracle && loose) continue; /* it has more digits */
         compute(way, r->all, m->given, m->in, other, (size_t)count * sizeof *other);
         for (int p = 0; p < PARTS; p++) {
             snprintf(what, sizeof what, "%s by cr_eval and %s", names[p], way_name(way));
