@@ -105,9 +105,9 @@ if(STRACE AND TARGET chainrule AND NOT CR_SANITIZE)
   set_tests_properties(crash.checkpoint PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
-# What these commands do needs safetensors and gzip.
-if(NOT CR_ZLIB OR NOT CR_JANSSON OR NOT ZLIB_LIBRARY OR NOT JANSSON_LIBRARY)
-  foreach(test cli.train cli.examples_of_help crash.checkpoint)
+# What these commands do needs safetensors, gzip, npz and PNG.
+if(NOT CR_ZLIB OR NOT CR_JANSSON OR NOT CR_LIBZIP OR NOT CR_LIBPNG OR NOT ZLIB_LIBRARY OR NOT JANSSON_LIBRARY)
+  foreach(test cli.train cli.examples_of_help cli.bad_data cli.sequence crash.checkpoint)
     if(TEST ${test})
       set_tests_properties(${test} PROPERTIES DISABLED TRUE)
     endif()
