@@ -213,18 +213,24 @@ static const char *other_name(const struct token *t) {
     return NULL;
 }
 
+/* How many names a list has that ends with NULL. */
+static size_t count_names(const char *name(size_t i)) {
+    size_t n = 0;
+    while (name(n)) n++;
+    return n;
+}
+
 /* Functions of the text, then words of the language, then ops. */
 static const char *function_name(const void *user, size_t i) {
-    static const char *const own[] = {"grad", "jvp", "vjp",   "variable", "size",       "dtype",
-                                      "scan", "map", "while", "cond",     "checkpoint", "implicit"};
     const struct reader *r = user;
     struct call_row row;
+    size_t own = count_names(own_word_name), control = count_names(control_word_name);
     if (i < r->place.visible) return intern_bytes(r->names, r->function[i].text);
     i -= r->place.visible;
-    if (i < sizeof own / sizeof *own) return own[i];
-    return call_row((int)(i - sizeof own / sizeof *own), &row) && call_find(row.name, strlen(row.name)) >= 0
-               ? row.name
-               : NULL;
+    if (i < own) return own_word_name(i);
+    i -= own;
+    if (i < control) return control_word_name(i);
+    return call_row((int)(i - control), &row) && call_find(row.name, strlen(row.name)) >= 0 ? row.name : NULL;
 }
 
 static struct value unknown_function(struct reader *r, const struct token *name) {
@@ -239,7 +245,10 @@ static struct value unknown_function(struct reader *r, const struct token *name)
     if (!near && find_bound(r, name))
         return reader_fail(r, CR_ENAME, name, "'%.*s' is a name, not a function: a product is written with *",
                            n, name->s);
-    if (!near) near = call_nearest(name->s, name->n, function_name, r, r->place.visible + 12 + rows);
+    if (!near)
+        near = call_nearest(name->s, name->n, function_name, r,
+                            r->place.visible + count_names(own_word_name) + count_names(control_word_name) +
+                                rows);
     return reader_fail(r, CR_ENAME, name, "there is no function '%.*s'%s%s%s", n, name->s,
                        near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
 }

@@ -6,19 +6,28 @@
 #include "formula/model.h"
 #include "tensor/dtype.h"
 
-/* functions: how many come first; groups: how many values, at least, stand behind them. */
+enum word_kind { SCAN, MAP, WHILE, COND, CHECKPOINT, IMPLICIT };
 static const struct word {
     const char *name, *form;
-    int functions, least;
+    enum word_kind kind;
+    int functions; /* how many are handed over */
+    bool rows;     /* each step sees an element of an operand's leading axis */
     const char *attribute[3];
 } words[] = {
-    {"scan", "scan(f, carry, x..., steps=n, reverse=false, constant=...)", 1, 1, {"steps", "reverse", NULL}},
-    {"map", "map(f, x..., constant=...)", 1, 1, {NULL}},
-    {"while", "while(condition, f, carry, most=n, constant=...)", 2, 1, {"most", NULL}},
-    {"cond", "cond(condition, f, g, x..., constant=...)", 2, 1, {NULL}},
-    {"checkpoint", "checkpoint(f, x..., constant=...)", 1, 1, {NULL}},
-    {"implicit", "implicit(f, x, constant=...)", 1, 1, {NULL}},
+    {"scan",
+     "scan(f, carry, x..., steps=n, reverse=false, constant=...)",
+     SCAN,
+     1,
+     true,
+     {"steps", "reverse"}},
+    {"map", "map(f, x..., constant=...)", MAP, 1, true, {NULL}},
+    {"while", "while(condition, f, carry, most=n, constant=...)", WHILE, 2, false, {"most"}},
+    {"cond", "cond(condition, f, g, x..., constant=...)", COND, 2, false, {NULL}},
+    {"checkpoint", "checkpoint(f, x..., constant=...)", CHECKPOINT, 1, false, {NULL}},
+    {"implicit", "implicit(f, x, constant=...)", IMPLICIT, 1, false, {NULL}},
 };
+
+const char *control_word_name(size_t i) { return i < sizeof words / sizeof *words ? words[i].name : NULL; }
 
 static const struct word *find_word(const struct token *name) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -57,6 +66,9 @@ static bool is_attribute(const struct word *w, const struct token *key) {
     return false;
 }
 
+/* What is known while reading stays a number in the function too. */
+static bool is_known(const struct value *v) { return v->kind == VALUE_NUMBER || v->kind == VALUE_BOOL; }
+
 static void add(struct reader *r, struct control *c, struct value v, const struct token *at, bool row,
                 const struct token *key) {
     if (c->n == most) reader_fail(r, CR_ELIMIT, at, "%s: more than %d values", c->word->name, most);
@@ -82,19 +94,18 @@ static void take_attribute(struct reader *r, struct control *c, const struct ope
     *(flag ? &c->reverse : &c->steps) = x->value.number;
 }
 
-/* Numbers known while reading stay numbers; the others become inputs. */
+/* Constants that are not known become inputs. */
 static void add_constants(struct reader *r, struct control *c) {
     for (int k = 0; k < c->a->keywords && !r->status; k++) {
         const struct operand x = *keyword(r, c->a, k);
         if (is_attribute(c->word, &x.key)) take_attribute(r, c, &x);
-        else if (x.value.kind != VALUE_NUMBER && x.value.kind != VALUE_BOOL)
-            add(r, c, x.value, &x.at, false, &x.key);
+        else if (!is_known(&x.value)) add(r, c, x.value, &x.at, false, &x.key);
     }
 }
 
 static bool functions_given(struct reader *r, struct control *c) {
-    int first = token_is(&c->at, "cond"); /* its condition comes first */
-    if (c->a->n < c->word->functions + c->word->least)
+    int first = c->word->kind == COND; /* its condition comes first */
+    if (c->a->n < c->word->functions + 1)
         return reader_fail(r, CR_EINVAL, &c->at, "expected %s", c->word->form), false;
     for (int i = 0; i < c->word->functions; i++) {
         const struct operand *x = argument(r, c->a, first + i);
@@ -169,8 +180,7 @@ static cr_function *read_into(struct reader *r, const struct control *c, const s
     }
     for (int k = 0; k < c->a->keywords && !r->status; k++) {
         const struct operand x = *keyword(r, c->a, k);
-        if (is_attribute(c->word, &x.key) || (x.value.kind != VALUE_NUMBER && x.value.kind != VALUE_BOOL))
-            continue;
+        if (is_attribute(c->word, &x.key) || !is_known(&x.value)) continue;
         push(r, x.value, &x.at, &x.key);
         a.keywords++;
     }
@@ -219,44 +229,36 @@ static int count_rows(const struct control *c) {
 static void build(struct reader *r, const struct control *c, cr_function *f, cr_function *g, cr_node out[]) {
     const cr_node *x = c->x;
     int rows = count_rows(c), rest = c->n - c->carry - rows;
-    const char *w = c->word->name;
-    if (strcmp(w, "scan") == 0 || strcmp(w, "map") == 0) {
-        int64_t n = steps_of(r, c);
-        if (!r->status)
-            cr_scan(out, f, n, c->reverse == 1, c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
-    } else if (strcmp(w, "while") == 0) {
-        cr_while(out, f, g, isnan(c->steps) ? -1 : (int64_t)c->steps, c->carry, x, rest, x + c->carry);
-    } else if (strcmp(w, "cond") == 0) {
-        cr_cond(out, c->condition, f, g, c->n, x);
-    } else if (strcmp(w, "checkpoint") == 0) {
-        cr_call(out, f, c->n, x);
-    } else {
-        out[0] = cr_implicit(f, x[0], c->n - 1, x + 1);
+    int64_t n = c->word->rows ? steps_of(r, c) : isnan(c->steps) ? -1 : (int64_t)c->steps;
+    if (r->status) return;
+    switch (c->word->kind) {
+    case SCAN:
+    case MAP:
+        cr_scan(out, f, n, c->reverse == 1, c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
+        break;
+    case WHILE: cr_while(out, f, g, n, c->carry, x, rest, x + c->carry); break;
+    case COND: cr_cond(out, c->condition, f, g, c->n, x); break;
+    case CHECKPOINT: cr_call(out, f, c->n, x); break;
+    case IMPLICIT: out[0] = cr_implicit(f, x[0], c->n - 1, x + 1); break;
     }
 }
 
 /* One result is itself, several are a list. */
 static struct value value_of(struct reader *r, const struct control *c, int n, const cr_node out[]) {
     struct value v = node_value(r, out[0], &c->at);
-    if (r->status || n == 1) return v;
-    v = (struct value){.kind = VALUE_LIST, .list = reader_list(r)};
-    for (int i = 0; i < n; i++) list_add(r, v.list, (struct value){.kind = VALUE_NODE, .node = out[i]});
-    return v;
+    return r->status || n == 1 ? v : node_list(r, (size_t)n, out);
 }
 
 static void collect(struct reader *r, struct control *c) {
     int i = c->word->functions;
-    const char *w = c->word->name;
-    bool loop = strcmp(w, "scan") == 0 || strcmp(w, "while") == 0;
-    if (strcmp(w, "cond") == 0) {
+    if (c->word->kind == COND) {
         const struct operand x = *argument(r, c->a, 0);
         c->condition = value_node(r, x.value, &x.at);
         i++;
     }
-    if (loop) add_values(r, c, i++, false), c->carry = c->n;
-    for (; i < c->a->n && !r->status; i++)
-        add_values(r, c, i, strcmp(w, "scan") == 0 || strcmp(w, "map") == 0);
-    if (strcmp(w, "implicit") == 0) c->carry = 1;
+    if (c->word->kind == SCAN || c->word->kind == WHILE) add_values(r, c, i++, false), c->carry = c->n;
+    for (; i < c->a->n && !r->status; i++) add_values(r, c, i, c->word->rows);
+    if (c->word->kind == IMPLICIT) c->carry = 1;
     add_constants(r, c);
 }
 
@@ -269,7 +271,7 @@ struct value read_control(struct reader *r, const struct token *name, const stru
     cr_function *f = r->status ? NULL : closed(r, &c, 0);
     cr_function *g = r->status || c.word->functions < 2 ? NULL : closed(r, &c, 1);
     for (int i = 0; i < most; i++) out[i] = graph_error_node(r->g);
-    int n = f ? cr_function_outputs(strcmp(c.word->name, "while") == 0 ? g : f) : 0;
+    int n = f ? cr_function_outputs(c.word->kind == WHILE ? g : f) : 0;
     if (n > most) reader_fail(r, CR_ELIMIT, name, "%s: more than %d results", c.word->name, most);
     reader_at(r, name);
     if (!r->status) build(r, &c, f, g, out);

@@ -70,6 +70,8 @@ static const struct own *find_own(const struct token *name) {
     return NULL;
 }
 
+const char *own_word_name(size_t i) { return i < sizeof words / sizeof *words ? words[i].name : NULL; }
+
 bool own_word(const struct token *name) { return find_own(name) != NULL; }
 
 /* ---- Derivatives ---- */
@@ -87,20 +89,14 @@ static struct nodes nodes_of(struct reader *r, const struct operand *o, bool lis
 
 static void nodes_free(struct reader *r, struct nodes *v) { mem_free(&r->mem, v->x, v->n * sizeof *v->x); }
 
-static struct value list_of(struct reader *r, size_t n, const cr_node x[]) {
-    struct value v = {.kind = VALUE_LIST, .list = reader_list(r)};
-    for (size_t i = 0; i < n; i++) list_add(r, v.list, (struct value){.kind = VALUE_NODE, .node = x[i]});
-    return v;
-}
-
 /* A list for each of w, or of such lists. */
 static struct value result(struct reader *r, const struct own *w, const struct token *name,
                            const struct derivative *d) {
     size_t n = d->wrt.n;
     if (w->gives == ONE || !d->wrt.list) return node_value(r, d->out.n ? d->out.x[0] : d->y, name);
-    if (w->gives == EACH) return list_of(r, n, d->out.x);
-    struct value rows = list_of(r, 0, NULL);
-    for (size_t i = 0; i < n; i++) list_add(r, rows.list, list_of(r, n, d->out.x + i * n));
+    if (w->gives == EACH) return node_list(r, n, d->out.x);
+    struct value rows = node_list(r, 0, NULL);
+    for (size_t i = 0; i < n; i++) list_add(r, rows.list, node_list(r, n, d->out.x + i * n));
     return rows;
 }
 

@@ -215,6 +215,8 @@ struct value number_value(double x, bool integer);
 struct value open_value(void);
 /* A node as a value; what the graph has against it is the mistake. */
 struct value node_value(struct reader *r, cr_node x, const struct token *at);
+/* Nodes as a list. */
+struct value node_list(struct reader *r, size_t n, const cr_node x[]);
 /* A value as a node: numbers become literals, lists constants or stacks. */
 cr_node value_node(struct reader *r, struct value v, const struct token *at);
 struct value value_binary(struct reader *r, const struct token *op, struct value a, struct value b);
@@ -239,9 +241,11 @@ static inline struct operand *argument(const struct reader *r, const struct argu
 struct value read_call(struct reader *r, const struct token *name, const struct arguments *a);
 /* derivative.c: grad, jvp, vjp, variable, size, dtype. */
 bool own_word(const struct token *name);
+const char *own_word_name(size_t i); /* NULL past the end */
 struct value read_own_word(struct reader *r, const struct token *name, const struct arguments *a);
 /* control.c: scan, map, while, cond, checkpoint, implicit, whose first arguments are functions. */
 const char *control_word(const struct reader *r, const struct token *name); /* NULL: none of these */
+const char *control_word_name(size_t i);                                    /* NULL past the end */
 struct value read_control(struct reader *r, const struct token *name, const struct arguments *a);
 /* function.c: functions of the user and of the prelude. */
 struct value call_function(struct reader *r, const struct function *f, const struct token *name,

@@ -32,6 +32,12 @@ struct value node_value(struct reader *r, cr_node x, const struct token *at) {
     return (struct value){0};
 }
 
+struct value node_list(struct reader *r, size_t n, const cr_node x[]) {
+    struct value v = {.kind = VALUE_LIST, .list = reader_list(r)};
+    for (size_t i = 0; i < n; i++) list_add(r, v.list, (struct value){.kind = VALUE_NODE, .node = x[i]});
+    return v;
+}
+
 bool value_of_word(const struct token *t, struct value *v) {
     static const struct {
         const char *name;

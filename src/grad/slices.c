@@ -5,7 +5,6 @@
 #include "ops/batch.h"
 
 struct job {
-    cr_node y;
     cr_graph *g;
     const struct node *n;
     int64_t slices;
@@ -29,15 +28,14 @@ static cr_function *of_slices(const struct job *j, uint32_t i) {
     return derive_slices(j->g, control_function(j->g, j->n, i), j->slices, j->fold_keys, j->mask);
 }
 
-static cr_node batch_call(struct job *j, uint32_t first) {
+static cr_node batch_call(struct job *j) {
     if (control_function(j->g, j->n, 0)->callback) return refuse(j, "a callback sees one");
-    for (uint32_t k = first; k < j->n->n; k++) j->mask[k - first] = j->batched[k];
+    for (uint32_t k = 0; k < j->n->n; k++) j->mask[k] = j->batched[k];
     cr_function *f = of_slices(j, 0);
-    return f ? control_node(j->g, OP_call, 1, &f, 0, NULL, (int)(j->n->n - first), j->x + first)
-             : graph_error_node(j->g);
+    return f ? control_node(j->g, OP_call, 1, &f, 0, NULL, (int)j->n->n, j->x) : graph_error_node(j->g);
 }
 
-/* Where the condition is the same for all slices it stays one. Else both branches are computed, and each slice has its own. */
+/* Of a condition that is the same for all slices. */
 static cr_node batch_cond(struct job *j) {
     cr_function *f[2];
     for (uint32_t k = 1; k < j->n->n; k++) j->mask[k - 1] = j->batched[k];
@@ -75,8 +73,7 @@ static cr_node batch_implicit(struct job *j) {
 }
 
 cr_node control_batch(cr_node y, int64_t slices, cr_node x[], const bool batched[], bool fold_keys) {
-    struct job j = {.y = y,
-                    .g = y.graph,
+    struct job j = {.g = y.graph,
                     .n = graph_get(y),
                     .slices = slices,
                     .x = x,
@@ -85,7 +82,7 @@ cr_node control_batch(cr_node y, int64_t slices, cr_node x[], const bool batched
     size_t inputs = control_function(j.g, j.n, 0)->n_in;
     j.mask = mem_zero(&j.g->mem, inputs + 1);
     if (!j.mask) return graph_fail(j.g, CR_ENOMEM, NULL, "out of memory");
-    cr_node many = j.n->op == OP_call   ? batch_call(&j, 0)
+    cr_node many = j.n->op == OP_call   ? batch_call(&j)
                    : j.n->op == OP_cond ? batch_cond(&j)
                    : j.n->op == OP_scan ? batch_loop(&j)
                                         : batch_implicit(&j);

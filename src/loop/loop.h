@@ -79,4 +79,7 @@ void loop_drop(struct loop *l);
 int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[],
                int64_t stride_out[]);
 
+/* Into how many parts, at least 1, that `tasks` threads share, its units are cut where it is worth it. */
+size_t loop_parts(const struct loop *l, size_t tasks, int64_t units);
+
 #endif

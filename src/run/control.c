@@ -10,10 +10,6 @@ enum { line = 64, small_most = 4096 }; /* bytes */
 
 static size_t rounded(size_t bytes) { return mem_add(bytes, line - 1) / line * line; }
 
-static size_t node_bytes(const struct node *n, const cr_graph *g) {
-    return (size_t)graph_elements(g, n) * cr_dtype_size((cr_dtype)n->dtype);
-}
-
 /* ---- One function ---- */
 
 static void inner_free(const struct mem *m, struct inner *i) {
@@ -103,21 +99,20 @@ static cr_status lay_out(struct control *c) {
     uint32_t carries = c->op == OP_scan ? (uint32_t)c->loop.carry : 0;
     for (uint32_t k = 0; k < carries; k++) {
         c->at[k] = c->carry_bytes;
-        c->carry_bytes = mem_add(c->carry_bytes, rounded(node_bytes(function_in(f, k), f->g)));
+        c->carry_bytes = mem_add(c->carry_bytes, rounded(plan_node_bytes(f->g, f->in[k])));
     }
     c->carry = at;
     at = mem_add(at, mem_mul(2, c->carry_bytes));
     for (uint32_t k = carries; k < f->n_in; k++) {
         c->at[k] = at;
-        at = mem_add(at, rounded(node_bytes(function_in(f, k), f->g)));
-        if (c->op == OP_scan && k < carries + (uint32_t)c->loop.xs)
-            moving += node_bytes(function_in(f, k), f->g);
+        at = mem_add(at, rounded(plan_node_bytes(f->g, f->in[k])));
+        if (c->op == OP_scan && k < carries + (uint32_t)c->loop.xs) moving += plan_node_bytes(f->g, f->in[k]);
     }
     for (uint32_t k = carries; c->op == OP_scan && k < f->n_out; k++)
-        moving += node_bytes(function_out(f, k), f->g);
+        moving += plan_node_bytes(f->g, f->out[k]);
     for (uint32_t k = 0; f->callback && k < f->n_out; k++) {
         c->at[f->n_in + k] = at;
-        at = mem_add(at, rounded(node_bytes(function_out(f, k), f->g)));
+        at = mem_add(at, rounded(plan_node_bytes(f->g, f->out[k])));
     }
     c->small = c->op == OP_scan && c->carry_bytes + moving <= small_most;
     c->bytes = at;

@@ -3,12 +3,8 @@
 
 #include <string.h>
 
-static char *work_place(const struct place_of_run *r, const cr_program *p, uint32_t slot) {
-    return r->team.scratch - p->plan.workspace + p->plan.slot[slot].offset;
-}
-
 char *frame_work_place(const struct place_of_run *r, const cr_program *p, uint32_t slot) {
-    return work_place(r, p, slot);
+    return r->team.scratch - p->plan.workspace + p->plan.slot[slot].offset;
 }
 
 static void place_slots(struct place_of_run *r, const cr_program *p) {
@@ -18,7 +14,7 @@ static void place_slots(struct place_of_run *r, const cr_program *p) {
             const void *from;
             char *to;
         } constant = {s->data}; /* never written */
-        if (s->kind == SLOT_WORK) r->slot[i] = work_place(r, p, (uint32_t)i);
+        if (s->kind == SLOT_WORK) r->slot[i] = frame_work_place(r, p, (uint32_t)i);
         if (s->kind == SLOT_CONST) r->slot[i] = constant.to;
         if (s->kind == SLOT_SOURCE)
             r->slot[i] = (char *)(graph_at(p->g, s->node)->op == OP_seed ? &r->seed : &r->step);

@@ -94,12 +94,8 @@ static void run_part(void *arg, size_t part) {
 void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s) {
     const struct loop *l = &p->loop[s];
     struct units_job j = {p->compiled.kernels->loop[s], team, slot, p->units[s].count, 1};
-    int64_t parts = l->count * (int64_t)l->instructions / loop_worth_a_thread;
-    if (parts > (int64_t)team->tasks) parts = (int64_t)team->tasks;
-    if (parts > j.count) parts = j.count;
-    if (parts > 1) {
-        j.parts = (size_t)parts;
-        team_run(team, j.parts, run_part, &j);
-    } else run_part(&j, 0);
+    j.parts = loop_parts(l, team->tasks, j.count);
+    if (j.parts > 1) team_run(team, j.parts, run_part, &j);
+    else run_part(&j, 0);
     if (p->compiled.kernels->end[s]) p->compiled.kernels->end[s](slot, team->shared);
 }

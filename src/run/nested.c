@@ -1,6 +1,7 @@
 /* Running the functions of a step. */
 #include <string.h>
 
+#include "device/callback.h"
 #include "device/finite.h"
 #include "run/control.h"
 #include "tensor/dtype.h"
@@ -89,11 +90,6 @@ static void bind(struct nested *n, uint32_t k, struct tensor t, bool rows) {
     }
 }
 
-static size_t value_bytes(const cr_function *f, uint32_t id) {
-    const struct node *n = graph_at(f->g, id);
-    return (size_t)graph_elements(f->g, n) * cr_dtype_size((cr_dtype)n->dtype);
-}
-
 /* Operand k as it is at step `row`. */
 static const char *at_row(struct nested *n, uint32_t k, int64_t row) {
     char *room = n->memory + n->c->at[k];
@@ -174,26 +170,6 @@ static cr_status run_once(const cr_program *p, struct place_of_run *r, uint32_t 
 
 /* ---- A callback ---- */
 
-static cr_tensor as_tensor(const cr_function *f, uint32_t id, const void *data) {
-    const struct node *n = graph_at(f->g, id);
-    static const uint8_t code[] = {
-        [CR_BOOL] = 6, [CR_I32] = 0, [CR_I64] = 0, [CR_F16] = 2, [CR_BF16] = 4, [CR_F32] = 2, [CR_F64] = 2};
-    union {
-        const void *from;
-        void *to;
-    } place = {data};
-    union {
-        const int64_t *from;
-        int64_t *to;
-    } dim = {graph_dims(f->g, n)};
-    cr_tensor t = {.data = place.to, .ndim = graph_rank(f->g, n), .shape = dim.to};
-    t.device.type = 1;
-    t.dtype.code = code[n->dtype];
-    t.dtype.bits = (uint8_t)(8 * cr_dtype_size((cr_dtype)n->dtype));
-    t.dtype.lanes = 1;
-    return t;
-}
-
 static bool unfinite(const cr_function *f, uint32_t id, const cr_tensor *t) {
     const struct node *n = graph_at(f->g, id);
     int64_t stride[CR_MAX_RANK];
@@ -217,11 +193,12 @@ static cr_status run_callback(const cr_program *p, struct place_of_run *r, uint3
     const cr_function *f = n->c->inner[0].f;
     for (uint32_t k = 0; k < f->n_in; k++) {
         bind(n, k, operand(p, r, id, k), false);
-        n->view[k] = as_tensor(f, f->in[k], n->from[k]);
+        n->view[k] = callback_tensor(f, f->in[k], n->from[k]);
     }
     for (uint32_t k = 0; k < f->n_out; k++) {
         struct tensor y = part(p, r, n->c, (int)k);
-        n->view[f->n_in + k] = as_tensor(f, f->out[k], y.data ? y.data : n->memory + n->c->at[f->n_in + k]);
+        n->view[f->n_in + k] =
+            callback_tensor(f, f->out[k], y.data ? y.data : n->memory + n->c->at[f->n_in + k]);
     }
     cr_status status = f->callback(f->user, (int)f->n_in, n->view, (int)f->n_out, n->view + f->n_in);
     r->failure = (struct failure){.status = status, .trip = -1};
@@ -252,7 +229,7 @@ static void keep_carry(const struct trips *t, int64_t row) {
     if (t->l.n < 0) return;
     for (uint32_t k = 0; k < (uint32_t)t->l.carry; k++) {
         struct tensor kept = part(t->p, t->r, c, loop_kept(f) + (int)k);
-        copy_row(&kept, row, carry_now(t, k), value_bytes(f, f->in[k]));
+        copy_row(&kept, row, carry_now(t, k), plan_node_bytes(f->g, f->in[k]));
     }
 }
 
@@ -262,7 +239,7 @@ static void give_operands(const struct trips *t, int64_t row) {
     for (uint32_t k = 0; k < carry && !c->small; k++) place_in(t->n, 0, k, carry_now(t, k));
     for (uint32_t k = carry; k < xs; k++) {
         const char *x = at_row(t->n, k, row);
-        size_t bytes = value_bytes(c->inner[0].f, c->inner[0].f->in[k]);
+        size_t bytes = plan_node_bytes(c->inner[0].f->g, c->inner[0].f->in[k]);
         if (!c->small) place_in(t->n, 0, k, x);
         else if (x != t->n->memory + c->at[k] && bytes) memcpy(t->n->memory + c->at[k], x, bytes);
     }
@@ -271,7 +248,7 @@ static void give_operands(const struct trips *t, int64_t row) {
 static char *y_row(const struct trips *t, uint32_t k, int64_t row) {
     struct tensor y = part(t->p, t->r, t->n->c, (int)k);
     const cr_function *f = t->n->c->inner[0].f;
-    return y.data ? (char *)y.data + (size_t)row * value_bytes(f, f->out[k]) : NULL;
+    return y.data ? (char *)y.data + (size_t)row * plan_node_bytes(f->g, f->out[k]) : NULL;
 }
 
 static void place_results(const struct trips *t, int64_t row) {
@@ -362,9 +339,9 @@ static void finish(const struct trips *t) {
         struct tensor y = part(t->p, t->r, c, k);
         if (!y.data) continue;
         if (k == c->parts - 1) *(int64_t *)y.data = t->done;
-        else if (k < t->l.carry) copy_row(&y, 0, carry_now(t, (uint32_t)k), value_bytes(f, f->out[k]));
+        else if (k < t->l.carry) copy_row(&y, 0, carry_now(t, (uint32_t)k), plan_node_bytes(f->g, f->out[k]));
         else if (t->done < t->l.n) {
-            size_t row = value_bytes(f, k < loop_kept(f) ? f->out[k] : f->in[k - loop_kept(f)]);
+            size_t row = plan_node_bytes(f->g, k < loop_kept(f) ? f->out[k] : f->in[k - loop_kept(f)]);
             memset((char *)y.data + (size_t)t->done * row, 0, (size_t)(t->l.n - t->done) * row);
         }
     }

@@ -152,15 +152,9 @@ void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const sl
     if (l->count == 0) return;
     j.columns = (l->run + l->unit_cols - 1) / l->unit_cols;
     j.units = (l->rows + l->unit_rows - 1) / l->unit_rows * j.columns;
-    int64_t parts = l->count * (int64_t)l->instructions / loop_worth_a_thread;
-    if (parts > (int64_t)team->tasks) parts = (int64_t)team->tasks;
-    if (parts > j.units) parts = j.units;
-    if (parts > 1) {
-        j.parts = (size_t)parts;
-        team_run(team, j.parts, run_part, &j);
-    } else {
-        run_part(&j, 0);
-    }
+    j.parts = loop_parts(l, team->tasks, j.units);
+    if (j.parts > 1) team_run(team, j.parts, run_part, &j);
+    else run_part(&j, 0);
     if (l->shared) finish_folds(&j);
 }
 

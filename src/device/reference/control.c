@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "device/callback.h"
 #include "ops/control.h"
 #include "tensor/dtype.h"
 
@@ -49,23 +50,13 @@ static cr_status run_graph(struct reference *r, const cr_function *f, const void
 
 /* ---- Callbacks: in their own dtypes ---- */
 
-static cr_tensor as_tensor(const struct reference *r, const cr_function *f, uint32_t id, const void *data) {
+static cr_tensor own_tensor(const struct reference *r, const cr_function *f, uint32_t id,
+                            const void *wide_data) {
     const struct node *n = graph_at(f->g, id);
-    static const uint8_t code[] = {
-        [CR_BOOL] = 6, [CR_I32] = 0, [CR_I64] = 0, [CR_F16] = 2, [CR_BF16] = 4, [CR_F32] = 2, [CR_F64] = 2};
-    union {
-        const int64_t *from;
-        int64_t *to;
-    } dim = {graph_dims(f->g, n)};
     int64_t count = graph_elements(f->g, n);
-    cr_tensor t = {.ndim = graph_rank(f->g, n), .shape = dim.to};
-    t.data = mem_zero(&r->g->mem, (size_t)count * 8);
-    if (t.data && data) dtype_convert((cr_dtype)n->dtype, t.data, 1, wide(n), data, 1, count);
-    t.device.type = 1;
-    t.dtype.code = code[n->dtype];
-    t.dtype.bits = (uint8_t)(8 * cr_dtype_size((cr_dtype)n->dtype));
-    t.dtype.lanes = 1;
-    return t;
+    void *data = mem_zero(&r->g->mem, (size_t)count * 8);
+    if (data && wide_data) dtype_convert((cr_dtype)n->dtype, data, 1, wide(n), wide_data, 1, count);
+    return callback_tensor(f, id, data);
 }
 
 static cr_status run_callback(struct reference *r, const cr_function *f, const void *const in[],
@@ -75,7 +66,7 @@ static cr_status run_callback(struct reference *r, const cr_function *f, const v
     cr_status status = t ? CR_OK : CR_ENOMEM;
     for (uint32_t k = 0; k < all && !status; k++) {
         uint32_t id = k < f->n_in ? f->in[k] : f->out[k - f->n_in];
-        t[k] = as_tensor(r, f, id, k < f->n_in ? in[k] : NULL);
+        t[k] = own_tensor(r, f, id, k < f->n_in ? in[k] : NULL);
         if (!t[k].data) status = CR_ENOMEM;
     }
     if (!status) status = f->callback(f->user, (int)f->n_in, t, (int)f->n_out, t + f->n_in);
