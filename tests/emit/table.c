@@ -1,6 +1,8 @@
 /* Every row of the op table as emitted C, in every dtype that it takes, against tests/data/references.inc: a row that has no C
  * fails here. All are built as one unit, without a warning. */
 #include "support/emitted.h"
+#include "support/references.h"
+#include "support/structural.h"
 #include "support/ways.h"
 
 #include "ops/build.h"
@@ -27,74 +29,18 @@ static bool seen[OP_COUNT];
 
 /* ---- References ---- */
 
-struct reference {
-    int op;
-    int64_t n;
-    double x[3], value;
-    bool wide;
-};
-#define WIDE(op, n, a, b, c, value) {OP_##op, n, {a, b, c}, value, true},
-#define INTEGER(...)
-#define CASE(...)
-#define FOLD(...)
-#define REFERENCE(op, n, a, b, c, value, ...) {OP_##op, n, {a, b, c}, value, false},
-static const struct reference references[] = {
-#include "../data/references.inc"
-#undef REFERENCE
-#undef WIDE
-#define REFERENCE(...)
-#define WIDE(...)
-};
-enum { reference_count = sizeof references / sizeof *references };
-
-struct integers {
-    int op;
-    int64_t n, x[2], of64, of32;
-};
-#undef INTEGER
-#define INTEGER(op, n, a, b, of64, of32) {OP_##op, n, {a, b}, of64, of32},
-static const struct integers integers[] = {
-#include "../data/references.inc"
-#undef INTEGER
-#define INTEGER(...)
-};
-enum { integer_count = sizeof integers / sizeof *integers };
-
-struct small {
-    int rank;
-    int64_t dims[4];
-    double v[24];
-};
-struct structural {
-    int op;
-    const char *formula, *names;
-    struct small x, y, result;
-};
-#define D(...) \
-    { __VA_ARGS__ }
-#define T(rank, dims, ...)          \
-    {                               \
-        rank, dims, { __VA_ARGS__ } \
-    }
-#undef CASE
-#define CASE(op, formula, names, ...) {OP_##op, formula, names, __VA_ARGS__},
-static const struct structural structurals[] = {
-#include "../data/references.inc"
-#undef CASE
-#define CASE(...)
-};
-enum { structural_count = sizeof structurals / sizeof *structurals };
-
 struct folding {
     int64_t key, n, value;
 };
-#undef FOLD
+#define REFERENCE(...)
+#define WIDE(...)
+#define INTEGER(...)
+#define CASE(...)
 #define FOLD(key, n, value) {key, n, value},
 static const struct folding foldings[] = {
 #include "../data/references.inc"
-#undef FOLD
-#define FOLD(...)
 };
+#undef FOLD
 enum { folding_count = sizeof foldings / sizeof *foldings };
 
 /* ---- A program for each ---- */

@@ -1,26 +1,11 @@
 /* Jacobians, Hessians and products with them: closed forms, both directions, every row, a number of nodes that does not grow. */
+#include "support/evaluated.h"
 #include "support/rows.h"
 #include "support/test.h"
 
 #include "ops/build.h"
 
 enum { most = 1024 };
-
-struct problem {
-    cr_graph *g;
-    cr_eval *e;
-};
-
-static struct problem open_problem(void) {
-    struct problem p = {.g = cr_graph_new(NULL)};
-    assert_int_equal(cr_eval_new(&p.e, p.g, NULL), CR_OK);
-    return p;
-}
-
-static void close_problem(struct problem *p) {
-    cr_eval_free(p->e);
-    cr_graph_free(p->g);
-}
 
 static cr_node input(struct problem *p, const char *name, int rank, const int64_t dims[],
                      const double data[]) {

@@ -1,26 +1,11 @@
 /* Sparse Jacobians and Hessians against dense ones entry by entry; patterns and numbers of colours known from the structure. */
+#include "support/evaluated.h"
 #include "support/rows.h"
 #include "support/test.h"
 
 #include "grad/pattern.h"
 
 enum { most = 4096 };
-
-struct problem {
-    cr_graph *g;
-    cr_eval *e;
-};
-
-static struct problem open_problem(void) {
-    struct problem p = {.g = cr_graph_new(NULL)};
-    assert_int_equal(cr_eval_new(&p.e, p.g, NULL), CR_OK);
-    return p;
-}
-
-static void close_problem(struct problem *p) {
-    cr_eval_free(p->e);
-    cr_graph_free(p->g);
-}
 
 /* Numbers in (0.3, 1.3), no two alike. */
 static cr_node input(struct problem *p, const char *name, int rank, const int64_t dims[]) {

@@ -1,50 +1,14 @@
 /* Every row of the op table: what it says of itself, and what it computes, in every way of computing it, against
  * tests/data/references.inc. */
-#include "support/test.h"
+#include "support/references.h"
 #include "support/structural.h"
+#include "support/test.h"
 #include "support/ways.h"
 
 #include <float.h>
 
 #include "grad/rules.h"
 #include "ops/build.h"
-
-struct reference {
-    int op;
-    int64_t n;
-    double x[3], value;
-    bool wide; /* operands outside of the row's domain; not exact in f32 */
-};
-
-#define WIDE(...)
-#define INTEGER(...)
-#define CASE(...)
-#define FOLD(...)
-#define REFERENCE(op, n, a, b, c, value, ...) {OP_##op, n, {a, b, c}, value, false},
-static const struct reference references[] = {
-#include "../data/references.inc"
-#undef REFERENCE
-#undef WIDE
-#define REFERENCE(...)
-#define WIDE(op, n, a, b, c, value) {OP_##op, n, {a, b, c}, value, true},
-#include "../data/references.inc"
-#undef WIDE
-#define WIDE(...)
-};
-enum { reference_count = sizeof references / sizeof *references };
-
-struct integers {
-    int op;
-    int64_t n, x[2], of64, of32;
-};
-#undef INTEGER
-#define INTEGER(op, n, a, b, of64, of32) {OP_##op, n, {a, b}, of64, of32},
-static const struct integers integers[] = {
-#include "../data/references.inc"
-#undef INTEGER
-#define INTEGER(...)
-};
-enum { integer_count = sizeof integers / sizeof *integers };
 
 /* ---- How exact ---- */
 

@@ -47,7 +47,7 @@ struct structural_inputs {
     char name[2][2];
 };
 
-static void structural_inputs(struct structural_inputs *s, const struct structural *c) {
+static inline void structural_inputs(struct structural_inputs *s, const struct structural *c) {
     *s = (struct structural_inputs){.n = (int)strlen(c->names)};
     for (int k = 0; k < s->n; k++) {
         const struct small *t = k ? &c->y : &c->x;
