@@ -34,7 +34,7 @@ bench:
 	@tools/bootstrap.sh bench
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS)
-	@tools/bench.sh build-bench --report docs/performance.md
+	@PEERS="$(PEERS)" tools/bench.sh build-bench --report docs/performance.md
 
 install: $(BUILD)/CMakeCache.txt
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Measures the product beside its peers in one run: first that they compute the same, then in turns.
 
-    bench/run.py --build BUILD [--peers FOLDER] [--report FILE] [--only WORD] [--rounds 15] [--steps 20]
+    bench/run.py --build BUILD [--peers FOLDER] [--built-peers FOLDER] [--report FILE] [--only WORD] [--rounds 15] [--steps 20]
 
 The sides are processes that stay; one that is not there, or does not start, stands as "not measured":
 
     C            BUILD/NAME_reference    the same by hand
     PyTorch      bench/peers/torch_side.py, run by FOLDER/bin/python (bench/peers/setup.sh makes it)
+    JAX, CasADi  bench/peers/jax_side.py, casadi_side.py, likewise
+    others       --built-peers FOLDER (`make bench PEERS=FOLDER`): programs that someone built there, each called
+                 PEER_QUESTION (kann_mlp, llmc_attention) and given the words that the Chainrule side of the question gets
     Chainrule    BUILD/NAME_chainrule
 
 The line protocol: a side prints one line of JSON when it is ready, and one for each command it reads.
@@ -24,6 +27,7 @@ turns, ROUNDS times, STEPS steps each. Every round gives a ratio to the first si
 a machine that others use too, neighbours in time share its mood, medians of different minutes do not.
 """
 import argparse
+import glob
 import json
 import os
 import platform
@@ -42,7 +46,7 @@ class Side:
     def __init__(self, label, *command):
         self.label, self.process, self.why, self.ns = label, None, None, []
         if not os.access(command[0], os.X_OK):
-            self.why = "not installed" if "python" in command[0] else "not built"
+            self.why = "not installed" if "python" in command[0] else "not built" if command[0] else "not found: PEERS=FOLDER names where it is built"
             return
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
@@ -193,29 +197,47 @@ ratios within each round; it holds when the machine is shared, the times less so
 
 # ---- What is asked ----
 
+PEERS = { # modes of each peer that bench/peers/NAME_side.py knows, for each question
+    "worked": {"torch": ("eager",), "jax": ("jit", "eager"), "casadi": ("vm", "c")},
+    "reduce": {"torch": ("eager", "compile"), "jax": ("jit",), "casadi": ("vm", "c")},
+    "mlp": {"torch": ("eager", "eager-foreach", "compile"), "jax": ("jit",), "casadi": ("vm",)},
+}
+LABELS = {"torch": "PyTorch", "jax": "JAX", "casadi": "CasADi"}
+
+
+def peers(o, name, *words):
+    """Those of bench/peers, then those already built in the folder PEERS: kann_mlp answers the question mlp."""
+    python = os.path.join(o.peers, "bin", "python")
+    for peer, modes in PEERS.get(name, {}).items():
+        for mode in modes:
+            yield Side(f"{LABELS[peer]} {mode}", python, os.path.join(HERE, "peers", f"{peer}_side.py"), name, mode, *words)
+    for path in sorted(glob.glob(os.path.join(o.built_peers, f"*_{name}")) if o.built_peers else []):
+        yield Side(os.path.basename(path), path, *words)
+    if name == "mlp" and not o.built_peers:
+        yield Side("kann", "") # named, though it can't be had from a registry of packages
+
+
 def questions(o, folder):
     """Title, sides, steps; sides start when they are asked for, and data is made when it is needed."""
     def reference(name, *words): return Side("C", os.path.join(o.build, f"{name}_reference"), *words)
     def chainrule(name, *words): return Side("Chainrule", os.path.join(o.build, f"{name}_chainrule"), *words)
-    def torch(mode, *words):
-        return Side(f"PyTorch {mode}", os.path.join(o.peers, "bin", "python"), os.path.join(HERE, "peers", "torch_side.py"),
-                    mode, *words)
 
     yield ("The worked example: a step, value and gradient",
-           lambda: [reference("worked"), torch("worked", "1"), chainrule("worked")], o.steps)
+           lambda: [reference("worked"), *peers(o, "worked"), chainrule("worked")], o.steps)
     yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
     yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
     yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
     for n in "1e4", "1e6", "3e7":
         yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
-            reference("reduce", n), *(chainrule("reduce", n, threads) for threads in ("1", "2"))], 1 if n == "3e7" else o.steps)
+            reference("reduce", n), *peers(o, "reduce", n, "1"), *(chainrule("reduce", n, threads) for threads in ("1", "2"))],
+            1 if n == "3e7" else o.steps)
     for batch in "128", "1":
         data = os.path.join(folder, batch)
         for threads in "1", "2":
+            words = data, batch, threads
             yield (f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step",
-                   lambda: [reference("mlp", make_data(o, data, batch), batch, threads),
-                            *(torch(mode, data, batch, threads) for mode in ("eager", "eager-foreach", "compile")),
-                            chainrule("mlp", data, batch, threads)], o.steps)
+                   lambda: [reference("mlp", make_data(o, *words[:2]), *words[1:]), *peers(o, "mlp", *words),
+                            chainrule("mlp", *words)], o.steps)
 
 
 def make_data(o, folder, batch):
@@ -228,7 +250,8 @@ def make_data(o, folder, batch):
 def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", required=True)
-    p.add_argument("--peers", default="")
+    p.add_argument("--peers", default="", help="the virtual environment that bench/peers/setup.sh makes")
+    p.add_argument("--built-peers", default="", help="a folder of programs NAME_QUESTION behind the line protocol: kann_mlp ..")
     p.add_argument("--report")
     p.add_argument("--only", default="", help="ask only what has this word in its title")
     p.add_argument("--rounds", type=int, default=15)
