@@ -257,8 +257,7 @@ static double number_of(struct check *c, struct twin *twin, cr_node sum) {
 static cr_node weighted(cr_node y, cr_node weights) { return cr_sum(cr_mul(y, weights), 0, NULL, false); }
 
 static bool modes_agree(const struct check *c, double a, double b) {
-    double size = fmax(fabs(a), fabs(b));
-    return a == b || fabs(a - b) <= c->all->atol + c->all->rtol * size || (isnan(a) && isnan(b));
+    return probe_agree(a, b, c->all->rtol, c->all->atol) || (isnan(a) && isnan(b));
 }
 
 /* <w, J t> by forward mode, against what the backward mode makes of it. Where y is nan itself, neither is wrong. */

@@ -98,8 +98,9 @@ static void ridders(struct line *l, double h, struct slope best[]) {
     }
 }
 
-static bool agree(double a, double b, double rtol, double atol) {
-    return a == b || fabs(a - b) <= atol + rtol * fmax(fabs(a), fabs(b));
+bool probe_agree(double a, double b, double rtol, double atol) {
+    double size = fmax(fabs(a), fabs(b));
+    return a == b || (size < INFINITY && fabs(a - b) <= atol + rtol * size);
 }
 
 /* Slopes to the right and left, and by how much they may differ where there is no kink. */
@@ -130,7 +131,7 @@ static void look_closer(struct line *l, const struct slope best[], struct findin
         f[i].expected = best[i].value;
         double off = isnan(f[i].found) ? INFINITY : fabs(f[i].found - best[i].value);
         if (is_kink(s) && is_between(s, f[i].found)) f[i].verdict = AT_KINK;
-        else if (!(off > 3 * best[i].error)) f[i].verdict = UNSETTLED;
+        else if (!isfinite(middle[i]) || !(off > 3 * best[i].error)) f[i].verdict = UNSETTLED;
     }
 }
 
@@ -143,7 +144,7 @@ static void compare(struct line *l, double rtol, double atol, struct finding f[]
         all = true;
         for (int i = 0; i < l->n; i++) {
             if (now[i].error < best[i].error) best[i] = now[i];
-            if (agree(f[i].found, now[i].value, rtol, atol))
+            if (probe_agree(f[i].found, now[i].value, rtol, atol))
                 f[i].verdict = RIGHT, f[i].expected = now[i].value;
             all = all && f[i].verdict == RIGHT;
         }

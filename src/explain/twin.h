@@ -57,6 +57,9 @@ struct probe {
 
 enum { most_picks = 64 }; /* elements of a result that are looked at */
 
+/* Within atol + rtol times the larger of them; an infinity agrees with itself alone. */
+bool probe_agree(double a, double b, double rtol, double atol);
+
 enum verdict { RIGHT, AT_KINK, UNSETTLED, WRONG };
 struct finding {
     double found, expected;

@@ -158,6 +158,7 @@ TEST(kinks_are_told_from_mistakes) {
         {"abs(w)*2", 0, "right abs"},
         {"maximum(w, 0)*2", 0, "right maximum"},
         {"sqrt(w)*2", 0, "unsure sqrt"},
+        {"1/w", 0, "unsure div"}, /* an infinity agrees with no number */
         {"floor(w)*2", 1, "0 wrong"},
         {"relu(w - 1e-4)*2", 0, "right relu"},
         {"max([w, w, 0])", 1, "0 wrong"},
