@@ -294,7 +294,7 @@ static void put_call(struct walk *w, uint32_t id, const struct node *n, const ui
 }
 
 /* One result of several. */
-static void put_part(struct walk *w, const struct node *n) {
+static void put_part(struct walk *w, uint32_t id, const struct node *n) {
     uint32_t of = graph_args(w->g, n)[0];
     put_name(w, ops_part_name(graph_at(w->g, of)->op, (int)graph_attr(w->g, n)[0]));
     walk_text(w, "\\left(");
@@ -305,6 +305,7 @@ static void put_part(struct walk *w, const struct node *n) {
     }
     walk_tail(w, of);
     walk_text(w, "\\right)");
+    walk_tail(w, id);
 }
 
 static void put_suffix(struct walk *w, uint32_t id, uint32_t x) {
@@ -334,7 +335,7 @@ static void put_node(struct walk *w, uint32_t id, enum level least, enum setting
     else if (n->op == OP_div) put_fraction(w, o.id[0], o.id[1], least);
     else if (n->op == OP_pow || n->op == OP_powi || n->op == OP_square) put_power(w, id, n, o.id, least);
     else if (n->op == OP_where) put_cases(w, o.id);
-    else if (n->op == OP_part) put_part(w, n);
+    else if (n->op == OP_part) put_part(w, id, n);
     else if (sums(n)) put_reduction(w, id, n, o.id[0], least);
     else if (n->op == OP_slice || walk_transpose(w->g, n)) put_suffix(w, id, o.id[0]);
     else if (walk_indexed(w, n)) put_suffix(w, id, graph_args(w->g, graph_at(w->g, o.id[0]))[0]);

@@ -114,15 +114,12 @@ static void put_call(struct walk *w, const char *name, uint32_t id, int n, const
 
 static uint32_t first(const cr_graph *g, const struct node *n) { return graph_args(g, n)[0]; }
 
-static void put_part(struct walk *w, const struct node *n) {
+static void put_part(struct walk *w, uint32_t id, const struct node *n) {
     const struct node *of = graph_at(w->g, first(w->g, n));
     bool control = op_kind(of->op) == KIND_CONTROL; /* then of all operands, and which result */
-    int k = (int)graph_attr(w->g, n)[0];
-    char index[24];
-    put_call(w, ops_part_name(of->op, k), first(w->g, n), control ? (int)of->n : 1, graph_args(w->g, of),
-             walk_alone(w));
-    snprintf(index, sizeof index, "[%d]", k);
-    if (control && k) walk_text(w, index);
+    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), control ? (int)of->n : 1,
+             graph_args(w->g, of), walk_alone(w));
+    walk_tail(w, id);
 }
 
 static bool all_steps_one(const cr_graph *g, const struct node *n) {
@@ -175,7 +172,7 @@ static bool put_view(struct walk *w, uint32_t id, const struct node *n, uint32_t
     if (walk_matmul(w, n, product)) put_infix(w, walk_infix(OP_matmul), product, walk_alone(w), least);
     else if (n->op == OP_slice) put_suffix(w, id, x, LEVEL_ATOM, least);
     else if (walk_indexed(w, n)) put_suffix(w, id, first(w->g, graph_at(w->g, x)), LEVEL_ATOM, least);
-    else if (n->op == OP_part) put_part(w, n);
+    else if (n->op == OP_part) put_part(w, id, n);
     else if (walk_kept(w, n)) {
         const struct node *sum = graph_at(w->g, x);
         struct operands o = walk_operands(w, sum);
@@ -329,6 +326,12 @@ static void write_attribute(struct walk *w, const char *argument, size_t length,
     for (int i = axes; axes > 1 && i-- > 0;) text_add(w->out, i ? "%lld, " : "%lld]", (long long)a[i * each]);
 }
 
+/* Which result of a function: the first goes without saying. */
+static void write_part(struct walk *w, const struct node *n) {
+    long long k = (long long)graph_attr(w->g, n)[0];
+    if (k && op_kind(graph_at(w->g, first(w->g, n))->op) == KIND_CONTROL) text_add(w->out, "[%lld]", k);
+}
+
 /* An op that keeps its attributes as it is called with them. */
 static void write_as_called(struct walk *w, const struct node *n) {
     struct call_row row;
@@ -361,6 +364,7 @@ void walk_attributes(struct walk *w, uint32_t id) {
     case OP_permute: write_permutation(w, n); return;
     case OP_slice: write_slice(w, n); return;
     case OP_unslice: write_unslice(w, n); return;
+    case OP_part: write_part(w, n); return;
     case OP_concat: write_axis(w, a[0], -graph_rank(w->g, n)); return;
     case OP_gather:
     case OP_scatter_add: write_index(w, n); return;
