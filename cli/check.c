@@ -9,7 +9,7 @@ static cr_status report(struct arguments *a, struct session *s) {
 int run_check(struct arguments *a) {
     struct session s;
     if (a->json && !a->digits) return wrong_use("--json is for --digits");
-    int code = session_open(&s, a, true);
+    int code = session_open(&s, a, VALUES_NEEDED);
     if (code) return code;
     cr_status status = report(a, &s);
     const char *sentence = cr_graph_error(s.graph) ? cr_graph_error(s.graph) : cr_eval_error(s.eval);

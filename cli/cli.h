@@ -54,6 +54,7 @@ struct session {
     cr_node result;
     cr_node *wrt;
     int n;
+    bool has_values; /* every input has one, and every parameter */
 };
 
 struct verb {
@@ -99,9 +100,10 @@ bool read_value(cr_array **out, const char *text, cr_text *why);
 void free_given(struct given *g);
 const struct given *find_given(const struct given *g, const char *name);
 
-/* session.c: reads the formula or file, builds it with the values given, finds what to differentiate by.
- * need_values: names without a value are an error; else they are scalars. Says what is wrong itself. */
-int session_open(struct session *s, const struct arguments *a, bool need_values);
+/* session.c: reads the formula or file, builds it with the values given, finds what to differentiate by. Where values are needed (or
+ * any is given that is no named size), a name without one is an error; else it is a scalar. Says what is wrong itself. */
+enum values { VALUES_NEEDED, VALUES_IF_GIVEN, NO_VALUES };
+int session_open(struct session *s, const struct arguments *a, enum values values);
 void session_close(struct session *s);
 int session_failed(const struct session *s, const char *sentence);
 

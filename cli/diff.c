@@ -16,7 +16,7 @@ static int add_formula(struct session *s, const struct arguments *a, cr_node x) 
 
 int run_diff(struct arguments *a) {
     struct session s;
-    int code = session_open(&s, a, false);
+    int code = session_open(&s, a, NO_VALUES);
     if (code) return code;
     if (cr_count(s.result) != 1) code = fail("what is differentiated is one number: take its sum or mean");
     else if (!s.n) code = fail("there is nothing to differentiate by");

@@ -101,7 +101,7 @@ int run_emit(struct arguments *a) {
     cr_program *p = NULL;
     const char *path = option_value(a, "out"), *method = option_value(a, "optimiser");
     if (!path) return wrong_use("--out step.c: where to write, and what to call the function");
-    int code = session_open(&s, a, false);
+    int code = session_open(&s, a, NO_VALUES);
     if (code) return code;
     cr_target *t = cr_target_new(s.graph);
     if (!t) code = fail("out of memory");

@@ -35,7 +35,7 @@ int run_explain(struct arguments *a) {
     struct session s;
     if (a->json + a->dot + a->latex + (a->svg != NULL) + (a->html != NULL) > 1)
         return wrong_use("one format at a time");
-    int code = session_open(&s, a, true);
+    int code = session_open(&s, a, VALUES_NEEDED);
     if (code) return code;
     const char *format = a->svg || a->dot ? "dot" : a->json ? "json" : a->latex ? "latex" : "text";
     code = a->html ? write_page(&s, a) : show(&s, a, format, s.eval, s.n);
@@ -47,9 +47,9 @@ int run_explain(struct arguments *a) {
 int run_draw(struct arguments *a) {
     struct session s;
     if (a->dot && a->svg) return wrong_use("one format at a time");
-    int code = session_open(&s, a, a->given != NULL);
+    int code = session_open(&s, a, VALUES_IF_GIVEN);
     if (code) return code;
-    code = show(&s, a, "dot", a->given ? s.eval : NULL, a->given ? s.n : 0);
+    code = show(&s, a, "dot", s.has_values ? s.eval : NULL, s.has_values ? s.n : 0);
     session_close(&s);
     return code;
 }

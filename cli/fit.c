@@ -342,7 +342,7 @@ int run_fit(struct arguments *a) {
     if (cr_text_new(&why, NULL)) return fail("out of memory");
     if (a->data && !open_data(&d, a->data, a, why)) code = fail("%s", cr_text_str(why));
     if (!code && d) code = add_columns(a, d, why);
-    if (!code) code = session_open(&s, a, true);
+    if (!code) code = session_open(&s, a, VALUES_NEEDED);
     if (!code) {
         code = s.n ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
         session_close(&s);

@@ -235,7 +235,7 @@ int run_grad(struct arguments *a) {
         return wrong_use("--%s goes with neither --wrt nor --order", directions);
     if ((a->order >= 0) + (a->jvp != NULL) + (a->hvp != NULL) + a->jacobian + a->hessian > 1)
         return wrong_use("--order, --jacobian, --hessian, --jvp and --hvp: one of them");
-    int code = session_open(&s, a, true);
+    int code = session_open(&s, a, VALUES_NEEDED);
     if (code) return code;
     code = a->jvp || a->hvp ? along_directions(&s, a) : by_each_name(&s, a);
     if (!code) code = print_text(s.text);

@@ -52,17 +52,26 @@ static cr_dtype declared_as(const cr_array *array) {
     return dtype == CR_BOOL || dtype == CR_I32 || dtype == CR_I64 ? dtype : CR_F64;
 }
 
-static int declare(struct session *s, const struct arguments *a, bool need_values) {
+/* Which of what is given are sizes; is there anything else? */
+static bool gives_values(struct session *s, const struct arguments *a) {
+    bool values = false;
+    for (struct given *g = a->given; g; g = g->next) {
+        g->is_size = cr_model_size(s->model, g->name, 0) == CR_OK;
+        values = values || !g->is_size;
+    }
+    return values;
+}
+
+static int declare(struct session *s, const struct arguments *a) {
     for (int i = 0; cr_model_free_name(s->model, i); i++) {
         const char *name = cr_model_free_name(s->model, i);
-        if (find_given(a->given, name) || !need_values) continue;
+        if (find_given(a->given, name) || !s->has_values) continue;
         if (!a->data) return fail("'%s' has no value: add %s=...", name, name);
         if (cr_model_declare(s->model, name, true, CR_F64, 0, NULL))
             return session_failed(s, NULL); /* to be fitted */
     }
     for (struct given *g = a->given; g; g = g->next) {
         int code = EXIT_DONE;
-        g->is_size = cr_model_size(s->model, g->name, 0) == CR_OK;
         bool start =
             a->data && !g->optional && is_free(s->model, g->name); /* of a fit: where the parameter starts */
         if (g->is_size) code = bind_size(s, g);
@@ -170,10 +179,13 @@ static int check_columns(struct session *s, const struct arguments *a) {
     return EXIT_DONE;
 }
 
-static int build(struct session *s, const struct arguments *a, bool need_values) {
+static int build(struct session *s, const struct arguments *a, enum values values) {
     int code = read_model(s, a);
     if (!code && a->data) code = check_columns(s, a);
-    if (!code) code = declare(s, a, need_values);
+    if (code) return code;
+    bool given = gives_values(s, a);
+    s->has_values = values == VALUES_NEEDED || (values == VALUES_IF_GIVEN && given);
+    code = declare(s, a);
     if (code) return code;
     cr_model_training(s->model, option_value(a, "optimiser") != NULL); /* of a training step */
     if (cr_model_build(&s->result, s->model, s->graph, s->why))
@@ -188,13 +200,13 @@ static int build(struct session *s, const struct arguments *a, bool need_values)
         return fail("there is nothing to compute: the %s has no value",
                     is_file(a->formula) ? "last line" : "formula");
     if (cr_eval_new(&s->eval, s->graph, s->store)) return session_failed(s, NULL);
-    if (need_values && cr_store_init(s->store, s->graph, 0))
+    if (s->has_values && cr_store_init(s->store, s->graph, 0))
         return session_failed(s, cr_store_error(s->store));
     code = set_values(s, a);
     return code ? code : find_wrt(s, a->wrt);
 }
 
-int session_open(struct session *s, const struct arguments *a, bool need_values) {
+int session_open(struct session *s, const struct arguments *a, enum values values) {
     memset(s, 0, sizeof *s);
     if (cr_context_new(&s->ctx) || cr_context_threads(s->ctx, 0) || cr_text_new(&s->text, s->ctx) ||
         cr_text_new(&s->why, s->ctx) || cr_store_new(&s->store, s->ctx) ||
@@ -202,7 +214,7 @@ int session_open(struct session *s, const struct arguments *a, bool need_values)
         session_close(s);
         return session_failed(s, NULL);
     }
-    int code = build(s, a, need_values);
+    int code = build(s, a, values);
     if (code) session_close(s);
     return code;
 }
