@@ -258,9 +258,9 @@ void loop_vjp(const struct whole *w) {
     memcpy(o.q.in, w->wanted + o.first, (size_t)o.n);
     bool rows = o.l.n >= 0;
     if (!rows)
-        graph_fail(
-            graph_of(w), CR_ENODERIV, "while",
-            "reverse mode needs a bound on the number of steps (max_trips); forward mode (jvp) does not");
+        graph_fail(graph_of(w), CR_ENODERIV, "while",
+                   "reverse mode needs a bound on the number of steps (max_trips; of a formula: most); "
+                   "forward mode (jvp) does not");
     if (rows && find_active(&o)) {
         mark_given(o.q.y, o.ys, w->g + o.carry);
         mark_given(o.q.kept, o.carry, w->g + loop_kept(o.body));

@@ -1,6 +1,7 @@
 /* Functions: closed private graphs, and callbacks. */
 #include "graph/function.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/copy.h"
@@ -124,9 +125,8 @@ cr_status cr_function_new(cr_function **out, int n_in, const cr_node inputs[], i
 /* Inputs that show dtype and shape. */
 static bool show(cr_graph *g, char letter, int n, const cr_node like[], uint32_t id[]) {
     for (int i = 0; i < n; i++) {
-        char name[24] = {letter};
-        int at = 1;
-        for (int rest = i; rest || at == 1; rest /= 10) name[at++] = (char)('0' + rest % 10);
+        char name[24];
+        snprintf(name, sizeof name, "%c%d", letter, i);
         id[i] = cr_input(g, name, cr_dtype_of(like[i]), cr_rank(like[i]), cr_dims(like[i])).id;
         if (!id[i]) return false;
     }

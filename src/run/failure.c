@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "graph/function.h"
 #include "run/program.h"
 #include "tensor/dtype.h"
 
@@ -35,13 +36,19 @@ static void say_operand(struct line *l, const cr_graph *g, uint32_t id) {
     else say(l, "%s(..)", op_name(n->op));
 }
 
+/* A callback goes by the name that its author gave it. */
+static const char *name_of(const cr_graph *g, const struct node *n) {
+    const cr_function *f = n->op == OP_call ? control_function(g, n, 0) : NULL;
+    return f && f->callback ? f->name : op_name(n->op);
+}
+
 static void say_node(struct line *l, const cr_graph *g, uint32_t id) {
     const struct node *n = graph_at(g, id);
     const struct note *name = graph_find_note(g, id, NOTE_NAME), *at = graph_find_note(g, id, NOTE_POSITION);
     if (at)
         say(l, "%s%s%d:%d: ", at->text ? graph_text(g, at->text) : "", at->text ? ":" : "", at->line,
             at->column);
-    say(l, "%s", op_name(n->op));
+    say(l, "%s", name_of(g, n));
     if (name) say(l, " (%s)", graph_text(g, name->text));
     for (uint32_t k = 0; k < n->n && k < 3; k++) {
         say(l, k ? ", " : " of ");
@@ -70,7 +77,7 @@ void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const
         say(&l, "index %lld is out of range for a size of %lld", (long long)f->bad, (long long)f->limit);
     else if (f->status == CR_ESINGULAR) say_matrix(&l, g, node, f);
     else if (f->status == CR_ELIMIT && f->limit)
-        say(&l, "the condition still holds after max_trips, %lld", (long long)f->limit);
+        say(&l, "the condition still holds after max_trips (of a formula: most), %lld", (long long)f->limit);
     else if (f->status == CR_ENAN && f->output) say(&l, "an output is not finite");
     else if (f->status == CR_ENAN) say(&l, "made the first %s", f->infinite ? "infinity" : "nan");
     else say(&l, "%s", cr_status_text(f->status));

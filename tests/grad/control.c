@@ -312,7 +312,8 @@ TEST(more_trips_than_allowed_fail_the_step_and_change_nothing) {
         cr_store_set(s, "a", CR_F64, &av, sizeof av);
         assert_int_equal(cr_run_new(&r, p, s, NULL, 0), CR_OK);
         assert_int_equal(cr_step(r), CR_ELIMIT);
-        if (!strstr(cr_run_error(r), "step 3: the condition still holds after max_trips, 3"))
+        if (!strstr(cr_run_error(r),
+                    "step 3: the condition still holds after max_trips (of a formula: most), 3"))
             fail_msg("%s", cr_run_error(r));
         cr_store_get(s, "a", CR_F64, &av, sizeof av);
         assert_true(av == 7.3);
@@ -496,7 +497,7 @@ TEST(a_callback_that_fails_or_lies_is_told) {
     cr_eval_new(&e, g, NULL);
     cr_eval_set(e, x, CR_F64, xv, sizeof xv), cr_eval_set(e, k, CR_F64, &kv, sizeof kv);
     assert_int_equal(cr_eval_value(e, y, CR_F64, out, sizeof out), CR_EFAIL);
-    assert_non_null(strstr(cr_eval_error(e), "call"));
+    if (!strstr(cr_eval_error(e), "cubes of x0, x1: a method that did not")) fail_msg("%s", cr_eval_error(e));
     assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_ENODERIV);
     if (!strstr(cr_graph_error(g), "cubes: the callback has no vjp")) fail_msg("%s", cr_graph_error(g));
     cr_graph_clear_error(g);
