@@ -107,6 +107,8 @@ int session_open(struct session *s, const struct arguments *a, enum values value
 void session_close(struct session *s);
 int session_failed(const struct session *s, const char *sentence);
 
+const char *list_item(
+    const char *list); /* of an option: the next of its items, which commas and blanks part */
 int session_leaves(const struct session *s); /* inputs and parameters */
 /* The derivative of the result by x; beyond the first order, where x is a tensor, of the sum of the elements before. */
 cr_node session_derivative(const struct session *s, cr_node x, int order);

@@ -140,6 +140,7 @@ static int set_options(struct fitting *t) {
 
 /* Takes the next item off a list; false at its end. The number behind '=' is nan where there is none. */
 static bool next_item(const char **list, char name[256], double *number) {
+    *list = list_item(*list);
     size_t n = strcspn(*list, ","), size = strcspn(*list, "=,");
     if (n == 0) return false;
     if (size > 255) size = 255;
@@ -148,7 +149,7 @@ static bool next_item(const char **list, char name[256], double *number) {
     char value[64] = "";
     if (size < n && n - size - 1 < sizeof value) memcpy(value, *list + size + 1, n - size - 1);
     *number = *value ? number_of(value) : NAN;
-    *list += n + ((*list)[n] == ',');
+    *list += n;
     return true;
 }
 

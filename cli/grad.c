@@ -127,7 +127,7 @@ static int read_tangent(struct session *s, const char *option, char *p, cr_node 
 
 static int read_tangents(struct session *s, const char *option, char *list, cr_node t[]) {
     s->n = 0;
-    for (char *p = list, *end; *p; p = end) {
+    for (char *p = list, *end; p += list_item(p) - p, *p; p = end) {
         end = end_of_tangent(p);
         if (*end) *end++ = 0;
         int code = read_tangent(s, option, p, &s->wrt[s->n], &t[s->n]);
@@ -176,9 +176,10 @@ static int along(struct session *s, const struct arguments *a, const cr_node t[]
 
 static int along_directions(struct session *s, const struct arguments *a) {
     const char *option = a->jvp ? "jvp" : "hvp", *text = a->jvp ? a->jvp : a->hvp;
-    size_t leaves = (size_t)session_leaves(s) + 1;
-    cr_node *t = malloc(leaves * sizeof *t), *wrt = realloc(s->wrt, leaves * sizeof *wrt),
-            *out = malloc((leaves + 1) * sizeof *out);
+    size_t most = 2; /* items, by their commas, and one more */
+    for (const char *p = text; *p; p++) most += *p == ',';
+    cr_node *t = malloc(most * sizeof *t), *wrt = realloc(s->wrt, most * sizeof *wrt),
+            *out = malloc(most * sizeof *out);
     char *list = malloc(strlen(text) + 1);
     int code = t && wrt && list && out ? EXIT_DONE : session_failed(s, NULL);
     if (wrt) s->wrt = wrt;

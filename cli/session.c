@@ -24,10 +24,12 @@ static int read_model(struct session *s, const struct arguments *a) {
                   : EXIT_DONE;
 }
 
-/* Names of --wrt are parted by commas. */
+/* Items of an option are parted by commas, and blanks behind these. */
+const char *list_item(const char *list) { return list + strspn(list, ", "); }
+
 static bool listed(const char *list, const char *name) {
     size_t n = strlen(name);
-    for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
+    for (const char *p = list_item(list); *p; p = list_item(p + strcspn(p, ",")))
         if (strcspn(p, ",") == n && memcmp(p, name, n) == 0) return true;
     return false;
 }
@@ -138,7 +140,7 @@ static bool has_params(const struct session *s) {
 }
 
 static int check_list(const struct session *s, const char *list) {
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
+    for (const char *p = list_item(list); *p; p = list_item(p + strcspn(p, ","))) {
         bool found = false;
         int n = (int)strcspn(p, ",");
         for (int k = 0; k < s->n; k++)
