@@ -30,8 +30,10 @@ void cr_pattern_free(cr_pattern *p) {
 
 static bool pattern_good(int64_t rows, int64_t columns, const int64_t starts[], const int64_t indices[]) {
     if (rows < 0 || columns < 0 || !starts || starts[0] != 0) return false;
+    for (int64_t i = 0; i < rows; i++) /* before any index is read */
+        if (starts[i + 1] < starts[i] || starts[i + 1] - starts[i] > columns) return false;
+    if (starts[rows] && !indices) return false;
     for (int64_t i = 0; i < rows; i++) {
-        if (starts[i + 1] < starts[i] || (starts[i + 1] > starts[i] && !indices)) return false;
         for (int64_t e = starts[i]; e < starts[i + 1]; e++)
             if (indices[e] < 0 || indices[e] >= columns || (e > starts[i] && indices[e] <= indices[e - 1]))
                 return false;

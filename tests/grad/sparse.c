@@ -425,6 +425,8 @@ TEST(what_makes_no_sense_is_refused_with_a_sentence) {
     assert_int_equal(cr_pattern_new(&pattern, NULL, 1, 2, (int64_t[]){0, 2}, (int64_t[]){1, 0}), CR_EINVAL);
     assert_int_equal(cr_pattern_new(&pattern, NULL, 1, 2, (int64_t[]){0, 1}, (int64_t[]){2}), CR_EINVAL);
     assert_int_equal(cr_pattern_new(&pattern, NULL, 2, 2, (int64_t[]){0, 1, 0}, (int64_t[]){0}), CR_EINVAL);
+    assert_int_equal(cr_pattern_new(&pattern, NULL, 1, 2, (int64_t[]){0, INT64_MAX}, (int64_t[]){0}),
+                     CR_EINVAL);
     assert_int_equal(cr_pattern_new(&pattern, NULL, -1, 2, (int64_t[]){0}, NULL), CR_EINVAL);
     assert_int_equal(cr_pattern_new(&pattern, NULL, 1, 2, (int64_t[]){0, 1}, (int64_t[]){0}), CR_OK);
     refused(&p, cr_ok(cr_spmm(pattern, x, x)) ? CR_OK : cr_graph_status(p.g), CR_ESHAPE,
