@@ -121,7 +121,7 @@ static int used_axes(struct reader *r, cr_node x, int n, const struct item items
 
 static void plan_items(struct reader *r, struct plan *p, const struct shape *s, int n,
                        const struct item items[], int left) {
-    static const struct item all = {.kind = ITEM_RANGE};
+    const struct item all = {.kind = ITEM_RANGE, .token = items[0].token};
     for (int i = 0; i < n && !r->status; i++) {
         if (items[i].kind == ITEM_NEW) add_axis(r, p, 1, &items[i].token);
         else if (items[i].kind == ITEM_ALL_REST)

@@ -152,7 +152,8 @@ static void refuse(cr_graph *g, cr_status status, const cr_text *why) {
 
 cr_node cr_formula(cr_graph *g, const char *text) {
     struct reader r;
-    if (!g || !text || g->status) return graph_error_node(g);
+    if (!g || g->status) return graph_error_node(g);
+    if (!text) return graph_fail(g, CR_EINVAL, "formula", "there is no text: it is NULL");
     struct cr_text why = text_make(&g->mem);
     uint32_t file = g->file;
     int32_t line = g->line, column = g->column;
