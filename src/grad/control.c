@@ -83,9 +83,12 @@ static void ask_callback(const struct whole *w, const cr_function *f, bool back)
     for (int i = 0; i < (back ? w->n : w->parts) && !g->status; i++) {
         struct shape expected = ops_shape(back ? w->x[i] : r.x[i]), found = ops_shape(w->out[i]);
         struct shape_text a, b;
-        if (!cr_ok(w->out[i]) || shape_equal(&expected, &found)) continue;
-        graph_fail(g, CR_ESHAPE, f->name, "the callback's %s %d: expected %s, found %s", way, i + 1,
-                   ops_show(&a, &expected), ops_show(&b, &found));
+        if (!cr_ok(w->out[i])) continue;
+        if (w->out[i].graph != g)
+            graph_fail(g, CR_EINVAL, f->name, "the callback's %s %d is a node of another graph", way, i + 1);
+        else if (!shape_equal(&expected, &found))
+            graph_fail(g, CR_ESHAPE, f->name, "the callback's %s %d: expected %s, found %s", way, i + 1,
+                       ops_show(&a, &expected), ops_show(&b, &found));
     }
     end(w, &r);
 }

@@ -43,6 +43,11 @@ static bool all_of(cr_graph *g, int n, const cr_node x[], const char *what, bool
             return graph_fail(g, CR_EINVAL, "function", "%s %d is no input but the result of %s", what, i + 1,
                               op_name(node->op)),
                    false;
+        for (int k = 0; inputs && k < i; k++)
+            if (x[k].id == x[i].id)
+                return graph_fail(g, CR_EINVAL, "function", "input %d is input %d again: '%s'", i + 1, k + 1,
+                                  cr_name(x[i])),
+                       false;
     }
     return true;
 }

@@ -458,6 +458,13 @@ static cr_status bad_vjp(void *user, cr_node grads[], int n_in, const cr_node x[
     return CR_OK;
 }
 
+static cr_status stray_vjp(void *other, cr_node grads[], int n_in, const cr_node x[], int n_out,
+                           const cr_node y[], const cr_node g[]) {
+    (void)n_in, (void)x, (void)n_out, (void)y, (void)g;
+    grads[0] = cr_input(other, "stray", CR_F64, 1, cr_dims(x[0]));
+    return CR_OK;
+}
+
 TEST(a_callback_is_an_op_of_the_users_own) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
@@ -505,7 +512,17 @@ TEST(a_callback_that_fails_or_lies_is_told) {
     assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_ESHAPE);
     if (!strstr(cr_graph_error(g), "liar: the callback's vjp 1: expected [3], found []"))
         fail_msg("%s", cr_graph_error(g));
+    cr_graph_clear_error(g);
+    cr_graph *other = cr_graph_new(NULL);
+    cr_function *strays = NULL;
+    cr_function_callback(&strays, "strays", 2, (cr_node[]){x, k}, 1, &x, cubes, stray_vjp, NULL, other);
+    cr_call(&y, strays, 2, (cr_node[]){x, k});
+    assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_EINVAL);
+    if (!strstr(cr_graph_error(g), "strays: the callback's vjp 1 is a node of another graph"))
+        fail_msg("%s", cr_graph_error(g));
     cr_eval_free(e);
+    cr_function_free(strays);
+    cr_graph_free(other);
     cr_graph_free(g);
     cr_function_free(f), cr_function_free(liar);
 }
@@ -586,6 +603,8 @@ TEST(mistakes_are_told_with_what_was_expected) {
     cr_node sum = cr_add(h, p);
     says(g, cr_function_new(&none, 1, &h, 1, &sum), CR_EINVAL,
          "function: 'p' is needed, and is none of the function's inputs");
+    says(g, cr_function_new(&none, 2, (cr_node[]){h, h}, 1, &h), CR_EINVAL,
+         "function: input 2 is input 1 again: 'h'");
     assert_null(none);
     assert_int_equal(cr_call(out, NULL, 1, &h), CR_EINVAL);
     assert_int_equal(cr_scan(NULL, two, 3, false, 1, &h, 1, &x, 0, NULL), CR_EINVAL);
