@@ -8,6 +8,7 @@
 
 #include "base/context.h"
 #include "file/write.h"
+#include "run/store.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -201,32 +202,40 @@ static cr_status check_places(struct loading *l) {
                      (unsigned long long)(l->size - at));
 }
 
-/* An integer of any width as i64; false: beyond it. */
-static bool widen(const struct kind *k, const char *s, int64_t *x) {
-    uint64_t bits = little_endian(s, k->size), sign = k->sort == 'i' ? UINT64_C(1) << (8 * k->size - 1) : 0;
-    *x = (int64_t)((bits ^ sign) - sign);
-    return k->sort == 'i' || bits <= INT64_MAX;
+/* An integer of any width as i64. */
+static int64_t widen(const struct kind *k, uint64_t bits) {
+    uint64_t sign = k->sort == 'i' ? UINT64_C(1) << (8 * k->size - 1) : 0;
+    return (int64_t)((bits ^ sign) - sign);
 }
 
-static cr_status copy_numbers(const struct loading *l, const struct entry *e, void *data) {
+static void copy_numbers(const struct loading *l, const struct entry *e, void *data) {
     const char *s = l->numbers + e->begin;
-    int64_t count = shape_count(e->shape.rank, e->shape.dim), x;
+    int64_t count = shape_count(e->shape.rank, e->shape.dim);
     for (int64_t i = 0; i < count; i++, s += e->kind->size) {
         uint64_t bits = little_endian(s, e->kind->size);
         if (e->kind->sort == 'u' || e->kind->sort == 'i') {
-            if (!widen(e->kind, s, &x)) return bad(l, e->name, "a number beyond i64");
-            if (e->kind->dtype == CR_I32) ((int32_t *)data)[i] = (int32_t)x;
-            else ((int64_t *)data)[i] = x;
+            if (e->kind->dtype == CR_I32) ((int32_t *)data)[i] = (int32_t)widen(e->kind, bits);
+            else ((int64_t *)data)[i] = widen(e->kind, bits);
         } else if (e->kind->size == 1) ((uint8_t *)data)[i] = bits != 0;
         else if (e->kind->size == 2) ((uint16_t *)data)[i] = (uint16_t)bits;
         else if (e->kind->size == 4) ((uint32_t *)data)[i] = (uint32_t)bits;
         else ((uint64_t *)data)[i] = bits;
     }
-    return CR_OK;
 }
 
 static size_t bytes_of(const struct entry *e) {
     return (size_t)shape_count(e->shape.rank, e->shape.dim) * cr_dtype_size(e->kind->dtype);
+}
+
+/* Do all whole numbers fit in i64? Asked before any tensor is changed. */
+static cr_status check_numbers(const struct loading *l) {
+    for (size_t i = 0; i < l->n; i++) {
+        const struct entry *e = &l->entry[i];
+        if (e->kind->sort != 'u' || e->kind->size < 8) continue;
+        for (const char *s = l->numbers + e->begin; s < l->numbers + e->end; s += e->kind->size)
+            if (little_endian(s, e->kind->size) > INT64_MAX) return bad(l, e->name, "a number beyond i64");
+    }
+    return CR_OK;
 }
 
 /* What the store has already keeps dtype and size: asked of all before any is changed. */
@@ -246,15 +255,25 @@ static cr_status check_store(const struct loading *l, cr_store *store) {
     return CR_OK;
 }
 
+static cr_status set_entry(const struct entry *e, cr_store *store) {
+    return cr_store_set_tensor(store, e->name, e->kind->dtype, e->shape.rank, e->shape.dim, NULL);
+}
+
+/* Memory for what is new comes first: nothing else can fail. */
 static cr_status fill_store(const struct loading *l, cr_store *store) {
+    size_t before = store_count(store);
     cr_status status = CR_OK;
-    for (size_t i = 0; i < l->n && !status; i++) /* memory first */
-        status = cr_store_set_tensor(store, l->entry[i].name, l->entry[i].kind->dtype, l->entry[i].shape.rank,
-                                     l->entry[i].shape.dim, NULL);
-    if (status) return file_fail(l->why, status, l->path, "%s", cr_status_text(status));
     for (size_t i = 0; i < l->n && !status; i++)
-        status = copy_numbers(l, &l->entry[i], cr_store_data(store, l->entry[i].name, NULL, NULL));
-    return status;
+        if (!cr_store_data(store, l->entry[i].name, NULL, NULL)) status = set_entry(&l->entry[i], store);
+    if (status) {
+        store_cut(store, before);
+        return file_fail(l->why, status, l->path, "%s", cr_status_text(status));
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        set_entry(&l->entry[i], store); /* its shape */
+        copy_numbers(l, &l->entry[i], cr_store_data(store, l->entry[i].name, NULL, NULL));
+    }
+    return CR_OK;
 }
 
 cr_status file_safetensors_parse(cr_store *store, const struct bytes *b, const char *path, cr_text *why) {
@@ -262,6 +281,7 @@ cr_status file_safetensors_parse(cr_store *store, const struct bytes *b, const c
     cr_status status = read_header(&l);
     if (!status) status = read_entries(&l);
     if (!status) status = check_places(&l);
+    if (!status) status = check_numbers(&l);
     if (!status) status = check_store(&l, store);
     if (!status) status = fill_store(&l, store);
     mem_free(&l.mem, l.entry, l.room * sizeof *l.entry);

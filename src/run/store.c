@@ -86,12 +86,14 @@ static cr_status set(cr_store *s, const char *name, cr_dtype dtype, const struct
     if (e && (e->dtype != dtype || e->bytes != bytes)) return differs(s, e, name, dtype, bytes);
     if (!e) e = add(s, name, dtype, shape, bytes);
     if (!e) return fail(s, CR_ENOMEM, name, "out of memory");
-    if (bytes && data) memcpy(e->data, data, bytes);
+    if (bytes && data) memmove(e->data, data, bytes); /* it may be the tensor itself */
     return CR_OK;
 }
 
 cr_status cr_store_set(cr_store *s, const char *name, cr_dtype dtype, const void *data, size_t bytes) {
     if (!s || !name || !*name || (bytes && !data) || !dtype_known((int)dtype)) return CR_EINVAL;
+    if (bytes % cr_dtype_size(dtype))
+        return fail(s, CR_EINVAL, name, "bytes that are no whole numbers of its dtype");
     int64_t count = (int64_t)(bytes / cr_dtype_size(dtype));
     struct shape vector = shape_of(count == 1 ? 0 : 1, &count);
     return set(s, name, dtype, &vector, data, bytes);
@@ -146,4 +148,13 @@ cr_status store_fail(cr_store *s, cr_status status, const char *sentence) {
     cr_text_clear(&s->error);
     text_str(&s->error, sentence);
     return status;
+}
+
+size_t store_count(const cr_store *s) { return s->n; }
+
+void store_cut(cr_store *s, size_t n) {
+    while (s->n > n) {
+        const struct entry *e = &s->entry[--s->n];
+        mem_free_aligned(&s->mem, e->data, e->bytes);
+    }
 }
