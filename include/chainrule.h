@@ -535,7 +535,8 @@ CR_API const char *cr_run_error(const cr_run *r); /* the sentence, or NULL */
 
 typedef struct cr_eval cr_eval;
 /* Answers values of nodes as they are built, so that loops of the caller may depend on them. Each value is
- * computed once and kept; cr_graph_cut drops those of the nodes cut. */
+ * computed once and kept; cr_graph_cut drops those of the nodes cut. Parameters that are not set come from the store: what was
+ * computed before the store changed stays as it is, until cr_eval_set or cr_eval_option. */
 CR_API cr_status cr_eval_new(cr_eval **out, cr_graph *g, cr_store *store);
 CR_API void cr_eval_free(cr_eval *e);
 /* Copies the data of an input or parameter in and forgets values computed from what it was. */

@@ -1,4 +1,4 @@
-/* A hash table of numbers: see table.h. */
+/* A hash table of numbers: see hash.h. */
 #include "base/hash.h"
 
 static bool resize(struct hash_table *t, const struct mem *m, size_t slots, unsigned shift) {

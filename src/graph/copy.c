@@ -79,9 +79,10 @@ static void copy_all(cr_graph *to, const cr_graph *from, const struct copy_wish 
         char name[24];
         cr_node y;
         if (!map[id]) continue;
-        snprintf(name, sizeof name, "#%lu", (unsigned long)id);
-        if (wish->known && wish->known(wish->user, id)) y = copy_leaf(to, from, n, name);
-        else if (n->op == OP_input || n->op == OP_param)
+        if (wish->known && wish->known(wish->user, id)) {
+            snprintf(name, sizeof name, "#%lu", (unsigned long)id);
+            y = copy_leaf(to, from, n, name);
+        } else if (n->op == OP_input || n->op == OP_param)
             y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
         else y = copy_node(to, from, n, map);
         map[id] = y.id;
