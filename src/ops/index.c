@@ -34,7 +34,7 @@ cr_node cr_gather(cr_node x, cr_node y, int count) {
     cr_node index = as_index("gather", y);
     if (!cr_ok(index)) return index;
     struct shape sx = ops_shape(x), si = ops_shape(index), out = si;
-    if (count < 0 || sx.rank < count + 1 || si.rank < count || !same_batch(&sx, &si, count))
+    if (count < 0 || sx.rank <= count || si.rank < count || !same_batch(&sx, &si, count))
         return bad_index(x, "gather", index);
     int rest = sx.rank - count - 1;
     if (out.rank + rest > CR_MAX_RANK)

@@ -282,6 +282,11 @@ cr_status cr_eval_array(cr_array **out, cr_eval *e, cr_node x) {
 }
 
 double cr_eval_number(cr_eval *e, cr_node x) {
-    if (!e || cr_count(x) != 1 || eval_compute(e, 1, &x)) return NAN;
+    if (!e || !eval_fits(e, x)) return NAN;
+    struct shape s = ops_shape(x);
+    struct shape_text t;
+    if (cr_count(x) != 1)
+        return fail(e, CR_ESHAPE, "expected a node of one number, found %s", ops_show(&t, &s)), NAN;
+    if (eval_compute(e, 1, &x)) return NAN;
     return dtype_get(cr_dtype_of(x), eval_data(e, x), 0);
 }

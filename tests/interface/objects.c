@@ -594,6 +594,8 @@ TEST(an_evaluator_tells_what_it_cannot_know) {
     refuses("dtype", cr_eval_value(v.e, v.y, CR_F32, &number, sizeof number));
     refuses("bytes", cr_eval_value(v.e, v.y, CR_F64, &number, 0));
     assert_true(cr_eval_number(v.e, v.y) == 1 + 16 + 81);
+    assert_true(isnan(cr_eval_number(v.e, v.x)));
+    assert_non_null(strstr(cr_eval_error(v.e), "expected a node of one number, found [3]"));
     world_free(&v);
 }
 
