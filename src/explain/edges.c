@@ -27,6 +27,11 @@ static enum rule_kind kind_of(cr_node y, int k) {
     return op == OP_part ? RULE_LINEAR : rule_kind(op, k);
 }
 
+/* An op that runs a function gives the cotangents of all operands at once. */
+static bool is_whole(cr_node y, int k) {
+    return dtype_is_float(cr_dtype_of(cr_operand(y, k))) && rule_kind(graph_get(y)->op, k) == RULE_WHOLE;
+}
+
 static bool is_local(enum rule_kind kind) { return kind == RULE_LOCAL || kind == RULE_PASS; }
 
 static cr_node local_gradient(cr_node y, int k, enum rule_kind kind) {
@@ -50,6 +55,7 @@ static cr_node hand_on(cr_node y, int k, int part, cr_node g) {
     struct rule_in in = {.y = y, .k = k, .g = g};
     if (part) in.g = graph_error_node(y.graph), in.g1 = g;
     double v;
+    if (g.id && is_whole(y, k)) return sweep_whole(y, k, part, g);
     if (!g.id || kind == RULE_ZERO || kind == RULE_NONE) return graph_error_node(y.graph);
     if (graph_get(y)->op == OP_part) return g;
     if (kind == RULE_PASS)
@@ -62,9 +68,9 @@ static cr_node hand_on(cr_node y, int k, int part, cr_node g) {
 
 /* A way from a row through nodes that have none. */
 struct way {
-    cr_node y;     /* whose operand k comes next */
-    int k, result; /* of y, if that has several */
-    bool first;
+    cr_node y;          /* whose operand k comes next */
+    int k, result;      /* of y, if that has several */
+    bool first, whole;  /* whole: a function was passed */
     cr_node rule, part; /* at y, in g and in the cotangents of this backward pass */
 };
 
@@ -77,12 +83,24 @@ static int result_of(cr_node y) {
     return graph_get(y)->op == OP_part ? (int)graph_attr(y.graph, graph_get(y))[0] : 0;
 }
 
-static void push_operands(struct explanation *x, struct ways *w, cr_node y, int result, bool first,
-                          cr_node rule, cr_node part) {
-    for (int k = cr_operand_count(y); k-- > 0 && !x->status;) {
+/* The operands of like->y, one by one in the place of its k. */
+static void push_operands(struct explanation *x, struct ways *w, const struct way *like) {
+    struct way way = *like;
+    for (way.k = cr_operand_count(way.y); way.k-- > 0 && !x->status;) {
         if (!mem_grow(&x->mem, &w->way, &w->cap, w->n, sizeof *w->way)) x->status = CR_ENOMEM;
-        else w->way[w->n++] = (struct way){y, k, result, first, rule, part};
+        else w->way[w->n++] = way;
     }
+}
+
+/* As the language has it. */
+static char *vjp_text(struct explanation *x, const struct edge *e) {
+    struct cr_text t = text_make(&x->mem);
+    explanation_vjp(&t, x, e, "g");
+    char *s = t.failed ? NULL : mem_alloc(&x->mem, t.n + 1);
+    if (s) memcpy(s, cr_text_str(&t), t.n + 1);
+    else x->status = CR_ENOMEM;
+    text_drop(&t);
+    return s;
 }
 
 static void describe(struct explanation *x, struct edge *e, const struct way *way) {
@@ -95,7 +113,8 @@ static void describe(struct explanation *x, struct edge *e, const struct way *wa
     e->said = e->gradient;
     while (strcmp(cr_op_of(e->said), "expand") == 0 && !explanation_row(x, e->said))
         e->said = cr_operand(e->said, 0);
-    e->formula = explanation_formula(x, e->local ? e->said : e->rule, &labels, false);
+    e->formula =
+        e->whole ? vjp_text(x, e) : explanation_formula(x, e->local ? e->said : e->rule, &labels, false);
     if (e->local) e->gradient = ops_to_dtype(e->gradient, cr_dtype_of(way->y));
 }
 
@@ -121,7 +140,9 @@ static void follow(struct explanation *x, const struct sweep *s, uint32_t r, str
     if (s)
         e.part =
             way.first ? sweep_contribution(s, way.y, way.k) : hand_on(way.y, way.k, way.result, way.part);
-    if (e.to-- == 0) push_operands(x, w, a, result_of(way.y), false, e.rule, e.part);
+    e.whole = way.whole || is_whole(way.y, way.k);
+    struct way on = {.y = a, .result = result_of(way.y), .whole = e.whole, .rule = e.rule, .part = e.part};
+    if (e.to-- == 0) push_operands(x, w, &on);
     else add_edge(x, &e, &way);
 }
 
@@ -132,7 +153,8 @@ static void find_edges(struct explanation *x, const struct sweep *s) {
         row->first = (uint32_t)x->edges;
         bool varies = s && !row->leaf && dtype_is_float(cr_dtype_of(row->x));
         cr_node g = varies ? cr_variable(row->x) : graph_error_node(x->g);
-        push_operands(x, &w, row->x, 0, true, g, graph_error_node(x->g));
+        struct way start = {.y = row->x, .first = true, .rule = g, .part = graph_error_node(x->g)};
+        push_operands(x, &w, &start);
         while (w.n && !x->status) follow(x, s, r, &w, g);
     }
     mem_free(&x->mem, w.way, w.cap * sizeof *w.way);
@@ -152,6 +174,10 @@ static void find_ways_back(struct explanation *x) {
     for (uint32_t r = 0; r < x->rows; r++) first[r + 2] += first[r + 1];
     for (size_t i = 0; i < x->edges; i++)
         if (x->edge[i].part.id) x->into[first[x->edge[i].to + 1]++] = (uint32_t)i;
+}
+
+void explanation_vjp(struct cr_text *t, const struct explanation *x, const struct edge *e, const char *g) {
+    text_add(t, "vjp(%s, %s, %s)", x->row[e->from].label, x->row[e->to].label, g);
 }
 
 bool explanation_direct(const struct explanation *x, const struct edge *e) {

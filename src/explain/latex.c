@@ -26,6 +26,19 @@ static void name(struct cr_text *out, const struct explanation *x, cr_node node)
     formula(out, x, node, graph_error_node(x->g), false);
 }
 
+/* The rule of an edge, in g. */
+static void rule(struct cr_text *out, const struct explanation *x, const struct edge *e) {
+    if (!e->whole) {
+        formula(out, x, e->rule, e->g, false);
+        return;
+    }
+    text_str(out, "\\operatorname{vjp}\\left(");
+    name(out, x, x->row[e->from].x);
+    text_str(out, ", ");
+    name(out, x, x->row[e->to].x);
+    text_str(out, ", g\\right)");
+}
+
 static void quotient(struct cr_text *out, const struct explanation *x, cr_node y, cr_node a) {
     text_str(out, "\\frac{\\partial ");
     name(out, x, y);
@@ -125,7 +138,7 @@ static void local_line(struct cr_text *out, const struct explanation *x, const s
     quotient(out, x, x->row[e->from].x, x->row[e->to].x);
     if (!e->local) {
         text_str(out, " &\\colon g \\mapsto ");
-        formula(out, x, e->rule, e->g, false);
+        rule(out, x, e);
         return;
     }
     struct cr_text said = text_make(&x->mem), worth = text_make(&x->mem);
@@ -156,7 +169,7 @@ static void term(struct cr_text *out, struct cr_text *numbers, const struct expl
     cr_node y = x->row[e->from].x;
     if (!e->local) {
         text_str(out, "\\left.");
-        formula(out, x, e->rule, e->g, false);
+        rule(out, x, e);
         text_str(out, "\\right|_{g = ");
         quotient(out, x, x->result, y);
         text_char(out, '}');

@@ -12,11 +12,12 @@
 struct edge {
     uint32_t from, to; /* rows: the node, its operand */
     bool local;        /* a local gradient, element by element; else a rule in g */
-    cr_node gradient;  /* local: that; else an error node */
-    cr_node said;      /* local: the same as it is written, without the broadcast that goes without saying */
-    cr_node rule, g;   /* not local: what a cotangent g of the node gives the operand */
-    cr_node part;      /* what it adds to the operand's cotangent; an error node: nothing */
-    char *formula;     /* of the local gradient, or of the rule in g; NULL: no derivative */
+    bool whole; /* through a function (a loop, a branch ...): the rule is called vjp(node, operand, g) */
+    cr_node gradient; /* local: that; else an error node */
+    cr_node said;     /* local: the same as it is written, without the broadcast that goes without saying */
+    cr_node rule, g;  /* not local: what a cotangent g of the node gives the operand */
+    cr_node part;     /* what it adds to the operand's cotangent; an error node: nothing */
+    char *formula;    /* of the local gradient, or of the rule in g; NULL: no derivative */
 };
 
 struct row {
@@ -86,6 +87,8 @@ void explanation_json_value(struct cr_text *out, const struct explanation *x, cr
 void explanation_json_zeros(struct cr_text *out, const struct explanation *x, cr_node node);
 /* Straight from the result there is nothing to multiply: the local gradient is the cotangent. */
 bool explanation_direct(const struct explanation *x, const struct edge *e);
+/* "vjp(n1, x, g)": what a function's node hands on, in the words of the language. */
+void explanation_vjp(struct cr_text *t, const struct explanation *x, const struct edge *e, const char *g);
 /* x - rate * dloss/dx. */
 void explanation_after(struct cr_text *out, const struct explanation *x, const struct row *row);
 

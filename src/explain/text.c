@@ -121,7 +121,8 @@ static void write_rule(struct cr_text *t, const struct explanation *x, const str
     text_add(&g, "d%s/d%s", explanation_row(x, x->result)->label, x->row[e->from].label);
     struct handed own = {x, e, cr_text_str(&g)};
     struct print_labels labels = {handed_label, &own};
-    print_formula(t, e->rule, &labels, false);
+    if (e->whole) explanation_vjp(t, x, e, own.text);
+    else print_formula(t, e->rule, &labels, false);
     t->failed = t->failed || g.failed;
     text_end(&g, t);
 }

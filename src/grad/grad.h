@@ -30,6 +30,8 @@ void sweep_free(struct sweep *s);
 cr_node sweep_cotangent(const struct sweep *s, cr_node x);
 /* What node y hands to its operand k, as a plain node; an error node where that is nothing. */
 cr_node sweep_contribution(const struct sweep *s, cr_node y, int k);
+/* What a cotangent g of result `part` alone gives operand k of an op whose rule gives all at once. */
+cr_node sweep_whole(cr_node y, int k, int part, cr_node g);
 
 /* A literal 0, of any shape. */
 bool sweep_is_zero(cr_node x);

@@ -158,6 +158,26 @@ static struct cotangent whole_contribution(const struct sweep *s, uint32_t id, i
     return c;
 }
 
+cr_node sweep_whole(cr_node y, int k, int part, cr_node g) {
+    const struct mem *m = &y.graph->mem;
+    int n = cr_operand_count(y), parts = ops_part_count(y.graph, graph_get(y));
+    size_t nodes = mem_mul(2 * (size_t)n + (size_t)parts, sizeof(cr_node));
+    cr_node *x = mem_zero(m, nodes), to = graph_error_node(y.graph);
+    uint8_t *wanted = mem_zero(m, (size_t)n + 1);
+    if (x && wanted) {
+        struct whole w = {
+            .y = y, .n = n, .parts = parts, .x = x, .g = x + 2 * n, .wanted = wanted, .out = x + n};
+        for (int i = 0; i < n; i++) x[i] = cr_operand(y, i), x[n + i] = to;
+        for (int i = 0; i < parts; i++) x[2 * n + i] = i == part ? g : to;
+        wanted[k] = 1;
+        rule_whole_vjp(&w);
+        to = w.out[k];
+    } else graph_fail(y.graph, CR_ENOMEM, NULL, "out of memory");
+    mem_free(m, x, nodes);
+    mem_free(m, wanted, (size_t)n + 1);
+    return to;
+}
+
 static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) {
     struct rule_in in = {.y = node_of(s, id), .k = k};
     struct cotangent c = s->bar[id - s->first], nothing = {0, 0, true, 0};
