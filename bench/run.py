@@ -220,16 +220,17 @@ def peers(o, name, *words):
 def questions(o, folder):
     """Title, sides, steps; sides start when they are asked for, and data is made when it is needed."""
     def reference(name, *words): return Side("C", os.path.join(o.build, f"{name}_reference"), *words)
+    def compiled(name, *words): return chainrule(name, *words, "cc")
     def chainrule(name, *words): return Side("Chainrule", os.path.join(o.build, f"{name}_chainrule"), *words)
 
     yield ("The worked example: a step, value and gradient",
-           lambda: [reference("worked"), *peers(o, "worked"), chainrule("worked")], o.steps)
+           lambda: [reference("worked"), *peers(o, "worked"), chainrule("worked"), compiled("worked")], o.steps)
     yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
     yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
     yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
     for n in "1e4", "1e6", "3e7":
         yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
-            reference("reduce", n), *peers(o, "reduce", n, "1"), *(chainrule("reduce", n, threads) for threads in ("1", "2"))],
+            reference("reduce", n), *peers(o, "reduce", n, "1"), *(way("reduce", n, threads) for threads in ("1", "2") for way in (chainrule, compiled))],
             1 if n == "3e7" else o.steps)
     for batch in "128", "1":
         data = os.path.join(folder, batch)
@@ -237,7 +238,7 @@ def questions(o, folder):
             words = data, batch, threads
             yield (f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step",
                    lambda: [reference("mlp", make_data(o, *words[:2]), *words[1:]), *peers(o, "mlp", *words),
-                            chainrule("mlp", *words)], o.steps)
+                            chainrule("mlp", *words), compiled("mlp", *words)], o.steps)
 
 
 def make_data(o, folder, batch):

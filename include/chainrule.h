@@ -452,6 +452,9 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *                many are (gradients of a net that fits its data); the floating-point mode of every thread is back
  *                on leaving. x86-64 and ARM64; elsewhere no effect
  *   "fuse"       "1", "0": one pass for a chain of elementwise ops
+ *   "rewrite"    "exact" (default): what keeps every bit, but for the sign of a zero where a product of matrices adds but one
+ *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite.
+ *                Neither with trap_nan nor on the reference device
  *   "compile"    "0" (default): loops are run by the built-in vectorised executor; no process is started. Else a C compiler, by name or
  *                path, or "cc" for the system's: loops become C, which it compiles for this processor, and which is loaded. The bits
  *                are the same, so it is a matter of speed alone: where there is no compiler, or it fails, takes too long or

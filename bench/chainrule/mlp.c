@@ -1,5 +1,5 @@
-/* How long does a training step of the MLP take? mlp_chainrule FOLDER BATCH THREADS serves it behind the line
- * protocol (common/protocol.h). A step binds its batch and runs; all else was decided before. */
+/* How long does a training step of the MLP take? mlp_chainrule FOLDER BATCH THREADS [COMPILER] serves it behind the line
+ * protocol (common/protocol.h); with a compiler, loops are built by it. A step binds its batch and runs; all else was decided before. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,22 +44,23 @@ static double step(void *self, size_t i) {
 }
 
 /* Denormals are flushed, as on the other sides. */
-static void compile(struct side *s) {
+static void compile(struct side *s, const char *compiler) {
     cr_graph *g = cr_graph_new(s->ctx);
     cr_target *t = mlp_target(g, (int64_t)s->data.batch);
     cr_options *o = cr_options_new(s->ctx);
-    if (cr_options_set(o, "flush_denormals", "1") || cr_compile(&s->program, t, o))
+    if (cr_options_set(o, "flush_denormals", "1") || cr_options_set(o, "compile", compiler) ||
+        cr_compile(&s->program, t, o))
         fail("compiling", cr_graph_error(g));
     cr_options_free(o);
     cr_target_free(t);
     cr_graph_free(g);
 }
 
-static void prepare(struct side *s, int threads) {
+static void prepare(struct side *s, int threads, const char *compiler) {
     s->zero = calloc(MLP_IN * MLP_H1, sizeof *s->zero);
     if (!s->zero || cr_context_new(&s->ctx) || cr_context_threads(s->ctx, threads)) fail("starting", NULL);
     if (cr_context_thread_count(s->ctx) != threads) fail("starting", "built without threads");
-    compile(s);
+    compile(s, compiler);
     if (cr_store_new(&s->store, s->ctx) || cr_run_new(&s->run, s->program, s->store, NULL, 0))
         fail("starting", NULL);
     if (cr_bind(s->run, "loss", CR_F32, &s->loss, sizeof s->loss)) fail("binding", cr_run_error(s->run));
@@ -76,13 +77,15 @@ static void end(struct side *s) {
 
 int main(int count, char **word) {
     struct side s = {0};
-    if (count != 4 || atoi(word[2]) < 1 || atoi(word[3]) < 1) {
-        fprintf(stderr, "usage: mlp_chainrule FOLDER BATCH THREADS\n");
+    if (count < 4 || count > 5 || atoi(word[2]) < 1 || atoi(word[3]) < 1) {
+        fprintf(stderr, "usage: mlp_chainrule FOLDER BATCH THREADS [COMPILER]\n");
         return 2;
     }
     if (mlp_data_read(&s.data, word[1], (size_t)atoi(word[2]))) return EXIT_FAILURE;
-    prepare(&s, atoi(word[3]));
-    int status = protocol_serve(&(struct protocol_bench){"Chainrule", "", &s, reset, step, 1});
+    prepare(&s, atoi(word[3]), count > 4 ? word[4] : "0");
+    struct protocol_bench bench = {
+        "Chainrule", cr_program_compiled(s.program) ? "loops compiled" : "", &s, reset, step, 1};
+    int status = protocol_serve(&bench);
     end(&s);
     return status;
 }

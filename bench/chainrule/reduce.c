@@ -1,6 +1,6 @@
 /* sum(tanh(a*x + b)*sigmoid(c*x)) and its gradient by x, a, b and c over n numbers of f32, behind the line protocol:
  *
- *     reduce_chainrule [N [THREADS [FUSE]]]     1e6, 1 thread, fused
+ *     reduce_chainrule [N [THREADS [COMPILER]]]     1e6, 1 thread, loops by the built-in executor
  *
  * Floor: x is read and the gradient by it is written, 8 bytes an element. */
 #include <math.h>
@@ -26,7 +26,7 @@ static double step(void *self, size_t i) {
     return cr_step(s->run) ? NAN : (double)s->value + (double)s->da + (double)s->db + (double)s->dc;
 }
 
-static cr_status compile(struct side *s, const char *fuse) {
+static cr_status compile(struct side *s, const char *compiler) {
     static const char *const name[] = {"x", "a", "b", "c"}, *const of[] = {"dx", "da", "db", "dc"};
     cr_graph *g = cr_graph_new(s->ctx);
     cr_node leaf[4], d[4], value;
@@ -34,7 +34,7 @@ static cr_status compile(struct side *s, const char *fuse) {
     value = cr_formula(g, "sum(tanh(a*x + b)*sigmoid(c*x))");
     cr_target *t = cr_target_new(g);
     cr_options *o = cr_options_new(s->ctx);
-    cr_options_set(o, "fuse", fuse);
+    cr_options_set(o, "compile", compiler);
     cr_grad(d, value, 4, leaf);
     cr_target_output(t, "value", value);
     for (int i = 0; i < 4; i++) cr_target_output(t, of[i], d[i]);
@@ -71,12 +71,13 @@ int main(int argc, char **argv) {
     cr_status status = s.x && s.dx ? cr_context_new(&s.ctx) : CR_ENOMEM;
     for (int64_t i = 0; i < s.n && !status; i++) s.x[i] = (float)(i % 8191) / 2048 - 2;
     if (!status) status = cr_context_threads(s.ctx, argc > 2 ? atoi(argv[2]) : 1);
-    if (!status) status = compile(&s, argc > 3 ? argv[3] : "1");
+    if (!status) status = compile(&s, argc > 3 ? argv[3] : "0");
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "reduce_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
     char note[96];
-    snprintf(note, sizeof note, "%d threads, %zu steps, %zu bytes of workspace",
-             cr_context_thread_count(s.ctx), cr_program_steps(s.program), cr_program_workspace(s.program));
+    snprintf(note, sizeof note, "%d threads%s, %zu steps, %zu bytes of workspace",
+             cr_context_thread_count(s.ctx), cr_program_compiled(s.program) ? ", loops compiled" : "",
+             cr_program_steps(s.program), cr_program_workspace(s.program));
     struct protocol_bench bench = {
         .name = "Chainrule", .note = note, .self = &s, .reset = reset, .step = step, .calls = 1};
     int exit_status = protocol_serve(&bench);

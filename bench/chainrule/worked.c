@@ -1,5 +1,5 @@
 /* How long does a cr_step of the worked example take, loss = (w*x - y)^2 with dloss/dw? A step of the protocol
- * is 1e5 of them; the time is that of one. Step i gives the loss at w = 1 + (i % 64) / 16, x = 1, y = 2. */
+ * is 1e5 of them; the time is that of one. worked_chainrule [COMPILER]: with one, loops are built by it. Step i gives the loss at w = 1 + (i % 64) / 16, x = 1, y = 2. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static double step(void *self, size_t i) {
     return s->loss;
 }
 
-static cr_status compile(cr_program **out) {
+static cr_status compile(cr_program **out, const char *compiler) {
     cr_graph *g = cr_graph_new(NULL);
     cr_node w = cr_input(g, "w", CR_F64, 0, NULL), x = cr_input(g, "x", CR_F64, 0, NULL),
             y = cr_input(g, "y", CR_F64, 0, NULL), loss = cr_square(cr_sub(cr_mul(w, x), y)), dw;
@@ -36,7 +36,10 @@ static cr_status compile(cr_program **out) {
     cr_target *t = cr_target_new(g);
     cr_target_output(t, "loss", loss);
     cr_target_output(t, "dw", dw);
-    cr_status status = cr_compile(out, t, NULL);
+    cr_options *o = cr_options_new(NULL);
+    cr_status status = cr_options_set(o, "compile", compiler);
+    if (!status) status = cr_compile(out, t, o);
+    cr_options_free(o);
     cr_target_free(t);
     cr_graph_free(g);
     return status;
@@ -53,12 +56,13 @@ static cr_status bind(struct side *s) {
     return status;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     struct side s = {0};
-    cr_status status = compile(&s.program);
+    cr_status status = compile(&s.program, argc > 1 ? argv[1] : "0");
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "worked_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
-    int exit_status = protocol_serve(&(struct protocol_bench){"Chainrule", "", &s, reset, step, CALLS});
+    const char *note = cr_program_compiled(s.program) ? "loops compiled" : "";
+    int exit_status = protocol_serve(&(struct protocol_bench){"Chainrule", note, &s, reset, step, CALLS});
     cr_run_free(s.run);
     cr_program_free(s.program);
     return exit_status;

@@ -85,19 +85,23 @@ static void copy_all(cr_graph *to, const cr_graph *from, const struct copy_wish 
         } else if (n->op == OP_input || n->op == OP_param)
             y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
         else y = copy_node(to, from, n, map);
+        if (y.id && wish->instead) y = wish->instead(wish->maker, y);
         map[id] = y.id;
         if (y.id) copy_notes(to, y.id, from, id);
     }
 }
 
-cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
-    cr_graph *to = cr_graph_new(from->ctx);
-    if (!to) return NULL;
+bool graph_copy_into(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
     to->default_float = from->default_float;
     memset(map, 0, from->count * sizeof *map);
     mark(from, wish, map);
     copy_all(to, from, wish, map);
-    if (!to->status) return to;
+    return !to->status;
+}
+
+cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
+    cr_graph *to = cr_graph_new(from->ctx);
+    if (!to || graph_copy_into(to, from, wish, map)) return to;
     cr_graph_free(to);
     return NULL;
 }

@@ -11,11 +11,16 @@ struct copy_wish {
      * left out. May be NULL. */
     bool (*known)(void *user, uint32_t id);
     void *user;
+    /* What takes the place of a node of the copy: one of the same dtype and shape, of nodes of the copy. May be NULL. */
+    cr_node (*instead)(void *maker, cr_node y);
+    void *maker;
 };
 
 /* The copy, and in map (of from->count entries, the caller's) the new id of each node copied, 0 for the
  * others. NULL: out of memory. Names of nodes and first positions go along. */
 cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map);
+/* The same into a graph that is empty. False: out of memory. */
+bool graph_copy_into(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t *map);
 
 /* Node id of `from` appended to `to`, where map says what its operands are, with its names and first position. A variable gets
  * a number of its own. */

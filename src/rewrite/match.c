@@ -103,6 +103,7 @@ static cr_node build(struct rewrite *r, const struct pattern *p, int i, const st
 }
 
 static bool allowed(const struct rewrite *r, enum exact exact) {
+    if (r->to_run && exact == FORM) return false;
     return r->level == REWRITE_ALL || exact == EXACT;
 }
 

@@ -28,14 +28,14 @@ bool rewrite_opaque(const struct rewrite *r, uint32_t id) {
     if (rewrite_literal(r, id, &v)) return false;
     const struct node *n = graph_at(r->g, id);
     return id < r->first || n->op == OP_variable || op_kind(n->op) == KIND_LEAF ||
-           graph_find_note(r->g, id, NOTE_NAME) != NULL;
+           (!r->to_run && graph_find_note(r->g, id, NOTE_NAME) != NULL);
 }
 
 cr_node rewrite_fit(const struct rewrite *r, cr_node y, cr_node x) {
     double v;
     const struct node *n = graph_get(x);
     if (!cr_ok(y)) return x;
-    if (ops_literal(y, &v) && (!n->weak || cr_dtype_of(x) != cr_dtype_of(y)))
+    if (ops_literal(y, &v) && (graph_get(y)->weak != n->weak || cr_dtype_of(x) != cr_dtype_of(y)))
         y = ops_scalar(r->g, (cr_dtype)n->dtype, v);
     struct shape to = ops_shape(x), from = ops_shape(y);
     if (graph_get(y)->weak != n->weak) return x; /* or what meets it would choose another dtype */
@@ -49,7 +49,7 @@ static cr_node simplest(struct rewrite *r, cr_node x) {
     if (r->level == REWRITE_NONE || r->depth == most_depth) return x;
     r->depth++;
     for (int round = 0; round < most_rounds; round++) {
-        cr_node y = rewrite_fold(r, x);
+        cr_node y = r->to_run ? rewrite_run(r, x) : rewrite_fold(r, x);
         if (cr_same(x, y)) y = rewrite_views(r, x);
         if (cr_same(x, y)) y = rewrite_rules(r, x);
         if (cr_same(x, y)) break;

@@ -13,6 +13,8 @@ struct rewrite {
     struct rules *rules;
     uint32_t first; /* nodes before this one are taken as they are */
     enum rewrite_level level;
+    bool
+        to_run; /* for a program, which nobody reads: names are no boundaries, and what runs faster is simpler */
     int depth;    /* of replacements in replacements */
     int32_t line; /* of the position that new nodes would have been noted with */
 };
@@ -38,6 +40,7 @@ cr_node rewrite_fit(const struct rewrite *r, cr_node y, cr_node x);
 cr_node rewrite_rules(struct rewrite *r, cr_node x);
 cr_node rewrite_fold(struct rewrite *r, cr_node x);
 cr_node rewrite_views(struct rewrite *r, cr_node x);
+cr_node rewrite_run(struct rewrite *r, cr_node x);
 cr_node rewrite_collect(struct rewrite *r, cr_node x);
 
 #endif

@@ -99,7 +99,7 @@ cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
 cr_options *cr_options_new(cr_context *ctx) {
     struct mem m = context_mem(ctx);
     cr_options *o = mem_zero(&m, sizeof *o);
-    if (o) o->mem = m, o->seconds = 60;
+    if (o) o->mem = m, o->seconds = 60, o->rewrite = REWRITE_EXACT;
     return o;
 }
 
@@ -128,6 +128,13 @@ static cr_status set_number(double *to, const char *value, double least, double 
     return CR_OK;
 }
 
+static cr_status set_level(enum rewrite_level *level, const char *value) {
+    static const char *const name[] = {"none", "exact", "all"}; /* REWRITE_NONE .. */
+    for (int i = 0; i < 3; i++)
+        if (strcmp(value, name[i]) == 0) return *level = (enum rewrite_level)i, CR_OK;
+    return CR_EINVAL;
+}
+
 static cr_status set_flag(bool *flag, const char *value, const char *yes, const char *no) {
     if (strcmp(value, yes) != 0 && strcmp(value, no) != 0) return CR_EINVAL;
     *flag = strcmp(value, yes) == 0;
@@ -145,6 +152,7 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (strcmp(name, "cache") == 0) return *value ? set_text(o, &o->cache, value) : CR_EINVAL;
     if (strcmp(name, "compile_seconds") == 0) return set_number(&o->seconds, value, 1, 86400);
     if (strcmp(name, "compile_for") == 0) return set_number(&o->steps, value, 0, 1e300);
+    if (strcmp(name, "rewrite") == 0) return set_level(&o->rewrite, value);
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -296,7 +304,7 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
         root[t->outputs + t->updates + i] = t->param[i].id;
     }
     struct copy_wish copy = {.n = t->outputs + 2 * t->updates, .root = root};
-    cr_graph *g = graph_copy(t->g, &copy, map);
+    cr_graph *g = program_copy(t->g, &copy, map, options);
     if (!g) return CR_ENOMEM;
     for (size_t i = 0; i < t->outputs; i++) {
         uint32_t leaf = graph_named(t->g, t->output[i].text);
@@ -310,8 +318,11 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
         output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].value.id]};
         if (output[i].text == intern_none) return cr_graph_free(g), CR_ENOMEM;
     }
-    for (size_t i = 0; i < t->updates; i++)
-        update[i] = (struct update){map[t->param[i].id], map[t->value[i].id], false};
+    for (size_t i = 0; i < t->updates; i++) { /* rewritten, a value may have become a leaf */
+        cr_node param = graph_handle(g, map[t->param[i].id]), value = graph_handle(g, map[t->value[i].id]);
+        update[i] = (struct update){param.id, update_value(param, value).id, false};
+        if (!update[i].value) return cr_graph_free(g), CR_ENOMEM;
+    }
     struct program_wish wish = {g, t->outputs, output, t->updates, update, false, options};
     return program_make(out, &wish);
 }

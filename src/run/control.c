@@ -27,7 +27,7 @@ static cr_status compile(struct inner *i, const bool wanted[], const struct cr_o
     for (uint32_t k = 0; k < f->n_out; k++)
         if (wanted[k]) root[roots++] = f->out[k];
     struct copy_wish copy = {.n = roots, .root = root};
-    cr_graph *g = graph_copy(f->g, &copy, map);
+    cr_graph *g = program_copy(f->g, &copy, map, options);
     if (!g) return CR_ENOMEM;
     for (uint32_t k = 0; k < f->n_in; k++) i->in[k] = map[f->in[k]];
     for (uint32_t k = 0; k < f->n_out; k++) i->out[k] = wanted[k] ? map[f->out[k]] : 0;

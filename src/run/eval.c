@@ -216,7 +216,7 @@ static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     struct job j = {.e = e};
     size_t count = e->g->count;
     j.map = mem_alloc(&e->mem, mem_mul(count, sizeof *j.map));
-    struct copy_wish copy = {n, ids, is_known, e};
+    struct copy_wish copy = {.n = n, .root = ids, .known = is_known, .user = e};
     cr_graph *g = j.map ? graph_copy(e->g, &copy, j.map) : NULL;
     cr_status status = CR_ENOMEM;
     struct port *out = g ? mem_alloc(&e->mem, mem_mul(n, sizeof *out)) : NULL;

@@ -6,7 +6,9 @@
 #include "device/compiled.h"
 #include "device/device.h"
 #include "emit/kernels.h"
+#include "graph/copy.h"
 #include "plan/plan.h"
+#include "rewrite/rewrite.h"
 
 struct port {
     uint32_t text; /* name, interned in the program's graph */
@@ -17,7 +19,8 @@ struct cr_options {
     struct mem mem;
     bool reference, trap_nan, finite, no_fuse, flush;
     char *compiler,
-        *cache;     /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
+        *cache; /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
+    enum rewrite_level rewrite;
     double seconds; /* at most, for the compiler */
     double steps;   /* compiled if so many steps repay it; 0: whether or not */
 };
@@ -56,6 +59,9 @@ struct program_wish {
     const struct cr_options *options; /* may be NULL */
 };
 cr_status program_make(cr_program **out, const struct program_wish *wish);
+/* graph_copy, rewritten as the options ask (NULL: the defaults). */
+cr_graph *program_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
+                       const struct cr_options *options);
 
 /* The tensor that a node's view is, with slots standing where `slot` says. */
 struct tensor program_tensor(const cr_program *p, uint32_t node, char *const slot[]);

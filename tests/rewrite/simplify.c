@@ -202,6 +202,17 @@ static void integers_do_not_wrap_or_divide(void **state) {
     assert_true(cr_same(cr_simplify(sum), sum));
 }
 
+static void a_whole_number_keeps_all_its_bits(void **state) {
+    const struct world *s = *state;
+    int64_t big = INT64_MIN + 1, found; /* no double */
+    cr_node c = cr_simplify(cr_mul(cr_const(s->g, CR_I64, 0, NULL, &big), ops_scalar(s->g, CR_I64, 1)));
+    cr_eval *e;
+    assert_int_equal(cr_eval_new(&e, s->g, NULL), CR_OK);
+    assert_int_equal(cr_eval_value(e, c, CR_I64, &found, sizeof found), CR_OK);
+    assert_true(found == big);
+    cr_eval_free(e);
+}
+
 static void the_exact_level_changes_no_bit(void **state) {
     const struct world *s = *state;
     struct rewrite r;
@@ -303,6 +314,7 @@ int main(void) {
         TEST(named_nodes_and_variables_stay_as_they_are),
         TEST(f32_stays_f32),
         TEST(integers_do_not_wrap_or_divide),
+        TEST(a_whole_number_keeps_all_its_bits),
         TEST(the_exact_level_changes_no_bit),
         TEST(nodes_before_the_first_are_taken_as_they_are),
         TEST(a_long_chain_is_rewritten_in_linear_time),

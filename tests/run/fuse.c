@@ -28,6 +28,7 @@ static const struct model models[] = {
     {"sum(where(x > 0, x, 0), axis=1)*sum(x > 0)"},
     {"norm(x) + norm(g*b)"},
     {"mean(cross_entropy(x, softmax(x*g)))"},
+    {"tanh(sum(x, axis=1, keep=true) @ g[None, :]) + b"},
     {"x*any(x > 2, axis=1, keep=true) + all(x < 2)"},
     {"sum(sum(x, axis=1)*max(x, axis=1)) + sum(x[None, :, :]*g[:2][:, None, None], axis=[0, 2])"},
 };
@@ -191,14 +192,15 @@ struct cost {
 };
 
 /* Of value and gradient by x: the value's own, not of a sum of its squares, if it is one number. */
-static struct cost cost_of(const char *expression, int64_t m, int64_t n, const char *fuse) {
+static struct cost cost_of(const char *expression, int64_t m, int64_t n, const char *option,
+                           const char *value) {
     cr_graph *g = cr_graph_new(NULL);
     cr_node wrt[3], d;
     cr_program *p = NULL;
     cr_node y = built(g, expression, CR_F32, m, n, wrt);
     cr_target *t = cr_target_new(g);
     cr_options *o = cr_options_new(NULL);
-    cr_options_set(o, "fuse", fuse);
+    assert_int_equal(cr_options_set(o, option, value), CR_OK);
     cr_grad(&d, cr_rank(y) ? cr_sum(cr_square(y), 0, NULL, false) : y, 1, wrt);
     cr_target_output(t, "y", y);
     cr_target_output(t, "dx", d);
@@ -214,10 +216,10 @@ static struct cost cost_of(const char *expression, int64_t m, int64_t n, const c
 TEST(a_chain_its_sum_and_its_gradient_are_one_loop) {
     (void)state;
     enum { n = 1 << 20 };
-    struct cost c = cost_of("sum(tanh(x*2 + 1)*sigmoid(x*3))", 1, n, "1");
+    struct cost c = cost_of("sum(tanh(x*2 + 1)*sigmoid(x*3))", 1, n, "fuse", "1");
     assert_int_equal(c.steps, 1);
     assert_true(c.bytes < 4 * n + 64 * 1024); /* dx stands in memory; nothing else of its size */
-    c = cost_of("mean((x - g)^2)", 1, n, "1");
+    c = cost_of("mean((x - g)^2)", 1, n, "fuse", "1");
     assert_int_equal(c.steps, 3); /* 1/n before, the sum by n after */
     assert_true(c.bytes < 4 * n + 64 * 1024);
 }
@@ -228,11 +230,21 @@ TEST(what_works_row_by_row_is_one_loop) {
     static const char *const rows[] = {"softmax(x)", "log_softmax(x)", "layer_norm(x, g, b)",
                                        "rms_norm(x, g)"};
     for (int i = 0; i < 4; i++) {
-        struct cost c = cost_of(rows[i], m, n, "1"), apart = cost_of(rows[i], m, n, "0");
+        struct cost c = cost_of(rows[i], m, n, "fuse", "1"), apart = cost_of(rows[i], m, n, "fuse", "0");
         if (c.steps != 1) fail_msg("%s: %zu steps", rows[i], c.steps);
         if (!(c.bytes < 8 * m * n + 160 * 1024)) fail_msg("%s: %zu bytes", rows[i], c.bytes);
         assert_true(apart.steps >= 14 && apart.bytes > 12 * m * n);
     }
+}
+
+TEST(a_column_times_a_row_joins_the_loop_around_it) {
+    (void)state;
+    enum { m = 300, n = 500 };
+    static const char text[] = "sum(tanh(sum(x, axis=1, keep=true) @ g[None, :]))";
+    struct cost joined = cost_of(text, m, n, "rewrite", "exact"),
+                apart = cost_of(text, m, n, "rewrite", "none");
+    assert_true(joined.steps < apart.steps);
+    assert_true(joined.bytes <= apart.bytes);
 }
 
 /* ---- Threads ---- */
@@ -299,6 +311,7 @@ int main(void) {
         RUN(the_oracle_agrees),
         RUN(a_chain_its_sum_and_its_gradient_are_one_loop),
         RUN(what_works_row_by_row_is_one_loop),
+        RUN(a_column_times_a_row_joins_the_loop_around_it),
         RUN(reductions_to_few_numbers_are_shared_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

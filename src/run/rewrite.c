@@ -1,0 +1,44 @@
+/* The private graph of a program: a copy, rewritten on the way. What was replaced stays behind in it, so it is copied once more. */
+#include "run/program.h"
+
+static cr_node simpler(void *maker, cr_node y) { return rewrite_node(maker, y); }
+
+/* The roots of the first copy are the roots of the second. */
+static cr_graph *without_rest(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
+                              size_t count) {
+    uint32_t *root = mem_alloc(&from->mem, mem_mul(wish->n, sizeof *root)),
+             *to = mem_alloc(&from->mem, mem_mul(from->count, sizeof *to));
+    struct copy_wish all = {.n = wish->n, .root = root};
+    cr_graph *g = NULL;
+    if (root && to) {
+        for (size_t i = 0; i < wish->n; i++) root[i] = map[wish->root[i]];
+        g = graph_copy(from, &all, to);
+        for (size_t id = 0; g && id < count; id++) map[id] = map[id] ? to[map[id]] : 0;
+    }
+    mem_free(&from->mem, to, from->count * sizeof *to);
+    mem_free(&from->mem, root, wish->n * sizeof *root);
+    return g;
+}
+
+static cr_graph *rewritten(const cr_graph *from, struct copy_wish wish, uint32_t *map,
+                           enum rewrite_level level) {
+    struct rewrite r;
+    cr_graph *first = cr_graph_new(from->ctx), *g = NULL;
+    if (!first) return NULL;
+    if (!rewrite_begin(&r, first, 1, level)) {
+        r.to_run = true;
+        wish.instead = simpler;
+        wish.maker = &r;
+        if (graph_copy_into(first, from, &wish, map)) g = without_rest(first, &wish, map, from->count);
+    }
+    rewrite_end(&r);
+    cr_graph_free(first);
+    return g;
+}
+
+cr_graph *program_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
+                       const struct cr_options *options) {
+    enum rewrite_level level = options ? options->rewrite : REWRITE_EXACT;
+    if (options && (options->reference || options->trap_nan)) level = REWRITE_NONE;
+    return level == REWRITE_NONE ? graph_copy(from, wish, map) : rewritten(from, *wish, map, level);
+}
