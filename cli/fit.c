@@ -220,14 +220,21 @@ static cr_node observed_of(struct session *s, const char *name, const struct giv
     return x;
 }
 
-/* NAME of a node called NAME or NAME_hat, for which there is a column. */
-static const struct given *column_of(const struct fitting *t, cr_node x, char name[256]) {
-    const char *whole = cr_name(x);
-    size_t n = whole ? strlen(whole) : 0;
-    if (n == 0 || n > 255) return NULL;
-    strcpy(name, whole);
-    if (n > 4 && strcmp(name + n - 4, "_hat") == 0) name[n - 4] = 0;
-    return find_given(t->a->given, name);
+/* Is x called so, but for a leaf's own name? A node may have several: in `y = c` the parameter has two. */
+static bool is_called(cr_node x, const char *name) {
+    cr_node found = cr_find(x.graph, name);
+    bool leaf = strcmp(cr_op_of(x), "param") == 0 || strcmp(cr_op_of(x), "input") == 0;
+    return cr_ok(found) && found.id == x.id && !(leaf && strcmp(cr_name(x), name) == 0);
+}
+
+/* The column that the formula is of: y, where it is called y or y_hat. */
+static const struct given *column_of(const struct fitting *t, cr_node x) {
+    char hat[300];
+    for (const struct given *g = t->a->given; g; g = g->next) {
+        snprintf(hat, sizeof hat, "%s_hat", g->name);
+        if (g->optional && (is_called(x, g->name) || is_called(x, hat))) return g;
+    }
+    return NULL;
 }
 
 /* ", "-separated: the columns of the data, at most 20. */
@@ -248,8 +255,9 @@ static int no_loss(const struct fitting *t) {
     if (!t->a->data || residual || (any && one)) return EXIT_DONE;
     list_columns(s->text, t->a->given);
     if (!any)
-        return fail("the formula has none of the columns of %s: they are %s", t->a->data,
-                    cr_text_str(s->text));
+        return fail("the formula has none of the columns of %s, which are %s: say what is fitted, as in 'y = "
+                    "...'",
+                    t->a->data, cr_text_str(s->text));
     return fail("what is fitted? Name a column, as in 'y = ...' (the columns of %s are %s), or give a loss: "
                 "one number",
                 t->a->data, cr_text_str(s->text));
@@ -257,14 +265,13 @@ static int no_loss(const struct fitting *t) {
 
 static int complete_loss(struct fitting *t) {
     struct session *s = t->s;
-    char name[256];
     cr_node y = s->result;
-    bool open = cr_rank(y) == 1 && strcmp(cr_name(y) ? cr_name(y) : "", "residual") != 0;
-    const struct given *column = open ? column_of(t, y, name) : NULL;
+    bool open = cr_rank(y) <= 1 && strcmp(cr_name(y) ? cr_name(y) : "", "residual") != 0;
+    const struct given *column = open ? column_of(t, y) : NULL;
     if (!column || cr_array_rank(column->array) != 1) return no_loss(t);
-    t->observed = observed_of(s, name, column);
-    t->predicted = y;
-    s->result = cr_mean(cr_square(cr_sub(y, t->observed)), 0, NULL, false);
+    t->observed = observed_of(s, column->name, column);
+    t->predicted = cr_rank(y) ? y : cr_expand(y, 1, cr_array_dims(column->array));
+    s->result = cr_mean(cr_square(cr_sub(t->predicted, t->observed)), 0, NULL, false);
     return cr_ok(s->result) ? EXIT_DONE : session_failed(s, cr_graph_error(s->graph));
 }
 
@@ -344,7 +351,8 @@ int run_fit(struct arguments *a) {
     if (!code && d) code = add_columns(a, d, why);
     if (!code) code = session_open(&s, a, true);
     if (!code) {
-        code = s.n ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
+        bool any = s.n && strcmp(cr_op_of(s.wrt[0]), "param") == 0;
+        code = any ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
         session_close(&s);
     }
     for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the file */
