@@ -67,6 +67,7 @@ int add_text(struct learning *l, const char *input, const char *path) {
     close(file);
     if (code) return code;
     const void *text = l->map[l->maps - 1];
+    cr_train_source(l->train, path);
     return cr_train_text(l->train, input, text, l->map_bytes[l->maps - 1], l->window, l->stride)
                ? learn_failed(l)
                : EXIT_DONE;

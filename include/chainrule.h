@@ -676,6 +676,8 @@ CR_API void cr_train_free(cr_train *t);
  * [n, 28, 28] serve x: f32[batch, 784]. And what is the same for all of them. */
 CR_API cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array);
 CR_API cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array);
+/* The file that the data given next comes from, which sentences name; borrowed. NULL: none. */
+CR_API void cr_train_source(cr_train *t, const char *file);
 /* Or windows of a sequence, borrowed: observation i is the rows (of a text: the bytes, 0 to 255) from i step on, length of
  * them, so that the input is [batch, length, ..]. A text's input is i32 or i64. */
 CR_API cr_status cr_train_windows(cr_train *t, const char *input, const cr_array *sequence, int64_t length,

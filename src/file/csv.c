@@ -231,9 +231,10 @@ static cr_status read_row(struct csv *c) {
         if (k < t->columns) t->cell[k * t->stride + t->rows] = x;
     }
     if (k != t->columns)
-        return file_fail(c->why, CR_EFORMAT, c->path,
-                         "line %lld has %zu cell%s, expected %zu as in line %lld", (long long)line, k,
-                         k == 1 ? "" : "s", t->columns, (long long)c->header);
+        return file_fail(
+            c->why, CR_EFORMAT, c->path,
+            "line %lld has %zu cell%s, expected %zu as in line %lld: complete or leave out that line",
+            (long long)line, k, k == 1 ? "" : "s", t->columns, (long long)c->header);
     t->rows++;
     next_line(c);
     return CR_OK;

@@ -271,6 +271,7 @@ static void trainings(void) {
     PASSES(cr_train_free, NULL);
     REFUSES(cr_train_data, NULL, NULL, NULL);
     REFUSES(cr_train_constant, NULL, NULL, NULL);
+    cr_train_source(NULL, NULL);
     REFUSES(cr_train_windows, NULL, NULL, NULL, 1, 1);
     REFUSES(cr_train_text, NULL, NULL, NULL, 0, 1, 1);
     REFUSES(cr_train_continue, NULL, NULL, NULL, 1, 1, NULL, 0, 0);
