@@ -216,6 +216,10 @@ def questions(o, folder):
                    lambda: [reference("mlp", make_data(o, data, batch), batch, threads),
                             *(torch(mode, data, batch, threads) for mode in ("eager", "eager-foreach", "compile")),
                             chainrule("mlp", data, batch, threads)], o.steps)
+    for batch in "128", "1":
+        for threads in "1", "2":
+            yield (f"The training loop around it, batch {batch}, {threads} thread{'s' * (threads != '1')}: an epoch, a step",
+                   lambda: [chainrule("loop", batch, threads, mode) for mode in ("bare", "train")], 1)
 
 
 def make_data(o, folder, batch):

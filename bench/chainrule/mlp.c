@@ -82,7 +82,7 @@ int main(int count, char **word) {
     }
     if (mlp_data_read(&s.data, word[1], (size_t)atoi(word[2]))) return EXIT_FAILURE;
     prepare(&s, atoi(word[3]));
-    int status = protocol_serve(&(struct protocol_bench){"Chainrule", "", &s, reset, step, 1});
+    int status = protocol_serve(&(struct protocol_bench){"Chainrule", "", &s, reset, NULL, step, 1});
     end(&s);
     return status;
 }

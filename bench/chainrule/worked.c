@@ -58,7 +58,7 @@ int main(void) {
     cr_status status = compile(&s.program);
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "worked_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
-    int exit_status = protocol_serve(&(struct protocol_bench){"Chainrule", "", &s, reset, step, CALLS});
+    int exit_status = protocol_serve(&(struct protocol_bench){"Chainrule", "", &s, reset, NULL, step, CALLS});
     cr_run_free(s.run);
     cr_program_free(s.program);
     return exit_status;
