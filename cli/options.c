@@ -82,7 +82,9 @@ static const struct row {
      "of those given: species=setosa,virginica. For each such column",
      OWN, 0},
     {"optimiser", "CALL",
-     "one of those below, with options and a rate that may be a formula of step; adam unless given", OWN, 0},
+     "one of those below, with options and a rate that may be a formula of step; unless given that of the "
+     "model, else adam",
+     OWN, 0},
     {"epochs", "N", "so many times over the data, 10 unless given", OWN, 0},
     {"batch", "N", "observations in a step, 32 unless given", OWN, 0},
     {"validation", "N", "so many observations, or a share below 1 of them, that do not train but judge", OWN,

@@ -408,6 +408,8 @@ CR_API const char *cr_model_free_name(const cr_model *m, int i);
 /* The i-th input or parameter that the text declares outside of functions, in its order, with dtype and rank; NULL past the
  * end. What is not wanted may be NULL. */
 CR_API const char *cr_model_leaf(const cr_model *m, int i, bool *param, cr_dtype *dtype, int *rank);
+/* The optimiser that the text names ("adam(rate=0.001)", for cr_minimise), and in which line; NULL: none. */
+CR_API const char *cr_model_optimiser(const cr_model *m, int *line);
 /* For training (true) or prediction (false, at first): what `training` is in formulas; dropout without a key of its own
  * is for training alone. */
 CR_API void cr_model_training(cr_model *m, bool training);

@@ -192,6 +192,8 @@ static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr
             param[n++] = graph_handle(g, id);
     cr_status status = n ? cr_minimise(target, t->method, loss, n, param)
                          : train_fail(t, CR_EINVAL, "the model has no parameter to train");
+    if (status && t->method_line && cr_graph_error(g))
+        train_fail(t, status, "the optimiser in line %d of the model: %s", t->method_line, cr_graph_error(g));
     mem_free(&t->mem, param, room);
     return status;
 }

@@ -28,6 +28,12 @@ struct called train_called(const char *source, const char *name) {
 
 /* ---- Life ---- */
 
+static cr_status set_text(cr_train *t, const char *name, char *to, size_t room, const char *value) {
+    if (strlen(value) >= room) return train_fail(t, CR_ELIMIT, "%s: too long", name);
+    strcpy(to, value);
+    return CR_OK;
+}
+
 cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_context *ctx) {
     if (out) *out = NULL;
     if (!out || !model || !store) return CR_EINVAL;
@@ -47,7 +53,8 @@ cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_cont
     strcpy(t->best, "loss");
     strcpy(t->compiler, "0");
     *out = t;
-    return CR_OK;
+    const char *named = cr_model_optimiser(model, &t->method_line);
+    return named ? t->status = set_text(t, "optimiser", t->method, sizeof t->method, named) : CR_OK;
 }
 
 void cr_train_free(cr_train *t) {
@@ -148,12 +155,6 @@ cr_status cr_train_text(cr_train *t, const char *input, const void *text, size_t
                        (struct column){.text = text, .text_bytes = size, .window = length, .step = step});
 }
 
-static cr_status set_text(cr_train *t, const char *name, char *to, size_t room, const char *value) {
-    if (strlen(value) >= room) return train_fail(t, CR_ELIMIT, "%s: too long", name);
-    strcpy(to, value);
-    return CR_OK;
-}
-
 static cr_status set_best(cr_train *t, const char *value) {
     t->best_is_most = strncmp(value, "max ", 4) == 0;
     bool said = t->best_is_most || strncmp(value, "min ", 4) == 0;
@@ -189,7 +190,10 @@ static cr_status set_number(cr_train *t, const char *name, const char *value) {
 }
 
 static cr_status set(cr_train *t, const char *name, const char *value) {
-    if (strcmp(name, "optimiser") == 0) return set_text(t, name, t->method, sizeof t->method, value);
+    if (strcmp(name, "optimiser") == 0) {
+        t->method_line = 0;
+        return set_text(t, name, t->method, sizeof t->method, value);
+    }
     if (strcmp(name, "best") == 0) return set_best(t, value);
     if (strcmp(name, "compile") == 0) return set_text(t, name, t->compiler, sizeof t->compiler, value);
     if (strcmp(name, "cache") == 0) return set_text(t, name, t->cache, sizeof t->cache, value);

@@ -57,6 +57,7 @@ struct cr_train {
     int64_t order_count;
     /* Options. */
     char method[512], best[train_name];
+    int method_line; /* of the model's text, which named the method; 0: an option did */
     bool best_is_most, shuffle;
     int64_t batch, epochs, patience, seed;
     double validation;

@@ -159,6 +159,7 @@ static void models(void) {
     REFUSES(cr_model_build, NULL, NULL, NULL, NULL);
     GIVES(NULL, cr_model_leaf, NULL, 0, NULL, NULL, NULL);
     PASSES(cr_model_training, NULL, true);
+    assert_null(cr_model_optimiser(NULL, NULL));
 }
 
 static void runs(void) {
