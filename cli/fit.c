@@ -8,21 +8,41 @@
 
 #include "fit.h"
 
+static bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* As formulas can write it: a sign, or several, are one '_', as in Air_Flow for "Air.Flow" and Temp_C for "Temp (C)". */
+static void plain_name(char *to, size_t room, const char *name) {
+    size_t n = 0;
+    bool signs = is_digit(*name);
+    for (const char *s = name; *s; s++) signs = signs || !(is_letter(*s) || is_digit(*s) || *s == '_');
+    if (is_digit(*name)) to[n++] = '_';
+    for (; *name && n + 1 < room; name++) {
+        bool sign = !is_letter(*name) && !is_digit(*name);
+        if (!sign || !signs || !n || to[n - 1] != '_') to[n++] = sign ? '_' : *name;
+    }
+    while (signs && n > 1 && to[n - 1] == '_') n--;
+    to[n] = 0;
+}
+
 /* Every column, or array of a file of several, is a value by its name, for those names that the model has. */
 static int add_columns(struct arguments *a, cr_data *d, cr_text *why) {
     int n = 0;
     while (cr_data_name(d, n)) n++;
     while (n-- > 0) { /* put in front, so that they come to stand in order */
+        char plain[256];
         const char *name = cr_data_name(d, n);
         if (!*name)
             return fail("%s: holds one array without a name: expected columns called as in the formula",
                         a->data);
-        if (find_given(a->given, name)) continue;
+        plain_name(plain, sizeof plain, name);
+        if (find_given(a->given, plain)) continue;
         struct given *g = calloc(1, sizeof *g);
         if (!g) return fail("out of memory");
         if (cr_data_array(&g->array, d, n, why)) return free(g), fail("%s", cr_text_str(why));
-        g->name = name;
-        g->name_size = strlen(name);
+        g->name = strdup(plain);
+        if (!g->name) return cr_array_free(g->array), free(g), fail("out of memory");
+        g->name_size = strlen(plain);
         g->optional = true;
         g->next = a->given;
         a->given = g;
@@ -107,8 +127,21 @@ static void list_methods(char *s, size_t size) {
                               cr_minimiser_name(i));
 }
 
+/* A formula whose parameters all start at 1, as nobody said where: that may be far from the best. */
+static bool is_unguided(const struct fitting *t) {
+    const char *name;
+    if (ends_with(t->a->formula, ".cr")) return false;
+    for (int i = 0; (name = cr_model_free_name(t->s->model, i)); i++) {
+        const struct given *g = find_given(t->a->given, name);
+        if (g && !g->optional) return false;
+    }
+    return cr_rank(t->observed) == 1 && cr_count(t->observed) <= 10000;
+}
+
 static int set_options(struct fitting *t) {
     const struct arguments *a = t->a;
+    t->starts = option_value(a, "starts");
+    if (!t->starts && is_unguided(t)) t->starts = "10";
     char rate[40], methods[200];
     list_methods(methods, sizeof methods);
     snprintf(rate, sizeof rate, "%.17g", a->rate);
@@ -120,7 +153,7 @@ static int set_options(struct fitting *t) {
                {"tolerance", "tolerance", a->tolerance, "a number"},
                {"robust", "robust", option_value(a, "robust"), "huber, soft_l1 or cauchy"},
                {"robust-scale", "robust_scale", option_value(a, "robust-scale"), "a positive number"},
-               {"starts", "starts", option_value(a, "starts"), "a positive integer"},
+               {"starts", "starts", t->starts, "a positive integer"},
                {"seed", "seed", option_value(a, "seed"), "an integer from 0 on"},
                {"flush-denormals", "flush_denormals", a->flush ? "1" : NULL, ""},
                {"absolute-sigma", "absolute_sigma", a->absolute_sigma ? "1" : NULL, ""}};
@@ -196,13 +229,25 @@ static int set_bounds(struct fitting *t) {
     return code;
 }
 
+/* ", "-separated: the columns of the data, at most 20. */
+static void list_columns(cr_text *out, const struct given *g) {
+    cr_text_clear(out);
+    for (int n = 0; g && n < 20; g = g->next)
+        if (g->optional) cr_text_append(out, n++ ? ", " : ""), cr_text_append(out, g->name);
+}
+
 static int use_sigma(struct fitting *t) {
     const char *name = option_value(t->a, "sigma");
-    const struct given *column = name ? find_given(t->a->given, name) : NULL;
+    char plain[256];
+    if (name) plain_name(plain, sizeof plain, name);
+    const struct given *column = name ? find_given(t->a->given, plain) : NULL;
     if (t->a->absolute_sigma && !name && !cr_ok(cr_find(t->s->graph, "sigma")))
         return wrong_use("--absolute-sigma needs --sigma COLUMN, or an input sigma in the model");
     if (!name) return EXIT_DONE;
-    if (!column) return fail("--sigma: the data has no column '%s'", name);
+    if (!column) {
+        list_columns(t->s->text, t->a->given);
+        return fail("--sigma: the data has no column '%s': there are %s", name, cr_text_str(t->s->text));
+    }
     return set_sigma(t->f, column->array) ? fail("--sigma %s: %s", name, cr_fit_error(t->f)) : EXIT_DONE;
 }
 
@@ -235,13 +280,6 @@ static const struct given *column_of(const struct fitting *t, cr_node x) {
         if (g->optional && (is_called(x, g->name) || is_called(x, hat))) return g;
     }
     return NULL;
-}
-
-/* ", "-separated: the columns of the data, at most 20. */
-static void list_columns(cr_text *out, const struct given *g) {
-    cr_text_clear(out);
-    for (int n = 0; g && n < 20; g = g->next)
-        if (g->optional) cr_text_append(out, n++ ? ", " : ""), cr_text_append(out, g->name);
 }
 
 /* A formula that is one number for each observation, or has nothing to do with the data, is no loss. */
@@ -336,6 +374,18 @@ static int fit(struct session *s, const struct arguments *a) {
     return code;
 }
 
+/* Which may be why a formula was not understood. */
+static void tell_renamed(const cr_data *d) {
+    char plain[256];
+    const char *name;
+    for (int i = 0; (name = cr_data_name(d, i)); i++) {
+        plain_name(plain, sizeof plain, name);
+        if (strcmp(plain, name) == 0) continue;
+        fprintf(stderr, "In formulas the column '%s' is %s.\n", name, plain);
+        return;
+    }
+}
+
 int run_fit(struct arguments *a) {
     struct session s;
     cr_data *d = NULL;
@@ -347,16 +397,18 @@ int run_fit(struct arguments *a) {
     if (!a->data && !model)
         return wrong_use("which data? chainrule fit FORMULA DATA.csv, its columns called as in the formula");
     if (cr_text_new(&why, NULL)) return fail("out of memory");
-    if (a->data && !open_data(&d, a->data, a, why)) code = fail("%s", cr_text_str(why));
+    if (a->data && !open_data(&d, a->data, a, why))
+        code = fail("%s%s", cr_text_str(why),
+                    strstr(cr_text_str(why), "of categories)") ? ": --categories COLUMN" : "");
     if (!code && d) code = add_columns(a, d, why);
-    if (!code) code = session_open(&s, a, true);
+    if (!code && (code = session_open(&s, a, true))) tell_renamed(d);
     if (!code) {
         bool any = s.n && strcmp(cr_op_of(s.wrt[0]), "param") == 0;
         code = any ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
         session_close(&s);
     }
-    for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the file */
-        if (g->optional) g->name = "", g->name_size = 0;
+    for (struct given *g = a->given; g; g = g->next)
+        if (g->optional) free((char *)(uintptr_t)g->name), g->name = "", g->name_size = 0;
     cr_data_free(d);
     cr_text_free(why);
     return code;
