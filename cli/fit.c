@@ -188,8 +188,11 @@ static bool next_item(const char **list, char name[256], double *number) {
 static int fix_params(struct fitting *t) {
     char name[256];
     double number;
-    for (const char *list = option_value(t->a, "fix"); list && next_item(&list, name, &number);)
+    for (const char *list = option_value(t->a, "fix"); list && next_item(&list, name, &number);) {
         if (cr_fit_fix(t->f, name, true)) return fail("--fix: the model has no parameter '%s'", name);
+        if (!isnan(number) && cr_store_set(t->s->store, name, CR_F64, &number, sizeof number))
+            return fail("--fix %s=%g: %s", name, number, cr_store_error(t->s->store));
+    }
     return EXIT_DONE;
 }
 

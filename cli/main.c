@@ -180,7 +180,7 @@ static int read_operand(const struct verb *v, struct arguments *a, char *s) {
     if (!a->formula && *v->operands) return a->formula = s, EXIT_DONE;
     if (value && values) return read_given(a, s, value);
     if (!a->data && v->run == run_fit) return a->data = s, EXIT_DONE;
-    return wrong_use(values ? "expected name=value, found '%s'" : "what is '%s'?", s);
+    return wrong_use(values ? "expected name=value (a formula with blanks stands in quotes), found '%s'" : "what is '%s'?", s);
 }
 
 static int read_arguments(const struct verb *v, struct arguments *a) {

@@ -54,7 +54,7 @@ static const struct row {
     {"quiet", NULL, "no progress on the terminal", FLAG, offsetof(struct arguments, quiet)},
     {"flush-denormals", NULL, "numbers below the normal range count as 0", FLAG,
      offsetof(struct arguments, flush)},
-    {"fix", "NAMES", "these parameters stay where they start", OWN, 0},
+    {"fix", "NAMES", "these parameters stay where they start, or at a value: b2,b3=0.5", OWN, 0},
     {"lower", "NAME=NUMBER", "lower bounds, as in b1=0,b2=0", OWN, 0},
     {"upper", "NAME=NUMBER", "upper bounds", OWN, 0},
     {"sigma", "COLUMN",
