@@ -138,6 +138,7 @@ int learn_open(struct learning *l, const struct arguments *a) {
     if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");
     int code = set_options(l, a);
     if (!code) code = set_windows(l, a);
+    if (!code) code = read_alphabet(l, a);
     bool any = option_value(a, "continue") != NULL;
     for (const struct given *g = a->given; g && !code; g = g->next) code = add_given(l, g);
     for (int i = 0; i < a->options && !code; i++) {

@@ -73,8 +73,13 @@ static const struct row {
      "observations for an input, along their first axis; or a CSV file, whose columns have names", OWN, 0},
     {"window", "N", "observations are windows of N rows of a sequence, or of N bytes of a text", OWN, 0},
     {"stride", "N", "a window begins every N rows or bytes; one less than the window unless given", OWN, 0},
+    {"characters", "FILE",
+     "texts are characters, not bytes: each its number among those of this text in UTF-8, in the order of "
+     "Unicode. A size "
+     "called characters, if the model has one, is how many",
+     OWN, 0},
     {"continue", "TEXT", "a text that goes on, byte by byte, by the scores of --of", OWN, 0},
-    {"bytes", "N", "so many bytes go on, 200 unless given", OWN, 0},
+    {"bytes", "N", "so many bytes, or characters, go on, 200 unless given", OWN, 0},
     {"temperature", "T", "scores are divided by it, 1 unless given; at 0 the likeliest byte follows", OWN, 0},
     {"weights", "FILE", "the parameters, from a safetensors file", OWN, 0},
     {"of", "NAME", "what is predicted: the name of a node", OWN, 0},
