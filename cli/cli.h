@@ -117,6 +117,7 @@ bool ends_with(const char *s, const char *end);
 /* data.c: PATH, or PATH:NAME for one of several arrays, of any format that cr_data_open knows; --categories, where the verb has arguments
  * (else NULL), count. */
 bool load_data(cr_array **out, const char *from, const struct arguments *a, cr_text *why);
+void close_reading(void); /* when all data is closed */
 bool open_data(cr_data **out, const char *path, const struct arguments *a, cr_text *why);
 /* A number as JSON has it; nan and infinities as text. */
 void append_number(cr_text *t, double x);

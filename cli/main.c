@@ -218,6 +218,7 @@ int main(int argc, char **argv) {
     int code = read_arguments(v, &a);
     if (!code) code = a.help ? help_with(v) : v->run(&a);
     free_given(a.given);
+    close_reading();
     if (fflush(stdout) != 0 || ferror(stdout)) code = code ? code : fail("standard output cannot be written");
     return code;
 }

@@ -104,6 +104,9 @@ CR_API void cr_context_free(cr_context *ctx);
  * library was built without a thread pool; cr_context_thread_count tells what is used. */
 CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
+/* Files from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
+ * process cut a file short meanwhile, the system ends this one (SIGBUS). */
+CR_API cr_status cr_context_map_files(cr_context *ctx, bool map);
 /* The host's own parallel-for instead of a pool of ours; count: how many threads it uses. */
 CR_API cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, int count);
 /* Who computes matrix products of f32 and f64 in programs compiled from now on: "builtin" (the default; the library's own

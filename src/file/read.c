@@ -66,11 +66,13 @@ static uint64_t next_goal(const struct reading *r, uint64_t n) {
     return goal > r->enough ? r->enough : goal;
 }
 
-/* A large file is not held beside what is made of it. The NUL needs a place in its last page, which is ours alone (MAP_PRIVATE).
- * A file that another process cuts meanwhile is the one thing that a mapping does not survive. */
+/* A large file is not held beside what is made of it, where the host allows that. The NUL needs a place in its last page, which is
+ * ours alone (MAP_PRIVATE). */
 static bool map(struct bytes *b, const struct reading *r) {
     long page = sysconf(_SC_PAGESIZE);
-    if (r->size < map_least || r->size > r->most || page < 1 || r->size % (uint64_t)page == 0) return false;
+    if (!b->mem.map_files || r->size < map_least || r->size > r->most || page < 1 ||
+        r->size % (uint64_t)page == 0)
+        return false;
     void *s = mmap(NULL, (size_t)r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, r->fd, 0);
     if (s == MAP_FAILED) return false;
     b->s = s;

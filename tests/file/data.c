@@ -276,6 +276,7 @@ TEST(a_large_file_is_not_held_beside_its_numbers) {
         cr_array *a = NULL, *wide = NULL;
         const char *path = temp_path(file[i].name);
         assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
+        assert_int_equal(cr_context_map_files(ctx, true), CR_OK);
         file[i].save(path);
         cr_text_clear(why);
         cr_status status = cr_data_open(&d, path, 0, NULL, ctx, why);

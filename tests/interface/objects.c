@@ -160,6 +160,7 @@ static void models(void) {
     GIVES(NULL, cr_model_leaf, NULL, 0, NULL, NULL, NULL);
     PASSES(cr_model_training, NULL, true);
     PASSES(cr_model_optimiser, NULL, NULL);
+    REFUSES(cr_context_map_files, NULL, true);
 }
 
 static void runs(void) {
