@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo check check-long check-peers bench install clean format
+.PHONY: all demo check check-long check-peers seeds bench install clean format
 
 all: $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -29,6 +29,9 @@ check-peers:
 	@$(MAKE) --no-print-directory all
 	@bench/peers/setup.sh $(BUILD)/peers
 	@CHAINRULE_LIBRARY=$(BUILD)/libchainrule.so $(BUILD)/peers/bin/python tests/peers/check.py
+
+seeds: all
+	@tools/seeds.sh $(BUILD)/chainrule
 
 bench:
 	@tools/bootstrap.sh bench

@@ -239,6 +239,10 @@ def questions(o, folder):
             yield (f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step",
                    lambda: [reference("mlp", make_data(o, *words[:2]), *words[1:]), *peers(o, "mlp", *words),
                             chainrule("mlp", *words), compiled("mlp", *words)], o.steps)
+    for batch in "128", "1":
+        for threads in "1", "2":
+            yield (f"The training loop around it, batch {batch}, {threads} thread{'s' * (threads != '1')}: an epoch, a step",
+                   lambda: [chainrule("loop", batch, threads, mode) for mode in ("bare", "train")], 1)
 
 
 def make_data(o, folder, batch):

@@ -121,6 +121,7 @@ bool ends_with(const char *s, const char *end);
 /* data.c: PATH, or PATH:NAME for one of several arrays, of any format that cr_data_open knows; --categories, where the verb has arguments
  * (else NULL), count. */
 bool load_data(cr_array **out, const char *from, const struct arguments *a, cr_text *why);
+void close_reading(void); /* when all data is closed */
 bool open_data(cr_data **out, const char *path, const struct arguments *a, cr_text *why);
 /* A number as JSON has it; nan and infinities as text. */
 void append_number(cr_text *t, double x);
@@ -138,6 +139,8 @@ struct learning {
     void *map[8];           /* files of text */
     size_t map_bytes[8];
     int maps;
+    uint32_t *alphabet; /* of --characters: their code points, ascending; NULL: texts are bytes */
+    int characters;
 };
 int learn_open(struct learning *l, const struct arguments *a);
 void learn_close(struct learning *l);
@@ -146,10 +149,18 @@ int learn_weights(struct learning *l, const char *path);
 
 /* sequence.c: windows of sequences and texts, and texts that go on. */
 int set_windows(struct learning *l, const struct arguments *a);
-bool is_text(const char *path); /* of no other kind that is read */
+bool is_text(const char *path);                     /* of no other kind that is read */
+int map_text(struct learning *l, const char *path); /* as the last of l->map */
 int add_text(struct learning *l, const char *input, const char *path);
 void close_texts(struct learning *l);
 int continue_text(struct learning *l, const struct arguments *a);
+
+/* characters.c: texts as numbers of the characters that a file has. */
+int read_alphabet(struct learning *l, const struct arguments *a);
+int add_characters(struct learning *l, const char *input, const char *path, const void *text, size_t size);
+/* A beginning as a byte for each character, which is room enough; and bytes as text, to be freed. */
+bool begin_characters(const struct learning *l, const char *begin, char *to, size_t *begun);
+char *characters_text(const struct learning *l, const char *number, size_t n, size_t *size);
 
 /* picture.c: what Graphviz (dot FORMAT) makes of a source, ended by NUL, to be freed; NULL when it could not be run, which
  * it says. */

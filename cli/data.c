@@ -62,9 +62,18 @@ static void drop_wishes(struct wishes *w) {
     for (int i = 0; i < w->n; i++) free(w->text[i]), free(w->names[i]);
 }
 
+/* Its files may be mapped: what a cut file would end is this program alone. */
+static cr_context *reading;
+
+void close_reading(void) {
+    cr_context_free(reading);
+    reading = NULL;
+}
+
 bool open_data(cr_data **out, const char *path, const struct arguments *a, cr_text *why) {
     struct wishes w;
-    bool ok = read_wishes(&w, a, why) && cr_data_open(out, path, w.n, w.c, NULL, why) == CR_OK;
+    if (!reading && !cr_context_new(&reading)) cr_context_map_files(reading, true);
+    bool ok = read_wishes(&w, a, why) && cr_data_open(out, path, w.n, w.c, reading, why) == CR_OK;
     drop_wishes(&w);
     return ok;
 }

@@ -8,21 +8,41 @@
 
 #include "fit.h"
 
+static bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* As formulas can write it: a sign, or several, are one '_', as in Air_Flow for "Air.Flow" and Temp_C for "Temp (C)". */
+static void plain_name(char *to, size_t room, const char *name) {
+    size_t n = 0;
+    bool signs = is_digit(*name);
+    for (const char *s = name; *s; s++) signs = signs || !(is_letter(*s) || is_digit(*s) || *s == '_');
+    if (is_digit(*name)) to[n++] = '_';
+    for (; *name && n + 1 < room; name++) {
+        bool sign = !is_letter(*name) && !is_digit(*name);
+        if (!sign || !signs || !n || to[n - 1] != '_') to[n++] = sign ? '_' : *name;
+    }
+    while (signs && n > 1 && to[n - 1] == '_') n--;
+    to[n] = 0;
+}
+
 /* Every column, or array of a file of several, is a value by its name, for those names that the model has. */
 static int add_columns(struct arguments *a, cr_data *d, cr_text *why) {
     int n = 0;
     while (cr_data_name(d, n)) n++;
     while (n-- > 0) { /* put in front, so that they come to stand in order */
+        char plain[256];
         const char *name = cr_data_name(d, n);
         if (!*name)
             return fail("%s: holds one array without a name: expected columns called as in the formula",
                         a->data);
-        if (find_given(a->given, name)) continue;
+        plain_name(plain, sizeof plain, name);
+        if (find_given(a->given, plain)) continue;
         struct given *g = calloc(1, sizeof *g);
         if (!g) return fail("out of memory");
         if (cr_data_array(&g->array, d, n, why)) return free(g), fail("%s", cr_text_str(why));
-        g->name = name;
-        g->name_size = strlen(name);
+        g->name = strdup(plain);
+        if (!g->name) return cr_array_free(g->array), free(g), fail("out of memory");
+        g->name_size = strlen(plain);
         g->optional = true;
         g->next = a->given;
         a->given = g;
@@ -107,8 +127,21 @@ static void list_methods(char *s, size_t size) {
                               cr_minimiser_name(i));
 }
 
+/* A formula whose parameters all start at 1, as nobody said where: that may be far from the best. */
+static bool is_unguided(const struct fitting *t) {
+    const char *name;
+    if (ends_with(t->a->formula, ".cr")) return false;
+    for (int i = 0; (name = cr_model_free_name(t->s->model, i)); i++) {
+        const struct given *g = find_given(t->a->given, name);
+        if (g && !g->optional) return false;
+    }
+    return cr_rank(t->observed) == 1 && cr_count(t->observed) <= 10000;
+}
+
 static int set_options(struct fitting *t) {
     const struct arguments *a = t->a;
+    t->starts = option_value(a, "starts");
+    if (!t->starts && is_unguided(t)) t->starts = "10";
     char rate[40], methods[200];
     list_methods(methods, sizeof methods);
     snprintf(rate, sizeof rate, "%.17g", a->rate);
@@ -120,7 +153,7 @@ static int set_options(struct fitting *t) {
                {"tolerance", "tolerance", a->tolerance, "a number"},
                {"robust", "robust", option_value(a, "robust"), "huber, soft_l1 or cauchy"},
                {"robust-scale", "robust_scale", option_value(a, "robust-scale"), "a positive number"},
-               {"starts", "starts", option_value(a, "starts"), "a positive integer"},
+               {"starts", "starts", t->starts, "a positive integer"},
                {"seed", "seed", option_value(a, "seed"), "an integer from 0 on"},
                {"flush-denormals", "flush_denormals", a->flush ? "1" : NULL, ""},
                {"absolute-sigma", "absolute_sigma", a->absolute_sigma ? "1" : NULL, ""}};
@@ -156,8 +189,11 @@ static bool next_item(const char **list, char name[256], double *number) {
 static int fix_params(struct fitting *t) {
     char name[256];
     double number;
-    for (const char *list = option_value(t->a, "fix"); list && next_item(&list, name, &number);)
+    for (const char *list = option_value(t->a, "fix"); list && next_item(&list, name, &number);) {
         if (cr_fit_fix(t->f, name, true)) return fail("--fix: the model has no parameter '%s'", name);
+        if (!isnan(number) && cr_store_set(t->s->store, name, CR_F64, &number, sizeof number))
+            return fail("--fix %s=%g: %s", name, number, cr_store_error(t->s->store));
+    }
     return EXIT_DONE;
 }
 
@@ -197,13 +233,25 @@ static int set_bounds(struct fitting *t) {
     return code;
 }
 
+/* ", "-separated: the columns of the data, at most 20. */
+static void list_columns(cr_text *out, const struct given *g) {
+    cr_text_clear(out);
+    for (int n = 0; g && n < 20; g = g->next)
+        if (g->optional) cr_text_append(out, n++ ? ", " : ""), cr_text_append(out, g->name);
+}
+
 static int use_sigma(struct fitting *t) {
     const char *name = option_value(t->a, "sigma");
-    const struct given *column = name ? find_given(t->a->given, name) : NULL;
+    char plain[256];
+    if (name) plain_name(plain, sizeof plain, name);
+    const struct given *column = name ? find_given(t->a->given, plain) : NULL;
     if (t->a->absolute_sigma && !name && !cr_ok(cr_find(t->s->graph, "sigma")))
         return wrong_use("--absolute-sigma needs --sigma COLUMN, or an input sigma in the model");
     if (!name) return EXIT_DONE;
-    if (!column) return fail("--sigma: the data has no column '%s'", name);
+    if (!column) {
+        list_columns(t->s->text, t->a->given);
+        return fail("--sigma: the data has no column '%s': there are %s", name, cr_text_str(t->s->text));
+    }
     return set_sigma(t->f, column->array) ? fail("--sigma %s: %s", name, cr_fit_error(t->f)) : EXIT_DONE;
 }
 
@@ -221,21 +269,21 @@ static cr_node observed_of(struct session *s, const char *name, const struct giv
     return x;
 }
 
-/* NAME of a node called NAME or NAME_hat, for which there is a column. */
-static const struct given *column_of(const struct fitting *t, cr_node x, char name[256]) {
-    const char *whole = cr_name(x);
-    size_t n = whole ? strlen(whole) : 0;
-    if (n == 0 || n > 255) return NULL;
-    strcpy(name, whole);
-    if (n > 4 && strcmp(name + n - 4, "_hat") == 0) name[n - 4] = 0;
-    return find_given(t->a->given, name);
+/* Is x called so, but for a leaf's own name? A node may have several: in `y = c` the parameter has two. */
+static bool is_called(cr_node x, const char *name) {
+    cr_node found = cr_find(x.graph, name);
+    bool leaf = strcmp(cr_op_of(x), "param") == 0 || strcmp(cr_op_of(x), "input") == 0;
+    return cr_ok(found) && found.id == x.id && !(leaf && strcmp(cr_name(x), name) == 0);
 }
 
-/* ", "-separated: the columns of the data, at most 20. */
-static void list_columns(cr_text *out, const struct given *g) {
-    cr_text_clear(out);
-    for (int n = 0; g && n < 20; g = g->next)
-        if (g->optional) cr_text_append(out, n++ ? ", " : ""), cr_text_append(out, g->name);
+/* The column that the formula is of: y, where it is called y or y_hat. */
+static const struct given *column_of(const struct fitting *t, cr_node x) {
+    char hat[300];
+    for (const struct given *g = t->a->given; g; g = g->next) {
+        snprintf(hat, sizeof hat, "%s_hat", g->name);
+        if (g->optional && (is_called(x, g->name) || is_called(x, hat))) return g;
+    }
+    return NULL;
 }
 
 /* A formula that is one number for each observation, or has nothing to do with the data, is no loss. */
@@ -249,8 +297,9 @@ static int no_loss(const struct fitting *t) {
     if (!t->a->data || residual || (any && one)) return EXIT_DONE;
     list_columns(s->text, t->a->given);
     if (!any)
-        return fail("the formula has none of the columns of %s: they are %s", t->a->data,
-                    cr_text_str(s->text));
+        return fail("the formula has none of the columns of %s, which are %s: say what is fitted, as in 'y = "
+                    "...'",
+                    t->a->data, cr_text_str(s->text));
     return fail("what is fitted? Name a column, as in 'y = ...' (the columns of %s are %s), or give a loss: "
                 "one number",
                 t->a->data, cr_text_str(s->text));
@@ -258,14 +307,13 @@ static int no_loss(const struct fitting *t) {
 
 static int complete_loss(struct fitting *t) {
     struct session *s = t->s;
-    char name[256];
     cr_node y = s->result;
-    bool open = cr_rank(y) == 1 && strcmp(cr_name(y) ? cr_name(y) : "", "residual") != 0;
-    const struct given *column = open ? column_of(t, y, name) : NULL;
+    bool open = cr_rank(y) <= 1 && strcmp(cr_name(y) ? cr_name(y) : "", "residual") != 0;
+    const struct given *column = open ? column_of(t, y) : NULL;
     if (!column || cr_array_rank(column->array) != 1) return no_loss(t);
-    t->observed = observed_of(s, name, column);
-    t->predicted = y;
-    s->result = cr_mean(cr_square(cr_sub(y, t->observed)), 0, NULL, false);
+    t->observed = observed_of(s, column->name, column);
+    t->predicted = cr_rank(y) ? y : cr_expand(y, 1, cr_array_dims(column->array));
+    s->result = cr_mean(cr_square(cr_sub(t->predicted, t->observed)), 0, NULL, false);
     return cr_ok(s->result) ? EXIT_DONE : session_failed(s, cr_graph_error(s->graph));
 }
 
@@ -330,6 +378,18 @@ static int fit(struct session *s, const struct arguments *a) {
     return code;
 }
 
+/* Which may be why a formula was not understood. */
+static void tell_renamed(const cr_data *d) {
+    char plain[256];
+    const char *name;
+    for (int i = 0; (name = cr_data_name(d, i)); i++) {
+        plain_name(plain, sizeof plain, name);
+        if (strcmp(plain, name) == 0) continue;
+        fprintf(stderr, "In formulas the column '%s' is %s.\n", name, plain);
+        return;
+    }
+}
+
 int run_fit(struct arguments *a) {
     struct session s;
     cr_data *d = NULL;
@@ -341,15 +401,18 @@ int run_fit(struct arguments *a) {
     if (!a->data && !model)
         return wrong_use("which data? chainrule fit FORMULA DATA.csv, its columns called as in the formula");
     if (cr_text_new(&why, NULL)) return fail("out of memory");
-    if (a->data && !open_data(&d, a->data, a, why)) code = fail("%s", cr_text_str(why));
+    if (a->data && !open_data(&d, a->data, a, why))
+        code = fail("%s%s", cr_text_str(why),
+                    strstr(cr_text_str(why), "of categories)") ? ": --categories COLUMN" : "");
     if (!code && d) code = add_columns(a, d, why);
-    if (!code) code = session_open(&s, a, VALUES_NEEDED);
+    if (!code && (code = session_open(&s, a, VALUES_NEEDED))) tell_renamed(d);
     if (!code) {
-        code = s.n ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
+        bool any = s.n && strcmp(cr_op_of(s.wrt[0]), "param") == 0;
+        code = any ? fit(&s, a) : fail("the model has no parameter to fit: declare one as in 'param b = 0'");
         session_close(&s);
     }
-    for (struct given *g = a->given; g; g = g->next) /* the names of columns go with the file */
-        if (g->optional) g->name = "", g->name_size = 0;
+    for (struct given *g = a->given; g; g = g->next)
+        if (g->optional) free((char *)(uintptr_t)g->name), g->name = "", g->name_size = 0;
     cr_data_free(d);
     cr_text_free(why);
     return code;

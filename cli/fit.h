@@ -10,6 +10,7 @@ struct fitting {
     cr_fit *f;
     double confidence;
     cr_node observed, predicted; /* of the picture; error nodes if there are none */
+    const char *starts;          /* how many; NULL: one */
     cr_status status;            /* of the run */
 };
 

@@ -87,8 +87,9 @@ void fit_text(struct fitting *t) {
     if (cr_fit_warning(t->f)) printf("\nwarning: %s\n", cr_fit_warning(t->f));
     printf("\nloss %.12g, largest component of its gradient %.2g\n", cr_fit_loss(t->f),
            cr_fit_gradient_norm(t->f));
-    printf("%s: %lld iterations, %lld evaluations; ended since %s\n", cr_fit_method(t->f),
-           (long long)cr_fit_iterations(t->f), (long long)cr_fit_evaluations(t->f), cr_fit_reason(t->f));
+    printf("%s: %lld iterations, %lld evaluations%s%s%s; ended since %s\n", cr_fit_method(t->f),
+           (long long)cr_fit_iterations(t->f), (long long)cr_fit_evaluations(t->f), t->starts ? " from " : "",
+           t->starts ? t->starts : "", t->starts ? " starts" : "", cr_fit_reason(t->f));
 }
 
 /* ---- JSON ---- */

@@ -19,8 +19,10 @@ static bool declares(const struct learning *l, const char *name, cr_dtype *dtype
 
 /* In the dtype of the input at once, so that the file's own numbers don't stay; but fractions that are to become integers are looked at by
  * the training. */
-static int add(struct learning *l, const char *name, cr_array *array, bool whole) {
+static int add(struct learning *l, const char *name, cr_array *array, const char *path) {
     cr_dtype dtype;
+    bool whole = !path; /* given on the command line, the same for all observations */
+    cr_train_source(l->train, path);
     if (declares(l, name, &dtype) && dtype != cr_array_dtype(array) &&
         (dtype >= CR_F16 || cr_array_dtype(array) < CR_F16)) {
         cr_array *cast = NULL;
@@ -66,7 +68,7 @@ static int add_file(struct learning *l, const struct arguments *a, const char *p
         cr_array *x = NULL;
         if (!declares(l, cr_data_name(d, k), NULL)) continue;
         code = cr_data_array(&x, d, k, l->why) ? fail("%s", cr_text_str(l->why))
-                                               : add(l, cr_data_name(d, k), x, false);
+                                               : add(l, cr_data_name(d, k), x, path);
     }
     if (!code && arrays == l->arrays) code = none_of_it(l, d, path);
     cr_data_free(d);
@@ -87,7 +89,7 @@ static int add_data(struct learning *l, const struct arguments *a, const char *v
     name[equals - value] = 0;
     if (l->window && is_text(equals + 1)) return add_text(l, name, equals + 1);
     if (!load_data(&x, equals + 1, a, l->why)) return fail("%s", cr_text_str(l->why));
-    return add(l, name, x, false);
+    return add(l, name, x, equals + 1);
 }
 
 /* name=value: a size, or an input that is the same for all observations. */
@@ -99,7 +101,7 @@ static int add_given(struct learning *l, const struct given *g) {
                    ? EXIT_DONE
                    : fail("'%s' is a size: expected a whole number, not negative", g->name);
     if (cr_array_cast(&copy, g->array, CR_F64)) return fail("out of memory");
-    return add(l, g->name, copy, true);
+    return add(l, g->name, copy, NULL);
 }
 
 static int set_options(struct learning *l, const struct arguments *a) {
@@ -136,6 +138,7 @@ int learn_open(struct learning *l, const struct arguments *a) {
     if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");
     int code = set_options(l, a);
     if (!code) code = set_windows(l, a);
+    if (!code) code = read_alphabet(l, a);
     bool any = option_value(a, "continue") != NULL;
     for (const struct given *g = a->given; g && !code; g = g->next) code = add_given(l, g);
     for (int i = 0; i < a->options && !code; i++) {

@@ -44,17 +44,19 @@ const struct verb verbs[] = {
      run_fit},
     {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
-     "data categories window stride optimiser epochs batch validation best patience shuffle seed out "
+     "data categories window stride characters optimiser epochs batch validation best patience shuffle seed "
+     "out "
      "checkpoint log "
      "svg threads compile quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},
     {"eval", "FILE.cr " VALUES, "the loss and the metrics of a trained model on data",
-     "data categories window stride weights batch threads json",
+     "data categories window stride characters weights batch threads json",
      "  chainrule eval norris.cr --weights w.safetensors --data norris.csv\n", run_eval},
     {"predict", "FILE.cr " VALUES, "what a node of a trained model is for every observation",
-     "data categories window stride weights of out continue bytes temperature seed batch threads json",
+     "data categories window stride characters weights of out continue bytes temperature seed batch threads "
+     "json",
      "  chainrule predict norris.cr --weights w.safetensors --data norris.csv --of y_hat --out y_hat.npy\n",
      run_predict},
     {"info", "FILE", "what is in a file of data or weights", "categories json",
@@ -180,7 +182,9 @@ static int read_operand(const struct verb *v, struct arguments *a, char *s) {
     if (!a->formula && *v->operands) return a->formula = s, EXIT_DONE;
     if (value && values) return read_given(a, s, value);
     if (!a->data && v->run == run_fit) return a->data = s, EXIT_DONE;
-    return wrong_use(values ? "expected name=value, found '%s'" : "what is '%s'?", s);
+    return wrong_use(values ? "expected name=value (a formula with blanks stands in quotes), found '%s'"
+                            : "what is '%s'?",
+                     s);
 }
 
 static int read_arguments(const struct verb *v, struct arguments *a) {
@@ -214,6 +218,7 @@ int main(int argc, char **argv) {
     int code = read_arguments(v, &a);
     if (!code) code = a.help ? help_with(v) : v->run(&a);
     free_given(a.given);
+    close_reading();
     if (fflush(stdout) != 0 || ferror(stdout)) code = code ? code : fail("standard output cannot be written");
     return code;
 }

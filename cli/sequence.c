@@ -59,21 +59,28 @@ static int map_file(struct learning *l, const char *path, int file) {
     return EXIT_DONE;
 }
 
-int add_text(struct learning *l, const char *input, const char *path) {
+int map_text(struct learning *l, const char *path) {
     if (l->maps == (int)(sizeof l->map / sizeof *l->map)) return fail("too many texts");
     int file = open(path, O_RDONLY);
     if (file < 0) return fail("%s: cannot be opened: %s", path, strerror(errno));
     int code = map_file(l, path, file);
     close(file);
+    return code;
+}
+
+int add_text(struct learning *l, const char *input, const char *path) {
+    int code = map_text(l, path);
     if (code) return code;
     const void *text = l->map[l->maps - 1];
-    return cr_train_text(l->train, input, text, l->map_bytes[l->maps - 1], l->window, l->stride)
-               ? learn_failed(l)
-               : EXIT_DONE;
+    size_t size = l->map_bytes[l->maps - 1];
+    if (l->alphabet) return add_characters(l, input, path, text, size);
+    cr_train_source(l->train, path);
+    return cr_train_text(l->train, input, text, size, l->window, l->stride) ? learn_failed(l) : EXIT_DONE;
 }
 
 void close_texts(struct learning *l) {
     for (int i = 0; i < l->maps; i++) munmap(l->map[i], l->map_bytes[i]);
+    free(l->alphabet);
 }
 
 /* ---- A text that goes on ---- */
@@ -114,9 +121,17 @@ int continue_text(struct learning *l, const struct arguments *a) {
     char *text = (size_t)more < SIZE_MAX / 2 ? malloc(begun + (size_t)more + 1) : NULL;
     if (!text) return fail("out of memory");
     memcpy(text, begin, begun);
-    cr_status status = cr_train_continue(l->train, input, option_value(a, "of"), l->window, temperature, text,
-                                         begun, begun + (size_t)more);
-    int code = status ? learn_failed(l) : write_out(text, begun + (size_t)more, a, l);
+    int code = !l->alphabet || begin_characters(l, begin, text, &begun) ? EXIT_DONE : EXIT_FAILED;
+    if (!code && cr_train_continue(l->train, input, option_value(a, "of"), l->window, temperature, text,
+                                   begun, begun + (size_t)more))
+        code = learn_failed(l);
+    size_t size = begun + (size_t)more;
+    if (!code && l->alphabet) {
+        char *readable = characters_text(l, text, size, &size);
+        free(text);
+        if (!(text = readable)) code = fail("out of memory");
+    }
+    if (!code) code = write_out(text, size, a, l);
     free(text);
     return code;
 }

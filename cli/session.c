@@ -120,9 +120,10 @@ static bool is_leaf(cr_node x) {
 static int set_values(struct session *s, const struct arguments *a) {
     for (const struct given *g = a->given; g; g = g->next) {
         cr_node x = cr_find(s->graph, g->name);
+        bool leaf = is_leaf(x) && strcmp(cr_name(x), g->name) == 0; /* not c, which `y = c` calls y too */
         if (g->is_size) continue;
-        if (!is_leaf(x) && !g->optional) return fail("the formula has no input or parameter '%s'", g->name);
-        if (is_leaf(x) && set_value(s, x, g)) return EXIT_FAILED;
+        if (!leaf && !g->optional) return fail("the formula has no input or parameter '%s'", g->name);
+        if (leaf && set_value(s, x, g)) return EXIT_FAILED;
     }
     return EXIT_DONE;
 }

@@ -210,10 +210,24 @@ static int finish(struct watching *w, cr_status status) {
     return code ? code : draw_curve(w);
 }
 
+/* Will there be a place for what the training brings? To be told before it, not after. */
+static int check_place(const char *option, const char *path) {
+    char folder[4096] = ".";
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    size_t n = slash ? (size_t)(slash - path) + 1 : 0;
+    if (!path || n >= sizeof folder || access(path, F_OK) == 0) return EXIT_DONE;
+    if (n) memcpy(folder, path, n), folder[n] = 0;
+    return access(folder, W_OK) ? fail("--%s: %s: cannot be written: %s", option, path, strerror(errno))
+                                : EXIT_DONE;
+}
+
 static int train(struct watching *w) {
     struct sigaction act = {.sa_handler = on_interrupt}, old;
     const char *log = option_value(w->a, "log");
-    int code = resume(w);
+    int code = check_place("out", option_value(w->a, "out"));
+    if (!code) code = check_place("checkpoint", option_value(w->a, "checkpoint"));
+    if (!code) code = check_place("svg", w->a->svg);
+    if (!code) code = resume(w);
     if (code) return code;
     if (log && !(w->log = fopen(log, "a")))
         return fail("--log: %s: cannot be opened: %s", log, strerror(errno));

@@ -104,6 +104,9 @@ CR_API void cr_context_free(cr_context *ctx);
  * library was built without a thread pool; cr_context_thread_count tells what is used. */
 CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
+/* Files from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
+ * process cut a file short meanwhile, the system ends this one (SIGBUS). */
+CR_API cr_status cr_context_map_files(cr_context *ctx, bool map);
 /* The host's own parallel-for instead of a pool of ours; count: how many threads it uses. */
 CR_API cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, int count);
 /* Who computes matrix products of f32 and f64 in programs compiled from now on: "builtin" (the default; the library's own
@@ -408,6 +411,8 @@ CR_API const char *cr_model_free_name(const cr_model *m, int i);
 /* The i-th input or parameter that the text declares outside of functions, in its order, with dtype and rank; NULL past the
  * end. What is not wanted may be NULL. */
 CR_API const char *cr_model_leaf(const cr_model *m, int i, bool *param, cr_dtype *dtype, int *rank);
+/* The optimiser that the text names ("adam(rate=0.001)", for cr_minimise), and in which line; NULL: none. */
+CR_API const char *cr_model_optimiser(const cr_model *m, int *line);
 /* For training (true) or prediction (false, at first): what `training` is in formulas; dropout without a key of its own
  * is for training alone. */
 CR_API void cr_model_training(cr_model *m, bool training);
@@ -680,6 +685,8 @@ CR_API void cr_train_free(cr_train *t);
  * [n, 28, 28] serve x: f32[batch, 784]. And what is the same for all of them. */
 CR_API cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array);
 CR_API cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array);
+/* The file that the data given next comes from, which sentences name; borrowed. NULL: none. */
+CR_API void cr_train_source(cr_train *t, const char *file);
 /* Or windows of a sequence, borrowed: observation i is the rows (of a text: the bytes, 0 to 255) from i step on, length of
  * them, so that the input is [batch, length, ..]. A text's input is i32 or i64. */
 CR_API cr_status cr_train_windows(cr_train *t, const char *input, const cr_array *sequence, int64_t length,

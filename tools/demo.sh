@@ -21,12 +21,10 @@ say "A line through NIST's Norris data (certified b0 = -0.262323073774029, b1 = 
 say "The graph as a picture" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --svg $out/graph.svg"
 "$program" explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --svg "$out/graph.svg"
 
-data=/usr/share/datasets/fashion-mnist
-train="examples/mlp.cr --data x=$data/train-images-idx3-ubyte.gz --data y=$data/train-labels-idx1-ubyte.gz --epochs 15 --batch 128 --validation 5000"
-say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,000 of them" "chainrule train $train --best 'max accuracy' --optimiser 'adam(rate=0.002*cosine(step, 6450))' --out $out/mlp.safetensors --svg $out/loss.svg"
-"$program" train $train --best 'max accuracy' --optimiser 'adam(rate=0.002*cosine(step, 6450))' --out "$out/mlp.safetensors" --svg "$out/loss.svg"
+. tools/fashion_mnist.sh
+say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,000 of them" "chainrule train $mlp_train --best 'max accuracy' --optimiser '$mlp_rate' --out $out/mlp.safetensors --svg $out/loss.svg"
+"$program" train $mlp_train --best 'max accuracy' --optimiser "$mlp_rate" --out "$out/mlp.safetensors" --svg "$out/loss.svg"
 
-test="examples/mlp.cr --weights $out/mlp.safetensors --data x=$data/t10k-images-idx3-ubyte.gz --data y=$data/t10k-labels-idx1-ubyte.gz"
-say "What it makes of 10,000 images that it has not seen" "chainrule eval $test"
-"$program" eval $test
+say "What it makes of 10,000 images that it has not seen" "chainrule eval $mlp_test --weights $out/mlp.safetensors"
+"$program" eval $mlp_test --weights "$out/mlp.safetensors"
 printf '\nThe page: %s. Pictures: %s, %s and %s\n' "$out/worked.html" "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"

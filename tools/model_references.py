@@ -6,11 +6,13 @@
 writes what tests/train/models.c compares with: losses of 20 steps in double precision, of weights and data that both sides compute, then
 the loss in prediction of all data.
 
-    MODEL(name, method, batch, losses of the steps, loss in prediction)
+    MODEL(name, method, batch, losses of the steps, loss in prediction, accuracies of the steps, accuracy in prediction)
+
+where the last two are 0 for a model without them.
 
     tools/model_references.py FILE.cr WEIGHTS.safetensors BATCH RATE STEPS TRAIN TEST [WINDOW]
 
-trains examples/conv.cr or examples/transformer.cr in single precision by Adam, from the weights that `chainrule train --epochs 0 --out
+trains examples/mlp.cr, conv.cr or transformer.cr in single precision by Adam, from the weights that `chainrule train --epochs 0 --out
 WEIGHTS` wrote, on batches in the order of the data (train --shuffle 0), and prints the mean loss of the steps and that of TEST. TRAIN and
 TEST are a text, or images and labels (IDX) parted by a comma. RATE is as in Python, a function of `step`."""
 import gzip
@@ -24,7 +26,16 @@ import torch
 import torch.nn.functional as F
 
 
-# ---- The models: w holds parameters by their names in the formula files ----
+# ---- The models: w holds parameters by their names in the formula files. They give the loss, and the accuracy if there is one. ----
+
+
+def judged(logits, y):
+    return F.cross_entropy(logits, y), (logits.argmax(-1) == y).double().mean().item()
+
+
+def mlp(w, data, training):
+    x, y = data
+    return judged(F.relu(x / 255 @ w["W1"] + w["b1"]) @ w["W2"] + w["b2"], y)
 
 
 def batch_norm(w, name, x, training):
@@ -41,8 +52,7 @@ def conv(w, data, training):
     x = x.reshape(-1, 1, 28, 28) / 255
     for k in ("c1", "c2"):
         x = F.max_pool2d(F.relu(F.conv2d(x, w[k + ".W"], w[k + ".b"], padding=w[k + ".W"].shape[-1] // 2)), 2)
-    logits = dense(w, "logits", F.relu(dense(w, "f1", x.flatten(1))))
-    return F.cross_entropy(logits, y)
+    return judged(dense(w, "logits", F.relu(dense(w, "f1", x.flatten(1)))), y)
 
 
 def normed(w, data, training):
@@ -51,7 +61,7 @@ def normed(w, data, training):
     h = F.conv2d(x, w["c.W"], w["c.b"], stride=3)
     h = F.max_pool2d(F.relu(batch_norm(w, "n", h, training)), 3)
     h = dense(w, "d", h.flatten(1))
-    return F.cross_entropy(batch_norm(w, "m", h, training), y)
+    return F.cross_entropy(batch_norm(w, "m", h, training), y), 0
 
 
 def layer_norm(w, name, x):
@@ -72,7 +82,7 @@ def transformer(w, data, training, heads=4):
         h = h + attention(w, k + ".attended", layer_norm(w, k + ".before", h), heads)
         h = h + dense(w, k + ".outer", F.gelu(dense(w, k + ".inner", layer_norm(w, k + ".between", h))))
     logits = dense(w, "logits", layer_norm(w, "h", h))
-    return F.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
+    return F.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten()), 0
 
 
 def cells(w, data, training):
@@ -81,7 +91,7 @@ def cells(w, data, training):
     for k in range(2):
         state = torch._VF.lstm_cell(x[:, k], state, w["W"].T, w["U"].T, w["b"], torch.zeros_like(w["b"]))
     y = torch._VF.gru_cell(x[:, 2], state[0], w["V"].T, w["R"].T, w["p"], w["q"])
-    return ((y - 0.5) ** 2).mean()
+    return ((y - 0.5) ** 2).mean(), 0
 
 
 # ---- Small, in double precision ----
@@ -148,19 +158,23 @@ def optimiser(method, params):
 def reference(name, model, shapes, data, method):
     w = {k: start(k, s) for k, s in shapes.items()}
     trained = [v.requires_grad_() for k, v in w.items() if not k.endswith((".mean", ".var"))]
-    o, losses, batch = optimiser(method, trained), [], len(data[0]) // 20
+    o, losses, accuracies, batch = optimiser(method, trained), [], [], len(data[0]) // 20
     for k in range(20):
         o.zero_grad()
-        loss = model(w, [d[k * batch:(k + 1) * batch] for d in data], True)
+        loss, accuracy = model(w, [d[k * batch:(k + 1) * batch] for d in data], True)
         loss.backward()
         o.step()
         losses.append(repr(loss.item()))
+        accuracies.append(repr(accuracy))
     with torch.no_grad():
-        print(f'MODEL({name}, "{method}", {batch}, LOSSES({", ".join(losses)}), {model(w, data, False).item()!r})')
+        loss, accuracy = model(w, data, False)
+    print(f'MODEL({name}, "{method}", {batch}, LOSSES({", ".join(losses)}), {loss.item()!r}, LOSSES({", ".join(accuracies)}), {accuracy!r})')
 
 
 def references():
     print(f"/* Made by tools/model_references.py with PyTorch {torch.__version__.split('+')[0]}. */")
+    mlp_shapes = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
+    reference("mlp", mlp, mlp_shapes, images(), "adam(rate=0.002)")
     reference("conv", conv, conv_shapes(), images(), "sgd(rate=0.001, momentum=0.9)")
     reference("normed", normed, normed_shapes(), images(), "sgd(rate=0.05, momentum=0.9)")
     reference("transformer", lambda *a: transformer(*a, heads=2), transformer_shapes(16, 9), windows(), "adam(rate=0.0003)")
@@ -194,7 +208,7 @@ def load(path, window):
 
 
 def train(path, weights, batch, rate, steps, training, test, window="0"):
-    model = transformer if "transformer" in path else conv
+    model = transformer if "transformer" in path else conv if "conv" in path else mlp
     batch, steps, window = int(batch), int(steps), int(window)
     w, data, held = safetensors(weights), load(training, window), load(test, window)
     o = torch.optim.Adam([v.requires_grad_() for k, v in w.items() if not k.endswith((".mean", ".var"))])
@@ -203,13 +217,15 @@ def train(path, weights, batch, rate, steps, training, test, window="0"):
         o.param_groups[0]["lr"] = eval(rate, {"step": step, "min": min, "cos": math.cos, "pi": math.pi})
         at = step % (len(data[0]) // batch) * batch
         o.zero_grad()
-        loss = model(w, [d[at:at + batch] for d in data], True)
+        loss, _ = model(w, [d[at:at + batch] for d in data], True)
         loss.backward()
         o.step()
         total += loss.item()
     with torch.no_grad():
-        parts = [(len(held[0][i:i + batch]), model(w, [d[i:i + batch] for d in held], False).item()) for i in range(0, len(held[0]), batch)]
-    print(f"training {total / steps:.6f}, test {sum(n * v for n, v in parts) / len(held[0]):.6f}")
+        batches = [[d[i:i + batch] for d in held] for i in range(0, len(held[0]), batch)]
+        parts = [(len(b[0]), *model(w, b, False)) for b in batches]
+    loss, accuracy = (sum(p[0] * float(p[k]) for p in parts) / len(held[0]) for k in (1, 2))
+    print(f"training {total / steps:.6f}, test {loss:.6f}, accuracy {accuracy:.6f}")
 
 
 train(*sys.argv[1:]) if len(sys.argv) > 1 else references()

@@ -68,5 +68,5 @@ int main(int count, char **word) {
     once(&s);
     snprintf(note, sizeof note, "%zu nodes, %zu bytes each", s.nodes, s.bytes / s.nodes);
     return protocol_serve(
-        &(struct protocol_bench){"Chainrule", note, &s, reset, step, (double)s.nodes * s.kind->graphs});
+        &(struct protocol_bench){"Chainrule", note, &s, reset, NULL, step, (double)s.nodes * s.kind->graphs});
 }

@@ -84,7 +84,7 @@ int main(int count, char **word) {
     if (mlp_data_read(&s.data, word[1], (size_t)atoi(word[2]))) return EXIT_FAILURE;
     prepare(&s, atoi(word[3]), count > 4 ? word[4] : "0");
     struct protocol_bench bench = {
-        "Chainrule", cr_program_compiled(s.program) ? "loops compiled" : "", &s, reset, step, 1};
+        "Chainrule", cr_program_compiled(s.program) ? "loops compiled" : "", &s, reset, NULL, step, 1};
     int status = protocol_serve(&bench);
     end(&s);
     return status;

@@ -62,7 +62,8 @@ int main(int argc, char **argv) {
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "worked_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
     const char *note = cr_program_compiled(s.program) ? "loops compiled" : "";
-    int exit_status = protocol_serve(&(struct protocol_bench){"Chainrule", note, &s, reset, step, CALLS});
+    int exit_status =
+        protocol_serve(&(struct protocol_bench){"Chainrule", note, &s, reset, NULL, step, CALLS});
     cr_run_free(s.run);
     cr_program_free(s.program);
     return exit_status;

@@ -22,6 +22,7 @@ static int by_value(const void *a, const void *b) {
 
 static void run(const struct protocol_bench *b, double *ns, size_t n) {
     b->reset(b->self);
+    if (b->timed) b->timed(b->self);
     for (size_t i = 0; i < WARM_UP; i++) b->step(b->self, i);
     for (size_t i = 0; i < n; i++) {
         double start = protocol_clock_ns();

@@ -16,7 +16,8 @@
 struct protocol_bench {
     const char *name, *note; /* what is measured, and what is to be known of it, or "": no quotes in either */
     void *self;              /* passed to the callbacks */
-    void (*reset)(void *self);            /* back to the initial state; not timed */
+    void (*reset)(void *self); /* back to the initial state; not timed */
+    void (*timed)(void *self); /* or NULL: after the reset of what is timed, whose numbers are not compared */
     double (*step)(void *self, size_t i); /* step i since the reset; gives the loss */
     double calls; /* a step's time is divided by this: 1, or how often it repeats something tiny */
 };

@@ -73,5 +73,5 @@ int main(void) {
     double nodes = step(NULL, 0);
     char note[80];
     snprintf(note, sizeof note, "%.0f nodes", nodes);
-    return protocol_serve(&(struct protocol_bench){"C", note, NULL, reset, step, nodes});
+    return protocol_serve(&(struct protocol_bench){"C", note, NULL, reset, NULL, step, nodes});
 }

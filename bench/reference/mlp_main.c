@@ -30,8 +30,8 @@ static int serve(const char *folder, size_t batch, int threads) {
         fprintf(stderr, "mlp_reference: no memory, no threads, or a sequential OpenBLAS for %d threads\n",
                 threads);
     else
-        status =
-            protocol_serve(&(struct protocol_bench){"C and OpenBLAS", mlp_library(), &s, reset, step, 1});
+        status = protocol_serve(
+            &(struct protocol_bench){"C and OpenBLAS", mlp_library(), &s, reset, NULL, step, 1});
     mlp_destroy(s.mlp);
     mlp_data_free(&s.data);
     return status;

@@ -41,7 +41,7 @@ static double step(void *self, size_t i) {
 int main(void) {
     struct side *s = calloc(1, sizeof *s);
     if (!s) return EXIT_FAILURE;
-    int status = protocol_serve(&(struct protocol_bench){"C", "", s, reset, step, CALLS});
+    int status = protocol_serve(&(struct protocol_bench){"C", "", s, reset, NULL, step, CALLS});
     free(s);
     return status;
 }

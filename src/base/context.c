@@ -17,12 +17,12 @@ struct cr_context {
 };
 
 struct mem context_mem(const cr_context *ctx) {
-    return ctx ? ctx->mem : (struct mem){NULL, NULL};
+    return ctx ? ctx->mem : (struct mem){0};
 }
 
 cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user) {
     if (!out) return CR_EINVAL;
-    struct mem m = {fn, user};
+    struct mem m = {.fn = fn, .user = user};
     *out = mem_zero(&m, sizeof **out);
     if (!*out) return CR_ENOMEM;
     (*out)->mem = m;
@@ -68,6 +68,12 @@ cr_status cr_context_parallel(cr_context *ctx, cr_parallel_fn *fn, void *user, i
     ctx->parallel = fn;
     ctx->parallel_user = user;
     if (fn) ctx->threads = count;
+    return CR_OK;
+}
+
+cr_status cr_context_map_files(cr_context *ctx, bool map) {
+    if (!ctx) return CR_EINVAL;
+    ctx->mem.map_files = map;
     return CR_OK;
 }
 

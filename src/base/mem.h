@@ -7,6 +7,7 @@
 struct mem {
     cr_realloc_fn *fn; /* NULL: the C library's */
     void *user;
+    bool map_files; /* large ones: the host said that it may */
 };
 
 void *mem_alloc(const struct mem *m, size_t size);                              /* NULL: out of memory */

@@ -174,12 +174,13 @@ static bool read_plain(struct csv *c, double *x, bool *last) {
 /* ---- Rows ---- */
 
 static cr_status bad_cell(const struct csv *c, const struct cell *cell, size_t column) {
-    const char *name = cr_table_name(c->t, (int)column);
+    const char *name = cr_table_name(c->t, (int)column), *first = cell->s;
+    bool comma = memchr(cell->s, ',', cell->n), word = (*first | 0x20) >= 'a' && (*first | 0x20) <= 'z';
     return file_fail(c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected a number, found '%s'%s",
                      (long long)c->line, file_show(name, strlen(name)).s, file_show(cell->s, cell->n).s,
-                     memchr(cell->s, ',', cell->n)
-                         ? " (write the decimal point as '.', and thousands without a sign)"
-                         : "");
+                     comma  ? " (write the decimal point as '.', and thousands without a sign)"
+                     : word ? " (a column of words is read as one of categories)"
+                            : "");
 }
 
 /* Without the doubling of quotes. */
@@ -231,9 +232,10 @@ static cr_status read_row(struct csv *c) {
         if (k < t->columns) t->cell[k * t->stride + t->rows] = x;
     }
     if (k != t->columns)
-        return file_fail(c->why, CR_EFORMAT, c->path,
-                         "line %lld has %zu cell%s, expected %zu as in line %lld", (long long)line, k,
-                         k == 1 ? "" : "s", t->columns, (long long)c->header);
+        return file_fail(
+            c->why, CR_EFORMAT, c->path,
+            "line %lld has %zu cell%s, expected %zu as in line %lld: complete or leave out that line",
+            (long long)line, k, k == 1 ? "" : "s", t->columns, (long long)c->header);
     t->rows++;
     next_line(c);
     return CR_OK;

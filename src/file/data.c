@@ -222,11 +222,15 @@ static cr_status give(cr_array **out, cr_array **from) {
     return *out ? CR_OK : CR_EINVAL;
 }
 
+/* Numbers; of categories whole ones, which may be indices. */
 static cr_status column(cr_array **out, const cr_data *d, int i) {
     int64_t rows = cr_table_rows(d->table);
-    cr_status status = array_new(out, &d->mem, CR_F64, 1, &rows);
-    if (!status && rows)
-        memcpy(cr_array_data(*out), cr_table_column(d->table, i), (size_t)rows * sizeof(double));
+    const double *x = cr_table_column(d->table, i);
+    bool whole = cr_table_category(d->table, i, 0) != NULL;
+    cr_status status = array_new(out, &d->mem, whole ? CR_I32 : CR_F64, 1, &rows);
+    for (int64_t k = 0; !status && whole && k < rows; k++)
+        ((int32_t *)cr_array_data(*out))[k] = (int32_t)x[k];
+    if (!status && !whole && rows) memcpy(cr_array_data(*out), x, (size_t)rows * sizeof *x);
     return status;
 }
 

@@ -70,6 +70,6 @@ const char *file_guess(const char *s, size_t n) {
     while (n && strchr(" \t\r\n", *s) && *s) s++, n--;
     if (begins(s, n, "<!", 2) || begins(s, n, "<html", 5) || begins(s, n, "<HTML", 5) ||
         begins(s, n, "<?xml", 5))
-        return "an HTML or XML page";
+        return "an HTML or XML page: download the file itself";
     return NULL;
 }

@@ -51,7 +51,8 @@ static cr_status read_header(const struct bytes *b, const char *path, cr_text *w
     int64_t count = shape_count(rank, shape->dim);
     uint64_t have = (b->n - 4 - 4 * (size_t)rank) / (uint64_t)(*kind)->size;
     if (count < 0 || (uint64_t)count > have)
-        return file_fail(why, CR_EFORMAT, path, "its header announces %lld numbers, there are %llu",
+        return file_fail(why, CR_EFORMAT, path,
+                         "its header announces %lld numbers, there are %llu: fetch or copy it again",
                          (long long)count, (unsigned long long)have);
     if ((uint64_t)count * (uint64_t)(*kind)->size + 4 + 4 * (uint64_t)rank != b->n)
         return file_fail(why, CR_EFORMAT, path,

@@ -84,10 +84,10 @@ static cr_status check_size(const struct npy *h, uint64_t n, const char *path, c
     uint64_t need = (uint64_t)h->count * (uint64_t)h->size;
     if (n == need) return CR_OK;
     if (n < need)
-        return file_fail(
-            why, CR_EFORMAT, path,
-            "cut off: the header announces %lld numbers of %d bytes, %llu bytes, and %llu follow it",
-            (long long)h->count, h->size, (unsigned long long)need, (unsigned long long)n);
+        return file_fail(why, CR_EFORMAT, path,
+                         "cut off: the header announces %lld numbers of %d bytes, %llu bytes, and %llu "
+                         "follow it: fetch or copy it again",
+                         (long long)h->count, h->size, (unsigned long long)need, (unsigned long long)n);
     return file_fail(
         why, CR_EFORMAT, path,
         "more than one array: the header announces %lld numbers of %d bytes, %llu bytes, and more follow it",

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 void file_drop(struct bytes *b) {
-    mem_free(&b->mem, b->s, b->room);
+    if (b->mapped) munmap(b->s, b->room);
+    else mem_free(&b->mem, b->s, b->room);
     *b = (struct bytes){.mem = b->mem};
 }
 
@@ -32,7 +34,10 @@ static bool reserve(struct bytes *b, uint64_t n) {
     return true;
 }
 
-enum { read_most = 1 << 30 }; /* of one call: systems differ beyond 2^31 */
+enum {
+    read_most = 1 << 30, /* of one call: systems differ beyond 2^31 */
+    map_least = 1 << 20
+};
 
 /* Reads on until there are n bytes, or all. */
 static cr_status fill(struct bytes *b, struct reading *r, uint64_t n) {
@@ -61,7 +66,30 @@ static uint64_t next_goal(const struct reading *r, uint64_t n) {
     return goal > r->enough ? r->enough : goal;
 }
 
+/* A large file is not held beside what is made of it, where the host allows that. The NUL needs a place in its last page, which is
+ * ours alone (MAP_PRIVATE). */
+static bool map(struct bytes *b, const struct reading *r) {
+    long page = sysconf(_SC_PAGESIZE);
+    if (!b->mem.map_files || r->size < map_least || r->size > r->most || page < 1 ||
+        r->size % (uint64_t)page == 0)
+        return false;
+    void *s = mmap(NULL, (size_t)r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, r->fd, 0);
+    if (s == MAP_FAILED) return false;
+    b->s = s;
+    b->n = b->room = (size_t)r->size;
+    b->mapped = true;
+    return true;
+}
+
+static cr_status look_at_mapped(struct bytes *b, struct reading *r, file_look_fn *look) {
+    cr_status status = look ? look(b->s, FILE_HEAD, r->path, &r->enough, r->why) : CR_OK;
+    if (b->n > r->enough) b->n = (size_t)r->enough;
+    b->s[b->n] = 0;
+    return status;
+}
+
 static cr_status read_all(struct bytes *b, struct reading *r, file_look_fn *look) {
+    if (map(b, r)) return look_at_mapped(b, r, look);
     bool small = r->size && r->size < FILE_HEAD;
     cr_status status = r->size > r->most ? too_large(r) : fill(b, r, small ? r->size + 1 : FILE_HEAD);
     if (!status && look) status = look(b->s, b->n, r->path, &r->enough, r->why);

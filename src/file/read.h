@@ -8,6 +8,8 @@ struct bytes {
     struct mem mem;
     char *s; /* a NUL stands behind the last */
     size_t n, room;
+    bool
+        mapped; /* into memory, all of room: pages of the file, which the system takes back when it needs them */
 };
 
 /* The most bytes of any file that is read as a whole: 16 GiB. What has no end (/dev/zero, a pipe) stops

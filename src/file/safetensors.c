@@ -88,17 +88,18 @@ static cr_status read_header(struct loading *l) {
     uint64_t n = little_endian(b->s, 8);
     if (n > HEADER_MOST || n > b->n - 8)
         return file_fail(l->why, CR_EFORMAT, l->path,
-                         n > HEADER_MOST
-                             ? "expected safetensors: its header would have %llu bytes, more than %u"
-                             : "is cut short: its header has %llu bytes",
+                         n > HEADER_MOST ? "expected safetensors: its header would have %llu bytes, more "
+                                           "than %u: fetch or save it anew"
+                                         : "is cut short: its header has %llu bytes: fetch or copy it again",
                          (unsigned long long)n, HEADER_MOST);
     if (n < 2 || b->s[8] != '{')
         return file_fail(l->why, CR_EFORMAT, l->path,
                          "expected safetensors: its header does not begin with '{'");
     l->header = json_loadb(b->s + 8, (size_t)n, JSON_REJECT_DUPLICATES, &error);
     if (!l->header)
-        return file_fail(l->why, CR_EFORMAT, l->path, "the JSON of its header: %s, line %d, column %d",
-                         error.text, error.line, error.column);
+        return file_fail(l->why, CR_EFORMAT, l->path,
+                         "the JSON of its header: %s, line %d, column %d: fetch or save it anew", error.text,
+                         error.line, error.column);
     if (!json_is_object(l->header))
         return file_fail(l->why, CR_EFORMAT, l->path, "its header is no JSON object");
     l->numbers = b->s + 8 + n;

@@ -90,6 +90,9 @@ static void sync_directory(const struct writing *w) {
 /* old: what stands there, or NULL. Its permissions are kept where there are any. */
 static cr_status write_neighbour(const struct writing *w, const struct stat *old) {
     int fd = open_neighbour(w);
+    bool forbidden = fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS);
+    if (forbidden)
+        return file_fail_errno(w->why, w->path, "cannot be written, its folder takes no new file", errno);
     if (fd < 0) return refuse(w, errno);
     int error = write_all(w, fd);
     if (!error && old && fchmod(fd, old->st_mode & 0777)) error = 0; /* a file system without permissions */
@@ -97,7 +100,8 @@ static cr_status write_neighbour(const struct writing *w, const struct stat *old
     if (!error && rename(w->neighbour, w->place)) error = errno;
     if (error) {
         unlink(w->neighbour);
-        return refuse(w, error);
+        return old ? file_fail_errno(w->why, w->path, "cannot be written, what was there is kept", error)
+                   : refuse(w, error);
     }
     sync_directory(w);
     return CR_OK;

@@ -103,3 +103,30 @@ void read_update(struct reader *r) {
     reader_at(r, &t);
     if (cr_param_update(value_node(r, param, &t), value)) node_value(r, graph_error_node(r->g), &t);
 }
+
+/* Words are parted where they would run together. */
+static void keep_word(struct cr_text *text, const struct token *t) {
+    static const char end = 0;
+    const char *last = text->n ? cr_text_str(text) + text->n - 1 : &end;
+    bool sign = t->kind == TOKEN_SIGN || *last == 0 || strchr("(),=", *last);
+    if (!sign) text_char(text, ' ');
+    text_bytes(text, t->s, t->n);
+}
+
+void read_optimiser(struct reader *r) {
+    struct token word = r->place.token;
+    bool keep = r->m && !r->g;
+    int open = 0;
+    if (r->place.calls || !r->m)
+        reader_fail(r, CR_ESYNTAX, &word, "an optimiser is named in a model, outside of functions");
+    else if (keep && r->m->optimiser.n)
+        reader_fail(r, CR_ESYNTAX, &word, "there is an optimiser already, in line %d", r->m->optimiser_line);
+    if (keep && !r->status) r->m->optimiser_line = word.line;
+    for (reader_advance(r); !r->status; reader_advance(r)) {
+        if (r->place.token.kind == TOKEN_NEWLINE || r->place.token.kind == TOKEN_END) break;
+        open += reader_is(r, "(") - reader_is(r, ")");
+        if (keep) keep_word(&r->m->optimiser, &r->place.token);
+    }
+    if (!r->status && open > 0) reader_fail(r, CR_ESYNTAX, &word, "expected ')' at the end of the optimiser");
+    if (keep && r->m->optimiser.failed) reader_no_memory(r);
+}

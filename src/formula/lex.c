@@ -137,6 +137,7 @@ static const char *const signs[] = {"...", "//", "<=", ">=", "==", "!=", "+", "-
                                     "^",   "<",  ">",  "=",  "(",  ")",  "[", "]", "{", "}", ",", ":"};
 
 static bool starts(const struct lexer *l, const char *sign) {
+    if (l->s == l->end || *l->s != *sign) return false; /* as nearly always */
     size_t n = strlen(sign);
     return (size_t)(l->end - l->s) >= n && memcmp(l->s, sign, n) == 0;
 }

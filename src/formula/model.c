@@ -47,6 +47,7 @@ void cr_model_free(cr_model *m) {
     mem_free(&mem, m->declared, m->declared_cap * sizeof *m->declared);
     mem_free(&mem, m->free_name, m->free_cap * sizeof *m->free_name);
     mem_free(&mem, m->leaf, m->leaf_cap * sizeof *m->leaf);
+    text_drop(&m->optimiser);
     mem_free(&mem, m, sizeof *m);
 }
 
@@ -72,6 +73,7 @@ cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char
     cr_model *m = mem_zero(&mem, sizeof *m);
     if (!m) return CR_ENOMEM;
     m->mem = mem;
+    m->optimiser = text_make(&mem);
     if (!intern_init(&m->names, &mem) || !copy_text(m, text, size, name)) return cr_model_free(m), CR_ENOMEM;
     struct reader r;
     reader_open(&r, m, NULL, &mem, why);
@@ -119,6 +121,12 @@ const char *cr_model_leaf(const cr_model *m, int i, bool *param, cr_dtype *dtype
     if (dtype) *dtype = leaf->dtype;
     if (rank) *rank = leaf->rank;
     return intern_bytes(&m->names, leaf->text);
+}
+
+const char *cr_model_optimiser(const cr_model *m, int *line) {
+    if (!m || !m->optimiser.n) return NULL;
+    if (line) *line = m->optimiser_line;
+    return cr_text_str(&m->optimiser);
 }
 
 void cr_model_training(cr_model *m, bool training) {

@@ -83,7 +83,9 @@ struct cr_model {
     size_t free_n, free_cap;
     struct leaf *leaf;
     size_t leaves, leaf_cap;
-    bool training; /* not prediction: noise is drawn */
+    bool training;            /* not prediction: noise is drawn */
+    struct cr_text optimiser; /* "adam(rate=0.001)"; empty: the text names none */
+    int optimiser_line;
 };
 struct known *model_known(cr_model *m, uint32_t text); /* NULL: out of memory */
 
@@ -280,6 +282,8 @@ extern const char formula_prelude[];
 void read_declaration(struct reader *r, bool param);
 /* At "update" with a name behind it. */
 void read_update(struct reader *r);
+/* optimiser name(option=value, ..): kept as text, which minimising reads. */
+void read_optimiser(struct reader *r);
 /* statement.c */
 struct value read_statements(struct reader *r, const char *end);
 

@@ -39,6 +39,7 @@ static struct value read_statement(struct reader *r) {
     if (param || reader_is(r, "input")) return reader_advance(r), read_declaration(r, param), nothing;
     if (reader_is(r, "fn")) return read_function(r), nothing;
     if (reader_is(r, "update") && reader_then_name(r)) return read_update(r), nothing;
+    if (reader_is(r, "optimiser") && reader_then_name(r)) return read_optimiser(r), nothing;
     if (r->place.token.kind == TOKEN_NAME && reader_then(r, "=")) return read_assignment(r);
     return read_expression(r);
 }
@@ -60,6 +61,7 @@ static const char *other_statement(const struct token *t) {
                                            {"while", "there are no loops: ops work on whole tensors"},
                                            {"import", "there is nothing to import"},
                                            {"parameter", "a parameter is param name: f64[n] = value"},
+                                           {"optimizer", "an optimiser is optimiser name(option=value)"},
                                            {"inputs", "an input is input name: f64[n]"},
                                            {"params", "a parameter is param name: f64[n] = value"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

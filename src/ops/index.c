@@ -19,7 +19,8 @@ static cr_node as_index(const char *op, cr_node index) {
     double v;
     if (graph_get(index)->weak && ops_literal(index, &v) && fabs(v) <= 0x1p53 && v == floor(v))
         return ops_to_dtype(index, CR_I64);
-    return graph_fail(index.graph, CR_EDTYPE, op, "an index must be an integer, found %s",
+    return graph_fail(index.graph, CR_EDTYPE, op,
+                      "an index must be an integer, found %s: cast it, as in cast(i, i32)",
                       cr_dtype_name(cr_dtype_of(index)));
 }
 

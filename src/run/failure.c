@@ -25,7 +25,8 @@ say(struct line *l, const char *format, ...) {
 
 /* Nodes that a backward pass made have neither name nor position: what they compute tells them apart. */
 static void say_operand(struct line *l, const cr_graph *g, uint32_t id) {
-    while (op_kind(graph_at(g, id)->op) == KIND_VIEW) id = graph_at(g, id)->arg[0]; /* the same numbers */
+    while (op_kind(graph_at(g, id)->op) == KIND_VIEW || graph_at(g, id)->op == OP_cast)
+        id = graph_at(g, id)->arg[0]; /* the same numbers */
     const struct node *n = graph_at(g, id);
     const struct note *name = graph_find_note(g, id, NOTE_NAME);
     if (name) say(l, "%s", graph_text(g, name->text));

@@ -47,6 +47,7 @@ fail(cr_run *r, cr_status status, const char *format, ...) {
     return status;
 }
 
+int64_t run_bad_index(const cr_run *r) { return r->place.failure.bad; }
 const char *cr_run_error(const cr_run *r) { return r && r->error[0] ? r->error : NULL; }
 
 static const char *text(const cr_run *r, uint32_t t) { return graph_text(r->p->g, t); }

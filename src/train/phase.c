@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/graph.h"
+#include "run/program.h"
 #include "tensor/dtype.h"
 #include "train/train.h"
 
@@ -61,8 +62,8 @@ static cr_status check_whole(struct cr_train *t, const struct column *c, cr_dtyp
         if (x == floor(x) && x >= -most && x < most) continue;
         return train_fail(
             t, CR_EFORMAT,
-            "'%s': number %lld is %g, expected whole numbers of %s: mend or leave out that observation",
-            c->name, (long long)i + 1, x, cr_dtype_name(to));
+            "%s: number %lld is %g, expected whole numbers of %s: mend or leave out that observation",
+            train_called(c->source, c->name).s, (long long)i + 1, x, cr_dtype_name(to));
     }
     return CR_OK;
 }
@@ -191,6 +192,8 @@ static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr
             param[n++] = graph_handle(g, id);
     cr_status status = n ? cr_minimise(target, t->method, loss, n, param)
                          : train_fail(t, CR_EINVAL, "the model has no parameter to train");
+    if (status && t->method_line && cr_graph_error(g))
+        train_fail(t, status, "the optimiser in line %d of the model: %s", t->method_line, cr_graph_error(g));
     mem_free(&t->mem, param, room);
     return status;
 }
@@ -276,10 +279,31 @@ static cr_status trace(struct cr_train *t, const struct phase *p) {
     return status;
 }
 
+/* Which row of a batch has the number x; -1: none. */
+static int64_t find_row(const struct column *c, int64_t rows, int64_t x) {
+    int64_t width = (int64_t)(c->row_bytes / cr_dtype_size(c->dtype));
+    if (c->whole || (c->dtype != CR_I32 && c->dtype != CR_I64)) return -1;
+    for (int64_t i = 0; i < rows * width; i++)
+        if ((int64_t)dtype_get(c->dtype, c->batch, i) == x) return i / width;
+    return -1;
+}
+
+/* An index that the model has no place for, most often a label: the observation that it came with. */
+static cr_status out_of_range(struct cr_train *t, const struct phase *p, const int64_t *order) {
+    int64_t bad = run_bad_index(p->run), row;
+    for (size_t k = 0; k < t->columns; k++)
+        if ((row = find_row(&t->column[k], p->rows, bad)) >= 0)
+            return train_fail(t, CR_EINDEX, "%s, observation %lld: %s: mend or leave out that observation",
+                              train_called(t->column[k].source, t->column[k].name).s,
+                              (long long)order[row] + 1, cr_run_error(p->run));
+    return train_fail(t, CR_EINDEX, "step %lld: %s", (long long)t->step, cr_run_error(p->run));
+}
+
 cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order) {
     train_gather(t, p->rows, order);
     if (p->training) cr_run_set_step(p->run, t->step);
     cr_status status = cr_step(p->run);
     if (status == CR_ENAN && p->training) return trace(t, p);
+    if (status == CR_EINDEX) return out_of_range(t, p, order);
     return status ? train_fail(t, status, "step %lld: %s", (long long)t->step, cr_run_error(p->run)) : CR_OK;
 }

@@ -74,10 +74,10 @@ static cr_status run_one(struct cr_fit *f) {
 
 static bool ended(cr_status s) { return s == CR_OK || s == CR_ESTOPPED || s == CR_EFAIL; }
 
-/* A fit that came to its end is better than one that did not; then the lesser loss. */
+/* A fit that came to its end is better than one that did not; then the lesser loss, by more than rounding. */
 static bool better(cr_status status, double loss, cr_status than, double than_loss) {
     if (!ended(status)) return false;
-    return !ended(than) || loss < than_loss;
+    return !ended(than) || loss < than_loss - 1e-9 * fabs(than_loss) || (isinf(than_loss) && isfinite(loss));
 }
 
 static cr_status run_starts(struct cr_fit *f) {

@@ -20,7 +20,19 @@ cr_status train_fail(struct cr_train *t, cr_status status, const char *format, .
 
 cr_status train_memory(struct cr_train *t) { return train_fail(t, CR_ENOMEM, "out of memory"); }
 
+struct called train_called(const char *source, const char *name) {
+    struct called c;
+    snprintf(c.s, sizeof c.s, "%s%s'%s'", source ? source : "", source ? ": " : "", name);
+    return c;
+}
+
 /* ---- Life ---- */
+
+static cr_status set_text(cr_train *t, const char *name, char *to, size_t room, const char *value) {
+    if (strlen(value) >= room) return train_fail(t, CR_ELIMIT, "%s: too long", name);
+    strcpy(to, value);
+    return CR_OK;
+}
 
 cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_context *ctx) {
     if (out) *out = NULL;
@@ -41,7 +53,8 @@ cr_status cr_train_new(cr_train **out, cr_model *model, cr_store *store, cr_cont
     strcpy(t->best, "loss");
     strcpy(t->compiler, "0");
     *out = t;
-    return CR_OK;
+    const char *named = cr_model_optimiser(model, &t->method_line);
+    return named ? t->status = set_text(t, "optimiser", t->method, sizeof t->method, named) : CR_OK;
 }
 
 void cr_train_free(cr_train *t) {
@@ -81,19 +94,24 @@ static int64_t rows_of(const struct column *c) {
     return c->window ? windows(c, n) : n;
 }
 
+static cr_status differ(cr_train *t, struct called it, int64_t rows, const struct column *other) {
+    return train_fail(t, CR_ESHAPE, "%s has %lld observations, %s has %lld: expected as many", it.s,
+                      (long long)rows, train_called(other->source, other->name).s, (long long)t->rows);
+}
+
 static cr_status add_column(cr_train *t, const char *name, struct column c) {
+    struct called it = train_called(t->source, name);
     c.rank = input_rank(t->model, name);
+    c.source = t->source;
     if (strlen(name) >= sizeof c.name) return train_fail(t, CR_ELIMIT, "a name is too long");
     if (c.rank < 0) return train_fail(t, CR_ENAME, "the model declares no input '%s'", name);
     if (c.array && !c.whole && cr_array_rank(c.array) == 0)
-        return train_fail(t, CR_ESHAPE, "'%s': expected a row for each observation, found one number", name);
+        return train_fail(t, CR_ESHAPE, "%s: expected a row for each observation, found one number", it.s);
     int64_t rows = c.whole ? t->rows : rows_of(&c);
     if (c.window && !rows)
-        return train_fail(t, CR_ESHAPE, "'%s' is shorter than a window of %lld", name, (long long)c.window);
+        return train_fail(t, CR_ESHAPE, "%s is shorter than a window of %lld", it.s, (long long)c.window);
     for (size_t i = 0; i < t->columns && !c.whole; i++)
-        if (!t->column[i].whole && rows != t->rows)
-            return train_fail(t, CR_ESHAPE, "'%s' has %lld observations, '%s' has %lld", name,
-                              (long long)rows, t->column[i].name, (long long)t->rows);
+        if (!t->column[i].whole && rows != t->rows) return differ(t, it, rows, &t->column[i]);
     if (!mem_grow(&t->mem, &t->column, &t->column_cap, t->columns, sizeof c)) return train_memory(t);
     strcpy(c.name, name);
     t->rows = rows;
@@ -104,6 +122,10 @@ static cr_status add_column(cr_train *t, const char *name, struct column c) {
 cr_status cr_train_data(cr_train *t, const char *input, const cr_array *array) {
     if (!t || !input || !array) return CR_EINVAL;
     return t->status ? t->status : (t->status = add_column(t, input, (struct column){.array = array}));
+}
+
+void cr_train_source(cr_train *t, const char *file) {
+    if (t) t->source = file;
 }
 
 cr_status cr_train_constant(cr_train *t, const char *input, const cr_array *array) {
@@ -131,12 +153,6 @@ cr_status cr_train_text(cr_train *t, const char *input, const void *text, size_t
     if (!t || !input || !text || size > INT64_MAX) return CR_EINVAL;
     return add_windows(t, input,
                        (struct column){.text = text, .text_bytes = size, .window = length, .step = step});
-}
-
-static cr_status set_text(cr_train *t, const char *name, char *to, size_t room, const char *value) {
-    if (strlen(value) >= room) return train_fail(t, CR_ELIMIT, "%s: too long", name);
-    strcpy(to, value);
-    return CR_OK;
 }
 
 static cr_status set_best(cr_train *t, const char *value) {
@@ -174,7 +190,10 @@ static cr_status set_number(cr_train *t, const char *name, const char *value) {
 }
 
 static cr_status set(cr_train *t, const char *name, const char *value) {
-    if (strcmp(name, "optimiser") == 0) return set_text(t, name, t->method, sizeof t->method, value);
+    if (strcmp(name, "optimiser") == 0) {
+        t->method_line = 0;
+        return set_text(t, name, t->method, sizeof t->method, value);
+    }
     if (strcmp(name, "best") == 0) return set_best(t, value);
     if (strcmp(name, "compile") == 0) return set_text(t, name, t->compiler, sizeof t->compiler, value);
     if (strcmp(name, "cache") == 0) return set_text(t, name, t->cache, sizeof t->cache, value);

@@ -10,6 +10,7 @@ enum { train_metrics = 32, train_name = 64 };
 /* Data of an input, borrowed: an observation is a row of an array, or `window` rows or bytes, every `step`. */
 struct column {
     char name[256];
+    const char *source;    /* the file of the data, or NULL */
     const cr_array *array; /* or `own`, in the input's dtype; NULL: text */
     cr_array *own;
     const unsigned char *text;
@@ -46,6 +47,7 @@ struct cr_train {
     cr_store *store;
     struct column *column;
     size_t columns, column_cap;
+    const char *source;               /* of the columns to come */
     int64_t rows, trained, validated; /* observations: all, and those of each use */
     struct phase phase[4];            /* train and predict, whole batches and the last, shorter one */
     struct metric metric[train_metrics];
@@ -55,6 +57,7 @@ struct cr_train {
     int64_t order_count;
     /* Options. */
     char method[512], best[train_name];
+    int method_line; /* of the model's text, which named the method; 0: an option did */
     bool best_is_most, shuffle;
     int64_t batch, epochs, patience, seed;
     double validation;
@@ -79,6 +82,12 @@ __attribute__((format(printf, 3, 4)))
 cr_status
 train_fail(struct cr_train *t, cr_status status, const char *format, ...);
 cr_status train_memory(struct cr_train *t);
+
+/* "y.idx: 'y'": how sentences call a column. */
+struct called {
+    char s[400];
+};
+struct called train_called(const char *source, const char *name);
 
 /* phase.c */
 /* The phase for batches of `rows`, built if there is none yet. */

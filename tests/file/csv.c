@@ -243,7 +243,7 @@ TEST(too_many_columns_are_refused) {
 
 static size_t peak(const char *s, size_t n, cr_status expected) {
     struct failing f = {0};
-    struct mem m = {failing_realloc, &f};
+    struct mem m = {.fn = failing_realloc, .user = &f};
     cr_table *t = NULL;
     assert_int_equal(file_csv_parse(&t, &(struct csv_text){s, n, "peak", 0, NULL}, &m, NULL), expected);
     cr_table_free(t);

@@ -216,8 +216,87 @@ TEST(every_failing_allocation_is_told) {
         if (!without(paths[i], "built without")) alloc_fail_each(load, paths[i]);
 }
 
+/* ---- Memory ---- */
+
+enum { large = 3 << 19 }; /* numbers: 12 MiB of f64, 6 of i32, 1.5 of bytes */
+
+static void save_large_npy(const char *path) {
+    cr_array *a = NULL;
+    assert_int_equal(cr_array_new(&a, NULL, CR_F64, 1, (int64_t[]){large}), CR_OK);
+    for (int i = 0; i < large; i++) ((double *)cr_array_data(a))[i] = i;
+    assert_int_equal(cr_npy_save(path, a, NULL), CR_OK);
+    cr_array_free(a);
+}
+
+static void save_large_tensor(const char *path) {
+    cr_store *s = NULL;
+    double *x = calloc(large, sizeof *x);
+    assert_non_null(x);
+    for (int i = 0; i < large; i++) x[i] = i;
+    assert_int_equal(cr_store_new(&s, NULL), CR_OK);
+    assert_int_equal(cr_store_set(s, "w", CR_F64, x, large * sizeof *x), CR_OK);
+    assert_int_equal(cr_store_save(path, s, NULL, NULL, NULL, NULL), CR_OK);
+    cr_store_free(s);
+    free(x);
+}
+
+static void save_large_idx(const char *path) {
+    FILE *f = fopen(path, "wb");
+    const unsigned char head[] = {0, 0, 8, 1, large >> 24, large >> 16 & 255, large >> 8 & 255, large & 255};
+    assert_non_null(f);
+    fwrite(head, 1, sizeof head, f);
+    for (int i = 0; i < large; i++) putc(i & 255, f);
+    fclose(f);
+}
+
+static void save_large_table(const char *path) {
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs("x\n", f);
+    for (int i = 0; i < large; i++) fprintf(f, "%d\n", i);
+    fclose(f);
+}
+
+/* Beside the numbers that a large file becomes nothing as large stands: the file is mapped. */
+TEST(a_large_file_is_not_held_beside_its_numbers) {
+    (void)state;
+    static const struct {
+        const char *name;
+        void (*save)(const char *path);
+        size_t bytes; /* of the numbers */
+        double last;
+    } file[] = {{"large.npy", save_large_npy, large * 8, large - 1},
+                {"large.safetensors", save_large_tensor, large * 8, large - 1},
+                {"large.idx", save_large_idx, large * 4, 255},
+                {"large.csv", save_large_table, large * 8, large - 1}};
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+        struct failing memory = {0};
+        cr_context *ctx;
+        cr_data *d = NULL;
+        cr_array *a = NULL, *wide = NULL;
+        const char *path = temp_path(file[i].name);
+        assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
+        assert_int_equal(cr_context_map_files(ctx, true), CR_OK);
+        file[i].save(path);
+        cr_text_clear(why);
+        cr_status status = cr_data_open(&d, path, 0, NULL, ctx, why);
+        if (strstr(cr_text_str(why), "built without")) status = CR_ENAME;
+        else if (status) fail_msg("%s", cr_text_str(why));
+        if (!status && memory.peak > file[i].bytes + (64 << 10))
+            fail_msg("%s: %zu bytes for %zu of numbers", file[i].name, memory.peak, file[i].bytes);
+        if (!status) assert_int_equal(cr_data_array(&a, d, 0, why), CR_OK);
+        if (!status) assert_int_equal(cr_array_cast(&wide, a, CR_F64), CR_OK);
+        if (!status) assert_true(((double *)cr_array_data(wide))[large - 1] == file[i].last);
+        cr_array_free(wide);
+        cr_array_free(a);
+        cr_data_free(d);
+        cr_context_free(ctx);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(a_large_file_is_not_held_beside_its_numbers),
         RUN(arrays_of_numpys_archives_are_found_by_name),
         RUN(a_damaged_archive_is_told),
         RUN(images_are_read_as_samples),

@@ -159,6 +159,8 @@ static void models(void) {
     REFUSES(cr_model_build, NULL, NULL, NULL, NULL);
     GIVES(NULL, cr_model_leaf, NULL, 0, NULL, NULL, NULL);
     PASSES(cr_model_training, NULL, true);
+    PASSES(cr_model_optimiser, NULL, NULL);
+    REFUSES(cr_context_map_files, NULL, true);
 }
 
 static void runs(void) {
@@ -271,6 +273,7 @@ static void trainings(void) {
     PASSES(cr_train_free, NULL);
     REFUSES(cr_train_data, NULL, NULL, NULL);
     REFUSES(cr_train_constant, NULL, NULL, NULL);
+    PASSES(cr_train_source, NULL, NULL);
     REFUSES(cr_train_windows, NULL, NULL, NULL, 1, 1);
     REFUSES(cr_train_text, NULL, NULL, NULL, 0, 1, 1);
     REFUSES(cr_train_continue, NULL, NULL, NULL, 1, 1, NULL, 0, 0);

@@ -8,7 +8,7 @@ enum { steps = 20, most_text = 8192 };
 struct reference {
     const char *method;
     int batch;
-    double loss[steps], prediction;
+    double loss[steps], prediction, accuracy[steps], accuracy_in_prediction; /* of models that have one */
 };
 
 #define LOSSES(...) \
@@ -76,19 +76,30 @@ struct course {
     cr_model *m;
     cr_store *s;
     cr_train *t;
-    double before, loss[steps]; /* before: the sum of the losses so far */
+    double before[2], loss[steps], accuracy[steps]; /* before: the sums so far */
     bool began;
 };
 
-/* The losses of single steps, from the means over those so far. The first step has been for nothing: see `compare`. */
+/* What a single step gave, from the means over those so far. */
+static double of_step(struct course *c, const cr_train *t, int metric) {
+    double mean = 0, before = c->before[metric], k = (double)cr_train_step(t);
+    cr_train_metric(t, metric, &mean, NULL);
+    c->before[metric] = mean * k;
+    return mean * k - before;
+}
+
+static bool has_accuracy(const cr_train *t) {
+    const char *name = cr_train_metric(t, 1, NULL, NULL);
+    return name && strcmp(name, "accuracy") == 0;
+}
+
+/* The first step has been for nothing: see `compare`. */
 static bool note(void *user, const cr_train *t, bool epoch_ended) {
     struct course *c = user;
-    double mean;
     int64_t k = cr_train_step(t);
     if (epoch_ended) return true;
-    cr_train_metric(t, 0, &mean, NULL);
-    c->loss[k - 1] = mean * (double)k - c->before;
-    c->before = mean * (double)k;
+    c->loss[k - 1] = of_step(c, t, 0);
+    if (has_accuracy(t)) c->accuracy[k - 1] = of_step(c, t, 1);
     return true;
 }
 
@@ -127,9 +138,15 @@ static void compare(struct course *c, const struct reference *r) {
     cr_train_progress(c->t, note, c);
     if (cr_train_run(c->t)) fail_msg("%s", cr_train_error(c->t));
     for (int k = 0; k < steps; k++) check(c->loss[k], r->loss[k], "step", k);
+    for (int k = 0; k < steps && has_accuracy(c->t); k++)
+        assert_near(c->accuracy[k], r->accuracy[k], 1e-12); /* quarters */
     if (cr_train_evaluate(c->t)) fail_msg("%s", cr_train_error(c->t));
     cr_train_metric(c->t, 0, NULL, &prediction);
     check(prediction, r->prediction, "prediction", 0);
+    if (has_accuracy(c->t)) {
+        cr_train_metric(c->t, 1, NULL, &prediction);
+        assert_near(prediction, r->accuracy_in_prediction, 1e-12);
+    }
     cr_train_free(c->t);
     cr_store_free(c->s);
     cr_model_free(c->m);
@@ -168,6 +185,13 @@ static void compare_on_images(const char *text, const struct reference *r) {
     compare(&c, r);
     cr_array_free(x);
     cr_array_free(y);
+}
+
+TEST(the_perceptron_trains_as_in_pytorch) {
+    (void)state;
+    char text[most_text];
+    read_example("mlp.cr", text);
+    compare_on_images(text, &mlp_reference);
 }
 
 TEST(the_convolutional_net_trains_as_in_pytorch) {
@@ -224,6 +248,7 @@ TEST(cells_train_as_in_pytorch) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(the_perceptron_trains_as_in_pytorch),
         RUN(the_convolutional_net_trains_as_in_pytorch),
         RUN(batch_norm_trains_and_predicts_as_in_pytorch),
         RUN(the_transformer_trains_as_in_pytorch),

@@ -1,4 +1,8 @@
 /* The training loop: what it reaches, its bits, and when it stops. */
+#define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "support/files.h"
 
 enum { rows = 50 };
@@ -172,27 +176,24 @@ static void assert_same_store(const cr_store *a, cr_store *b) {
     }
 }
 
+/* 30 steps: stopped after each of them, and gone on with from a file, as another process would. */
 TEST(a_training_stopped_anywhere_goes_on_to_the_same_bits) {
     (void)state;
-    for (int64_t at = 1; at <= 29; at += 4) {
-        struct course whole = course_of(net), part = course_of(net);
-        learn(&whole, 0);
+    struct course whole = course_of(net);
+    learn(&whole, 0);
+    for (int64_t at = 1; at <= 29; at++) {
+        struct course part = course_of(net), rest = course_of(net);
+        const char *path = temp_path("checkpoint");
         learn(&part, at);
-        /* In another process the store would come from a file; here from its copy. */
-        struct course rest = course_of(net);
-        for (int i = 0; cr_store_name(part.store, i); i++) {
-            cr_array *a = NULL;
-            cr_store_array(&a, part.store, cr_store_name(part.store, i));
-            cr_store_set_tensor(rest.store, cr_store_name(part.store, i), cr_array_dtype(a), cr_array_rank(a),
-                                cr_array_dims(a), cr_array_data(a));
-            cr_array_free(a);
-        }
+        assert_int_equal(cr_store_save(path, part.store, NULL, NULL, NULL, NULL), CR_OK);
+        assert_int_equal(cr_store_load(rest.store, path, NULL, NULL), CR_OK);
         learn(&rest, 0);
         assert_same_store(whole.store, rest.store);
-        end(&whole);
+        assert_same_store(rest.store, whole.store);
         end(&part);
         end(&rest);
     }
+    end(&whole);
 }
 
 /* Large enough that its products and losses are spread over threads. */
@@ -221,14 +222,14 @@ static void learn_wide(cr_store *store, int threads) {
     cr_context_free(ctx);
 }
 
-TEST(training_gives_the_same_bits_for_one_to_four_threads) {
+TEST(ten_trainings_give_the_same_bits_on_one_to_four_threads) {
     (void)state;
     cr_store *one, *more;
     assert_int_equal(cr_store_new(&one, NULL), CR_OK);
     learn_wide(one, 1);
-    for (int threads = 2; threads <= 4; threads++) {
+    for (int run = 1; run < 10; run++) {
         assert_int_equal(cr_store_new(&more, NULL), CR_OK);
-        learn_wide(more, threads);
+        learn_wide(more, 1 + run % 4);
         assert_same_store(one, more);
         cr_store_free(more);
     }
@@ -416,7 +417,7 @@ TEST(data_that_does_not_fit_is_refused) {
     assert_int_equal(cr_train_new(&t, c.m, c.store, NULL), CR_OK);
     assert_int_equal(cr_train_data(t, "x", c.x), CR_OK);
     assert_int_equal(cr_train_data(t, "y", few), CR_ESHAPE);
-    assert_string_equal(cr_train_error(t), "'y' has 3 observations, 'x' has 50");
+    assert_string_equal(cr_train_error(t), "'y' has 3 observations, 'x' has 50: expected as many");
     assert_int_equal(cr_train_run(t), CR_ESHAPE); /* errors stick */
     cr_train_free(t);
     assert_int_equal(cr_train_new(&t, c.m, c.store, NULL), CR_OK);
@@ -500,6 +501,83 @@ TEST(later_epochs_allocate_nothing_but_the_copies_of_the_best) {
     assert_int_equal(w.memory.live, 0);
 }
 
+/* ---- Long trainings ---- */
+
+/* A sanitizer keeps what was freed, and is slow. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { sanitized = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { sanitized = 1 };
+#else
+enum { sanitized = 0 };
+#endif
+#else
+enum { sanitized = 0 };
+#endif
+
+static long resident_bytes(void) {
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f) return 0; /* a system without */
+    if (fscanf(f, "%*s %ld", &pages) != 1) pages = 0;
+    fclose(f);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static int open_files(void) {
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++) n += fcntl(fd, F_GETFD) != -1;
+    return n;
+}
+
+struct measured {
+    struct failing memory;
+    struct course *c;
+    size_t bytes; /* after two epochs, when all has been allocated that is needed */
+    long resident;
+    int files;
+};
+
+/* Every 2,000th epoch is kept in a file. */
+static bool measure(void *user, const cr_train *t, bool epoch_ended) {
+    struct measured *m = user;
+    if (!epoch_ended) return true;
+    if (cr_train_epoch(t) % 2000 == 2)
+        assert_int_equal(cr_store_save(temp_path("kept"), m->c->store, NULL, NULL, m->c->ctx, NULL), CR_OK);
+    if (cr_train_epoch(t) == 2)
+        m->bytes = m->memory.bytes, m->resident = resident_bytes(), m->files = open_files();
+    return true;
+}
+
+/* 50 steps an epoch, a million in all; a fiftieth under a sanitizer, but for CHECK_SCALE. */
+TEST(a_million_steps_take_no_more_memory_than_a_hundred_and_no_file_stays_open) {
+    (void)state;
+    struct course c;
+    cr_context *ctx;
+    char epochs[24];
+    const char *scale = getenv("CHECK_SCALE");
+    long wanted = sanitized ? 400L * (scale ? atoi(scale) : 1) : 20000;
+    if (wanted > 20000) wanted = 20000;
+    struct measured m = {.c = &c};
+    snprintf(epochs, sizeof epochs, "%ld", wanted);
+    assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &m.memory), CR_OK);
+    assert_int_equal(begin(&c, line, ctx), CR_OK);
+    set(&c,
+        (const char *const[][2]){
+            {"batch", "1"}, {"epochs", epochs}, {"optimiser", "adam(rate=1/(step + 10))"}},
+        3);
+    cr_train_progress(c.t, measure, &m);
+    run(&c);
+    assert_int_equal(cr_train_step(c.t), 50 * wanted);
+    assert_int_equal(m.memory.bytes,
+                     m.bytes); /* not one byte: copies of the best take the place of the last */
+    assert_int_equal(open_files(), m.files);
+    if (!sanitized) assert_true(resident_bytes() - m.resident <= 1 << 20);
+    end(&c);
+    cr_context_free(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_line_is_learned),
@@ -507,7 +585,7 @@ int main(void) {
         RUN(evaluation_weighs_batches_by_their_observations),
         RUN(predictions_stand_in_the_order_of_the_observations),
         RUN(a_training_stopped_anywhere_goes_on_to_the_same_bits),
-        RUN(training_gives_the_same_bits_for_one_to_four_threads),
+        RUN(ten_trainings_give_the_same_bits_on_one_to_four_threads),
         RUN(a_training_is_run_as_it_was_begun),
         RUN(a_short_training_is_not_compiled_by_itself),
         RUN(another_seed_is_another_training),
@@ -521,6 +599,7 @@ int main(void) {
         RUN(images_serve_an_input_of_rows),
         RUN(every_allocation_may_fail),
         RUN(later_epochs_allocate_nothing_but_the_copies_of_the_best),
+        RUN(a_million_steps_take_no_more_memory_than_a_hundred_and_no_file_stays_open),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
 }
