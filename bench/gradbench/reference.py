@@ -278,7 +278,7 @@ def bundle(rng, n, m, p):
 
 def network(rng, layers, size, chars):
     return {"main_params": rng.random((2*layers, 4*size)).tolist(), "extra_params": rng.random((3, size)).tolist(),
-            "state": rng.random((2*layers, size)).tolist(), "sequence": rng.integers(0, 2, (chars, size)).astype(float).tolist()}
+            "state": rng.random((2*layers, size)).tolist(), "sequence": rng.random((chars, size)).tolist()}
 
 
 def clusters(rng, n, k, d):
@@ -303,8 +303,8 @@ def problems(small):
         "lstm": [(f"l={l},b={b},c={c}", network(rng, l, b, c)) for l, b, c in size([(2, 2, 4)], [(2, 14, 60), (6, 8, 100)])],
         "lse": [(f"n={n}", {"x": (3*rng.standard_normal(n)).tolist()}) for n in size([4], [1, 3, 1000, 100000])],
         "llsq": [(f"n={n},m={m}", {"x": rng.standard_normal(m).tolist(), "n": n}) for n, m in size([(5, 18)], [(2, 1), (16, 5), (500, 128), (1001, 100)])],
-        "particle": [(f"w={w}", {"w": w}) for w in size([0.15], [0.0, 0.15, 0.3])],
-        "saddle": [(str(s), {"start": s}) for s in size([[0.01, -0.02]], [[1.0, 1.0], [0.5, -2.0]])],
+        "particle": [(f"w={w}", {"w": w}) for w in size([0.2], [0.0, 0.15, 0.3])],
+        "saddle": [(str(s), {"start": s}) for s in size([[1.0, -0.6]], [[1.0, 1.0], [0.5, -2.0]])],
     }
 
 
