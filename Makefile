@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo check check-long check-peers bench install clean format
+.PHONY: all demo check check-long check-peers bench gradbench install clean format
 
 all: $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -35,6 +35,13 @@ bench:
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS)
 	@tools/bench.sh build-bench --report docs/performance.md
+
+# PEERS: the folder that holds a checkout of GradBench, gradbench/.
+gradbench:
+	@tools/bootstrap.sh bench
+	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@cmake --build build-bench -j $(JOBS) --target gradbench_chainrule
+	@bench/gradbench/run.sh build-bench $(PEERS)/gradbench
 
 install: $(BUILD)/CMakeCache.txt
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null

@@ -12,7 +12,7 @@ compare  Their verdicts are weak: some evals take a nan, or a gradient of zeros,
          compared with reference.py, which knows nothing of Chainrule, at sizes where each entry counts: the
          largest distance over the largest entry is at most 1e-10.
 
-Needs numpy, scipy, pydantic and dataclasses-json (accept), and PyTorch (compare): bench/gradbench/setup.sh FOLDER installs them. Ends with 1
+Needs numpy, scipy, pydantic and dataclasses-json (accept), and PyTorch (compare): bench/gradbench/run.sh installs them. Ends with 1
 if anything was not accepted, or differed.
 """
 import argparse
