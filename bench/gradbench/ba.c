@@ -3,7 +3,8 @@
  * needs are gathered, and the gradients of the two errors by what was gathered are the rows. Their places are known before. */
 #include "adapter.h"
 
-/* Rotations are written with cos(a), sin(a)/a and (1 - cos(a))/a^2 as functions of a^2: smooth at 0, where no branch is needed. */
+/* Written out by coordinates, each a vector over observations: what one observation needs is 15 numbers of its own. Rotations are written
+ * with cos(a), sin(a)/a and (1 - cos(a))/a^2 as functions of a^2: smooth at 0, where no branch is needed. */
 static const char model[] =
     "input cams: f64[n, 11]\n"
     "input points: f64[m, 3]\n"
@@ -11,19 +12,32 @@ static const char model[] =
     "input feats: f64[p, 2]\n"
     "input camera: i64[p]\n"
     "input point: i64[p]\n"
-    "cam = variable(t(cams)[:, camera])\n"
-    "x = variable(t(points)[:, point])\n"
+    "cam = t(cams)\n"
+    "x = t(points)\n"
+    "r0 = variable(cam[0][camera]); r1 = variable(cam[1][camera]); r2 = variable(cam[2][camera])\n"
+    "c0 = variable(cam[3][camera]); c1 = variable(cam[4][camera]); c2 = variable(cam[5][camera])\n"
+    "focus = variable(cam[6][camera]); u0 = variable(cam[7][camera]); v0 = variable(cam[8][camera])\n"
+    "k1 = variable(cam[9][camera]); k2 = variable(cam[10][camera])\n"
+    "x0 = variable(x[0][point]); x1 = variable(x[1][point]); x2 = variable(x[2][point])\n"
     "w = variable(weights)\n"
-    "turn = cam[:3]\n"
-    "from = x - cam[3:6]\n"
-    "angle2 = sum(turn^2, axis=0)\n"
-    "along = stumpff(angle2, n=2)*sum(turn*from, axis=0)*turn\n"
-    "seen = stumpff(angle2, n=0)*from + stumpff(angle2, n=1)*cross(turn, from, axis=0) + along\n"
-    "flat = seen[:2]/seen[2]\n"
-    "r2 = sum(flat^2, axis=0)\n"
-    "image = flat*(1 + cam[9]*r2 + cam[10]*r2^2)*cam[6] + cam[7:9]\n"
-    "reproj_err = w*(image - t(feats))\n"
+    "d0 = x0 - c0; d1 = x1 - c1; d2 = x2 - c2\n"
+    "angle2 = r0^2 + r1^2 + r2^2\n"
+    "cosine = stumpff(angle2, n=0)\n"
+    "sine = stumpff(angle2, n=1)\n"
+    "along = stumpff(angle2, n=2)*(r0*d0 + r1*d1 + r2*d2)\n"
+    "s0 = cosine*d0 + sine*(r1*d2 - r2*d1) + along*r0\n"
+    "s1 = cosine*d1 + sine*(r2*d0 - r0*d2) + along*r1\n"
+    "s2 = cosine*d2 + sine*(r0*d1 - r1*d0) + along*r2\n"
+    "u = s0/s2; v = s1/s2\n"
+    "q = u^2 + v^2\n"
+    "scale = focus*(1 + k1*q + k2*q^2)\n"
+    "error0 = w*(u*scale + u0 - feats[:, 0])\n"
+    "error1 = w*(v*scale + v0 - feats[:, 1])\n"
     "w_err = 1 - w^2\n";
+
+enum { WIDTH = 15 }; /* of a row */
+static const char *const wrt[WIDTH] = {"r0", "r1", "r2", "c0", "c1", "c2", "focus", "u0",
+                                       "v0", "k1", "k2", "x0", "x1", "x2", "w"};
 
 /* GradBench's inputs have one camera, point, weight and feature, to be repeated; lists of all of them serve too. */
 static bool repeat(struct problem *p, const char *name, const json_t *numbers, int64_t n, int64_t width) {
@@ -59,23 +73,17 @@ static bool give(struct problem *p, const json_t *input) {
                                repeat(p, "feats", json_object_get(input, "feat"), count, 2));
 }
 
-static cr_node row(cr_node err, int64_t i, int n, const cr_node by[]) {
-    int64_t count = cr_dims(err)[1];
-    cr_node e = cr_slice(err, 2, (int64_t[]){i, 0}, (int64_t[]){1, 1}, (int64_t[]){1, count}), d[3];
-    cr_grad(d, cr_sum(e, 0, NULL, false), n, by);
-    d[2] = cr_reshape(d[2], 2, (int64_t[]){1, count});
-    return cr_concat(3, d, 0);
-}
-
 static bool build(struct problem *p, const json_t *input, int function) {
     if (!give(p, input)) return false;
     problem_model(p, model, input);
-    cr_node err = problem_node(p, "reproj_err"), w_err = problem_node(p, "w_err");
-    if (function == 0) return problem_output(p, "reproj_err", cr_t(err)) && problem_output(p, "w_err", w_err);
-    cr_node by[] = {problem_node(p, "cam"), problem_node(p, "x"), problem_node(p, "w")};
-    cr_node rows[] = {row(err, 0, 3, by), row(err, 1, 3, by)};
-    if (!problem_output(p, "rows", cr_permute(cr_stack(2, rows, 0), 3, (int[]){2, 0, 1}))) return false;
-    return problem_gradient(p, "w_rows", cr_sum(w_err, 0, NULL, false), by[2]);
+    cr_node err[] = {problem_node(p, "error0"), problem_node(p, "error1")}, w_err = problem_node(p, "w_err");
+    if (function == 0)
+        return problem_output(p, "reproj_err", cr_stack(2, err, 1)) && problem_output(p, "w_err", w_err);
+    cr_node by[WIDTH], rows[2 * WIDTH];
+    for (int i = 0; i < WIDTH; i++) by[i] = problem_node(p, wrt[i]);
+    for (int k = 0; k < 2; k++) cr_grad(rows + k * WIDTH, cr_sum(err[k], 0, NULL, false), WIDTH, by);
+    return problem_output(p, "rows", cr_stack(2 * WIDTH, rows, 1)) &&
+           problem_gradient(p, "w_rows", cr_sum(w_err, 0, NULL, false), by[WIDTH - 1]);
 }
 
 /* ---- Answers: of repeated inputs the first observation's and the last weight's, as GradBench wants ---- */
