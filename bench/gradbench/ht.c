@@ -1,11 +1,11 @@
 /* ht: hand tracking. 26 parameters pose a hand of bones, which carries the skin's vertices along; the errors are the distances from
- * measured points to vertices, or ("complicated") to points on triangles, where each has two coordinates of its own to find. The
- * Jacobian by the pose is dense and made in forward mode; by the coordinates it has a block of 3 by 2 for each point, which two
- * directions show. The matrix of skinning is sparse. */
+ * measured points to vertices, or ("complicated") to points on triangles, where each has two coordinates of its own to find. Bones
+ * move points linearly, so a point's place in the frame of each bone, times the bone's weight, is found before the hand is posed; then
+ * all points are one product. The Jacobian by the pose is dense and made in forward mode; by the coordinates it has a block of 3
+ * by 2 for each point, which two directions show. */
 #include "adapter.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A bone is turned about x and z; angle says by which parameters, the one behind the last being 0. Levels of the tree of
  * bones follow. */
@@ -14,35 +14,34 @@ static const char before[] = "input theta: f64[26]\n"
                              "input inverse_base_absolutes: f64[bones, 4, 4]\n"
                              "input base_positions: f64[vertices, 4]\n"
                              "input mirror: f64[3, 1]\n"
+                             "input weights: f64[vertices, bones]\n"
+                             "input points: f64[measured, 3]\n"
+                             "input corner: i64[measured, corners]\n"
                              "input angle: i64[bones, 2]\n"
-                             "input weight: f64[weights]\n"
-                             "input weight_vertex: i64[weights]\n"
                              "turns = concat(theta, [0.0], axis=0)[angle]\n"
                              "c = cos(turns)\n"
                              "s = sin(turns)\n"
                              "zero = 0*c[:, 0]\n"
-                             "rows = stack(c[:, 1], -s[:, 1]*c[:, 0], s[:, 1]*s[:, 0], zero, s[:, 1], c[:, "
-                             "1]*c[:, 0], -c[:, 1]*s[:, 0], zero,\n"
-                             "    zero, s[:, 0], c[:, 0], zero, zero, zero, zero, zero + 1, axis=1)\n"
+                             "cx = c[:, 0]; cz = c[:, 1]; sx = s[:, 0]; sz = s[:, 1]\n"
+                             "rows = stack(cz, -sz*cx, sz*sx, zero, sz, cz*cx, -cz*sx, zero,\n"
+                             "    zero, sx, cx, zero, zero, zero, zero, zero + 1, axis=1)\n"
                              "relatives = base_relatives @ reshape(rows, [bones, 4, 4])\n";
-/* A weight's row of the matrix of skinning is its vertex; its four columns are those of its bone. */
 static const char behind[] =
     "turn = theta[:3]\n"
     "angle2 = sum(turn^2)\n"
     "cross_x = [[0.0, -turn[2], turn[1]], [turn[2], 0.0, -turn[0]], [-turn[1], turn[0], 0.0]]\n"
     "unit = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]\n"
-    "rotation = stumpff(angle2, n=0)*unit + stumpff(angle2, n=1)*cross_x + stumpff(angle2, n=2)*turn[:, "
-    "None]*turn[None]\n"
+    "outer_turn = turn[:, None]*turn[None]\n"
+    "rotation = stumpff(angle2, n=0)*unit + stumpff(angle2, n=1)*cross_x + stumpff(angle2, n=2)*outer_turn\n"
     "transforms = rotation @ (mirror*(absolutes @ inverse_base_absolutes)[:, :3])\n"
-    "bone_columns = reshape(permute(transforms, axes=[0, 2, 1]), [4*bones, 3])\n"
-    "skin = reshape(weight[:, None]*base_positions[weight_vertex], [4*weights])\n";
-/* What is measured, and the errors: cr_spmm(.., bone_columns) is `skinned` [vertices, 3]. */
-static const char measured[] = "input points: f64[measured, 3]\n"
-                               "input corner: i64[measured, corners]\n";
-static const char coordinates[] = "input us: f64[measured, 2]\n";
-static const char simple[] = "points - (skinned + theta[3:6])[corner[:, 0]]";
-static const char complicated[] = "points - sum((skinned + theta[3:6])[corner]*concat(us, 1 - sum(us, "
-                                  "axis=1, keep=true), axis=1)[:, :, None], axis=1)";
+    "posed = reshape(permute(transforms, axes=[2, 0, 1]), [4*bones, 3])\n"
+    "corner_places = weights[corner][:, :, None]*base_positions[corner][:, :, :, None]\n"
+    "places = reshape(sum(corner_places*share[:, :, None, None], axis=1), [measured, 4*bones])\n"
+    "points - (places @ posed + theta[3:6])\n";
+/* A vertex is its triangle's only corner. */
+static const char simple[] = "share = 0*points[:, :1] + 1\n";
+static const char complicated[] = "input us: f64[measured, 2]\n"
+                                  "share = concat(us, 1 - sum(us, axis=1, keep=true), axis=1)\n";
 
 static const json_t *get(const json_t *j, const char *name) { return json_object_get(j, name); }
 static int64_t at(const json_t *list, int64_t i) {
@@ -125,34 +124,6 @@ static void give_angles(struct problem *p, int64_t bones) {
         }
 }
 
-/* The weights that are not 0, vertex by vertex, with their vertices; and the pattern of the matrix of skinning. */
-static cr_pattern *give_weights(struct problem *p, const json_t *rows, int64_t bones) {
-    int64_t n = (int64_t)json_array_size(rows), count = 0;
-    for (int64_t i = 0; i < n * bones; i++)
-        count += json_number_value(
-                     json_array_get(json_array_get(rows, (size_t)(i / bones)), (size_t)(i % bones))) != 0;
-    double *weight = problem_give(p, "weight", CR_F64, 1, &count);
-    int64_t *vertex = problem_give(p, "weight_vertex", CR_I64, 1, &count), k = 0;
-    int64_t *starts = calloc((size_t)n + 1, 8), *columns = malloc((size_t)(4 * count) * 8 + 8);
-    cr_pattern *pattern = NULL;
-    for (int64_t i = 0; weight && vertex && starts && columns && i < n * bones; i++) {
-        double w =
-            json_number_value(json_array_get(json_array_get(rows, (size_t)(i / bones)), (size_t)(i % bones)));
-        if (w != 0) {
-            weight[k] = w;
-            vertex[k] = i / bones;
-            for (int64_t j = 0; j < 4; j++) columns[4 * k + j] = 4 * (i % bones) + j;
-            k++;
-        }
-        starts[i / bones + 1] = 4 * k;
-    }
-    if (!starts || !columns || cr_pattern_new(&pattern, NULL, n, 4 * bones, starts, columns))
-        problem_fail(p, "weights: no matrix");
-    free(starts);
-    free(columns);
-    return pattern;
-}
-
 /* The vertices of a measured point: one, or the three of its triangle. */
 static void give_corners(struct problem *p, const json_t *data, bool triangles) {
     const json_t *which = get(data, "correspondences"), *of = get(get(data, "model"), "triangles");
@@ -165,8 +136,9 @@ static void give_corners(struct problem *p, const json_t *data, bool triangles) 
 }
 
 static void give_arrays(struct problem *p, const json_t *model) {
-    static const char *const names[] = {"base_relatives", "inverse_base_absolutes", "base_positions"};
-    for (int i = 0; i < 3; i++) problem_take(p, names[i], problem_numbers(p, get(model, names[i]), CR_F64));
+    static const char *const names[] = {"base_relatives", "inverse_base_absolutes", "base_positions",
+                                        "weights"};
+    for (int i = 0; i < 4; i++) problem_take(p, names[i], problem_numbers(p, get(model, names[i]), CR_F64));
     double *mirror = problem_give(p, "mirror", CR_F64, 2, (int64_t[]){3, 1});
     for (int i = 0; mirror && i < 3; i++)
         mirror[i] = i == 0 && json_is_true(get(model, "is_mirrored")) ? -1 : 1;
@@ -184,18 +156,14 @@ static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
     give_angles(p, t.n);
     give_corners(p, data, with_us);
     problem_take(p, "points", problem_numbers(p, get(data, "points"), CR_F64));
-    cr_pattern *pattern = give_weights(p, get(model, "weights"), t.n);
     cr_text_new(&text, NULL);
     cr_text_append(text, before);
-    cr_text_append(text, measured);
-    if (with_us) cr_text_append(text, coordinates);
+    cr_text_append(text, with_us ? complicated : simple);
     write_tree(text, &t);
     cr_text_append(text, behind);
-    cr_node skin = problem_model(p, cr_text_str(text), input);
-    cr_named(cr_spmm(pattern, skin, problem_node(p, "bone_columns")), "skinned");
+    cr_node err = problem_model(p, cr_text_str(text), input);
     cr_text_free(text);
-    cr_pattern_free(pattern);
-    return cr_formula(p->g, with_us ? complicated : simple);
+    return err;
 }
 
 /* d err / d us: coordinate k of all points at once, since none depends on another's. */

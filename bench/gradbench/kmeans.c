@@ -5,7 +5,7 @@
 /* Which centroid is nearest does not depend on |point|^2, so all distances come from one product. */
 static const char model[] = "input points: f64[n, d]\n"
                             "input centroids: f64[k, d]\n"
-                            "nearest = argmin(sum(centroids^2, axis=1) - 2*(points @ t(centroids)), axis=1)\n"
+                            "nearest = argmin(sum(centroids^2, axis=1) + points @ t(-2*centroids), axis=1)\n"
                             "cost = sum((points - centroids[nearest])^2)\n";
 
 static bool build(struct problem *p, const json_t *input, int function) {
