@@ -145,18 +145,22 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     const struct tensor *x = &c->in[0];
     struct indexing s = indexing_of(x, &c->in[1], c->attr[0]);
     struct axes batches = axes_of(x, s.batch), index = axes_of(&c->in[1], c->in[1].rank);
-    int64_t base = 0, at, left = 0;
-    size_t run = is_solid(x, s.batch + 1) ? (size_t)s.run * size_of(x) : 0; /* bytes side by side */
+    int64_t size = (int64_t)size_of(x), step = x->stride[s.batch] * size, base = 0, at, left = 0;
+    size_t run = is_solid(x, s.batch + 1) ? (size_t)(s.run * size) : 0; /* bytes side by side */
+    char *to = (char *)c->out.data + first * s.run * size;
     (void)task;
-    for (int64_t i = first; i < end; i++, left--) {
-        if (left == 0) base = axes_offset(&batches, i / s.picks), left = s.picks - i % s.picks;
-        if (!index_at(&index, s.limit, i, &at)) c->outside = true;
-        else if (run == 4) memcpy(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), 4);
-        else if (run == 8) memcpy(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), 8);
-        else if (run) memcpy(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), run);
+    for (int64_t i = first; i < end; i++, left--, to += s.run * size) {
+        if (left == 0) base = axes_offset(&batches, i / s.picks) * size, left = s.picks - i % s.picks;
+        if (!index_at(&index, s.limit, i, &at)) {
+            c->outside = true;
+            continue;
+        }
+        const char *from = (const char *)x->data + base + at * step;
+        if (run == 4) memcpy(to, from, 4);
+        else if (run == 8) memcpy(to, from, 8);
+        else if (run) memcpy(to, from, run);
         else if (s.run)
-            copy_strided(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), size_of(x),
-                         s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
+            copy_strided(to, from, (size_t)size, s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
     }
 }
 
