@@ -87,7 +87,7 @@ TEST(every_function_gives_what_others_give) {
 
 /* How many faults in rules that the function asks for: injected, and making its answer wrong. Some cannot: two signs make up for
  * each other, Newton's direction is a quotient, and what the saddle's inner descent finds does not depend on the outer point. Of what
- * takes long, signs alone. */
+ * takes long, signs in one function. */
 static void count_faults(const json_t *c, const char *function, bool is_long, int *injected, int *caught) {
     memset(fault_asked, 0, sizeof fault_asked);
     assert_true(is_right(c, function));
@@ -109,8 +109,10 @@ TEST(faults_in_the_rules_make_each_eval_fail) {
     const char *function;
     json_array_foreach(all, i, c) {
         int injected = 0, caught = 0;
-        bool is_long = json_object_get(json_object_get(c, "outputs"), "ff") != NULL;
-        json_object_foreach(json_object_get(c, "outputs"), function, expected)
+        bool is_long =
+            json_object_get(json_object_get(c, "outputs"), "rf") != NULL; /* both modes, one in the other */
+        json_object_foreach(json_object_get(c, "outputs"), function,
+                            expected) if (!is_long || !strcmp(function, "rf"))
             count_faults(c, function, is_long, &injected, &caught);
         print_message("%s: faults injected %d, caught %d\n", json_string_value(json_object_get(c, "module")),
                       injected, caught);
