@@ -38,7 +38,7 @@ bench:
 
 # PEERS: the folder that holds a checkout of GradBench, gradbench/.
 gradbench:
-	@tools/bootstrap.sh bench
+	@tools/bootstrap.sh gradbench
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS) --target gradbench_chainrule
 	@bench/gradbench/run.sh build-bench $(PEERS)/gradbench
