@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo check check-long check-peers seeds bench install clean format
+.PHONY: all demo check check-long check-peers seeds bench gradbench install clean format
 
 all: $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -38,6 +38,13 @@ bench:
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS)
 	@PEERS="$(PEERS)" tools/bench.sh build-bench --report docs/performance.md
+
+# PEERS: the folder that holds a checkout of GradBench, gradbench/.
+gradbench:
+	@tools/bootstrap.sh gradbench
+	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@cmake --build build-bench -j $(JOBS) --target gradbench_chainrule
+	@bench/gradbench/run.sh build-bench $(PEERS)/gradbench
 
 install: $(BUILD)/CMakeCache.txt
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null

@@ -37,3 +37,9 @@ endif()
 add_executable(bench_product bench/product.c)
 target_include_directories(bench_product PRIVATE src)
 target_link_libraries(bench_product PRIVATE chainrule_static ${CMAKE_DL_LIBS} m)
+
+# The tool that GradBench's programs talk to.
+if(TARGET gradbench)
+  add_executable(gradbench_chainrule bench/gradbench/main.c)
+  target_link_libraries(gradbench_chainrule PRIVATE gradbench)
+endif()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing for `make demo` (build), `make check` (build and tests), `make bench` or `make check-peers`: bootstrap.sh build|check|bench|peers
+# Installs what is missing for `make demo` (build), `make check` (build and tests), `make bench`, `make check-peers` or `make gradbench`: bootstrap.sh build|check|bench|peers|gradbench
 # What is there is found by use, not by name, and nothing is touched when all is there. On Debian and Ubuntu apt installs the rest;
 # elsewhere, or without the right to, this says what is missing and stops.
 set -u
@@ -42,6 +42,7 @@ look() {
     need graphviz "pictures of graphs" 'command -v dot'
     [ "$what" = bench ] && look_bench
     [ "$what" = bench ] || [ "$what" = peers ] && look_peers
+    [ "$what" = gradbench ] && look_gradbench
     [ "$what" = check ] && look_check
     return 0
 }
@@ -54,6 +55,11 @@ look_bench() {
 look_peers() {
     need python3-venv "a place for PyTorch" 'python3 -c "import venv, ensurepip"'
     need binutils "PyTorch without a GPU" 'command -v readelf && command -v nm'
+}
+look_gradbench() {
+    look_peers
+    need g++ "GradBench's tools in C++" 'command -v g++'
+    need nlohmann-json3-dev "the same" '[ -e /usr/include/nlohmann/json.hpp ]'
 }
 look_check() {
     need gcc "one of the two compilers that must agree" 'command -v gcc'

@@ -36,6 +36,9 @@ for room, file, place in includes("src/**/*.[chi]*"):
         wrong.append(f'{place}: "{file}" is not written as "room/file.h"')
     elif other != room and RANK[other] >= RANK[room]:
         wrong.append(f"{place}: {room} may not include {other}")
+for _, file, place in includes("bench/gradbench/*.[ch]"):
+    if not (root / "bench/gradbench" / file).exists():
+        wrong.append(f"{place}: GradBench's evals are written over the public header, <chainrule.h>, alone")
 for _, file, place in includes("cli/**/*.[ch]"):
     if file != "chainrule.h" and not (root / "cli" / file).exists():
         wrong.append(f"{place}: the command line includes chainrule.h alone, not {file}")

@@ -64,6 +64,10 @@ static inline void copy_short(uint32_t *y, const uint32_t *x, int64_t stride, in
     for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
 }
 
+static inline void copy_short_wide(uint64_t *y, const uint64_t *x, int64_t stride, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
+}
+
 static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n) {
     char *y = out;
     const char *x = in;
@@ -74,6 +78,8 @@ static void transfer(void *out, const void *in, size_t size, struct walk *w, int
         int64_t here = done * (int64_t)size, there = w->offset * (int64_t)size;
         if (size == sizeof(uint32_t) && run < short_row)
             copy_short((void *)(y + here), (const void *)(x + there), w->stride[last], run);
+        else if (size == sizeof(uint64_t) && run < short_row)
+            copy_short_wide((void *)(y + here), (const void *)(x + there), w->stride[last], run);
         else kernel_copy_row(y + here, 1, x + there, w->stride[last], size, run);
         walk_on(w, run);
         done += run;
@@ -112,18 +118,57 @@ void copy_shared(const struct team *team, void *out, const struct tensor *in) {
     team_share(team, count, count, copy_part, &c);
 }
 
+/* Axes of two tensors at once: without those of size 1, neighbours that are one in both merged, the longest innermost where the
+ * last is short. */
+struct pair_walk {
+    int rank;
+    int64_t dim[CR_MAX_RANK], to[CR_MAX_RANK], from[CR_MAX_RANK];
+};
+
+static void swap_numbers(int64_t *a, int64_t *b) {
+    int64_t t = *a;
+    *a = *b, *b = t;
+}
+
+static void longest_last(struct pair_walk *w) {
+    int last = w->rank - 1, longest = last;
+    for (int i = 0; i < last; i++)
+        if (w->dim[i] > w->dim[longest]) longest = i;
+    if (w->dim[last] >= short_row || longest == last) return;
+    swap_numbers(&w->dim[longest], &w->dim[last]);
+    swap_numbers(&w->to[longest], &w->to[last]);
+    swap_numbers(&w->from[longest], &w->from[last]);
+}
+
+static void pair_start(struct pair_walk *w, const int64_t to[], const int64_t from[], int rank,
+                       const int64_t dim[]) {
+    w->rank = 0;
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] == 1) continue;
+        int n = w->rank;
+        bool one = n && w->to[n - 1] == to[i] * dim[i] && w->from[n - 1] == from[i] * dim[i];
+        if (!one) w->dim[n] = 1, w->rank++;
+        else n--;
+        w->dim[n] *= dim[i], w->to[n] = to[i], w->from[n] = from[i];
+    }
+    if (w->rank == 0) w->rank = 1, w->dim[0] = 1, w->to[0] = w->from[0] = 1;
+    longest_last(w);
+}
+
 void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
                int rank, const int64_t dim[]) {
-    int last = rank - 1;
-    int64_t n = rank ? dim[last] : 1, count = shape_count(rank, dim);
-    for (int64_t i = 0; n && i < count / n; i++) {
-        int64_t to = 0, from = 0, rest = i;
-        for (int k = last - 1; k >= 0; k--) {
-            to += rest % dim[k] * out_stride[k];
-            from += rest % dim[k] * in_stride[k];
-            rest /= dim[k];
+    struct pair_walk w;
+    int64_t at[CR_MAX_RANK] = {0}, to = 0, from = 0;
+    if (shape_count(rank, dim) == 0) return;
+    pair_start(&w, out_stride, in_stride, rank, dim);
+    for (int last = w.rank - 1, k = 0; k >= 0;) {
+        kernel_copy_row((char *)out + to * (int64_t)size, w.to[last], (const char *)in + from * (int64_t)size,
+                        w.from[last], size, w.dim[last]);
+        for (k = last - 1; k >= 0; k--) {
+            to += w.to[k], from += w.from[k];
+            if (++at[k] < w.dim[k]) break;
+            to -= w.to[k] * w.dim[k], from -= w.from[k] * w.dim[k];
+            at[k] = 0;
         }
-        kernel_copy_row((char *)out + to * (int64_t)size, rank ? out_stride[last] : 1,
-                        (const char *)in + from * (int64_t)size, rank ? in_stride[last] : 1, size, n);
     }
 }

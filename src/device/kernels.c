@@ -62,20 +62,33 @@ cr_status kernel_unslice(struct kernel_call *c) {
     return CR_OK;
 }
 
+/* Rows before .. before+n-1 of operand x, in row-major order over the axes before the joined one, to their place. */
+static void join(const struct kernel_call *c, const struct tensor *x, int axis, int64_t at, int64_t before,
+                 int64_t n) {
+    int64_t dim[CR_MAX_RANK], to[CR_MAX_RANK], from[CR_MAX_RANK], outer = axis ? c->out.stride[axis - 1] : 0;
+    struct axes rows = axes_of(x, axis);
+    int rank = 1 + x->rank - axis;
+    bool even = rows.even >= 0;
+    dim[0] = even ? n : 1, to[0] = outer, from[0] = rows.even;
+    memcpy(dim + 1, x->dim + axis, (size_t)(rank - 1) * sizeof *dim);
+    memcpy(to + 1, c->out.stride + axis, (size_t)(rank - 1) * sizeof *to);
+    memcpy(from + 1, x->stride + axis, (size_t)(rank - 1) * sizeof *from);
+    for (int64_t i = 0; i < (even ? 1 : n); i++)
+        copy_both(element(&c->out, (before + i) * outer + at * c->out.stride[axis]), to,
+                  element(x, axes_offset(&rows, before + i)), from, size_of(x), rank, dim);
+}
+
+/* Some rows of the result after the other, so that what all operands write of them is near. */
 cr_status kernel_concat(struct kernel_call *c) {
+    enum { near = 1 << 15 }; /* bytes: as the first cache has */
     int axis = c->out.rank + (int)c->attr[0];
-    int64_t at = 0;
-    for (uint32_t i = 0; i < c->n; i++) {
-        const struct tensor *x = &c->in[i];
-        if (count_of(x->rank, x->dim)) {
-            int64_t before = count_of(axis, x->dim);
-            for (int64_t b = 0; b < before; b++)
-                copy_strided(
-                    element(&c->out, b * (axis ? c->out.stride[axis - 1] : 0) + at * c->out.stride[axis]),
-                    element(x, offset_of(x, axis, b)), size_of(x), x->rank - axis, x->dim + axis,
-                    x->stride + axis);
-        }
-        at += x->dim[axis];
+    int64_t rows = count_of(axis, c->out.dim),
+            bytes = count_of(c->out.rank - axis, c->out.dim + axis) * (int64_t)size_of(&c->out);
+    int64_t block = bytes && bytes < near ? near / bytes : 1;
+    for (int64_t row = 0; row < rows; row += block) {
+        int64_t at = 0, n = rows - row < block ? rows - row : block;
+        for (uint32_t i = 0; i < c->n; at += c->in[i++].dim[axis])
+            if (count_of(c->in[i].rank, c->in[i].dim)) join(c, &c->in[i], axis, at, row, n);
     }
     return CR_OK;
 }
@@ -120,23 +133,34 @@ static cr_status indices_good(struct kernel_call *c, const struct indexing *s) {
     return CR_EINDEX;
 }
 
+/* Are the elements of axes first .. side by side, in row-major order? */
+static bool is_solid(const struct tensor *x, int first) {
+    int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
+    int rank = loop_merge(x->rank - first, x->dim + first, x->stride + first, dim, stride);
+    return rank == 0 || (rank == 1 && stride[0] == 1);
+}
+
 static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
     const struct tensor *x = &c->in[0];
     struct indexing s = indexing_of(x, &c->in[1], c->attr[0]);
     struct axes batches = axes_of(x, s.batch), index = axes_of(&c->in[1], c->in[1].rank);
-    int64_t base = 0, at, left = 0;
-    size_t size = size_of(x);
+    int64_t size = (int64_t)size_of(x), step = x->stride[s.batch] * size, base = 0, at, left = 0;
+    size_t run = is_solid(x, s.batch + 1) ? (size_t)(s.run * size) : 0; /* bytes side by side */
+    char *to = (char *)c->out.data + first * s.run * size;
     (void)task;
-    for (int64_t i = first; i < end; i++, left--) {
-        if (left == 0) base = axes_offset(&batches, i / s.picks), left = s.picks - i % s.picks;
-        if (!index_at(&index, s.limit, i, &at)) c->outside = true;
-        else if (s.rest == 0 && size == 4)
-            memcpy((char *)c->out.data + i * 4, (const char *)x->data + (base + at * x->stride[s.batch]) * 4,
-                   4);
+    for (int64_t i = first; i < end; i++, left--, to += s.run * size) {
+        if (left == 0) base = axes_offset(&batches, i / s.picks) * size, left = s.picks - i % s.picks;
+        if (!index_at(&index, s.limit, i, &at)) {
+            c->outside = true;
+            continue;
+        }
+        const char *from = (const char *)x->data + base + at * step;
+        if (run == 4) memcpy(to, from, 4);
+        else if (run == 8) memcpy(to, from, 8);
+        else if (run) memcpy(to, from, run);
         else if (s.run)
-            copy_strided(element(&c->out, i * s.run), element(x, base + at * x->stride[s.batch]), size_of(x),
-                         s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
+            copy_strided(to, from, (size_t)size, s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
     }
 }
 
@@ -165,17 +189,17 @@ static void add_run(cr_dtype dtype, void *out, const void *in, int64_t n) {
 
 enum { some = 512 }; /* elements of a run copied at a time */
 
-/* Elements first .. end-1 of run `from` of x are added to those of run `to` of the result. */
+/* Elements first .. end-1 of run `from` of x are added to those of run `to` of the result. solid: side by side in x. */
 static void scatter_run(const struct kernel_call *c, const struct indexing *s, const struct axes *runs,
-                        int64_t from, int64_t to, int64_t first, int64_t end) {
+                        bool solid, int64_t from, int64_t to, int64_t first, int64_t end) {
     const struct tensor *x = &c->in[0];
     int axes = c->in[1].rank;
     int64_t size = (int64_t)size_of(x);
     double buffer[some];
     char *out = element(&c->out, to * s->run);
     const char *in = element(x, axes_offset(runs, from));
-    if (s->rest == 0) {
-        add_run(x->dtype, out, in, 1);
+    if (solid) {
+        add_run(x->dtype, out + first * size, in + first * size, end - first);
         return;
     }
     for (; first < end; first += some) {
@@ -193,7 +217,7 @@ static void scatter_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
     struct indexing s = indexing_of(&c->out, &c->in[1], c->attr[0]);
     int64_t runs = s.batches * s.limit, size = (int64_t)size_of(&c->out), at;
-    bool parts_of_runs = long_runs(&s);
+    bool parts_of_runs = long_runs(&s), solid = is_solid(&c->in[0], c->in[1].rank);
     struct axes from = axes_of(&c->in[0], c->in[1].rank), index = axes_of(&c->in[1], c->in[1].rank);
     (void)task;
     for (int64_t i = 0; i < (parts_of_runs ? runs : 1); i++)
@@ -205,8 +229,8 @@ static void scatter_part(void *arg, int64_t first, int64_t end, size_t task) {
             continue;
         }
         int64_t to = i / s.picks * s.limit + at;
-        if (parts_of_runs) scatter_run(c, &s, &from, i, to, first, end);
-        else if (to >= first && to < end) scatter_run(c, &s, &from, i, to, 0, s.run);
+        if (parts_of_runs) scatter_run(c, &s, &from, solid, i, to, first, end);
+        else if (to >= first && to < end) scatter_run(c, &s, &from, solid, i, to, 0, s.run);
     }
 }
 

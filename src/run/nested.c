@@ -6,6 +6,14 @@
 #include "run/control.h"
 #include "tensor/dtype.h"
 
+/* What a loop's step does with a result: bytes of it; where it stands after each step (NULL: not in one place, or not side by side); where
+ * its rows go, or of a carry those of what it was (NULL: nobody wants them). */
+struct move {
+    size_t bytes;
+    const char *from;
+    char *rows;
+};
+
 struct nested {
     struct mem mem;
     const struct control *c;
@@ -15,6 +23,9 @@ struct nested {
     size_t *step;      /* by operand: bytes from row to row; 0: the same for all steps */
     struct tensor *in; /* by operand: where it comes from */
     bool *direct;      /* by result: made where it is wanted */
+    struct move *move; /* by result */
+    size_t *bytes;     /* by operand */
+    const bool *holds; /* where the condition's result always stands, or NULL */
     cr_tensor *view;   /* of a callback: operands, then results */
 };
 
@@ -30,6 +41,8 @@ void nested_free(struct nested *n) {
     mem_free(&m, n->step, operands(n->c) * sizeof *n->step);
     mem_free(&m, n->in, operands(n->c) * sizeof *n->in);
     mem_free(&m, n->direct, results(n->c) * sizeof *n->direct);
+    mem_free(&m, n->move, results(n->c) * sizeof *n->move);
+    mem_free(&m, n->bytes, operands(n->c) * sizeof *n->bytes);
     mem_free(&m, n->view, (operands(n->c) + results(n->c)) * sizeof *n->view);
     mem_free(&m, n, sizeof *n);
 }
@@ -42,8 +55,10 @@ struct nested *nested_new(const struct control *c, char *memory) {
     n->step = mem_zero(&n->mem, mem_mul(operands(c), sizeof *n->step));
     n->in = mem_zero(&n->mem, mem_mul(operands(c), sizeof *n->in));
     n->direct = mem_zero(&n->mem, mem_mul(results(c), sizeof *n->direct));
+    n->move = mem_zero(&n->mem, mem_mul(results(c), sizeof *n->move));
+    n->bytes = mem_zero(&n->mem, mem_mul(operands(c), sizeof *n->bytes));
     n->view = mem_zero(&n->mem, mem_mul(operands(c) + (size_t)results(c), sizeof *n->view));
-    bool ok = n->from && n->step && n->in && n->direct && n->view;
+    bool ok = n->from && n->step && n->in && n->direct && n->move && n->bytes && n->view;
     for (int i = 0; i < 2 && ok; i++)
         if (c->inner[i].program)
             ok = frame_make(&n->place[i], c->inner[i].program, memory + c->inner[i].workspace);
@@ -218,18 +233,21 @@ struct trips {
 
 static char *carry_now(const struct trips *t, uint32_t k) { return t->now + t->n->c->at[k]; }
 
+/* Mostly a number or a few. */
+static void copy_bytes(char *to, const char *from, size_t bytes) {
+    if (bytes == 8) memcpy(to, from, 8);
+    else if (bytes) memcpy(to, from, bytes);
+}
+
 static void copy_row(const struct tensor *rows, int64_t row, const void *from, size_t bytes) {
     if (rows->data && bytes) memcpy((char *)rows->data + (size_t)row * bytes, from, bytes);
 }
 
 /* The carry as it is before the step, for the reverse mode. */
 static void keep_carry(const struct trips *t, int64_t row) {
-    const struct control *c = t->n->c;
-    const cr_function *f = c->inner[0].f;
-    if (t->l.n < 0) return;
     for (uint32_t k = 0; k < (uint32_t)t->l.carry; k++) {
-        struct tensor kept = part(t->p, t->r, c, loop_kept(f) + (int)k);
-        copy_row(&kept, row, carry_now(t, k), plan_node_bytes(f->g, f->in[k]));
+        const struct move *m = &t->n->move[k];
+        if (m->rows) copy_bytes(m->rows + (size_t)row * m->bytes, carry_now(t, k), m->bytes);
     }
 }
 
@@ -239,16 +257,14 @@ static void give_operands(const struct trips *t, int64_t row) {
     for (uint32_t k = 0; k < carry && !c->small; k++) place_in(t->n, 0, k, carry_now(t, k));
     for (uint32_t k = carry; k < xs; k++) {
         const char *x = at_row(t->n, k, row);
-        size_t bytes = plan_node_bytes(c->inner[0].f->g, c->inner[0].f->in[k]);
         if (!c->small) place_in(t->n, 0, k, x);
-        else if (x != t->n->memory + c->at[k] && bytes) memcpy(t->n->memory + c->at[k], x, bytes);
+        else if (x != t->n->memory + c->at[k]) copy_bytes(t->n->memory + c->at[k], x, t->n->bytes[k]);
     }
 }
 
 static char *y_row(const struct trips *t, uint32_t k, int64_t row) {
-    struct tensor y = part(t->p, t->r, t->n->c, (int)k);
-    const cr_function *f = t->n->c->inner[0].f;
-    return y.data ? (char *)y.data + (size_t)row * plan_node_bytes(f->g, f->out[k]) : NULL;
+    const struct move *m = &t->n->move[k];
+    return m->rows ? m->rows + (size_t)row * m->bytes : NULL;
 }
 
 static void place_results(const struct trips *t, int64_t row) {
@@ -260,7 +276,9 @@ static void take_results(struct trips *t, int64_t row) {
     const struct control *c = t->n->c;
     for (uint32_t k = 0; k < results(c); k++) {
         char *to = k < (uint32_t)t->l.carry ? t->next + c->at[k] : y_row(t, k, row);
-        if (to) take_out(t->n, 0, k, to);
+        const struct move *m = &t->n->move[k];
+        if (to && m->from) copy_bytes(to, m->from, m->bytes);
+        else if (to) take_out(t->n, 0, k, to);
     }
     if (c->small) {
         if (c->carry_bytes) memcpy(t->now, t->next, c->carry_bytes);
@@ -268,6 +286,11 @@ static void take_results(struct trips *t, int64_t row) {
     }
     char *swap = t->now;
     t->now = t->next, t->next = swap;
+}
+
+static const bool *condition_at(const struct nested *n) {
+    const struct inner *f = &n->c->inner[1];
+    return program_tensor(f->program, f->out[0], n->place[1].slot).data;
 }
 
 /* Does the condition hold? */
@@ -278,7 +301,7 @@ static cr_status holds(const struct trips *t, bool *yes) {
     for (uint32_t k = 0; k < (uint32_t)t->l.carry && !t->n->c->small; k++)
         place_in(t->n, 1, k, carry_now(t, k));
     cr_status status = run_inner(t->n, 1, t->r, t->done);
-    if (!status) *yes = *(const bool *)program_tensor(f->program, f->out[0], t->n->place[1].slot).data;
+    if (!status) *yes = *(t->n->holds ? t->n->holds : condition_at(t->n));
     return status;
 }
 
@@ -310,6 +333,23 @@ static cr_status run_trips(struct trips *t) {
     return CR_OK;
 }
 
+/* What is small is where it is for all steps. */
+static void find_moves(const struct trips *t) {
+    struct nested *n = t->n;
+    const struct inner *f = &n->c->inner[0];
+    for (uint32_t k = 0; k < results(n->c); k++) {
+        struct move *m = &n->move[k];
+        bool carry = k < (uint32_t)t->l.carry;
+        *m = (struct move){.bytes = plan_node_bytes(f->f->g, f->f->out[k])};
+        if (!carry || t->l.n >= 0)
+            m->rows = part(t->p, t->r, n->c, (int)k + (carry ? loop_kept(f->f) : 0)).data;
+        if (!n->c->small || !f->out[k]) continue;
+        struct tensor y = program_tensor(f->program, f->out[k], n->place[0].slot);
+        if (row_major(&y, 0)) m->from = y.data;
+    }
+    n->holds = n->c->small && n->c->inner[1].program ? condition_at(n) : NULL;
+}
+
 /* Operands of both functions; carries start in the first copy. */
 static void bind_all(const struct trips *t, uint32_t id) {
     const struct control *c = t->n->c;
@@ -318,6 +358,7 @@ static void bind_all(const struct trips *t, uint32_t id) {
     bool condition = c->inner[1].program != NULL;
     for (uint32_t k = 0; k < f->n_in; k++) {
         struct tensor x = operand(t->p, t->r, id, k + (uint32_t)t->l.counted);
+        t->n->bytes[k] = plan_node_bytes(f->g, f->in[k]);
         if (k < carry) gather(t->now + c->at[k], &x, 0, 0);
         else bind(t->n, k, x, k < xs);
         const char *at = k < carry ? t->now + c->at[k] : k < xs ? t->n->memory + c->at[k] : t->n->from[k];
@@ -329,6 +370,7 @@ static void bind_all(const struct trips *t, uint32_t id) {
         if (c->small) frame_find_calls(&t->n->place[i], c->inner[i].program);
         else frame_forget_calls(&t->n->place[i], c->inner[i].program);
     }
+    find_moves(t);
 }
 
 /* Rows that no step wrote, and what came of the carry. */

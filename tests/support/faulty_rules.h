@@ -38,6 +38,9 @@ static struct {
     int met; /* how often the rule was asked for */
 } fault;
 
+/* The rules that gave something since this was last cleared: where a fault can show. */
+static bool fault_asked[OP_COUNT][3][3];
+
 static inline const char *fault_name(enum fault_kind kind) {
     static const char *const names[] = {"a flipped sign", "a factor 1.001", "no contribution",
                                         "a dropped term"};
@@ -66,6 +69,7 @@ static cr_node without_a_term(const struct rule_in *in, cr_node d, int depth) {
 }
 
 static cr_node spoiled(const struct rule_in *in, enum fault_place place, cr_node d) {
+    if (in->k < 3) fault_asked[graph_get(in->y)->op][in->k][place] |= cr_ok(d);
     if (graph_get(in->y)->op != fault.op || in->k != fault.k || place != fault.place || !cr_ok(d)) return d;
     cr_node less = fault.kind == FAULT_TERM ? without_a_term(in, d, 6) : d;
     fault.met += less.id != 0;

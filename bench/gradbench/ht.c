@@ -1,0 +1,189 @@
+/* ht: hand tracking. 26 parameters pose a hand of bones, which carries the skin's vertices along; the errors are the distances from
+ * measured points to vertices, or ("complicated") to points on triangles, where each has two coordinates of its own to find. Bones
+ * move points linearly, so a point's place in the frame of each bone, times the bone's weight, is found before the hand is posed; then
+ * all points are one product. The Jacobian by the pose is dense and made in forward mode; by the coordinates it has a block of 3
+ * by 2 for each point, which two directions show. */
+#include "adapter.h"
+
+#include <stdio.h>
+
+/* A bone is turned about x and z; angle says by which parameters, the one behind the last being 0. Levels of the tree of
+ * bones follow. */
+static const char before[] = "input theta: f64[26]\n"
+                             "input base_relatives: f64[bones, 4, 4]\n"
+                             "input inverse_base_absolutes: f64[bones, 4, 4]\n"
+                             "input base_positions: f64[vertices, 4]\n"
+                             "input mirror: f64[3, 1]\n"
+                             "input weights: f64[vertices, bones]\n"
+                             "input points: f64[measured, 3]\n"
+                             "input corner: i64[measured, corners]\n"
+                             "input angle: i64[bones, 2]\n"
+                             "turns = concat(theta, [0.0], axis=0)[angle]\n"
+                             "c = cos(turns)\n"
+                             "s = sin(turns)\n"
+                             "zero = 0*c[:, 0]\n"
+                             "cx = c[:, 0]; cz = c[:, 1]; sx = s[:, 0]; sz = s[:, 1]\n"
+                             "rows = stack(cz, -sz*cx, sz*sx, zero, sz, cz*cx, -cz*sx, zero,\n"
+                             "    zero, sx, cx, zero, zero, zero, zero, zero + 1, axis=1)\n"
+                             "relatives = base_relatives @ reshape(rows, [bones, 4, 4])\n";
+static const char behind[] =
+    "turn = theta[:3]\n"
+    "angle2 = sum(turn^2)\n"
+    "cross_x = [[0.0, -turn[2], turn[1]], [turn[2], 0.0, -turn[0]], [-turn[1], turn[0], 0.0]]\n"
+    "unit = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]\n"
+    "outer_turn = turn[:, None]*turn[None]\n"
+    "rotation = stumpff(angle2, n=0)*unit + stumpff(angle2, n=1)*cross_x + stumpff(angle2, n=2)*outer_turn\n"
+    "transforms = rotation @ (mirror*(absolutes @ inverse_base_absolutes)[:, :3])\n"
+    "posed = reshape(permute(transforms, axes=[2, 0, 1]), [4*bones, 3])\n"
+    "corner_places = weights[corner][:, :, None]*base_positions[corner][:, :, :, None]\n"
+    "places = reshape(sum(corner_places*share[:, :, None, None], axis=1), [measured, 4*bones])\n"
+    "points - (places @ posed + theta[3:6])\n";
+/* A vertex is its triangle's only corner. */
+static const char simple[] = "share = 0*points[:, :1] + 1\n";
+static const char complicated[] = "input us: f64[measured, 2]\n"
+                                  "share = concat(us, 1 - sum(us, axis=1, keep=true), axis=1)\n";
+
+static const json_t *get(const json_t *j, const char *name) { return json_object_get(j, name); }
+static int64_t at(const json_t *list, int64_t i) {
+    return json_integer_value(json_array_get(list, (size_t)i));
+}
+
+/* ---- The tree of bones, as text: each level is a product of its bones' parents with their own ---- */
+
+enum { MOST_BONES = 64 };
+struct tree {
+    int64_t n, depth, parent[MOST_BONES], level[MOST_BONES], place[MOST_BONES]; /* place: within its level */
+};
+
+static bool read_tree(struct tree *t, const json_t *parents) {
+    int64_t count[MOST_BONES] = {0};
+    t->n = (int64_t)json_array_size(parents);
+    t->depth = 0;
+    if (t->n < 1 || t->n > MOST_BONES) return false;
+    for (int64_t i = 0; i < t->n; i++) {
+        t->parent[i] = at(parents, i);
+        if (t->parent[i] < -1 || t->parent[i] >= i) return false;
+        t->level[i] = t->parent[i] < 0 ? 0 : t->level[t->parent[i]] + 1;
+        t->place[i] = count[t->level[i]]++;
+        if (t->level[i] >= t->depth) t->depth = t->level[i] + 1;
+    }
+    return true;
+}
+
+static void write_number(cr_text *text, int64_t number, bool first) {
+    char word[24];
+    snprintf(word, sizeof word, "%s%lld", first ? "" : ", ", (long long)number);
+    cr_text_append(text, word);
+}
+
+/* "[[3, 4]]": the bones of a level, or where their parents stand in the level above. */
+static void write_level(cr_text *text, const struct tree *t, int64_t level, bool parents) {
+    bool first = true;
+    cr_text_append(text, "[[");
+    for (int64_t i = 0; i < t->n; i++) {
+        if (t->level[i] != level) continue;
+        write_number(text, parents ? t->place[t->parent[i]] : i, first);
+        first = false;
+    }
+    cr_text_append(text, "]]");
+}
+
+static void write_tree(cr_text *text, const struct tree *t) {
+    int64_t start[MOST_BONES] = {0};
+    char line[64];
+    for (int64_t k = 0; k < t->depth; k++) {
+        snprintf(line, sizeof line, k ? "level%lld = level%lld" : "level%lld = ", (long long)k,
+                 (long long)(k - 1));
+        cr_text_append(text, line);
+        if (k) write_level(text, t, k, true);
+        cr_text_append(text, k ? " @ relatives" : "relatives");
+        write_level(text, t, k, false);
+        cr_text_append(text, "\n");
+        for (int64_t i = 0; i < t->n; i++) start[k] += t->level[i] < k;
+    }
+    cr_text_append(text, "absolutes = concat(");
+    for (int64_t k = 0; k < t->depth; k++) {
+        snprintf(line, sizeof line, "level%lld, ", (long long)k);
+        cr_text_append(text, line);
+    }
+    cr_text_append(text, "axis=0)[[");
+    for (int64_t i = 0; i < t->n; i++) write_number(text, start[t->level[i]] + t->place[i], i == 0);
+    cr_text_append(text, "]]\n");
+}
+
+/* ---- Data ---- */
+
+/* Bones 2, 3 and 4 of each finger (of four, after the wrist) are bent by a parameter, and the first of these is spread by another. */
+static void give_angles(struct problem *p, int64_t bones) {
+    int64_t *angle = problem_give(p, "angle", CR_I64, 2, (int64_t[]){bones, 2}), next = 6;
+    for (int64_t i = 0; angle && i < 2 * bones; i++) angle[i] = 26;
+    for (int64_t bone = 2; angle && bone < 22 && bone + 2 < bones; bone += 4)
+        for (int64_t i = 0; i < 3; i++) {
+            angle[2 * (bone + i)] = next++;
+            if (i == 0) angle[2 * bone + 1] = next++;
+        }
+}
+
+/* The vertices of a measured point: one, or the three of its triangle. */
+static void give_corners(struct problem *p, const json_t *data, bool triangles) {
+    const json_t *which = get(data, "correspondences"), *of = get(get(data, "model"), "triangles");
+    int64_t n = (int64_t)json_array_size(which), width = triangles ? 3 : 1;
+    int64_t *corner = problem_give(p, "corner", CR_I64, 2, (int64_t[]){n, width});
+    for (int64_t i = 0; corner && i < n * width; i++) {
+        int64_t k = at(which, i / width);
+        corner[i] = triangles ? at(json_array_get(of, (size_t)k), i % 3) : k;
+    }
+}
+
+static void give_arrays(struct problem *p, const json_t *model) {
+    static const char *const names[] = {"base_relatives", "inverse_base_absolutes", "base_positions",
+                                        "weights"};
+    for (int i = 0; i < 4; i++) problem_take(p, names[i], problem_numbers(p, get(model, names[i]), CR_F64));
+    double *mirror = problem_give(p, "mirror", CR_F64, 2, (int64_t[]){3, 1});
+    for (int i = 0; mirror && i < 3; i++)
+        mirror[i] = i == 0 && json_is_true(get(model, "is_mirrored")) ? -1 : 1;
+}
+
+/* ---- The problem ---- */
+
+static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
+    const json_t *data = get(input, "data"), *model = get(data, "model");
+    struct tree t;
+    cr_text *text = NULL;
+    if (!read_tree(&t, get(model, "parents")))
+        return problem_fail(p, "parents: expected earlier bones"), cr_find(p->g, "");
+    give_arrays(p, model);
+    give_angles(p, t.n);
+    give_corners(p, data, with_us);
+    problem_take(p, "points", problem_numbers(p, get(data, "points"), CR_F64));
+    cr_text_new(&text, NULL);
+    cr_text_append(text, before);
+    cr_text_append(text, with_us ? complicated : simple);
+    write_tree(text, &t);
+    cr_text_append(text, behind);
+    cr_node err = problem_model(p, cr_text_str(text), input);
+    cr_text_free(text);
+    return err;
+}
+
+/* d err / d us: coordinate k of all points at once, since none depends on another's. */
+static cr_node by_coordinate(cr_node err, cr_node us, int64_t k) {
+    cr_node direction =
+                cr_const(us.graph, CR_F64, 1, (int64_t[]){2}, k ? (double[]){0, 1} : (double[]){1, 0}),
+            d;
+    cr_node tangent = cr_expand(cr_reshape(direction, 2, (int64_t[]){1, 2}), 2, cr_dims(us));
+    cr_jvp(&d, 1, &err, 1, &us, &tangent);
+    return cr_expand_dims(d, 2);
+}
+
+static bool build(struct problem *p, const json_t *input, int function) {
+    bool with_us = json_array_size(get(input, "us")) > 0;
+    cr_node err = errors(p, input, with_us), theta = problem_node(p, "theta"), parts[3];
+    if (function == 0) return problem_output(p, "output", cr_reshape(err, 1, (int64_t[]){-1}));
+    cr_jacobian(&parts[2], err, 1, &theta, CR_FORWARD);
+    for (int64_t k = 0; with_us && k < 2; k++) parts[k] = by_coordinate(err, problem_node(p, "us"), k);
+    cr_node jacobian = with_us ? cr_concat(3, parts, 2) : parts[2];
+    return problem_output(p, "output", cr_reshape(jacobian, 2, (int64_t[]){-1, with_us ? 28 : 26}));
+}
+
+const struct eval eval_ht = {"ht", {"objective", "jacobian"}, build, NULL};

@@ -1,0 +1,130 @@
+/* The adapter's functions at small sizes against what PyTorch and closed forms give (bench/gradbench/reference.py wrote it down); and with
+ * faults in the rules that they use: none of GradBench's evals may come out right then. */
+#include "support/test.h"
+
+#include "support/faulty_rules.h"
+
+#include "adapter.h"
+
+static json_t *cases(void) {
+    json_error_t why;
+    json_t *j = json_load_file(TEST_DATA "/gradbench.json", 0, &why);
+    if (!j) fail_msg("gradbench.json:%d: %s", why.line, why.text);
+    return j;
+}
+
+static json_t *asked(const json_t *c, const char *function) {
+    static const struct adapter built_in = {NULL};
+    json_t *message =
+        json_pack("{s:i, s:s, s:O, s:s, s:O}", "id", 7, "kind", "evaluate", "module",
+                  json_object_get(c, "module"), "function", function, "input", json_object_get(c, "input"));
+    json_t *answer = adapter_answer(&built_in, message);
+    json_decref(message);
+    return answer;
+}
+
+/* ---- Distance: the largest, over the largest expected; infinite for a nan, or another shape ---- */
+
+struct gap {
+    double distance, largest;
+};
+
+static void measure(struct gap *gap, const json_t *found, const json_t *expected) {
+    if (json_is_array(expected)) {
+        bool same = json_array_size(found) == json_array_size(expected);
+        if (!same) gap->distance = INFINITY;
+        for (size_t i = 0; same && i < json_array_size(expected); i++)
+            measure(gap, json_array_get(found, i), json_array_get(expected, i));
+        return;
+    }
+    double a = json_is_number(found) ? json_number_value(found) : NAN, b = json_number_value(expected);
+    gap->distance = fmax(gap->distance, isnan(a) ? INFINITY : fabs(a - b));
+    gap->largest = fmax(gap->largest, fabs(b));
+}
+
+/* Of an object, each part by itself. */
+static double distance(const json_t *found, const json_t *expected) {
+    struct gap gap = {0, 0};
+    double worst = 0;
+    const char *key;
+    json_t *part;
+    if (json_is_object(expected)) {
+        json_object_foreach((json_t *)expected, key, part) worst =
+            fmax(worst, distance(json_object_get(found, key), part));
+        return worst;
+    }
+    measure(&gap, found, expected);
+    return gap.distance / gap.largest;
+}
+
+static const double tolerance = 1e-10;
+
+static bool is_right(const json_t *c, const char *function) {
+    json_t *answer = asked(c, function);
+    const json_t *output = json_object_get(answer, "output");
+    bool right =
+        output && distance(output, json_object_get(json_object_get(c, "outputs"), function)) <= tolerance;
+    json_decref(answer);
+    return right;
+}
+
+/* ---- Tests ---- */
+
+TEST(every_function_gives_what_others_give) {
+    (void)state;
+    json_t *all = cases(), *c, *expected;
+    size_t i;
+    const char *function;
+    int functions = 0;
+    json_array_foreach(all, i, c) json_object_foreach(json_object_get(c, "outputs"), function, expected) {
+        if (!is_right(c, function))
+            fail_msg("%s: %s", json_string_value(json_object_get(c, "module")), function);
+        functions++;
+    }
+    assert_true(functions >= 25);
+    json_decref(all);
+}
+
+/* How many faults in rules that the function asks for: injected, and making its answer wrong. Some cannot: two signs make up for
+ * each other, Newton's direction is a quotient, and what the saddle's inner descent finds does not depend on the outer point. Of what
+ * takes long, signs in one function. */
+static void count_faults(const json_t *c, const char *function, bool is_long, int *injected, int *caught) {
+    memset(fault_asked, 0, sizeof fault_asked);
+    assert_true(is_right(c, function));
+    bool used[OP_COUNT][3][3];
+    memcpy(used, fault_asked, sizeof used);
+    while (next_fault()) {
+        if (!used[fault.op][fault.k][fault.place] || (is_long && fault.kind != FAULT_SIGN)) continue;
+        bool right = is_right(c, function);
+        if (!fault.met && fault.kind == FAULT_TERM) continue;
+        *injected += 1;
+        *caught += !right;
+    }
+}
+
+TEST(faults_in_the_rules_make_each_eval_fail) {
+    (void)state;
+    json_t *all = cases(), *c, *expected;
+    size_t i;
+    const char *function;
+    json_array_foreach(all, i, c) {
+        int injected = 0, caught = 0;
+        bool is_long =
+            json_object_get(json_object_get(c, "outputs"), "rf") != NULL; /* both modes, one in the other */
+        json_object_foreach(json_object_get(c, "outputs"), function,
+                            expected) if (!is_long || !strcmp(function, "rf"))
+            count_faults(c, function, is_long, &injected, &caught);
+        print_message("%s: faults injected %d, caught %d\n", json_string_value(json_object_get(c, "module")),
+                      injected, caught);
+        assert_true(3 * caught > injected);
+    }
+    json_decref(all);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(every_function_gives_what_others_give),
+        RUN(faults_in_the_rules_make_each_eval_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
