@@ -46,7 +46,7 @@ const struct verb verbs[] = {
      "the parameters that minimise the loss over many observations, batch by batch",
      "data categories window stride optimiser epochs batch validation best patience shuffle seed out "
      "checkpoint log "
-     "svg threads compile quiet",
+     "svg report threads compile quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},
