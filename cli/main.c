@@ -14,9 +14,10 @@ static int run_version(struct arguments *a);
 const struct verb verbs[] = {
     {"explain", "FORMULA|FILE.cr " VALUES,
      "the forward pass, the local gradients, the backward pass and one step of descent",
-     "wrt rate full json latex dot svg html",
+     "wrt rate full json latex dot svg html weights data categories window stride batch",
      "  chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w\n"
-     "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n",
+     "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n"
+     "  chainrule explain norris.cr --weights w.safetensors --data norris.csv --html trained.html\n",
      run_explain},
     {"grad", "FORMULA|FILE.cr " VALUES, "the value and its gradients",
      "wrt order jacobian hessian jvp hvp json trap-nan",

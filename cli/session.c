@@ -188,6 +188,10 @@ static int build(struct session *s, const struct arguments *a, bool need_values)
         return fail("there is nothing to compute: the %s has no value",
                     is_file(a->formula) ? "last line" : "formula");
     if (cr_eval_new(&s->eval, s->graph, s->store)) return session_failed(s, NULL);
+    const char *weights = option_value(a, "weights");
+    if (weights && cr_store_load(s->store, weights, s->ctx, s->why))
+        return session_failed(s, cr_text_str(s->why));
+    if (weights && (code = check_weights(s->model, s->store, weights))) return code;
     if (need_values && cr_store_init(s->store, s->graph, 0))
         return session_failed(s, cr_store_error(s->store));
     code = set_values(s, a);
@@ -205,6 +209,18 @@ int session_open(struct session *s, const struct arguments *a, bool need_values)
     int code = build(s, a, need_values);
     if (code) session_close(s);
     return code;
+}
+
+int session_of_data(struct session *s, struct learning *l, const struct arguments *a) {
+    const char *weights = option_value(a, "weights");
+    memset(s, 0, sizeof *s);
+    int code = learn_open(l, a);
+    if (!code && weights) code = learn_weights(l, weights);
+    if (!code && (cr_text_new(&s->text, l->ctx) || cr_text_new(&s->why, l->ctx)))
+        code = session_failed(s, NULL);
+    if (!code && cr_train_eval(&s->eval, &s->result, l->train)) code = learn_failed(l);
+    s->graph = s->result.graph;
+    return code ? code : find_wrt(s, a->wrt);
 }
 
 void session_close(struct session *s) {

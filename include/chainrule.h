@@ -711,6 +711,9 @@ CR_API cr_status cr_train_take_best(cr_train *t);
 CR_API bool cr_train_owns(const cr_train *t, const char *name);
 /* The metrics over all observations, in prediction, with the parameters of the store. */
 CR_API cr_status cr_train_evaluate(cr_train *t);
+/* The model's graph for a batch of the first observations, in prediction, with their values and the parameters of the store, those that it
+ * lacks at their initial values: to be explained. The graph, the loss's, and e are freed by the caller, before data and store. */
+CR_API cr_status cr_train_eval(cr_eval **e, cr_node *loss, cr_train *t);
 /* What a node is for all observations, in prediction: rows in their order. To be freed by the caller. */
 CR_API cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name);
 /* Bytes begun .. size-1 of text are drawn one after the other, by the seed, each from softmax(scores / temperature) (0: the

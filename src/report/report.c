@@ -72,6 +72,7 @@ static cr_status begin(struct cr_report *r, const cr_train *t) {
     struct extent *extent = mem_zero(&r->mem, (size_t)(gradients + 1) * sizeof *extent);
     if (!cell || !extent) {
         mem_free(&r->mem, cell, (size_t)(report_bins * kinds) * sizeof *cell);
+        mem_free(&r->mem, extent, (size_t)(gradients + 1) * sizeof *extent);
         return CR_ENOMEM;
     }
     r->cell = cell, r->extent = extent;
