@@ -42,7 +42,7 @@ def measure(folder, make, nodes):
         subprocess.run([PROGRAM, "explain", path, *given, "--html", page], check=True, env=environment)
         took = time.perf_counter() - start
         with open(os.path.join(folder, "took"), encoding="utf-8") as f:
-            best = min(best or (took, 0), (took, int(f.read()) / 1e9))
+            best = min(best or (took + 1, 0), (took, int(f.read()) / 1e9))
     return *best, os.path.getsize(page)
 
 
@@ -53,9 +53,9 @@ def main():
             f.write(DOT.format(path=os.environ["PATH"], folder=folder))
         os.chmod(os.path.join(folder, "dot"), 0o755)
         for make in chain, layers:
-            for nodes in 10, 1000, 100_000:
+            for nodes in (10, 1000, 100_000) if make is chain else (10, 1000):
                 seconds, dot, size = measure(folder, make, nodes)
-                print(f"{make.__name__:12} {nodes:10,} {seconds:9.2f} {dot:11.2f} {size / 1000:8.0f}", flush=True)
+                print(f"{make.__name__:12} {nodes:10,} {seconds:9.2f} {dot:11.3f} {size / 1000:8.0f}", flush=True)
                 assert size < 5_000_000, size
 
 

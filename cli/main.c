@@ -17,7 +17,7 @@ const struct verb verbs[] = {
      "wrt rate full json latex dot svg html weights data categories window stride batch",
      "  chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w\n"
      "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n"
-     "  chainrule explain norris.cr --weights w.safetensors --data norris.csv --html trained.html\n",
+     "  chainrule explain norris.cr --data norris.csv --batch 8 --html norris.html\n",
      run_explain},
     {"grad", "FORMULA|FILE.cr " VALUES, "the value and its gradients",
      "wrt order jacobian hessian jvp hvp json trap-nan",

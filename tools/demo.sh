@@ -23,10 +23,13 @@ say "The graph as a picture" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2
 
 data=/usr/share/datasets/fashion-mnist
 train="examples/mlp.cr --data x=$data/train-images-idx3-ubyte.gz --data y=$data/train-labels-idx1-ubyte.gz --epochs 15 --batch 128 --validation 5000"
-say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,000 of them" "chainrule train $train --best 'max accuracy' --optimiser 'adam(rate=0.002*cosine(step, 6450))' --out $out/mlp.safetensors --svg $out/loss.svg"
-"$program" train $train --best 'max accuracy' --optimiser 'adam(rate=0.002*cosine(step, 6450))' --out "$out/mlp.safetensors" --svg "$out/loss.svg"
+say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,000 of them" "chainrule train $train --best 'max accuracy' --optimiser 'adam(rate=0.002*cosine(step, 6450))' --out $out/mlp.safetensors --svg $out/loss.svg --report $out/report.html"
+"$program" train $train --best 'max accuracy' --optimiser 'adam(rate=0.002*cosine(step, 6450))' --out "$out/mlp.safetensors" --svg "$out/loss.svg" --report "$out/report.html"
 
 test="examples/mlp.cr --weights $out/mlp.safetensors --data x=$data/t10k-images-idx3-ubyte.gz --data y=$data/t10k-labels-idx1-ubyte.gz"
 say "What it makes of 10,000 images that it has not seen" "chainrule eval $test"
 "$program" eval $test
-printf '\nThe page: %s. Pictures: %s, %s and %s\n' "$out/worked.html" "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"
+
+say "What the trained net does with the first 32 of them, as a page" "chainrule explain $test --html $out/net.html"
+"$program" explain $test --html "$out/net.html"
+printf '\nPages: %s, %s and %s. Pictures: %s, %s and %s\n' "$out/worked.html" "$out/report.html" "$out/net.html" "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"

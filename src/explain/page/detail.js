@@ -222,7 +222,7 @@ function nodeTable() {
 // What one would ask first, before all else.
 function findings() {
   const list = layers(), wrong = wrongs(list, verdicts(list)), movers = descended.filter(row => norm(row.slope) >= 0).sort((a, b) => norm(b.slope) - norm(a.slope));
-  const most = movers.length > 1 && movers[0].slope !== undefined ? `${movers[0].name} moves it most: its gradient is ${isScalar(movers[0].slope) ? valueText(movers[0].slope) : `of norm ${format(norm(movers[0].slope), 4)}`}` : "";
+  const most = movers.length > 1 && movers[0].slope !== undefined ? `${movers[0].name} moves it most: its gradient is ${isScalar(movers[0].slope) ? valueText(movers[0].slope) : `of norm ${format(norm(movers[0].slope), 4)}`}` : movers.length && isScalar(movers[0].slope) ? `${derivative(movers[0].id)} = ${valueText(movers[0].slope)}` : "";
   return [`${loss.name} = ${loss.value === undefined ? "?" : valueText(loss.value)}`, most, wrong.length ? `the gradient: ${wrong.join("; ")}` : ""].filter(s => s).join(" · ");
 }
 function refreshTables() {
