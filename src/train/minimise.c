@@ -236,7 +236,7 @@ static int part(cr_target *t, int n, const cr_node params[], cr_node trained[]) 
 }
 
 /* What is not finite as told_not_finite, since a training fails at outputs that are not. */
-static cr_node finite(cr_node x) {
+static cr_node finite_or_told(cr_node x) {
     cr_node is = cr_lt(cr_abs(x), cr_number(x.graph, INFINITY));
     return cr_where(is, x, cr_number(x.graph, told_not_finite));
 }
@@ -247,9 +247,10 @@ static cr_node norm_of(cr_node d) { return cr_sqrt(cr_cast(cr_sum(cr_square(d), 
 static void tell(struct telling *told, const struct method *m, int n, const cr_node trained[],
                  const cr_node d[]) {
     const char *name = "rate";
-    told->rate = finite(m->option[option_index(m->row->arguments, (struct slice){name, strlen(name)})]);
+    told->rate =
+        finite_or_told(m->option[option_index(m->row->arguments, (struct slice){name, strlen(name)})]);
     told->n = n;
-    for (int i = 0; i < n; i++) told->param[i] = trained[i], told->norm[i] = finite(norm_of(d[i]));
+    for (int i = 0; i < n; i++) told->param[i] = trained[i], told->norm[i] = finite_or_told(norm_of(d[i]));
 }
 
 cr_status optimiser_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[],

@@ -536,18 +536,8 @@ static cr_status train_a_little(cr_context *ctx, void *arg) {
     if (!status) status = cr_train_set(c.t, "batch", "20");
     if (!status) status = cr_train_set(c.t, "epochs", "2");
     if (!status) status = cr_train_set(c.t, "validation", "10");
-    cr_report *r = NULL;
-    cr_text *page = NULL;
-    if (!status) status = cr_train_set(c.t, "gradients", "1");
-    if (!status) status = cr_report_new(&r, "net", "chainrule train net.cr", ctx);
-    if (!status) status = cr_text_new(&page, ctx);
-    if (!status) cr_train_progress(c.t, add_to_report, r);
     if (!status) status = cr_train_run(c.t);
-    if (status == CR_ESTOPPED) status = CR_ENOMEM; /* by the report */
     if (!status) status = cr_train_take_best(c.t);
-    if (!status) status = cr_report_page(page, r, c.t, 1, "it ended");
-    cr_text_free(page);
-    cr_report_free(r);
     end(&c);
     return status;
 }
@@ -555,6 +545,51 @@ static cr_status train_a_little(cr_context *ctx, void *arg) {
 TEST(every_allocation_may_fail) {
     (void)state;
     alloc_fail_each(train_a_little, NULL);
+}
+
+static cr_status report_a_little(cr_context *ctx, void *arg) {
+    struct course c;
+    cr_report *r = NULL;
+    cr_text *page = NULL;
+    (void)arg;
+    cr_status status =
+        begin(&c, "input x: f64[n]\ninput y: f64[n]\nparam a: f64 = 0\nloss = mean((a*x - y)^2)\n", ctx);
+    if (!status) status = cr_train_set(c.t, "gradients", "1");
+    if (!status) status = cr_train_set(c.t, "batch", "50");
+    if (!status) status = cr_train_set(c.t, "epochs", "2");
+    if (!status) status = cr_report_new(&r, "a", "chainrule train a.cr", ctx);
+    if (!status) status = cr_text_new(&page, ctx);
+    if (!status) cr_train_progress(c.t, add_to_report, r);
+    if (!status) status = cr_train_run(c.t);
+    if (status == CR_ESTOPPED) status = CR_ENOMEM; /* by the report */
+    if (!status) status = cr_report_page(page, r, c.t, 1, "it ended");
+    cr_text_free(page);
+    cr_report_free(r);
+    end(&c);
+    return status;
+}
+
+TEST(every_allocation_of_a_report_may_fail) {
+    (void)state;
+    alloc_fail_each(report_a_little, NULL);
+}
+
+static cr_status look_at_a_batch(cr_context *ctx, void *arg) {
+    struct course c;
+    cr_eval *e = NULL;
+    cr_node loss = {0};
+    (void)arg;
+    cr_status status = begin(&c, line, ctx);
+    if (!status) status = cr_train_eval(&e, &loss, c.t);
+    cr_eval_free(e);
+    cr_graph_free(loss.graph);
+    end(&c);
+    return status;
+}
+
+TEST(every_allocation_of_a_look_at_a_batch_may_fail) {
+    (void)state;
+    alloc_fail_each(look_at_a_batch, NULL);
 }
 
 struct watched {
@@ -608,6 +643,8 @@ int main(void) {
         RUN(data_that_does_not_fit_is_refused),
         RUN(images_serve_an_input_of_rows),
         RUN(every_allocation_may_fail),
+        RUN(every_allocation_of_a_report_may_fail),
+        RUN(every_allocation_of_a_look_at_a_batch_may_fail),
         RUN(later_epochs_allocate_nothing_but_the_copies_of_the_best),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);

@@ -227,6 +227,7 @@ function findings() {
 }
 function refreshTables() {
   detail.findings.textContent = findings();
-  detail.parameters.replaceChildren(parameterTable() ?? "", layerTable() ?? "");
+  detail.movers.replaceChildren(parameterTable() ?? "");
+  detail.parameters.replaceChildren(layerTable() ?? "");
   if (detail.all.open) detail.table.replaceChildren(nodeTable());
 }
