@@ -143,8 +143,8 @@ static void widen(struct axis *a, double v) {
 /* Steps of 1, 2 or 5 times a power of ten, about so many of them. */
 static void round_axis(struct axis *a, double steps) {
     if (a->low > a->high) a->low = 0, a->high = 1;
-    if (a->low == a->high) {
-        double half = fmax(fabs(a->low), 1) / 2;
+    if (a->high - a->low <= 1e-9 * fabs(a->high)) { /* the same, but for rounding */
+        double half = a->log || a->low == 0 ? 0.5 : fabs(a->low) / 2;
         a->low -= half, a->high += half;
     }
     double rough = (a->high - a->low) / steps, power = pow(10, floor(log10(rough))), times = rough / power;
@@ -158,7 +158,7 @@ static struct axis x_axis(const struct cr_plot *p) {
     for (int k = 0; k < p->n; k++)
         for (int64_t i = 0; i < p->series[k].n; i++)
             if (shown(&p->series[k], i, p->log[p->series[k].panel])) widen(&a, p->series[k].x[i]);
-    round_axis(&a, 6);
+    round_axis(&a, p->width * 6 / usual_width);
     return a;
 }
 
