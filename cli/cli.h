@@ -146,6 +146,10 @@ int learn_open(struct learning *l, const struct arguments *a);
 void learn_close(struct learning *l);
 int learn_failed(const struct learning *l);
 int learn_weights(struct learning *l, const char *path);
+/* Are all parameters of the model in the store, in their dtypes? path: the file that they came from. */
+int check_weights(const cr_model *model, cr_store *store, const char *path);
+/* A batch of the first observations as a session, which is to be closed before the learning; --weights count. */
+int session_of_data(struct session *s, struct learning *l, const struct arguments *a);
 
 /* sequence.c: windows of sequences and texts, and texts that go on. */
 int set_windows(struct learning *l, const struct arguments *a);

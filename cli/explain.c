@@ -35,11 +35,13 @@ int run_explain(struct arguments *a) {
     struct session s;
     if (a->json + a->dot + a->latex + (a->svg != NULL) + (a->html != NULL) > 1)
         return wrong_use("one format at a time");
-    int code = session_open(&s, a, VALUES_NEEDED);
-    if (code) return code;
+    struct learning l = {0};
+    bool with_data = option_value(a, "data") != NULL;
+    int code = with_data ? session_of_data(&s, &l, a) : session_open(&s, a, VALUES_NEEDED);
     const char *format = a->svg || a->dot ? "dot" : a->json ? "json" : a->latex ? "latex" : "text";
-    code = a->html ? write_page(&s, a) : show(&s, a, format, s.eval, s.n);
+    if (!code) code = a->html ? write_page(&s, a) : show(&s, a, format, s.eval, s.n);
     session_close(&s);
+    learn_close(&l);
     return code;
 }
 

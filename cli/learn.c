@@ -161,13 +161,13 @@ void learn_close(struct learning *l) {
 }
 
 /* What the model declares is there, in its dtype. */
-static int check_weights(const struct learning *l, const char *path) {
+int check_weights(const cr_model *model, cr_store *store, const char *path) {
     bool param;
     cr_dtype declared, found;
     const char *name;
-    for (int i = 0; (name = cr_model_leaf(l->model, i, &param, &declared, NULL)); i++) {
+    for (int i = 0; (name = cr_model_leaf(model, i, &param, &declared, NULL)); i++) {
         if (!param) continue;
-        if (!cr_store_data(l->store, name, &found, NULL))
+        if (!cr_store_data(store, name, &found, NULL))
             return fail("%s: has no '%s', a parameter of the model: are these the weights of another one?",
                         path, name);
         if (found != declared)
@@ -181,7 +181,7 @@ int learn_weights(struct learning *l, const char *path) {
     if (!path) return wrong_use("--weights FILE: the parameters that 'chainrule train --out FILE' wrote");
     cr_text_clear(l->why);
     if (cr_store_load(l->store, path, l->ctx, l->why)) return fail("%s", cr_text_str(l->why));
-    return check_weights(l, path);
+    return check_weights(l->model, l->store, path);
 }
 
 /* ---- eval ---- */

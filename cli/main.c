@@ -14,9 +14,10 @@ static int run_version(struct arguments *a);
 const struct verb verbs[] = {
     {"explain", "FORMULA|FILE.cr " VALUES,
      "the forward pass, the local gradients, the backward pass and one step of descent",
-     "wrt rate full json latex dot svg html",
+     "wrt rate full json latex dot svg html weights data categories window stride batch",
      "  chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w\n"
-     "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n",
+     "  chainrule explain 'y_hat = w*x; loss = mean((y_hat - y)^2)' w=1 x=[1,2] y=[2,4] --svg graph.svg\n"
+     "  chainrule explain norris.cr --data norris.csv --batch 8 --html norris.html\n",
      run_explain},
     {"grad", "FORMULA|FILE.cr " VALUES, "the value and its gradients",
      "wrt order jacobian hessian jvp hvp json trap-nan",
@@ -47,7 +48,7 @@ const struct verb verbs[] = {
      "data categories window stride characters optimiser epochs batch validation best patience shuffle seed "
      "out "
      "checkpoint log "
-     "svg threads compile quiet",
+     "svg report threads compile quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",
      run_train},

@@ -110,6 +110,9 @@ static const struct row {
      "never",
      OWN, 0},
     {"log", "FILE", "a line of JSON for each epoch", OWN, 0},
+    {"report", "FILE",
+     "a page of metrics, rate, norms of gradients and times, written anew every second as training goes on",
+     OWN, 0},
     {"threads", "N", "0, unless given, for one per processor", OWN, 0},
     {"manual", NULL, "the whole table in Markdown", FLAG, offsetof(struct arguments, manual)},
 };

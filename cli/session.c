@@ -203,6 +203,10 @@ static int build(struct session *s, const struct arguments *a, enum values value
         return fail("there is nothing to compute: the %s has no value",
                     is_file(a->formula) ? "last line" : "formula");
     if (cr_eval_new(&s->eval, s->graph, s->store)) return session_failed(s, NULL);
+    const char *weights = option_value(a, "weights");
+    if (weights && cr_store_load(s->store, weights, s->ctx, s->why))
+        return session_failed(s, cr_text_str(s->why));
+    if (weights && (code = check_weights(s->model, s->store, weights))) return code;
     if (s->has_values && cr_store_init(s->store, s->graph, 0))
         return session_failed(s, cr_store_error(s->store));
     code = set_values(s, a);
@@ -220,6 +224,18 @@ int session_open(struct session *s, const struct arguments *a, enum values value
     int code = build(s, a, values);
     if (code) session_close(s);
     return code;
+}
+
+int session_of_data(struct session *s, struct learning *l, const struct arguments *a) {
+    const char *weights = option_value(a, "weights");
+    memset(s, 0, sizeof *s);
+    int code = learn_open(l, a);
+    if (!code && weights) code = learn_weights(l, weights);
+    if (!code && (cr_text_new(&s->text, l->ctx) || cr_text_new(&s->why, l->ctx)))
+        code = session_failed(s, NULL);
+    if (!code && cr_train_eval(&s->eval, &s->result, l->train)) code = learn_failed(l);
+    s->graph = s->result.graph;
+    return code ? code : find_wrt(s, a->wrt);
 }
 
 void session_close(struct session *s) {

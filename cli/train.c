@@ -29,7 +29,9 @@ struct watching {
     const struct arguments *a;
     struct curve curve;
     FILE *log;
-    double start, shown, epoch_start; /* seconds */
+    cr_report *report;
+    double start, shown, epoch_start, mark,
+        written; /* seconds; mark: what came before is no part of a step */
     int64_t first_step;
     bool terminal, said;
     int code;
@@ -149,6 +151,55 @@ static int draw_curve(const struct watching *w) {
     return status ? fail("%s", cr_text_str(w->l->why)) : EXIT_DONE;
 }
 
+/* ---- The report ---- */
+
+/* As a shell reads it: what is not plain stands in quotes. */
+static void append_word(cr_text *t, const char *s) {
+    char one[2] = {0};
+    if (*s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-=./:,+@%^")]) {
+        cr_text_append(t, s);
+        return;
+    }
+    cr_text_append(t, "'");
+    for (; *s; s++) *one = *s, cr_text_append(t, *s == '\'' ? "'\\''" : one);
+    cr_text_append(t, "'");
+}
+
+static int open_report(struct watching *w) {
+    struct learning *l = w->l;
+    if (!option_value(w->a, "report")) return EXIT_DONE;
+    cr_text_clear(l->text);
+    cr_text_append(l->text, "chainrule");
+    for (int i = 1; i < w->a->argc; i++) cr_text_append(l->text, " "), append_word(l->text, w->a->argv[i]);
+    if (cr_report_new(&w->report, w->a->formula, cr_text_str(l->text), l->ctx) ||
+        cr_train_set(l->train, "gradients", "1"))
+        return fail("out of memory");
+    return EXIT_DONE;
+}
+
+/* Whole or not at all, so that a browser that looks at any time sees a page. ending: why it ended, or NULL. */
+static int write_report(struct watching *w, const char *ending) {
+    struct learning *l = w->l;
+    if (!w->report) return EXIT_DONE;
+    cr_text_clear(l->text);
+    cr_text_clear(l->why);
+    cr_status status = cr_report_page(l->text, w->report, l->train, now() - w->start, ending);
+    if (status) return fail("--report: %s", cr_status_text(status));
+    status = cr_file_write(option_value(w->a, "report"), cr_text_str(l->text), cr_text_size(l->text), l->ctx,
+                           l->why);
+    w->written = now();
+    return status ? fail("--report: %s", cr_text_str(l->why)) : EXIT_DONE;
+}
+
+static int add_to_report(struct watching *w, const cr_train *t, bool epoch_ended) {
+    double time = now();
+    if (!w->report) return EXIT_DONE;
+    cr_status status = epoch_ended ? cr_report_epoch(w->report, t, time - w->start)
+                                   : cr_report_step(w->report, t, time - w->mark);
+    if (status) return fail("--report: %s", cr_status_text(status));
+    return time - w->written < 1 ? EXIT_DONE : write_report(w, NULL);
+}
+
 /* ---- Files ---- */
 
 static int save(struct learning *l, const char *path, cr_store_choose_fn *choose) {
@@ -174,12 +225,14 @@ static void print_way(struct watching *w, const cr_train *t) {
 static bool watch(void *user, const cr_train *t, bool epoch_ended) {
     struct watching *w = user;
     print_way(w, t);
-    if (!epoch_ended) return show_progress(w, t), !interrupted;
+    w->code = add_to_report(w, t, epoch_ended);
+    if (!epoch_ended) return show_progress(w, t), w->mark = now(), !w->code && !interrupted;
     if (w->a->svg) add_to_curve(&w->curve, t);
     print_epoch(w, t);
     w->epoch_start = now();
-    w->code = log_epoch(w, t);
+    if (!w->code) w->code = log_epoch(w, t);
     if (!w->code) w->code = save(w->l, option_value(w->a, "checkpoint"), NULL);
+    w->mark = now();
     return !w->code && !interrupted;
 }
 
@@ -227,18 +280,24 @@ static int train(struct watching *w) {
     int code = check_place("out", option_value(w->a, "out"));
     if (!code) code = check_place("checkpoint", option_value(w->a, "checkpoint"));
     if (!code) code = check_place("svg", w->a->svg);
+    if (!code) code = check_place("report", option_value(w->a, "report"));
     if (!code) code = resume(w);
+    if (!code) code = open_report(w);
     if (code) return code;
     if (log && !(w->log = fopen(log, "a")))
         return fail("--log: %s: cannot be opened: %s", log, strerror(errno));
     sigemptyset(&act.sa_mask);
     act.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends it at once */
     sigaction(SIGINT, &act, &old);
-    w->start = w->epoch_start = now();
+    w->start = w->epoch_start = w->mark = now();
     cr_train_progress(w->l->train, watch, w);
     cr_status status = cr_train_run(w->l->train);
+    const char *ending = status == CR_ESTOPPED ? "interrupted" : cr_train_reason(w->l->train);
     sigaction(SIGINT, &old, NULL);
     code = finish(w, status);
+    int told =
+        w->code ? EXIT_DONE : write_report(w, ending); /* last, so that it keeps nothing from being saved */
+    if (!code) code = told;
     if (w->log && fclose(w->log) && !code) code = fail("--log: %s: cannot be written", log);
     return code;
 }
@@ -248,6 +307,7 @@ int run_train(struct arguments *a) {
     struct watching w = {.l = &l, .a = a, .terminal = !a->quiet && isatty(STDERR_FILENO)};
     int code = learn_open(&l, a);
     if (!code) code = train(&w);
+    cr_report_free(w.report);
     free(w.curve.epoch);
     free(w.curve.training);
     free(w.curve.validation);

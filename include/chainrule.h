@@ -703,6 +703,7 @@ CR_API cr_status cr_train_text(cr_train *t, const char *input, const void *text,
  *   "patience"    ends after so many epochs without a better one (0: never)
  *   "seed"        of initial values, order, validation and random draws (0)
  *   "shuffle"     "1", "0": a new order in every epoch
+ *   "gradients"   "1", "0": steps tell their rate and the norms of their gradients (cr_train_gradient); changes no other bit ("0")
  *   "compile", "cache"  as cr_options_set has them, and "compile" "auto": by the system's compiler, if the steps to come repay it
  *                 ("0"). Settled before the first step; a training that goes on is run as it was begun */
 CR_API cr_status cr_train_set(cr_train *t, const char *name, const char *value);
@@ -721,6 +722,9 @@ CR_API cr_status cr_train_take_best(cr_train *t);
 CR_API bool cr_train_owns(const cr_train *t, const char *name);
 /* The metrics over all observations, in prediction, with the parameters of the store. */
 CR_API cr_status cr_train_evaluate(cr_train *t);
+/* The model's graph for a batch of the first observations, in prediction, with their values and the parameters of the store, those that it
+ * lacks at their initial values: to be explained. The graph, the loss's, and e are freed by the caller, before data and store. */
+CR_API cr_status cr_train_eval(cr_eval **e, cr_node *loss, cr_train *t);
 /* What a node is for all observations, in prediction: rows in their order. To be freed by the caller. */
 CR_API cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name);
 /* Bytes begun .. size-1 of text are drawn one after the other, by the seed, each from softmax(scores / temperature) (0: the
@@ -731,6 +735,11 @@ CR_API cr_status cr_train_continue(cr_train *t, const char *input, const char *s
 /* Metrics: the loss, then every fraction of rank 0 that the model names; NULL past the end. Their means over the present
  * epoch's training so far, and over the validation (or evaluation), each batch weighted by its observations. */
 CR_API const char *cr_train_metric(const cr_train *t, int i, double *training, double *validation);
+/* Of the last step alone: a metric; with the option "gradients", the Euclidean norm of the loss's gradient by the i-th trained
+ * parameter, before it is clipped (gives the parameter's name; NULL past the end), and the rate of descent; nan: not finite. */
+CR_API double cr_train_last(const cr_train *t, int i);
+CR_API const char *cr_train_gradient(const cr_train *t, int i, double *norm);
+CR_API double cr_train_rate(const cr_train *t);
 CR_API int64_t cr_train_epoch(const cr_train *t);      /* epochs done */
 CR_API int64_t cr_train_epochs(const cr_train *t);     /* wanted */
 CR_API int64_t cr_train_best_epoch(const cr_train *t); /* from 1; 0: none yet */
@@ -758,8 +767,30 @@ CR_API cr_status cr_plot_band(cr_plot *p, const char *label, int64_t n, const do
                               const double high[]);
 /* What is added from now on stands in a lower panel of its own, over the same x; at most four panels. */
 CR_API cr_status cr_plot_panel(cr_plot *p, const char *y);
+/* y of the present panel is on a logarithmic axis, and only what is positive is shown. */
+CR_API cr_status cr_plot_log(cr_plot *p);
+/* The width, and the height with one panel, instead of 800 and 500: at least 220 each. */
+CR_API cr_status cr_plot_size(cr_plot *p, int width, int height);
 /* 800 wide, 500 high with one panel and 150 more for each other, self-contained; the same input gives the same bytes. */
 CR_API cr_status cr_plot_svg(cr_text *out, const cr_plot *p);
+
+/* ---- Report: a training as a page -----------------------------------------------------------------------
+ */
+
+typedef struct cr_report cr_report;
+/* title: what is trained; command: how to do it again, as it is shown. The memory of a report does not grow with steps and epochs:
+ * of neighbouring steps mean, least and greatest number are kept. */
+CR_API cr_status cr_report_new(cr_report **out, const char *title, const char *command, cr_context *ctx);
+CR_API void cr_report_free(cr_report *r);
+/* From the progress of a training with the option "gradients" (cr_train_progress): after each step, with the seconds that it took; after
+ * each epoch, with those since the training began. */
+CR_API cr_status cr_report_step(cr_report *r, const cr_train *t, double seconds);
+CR_API cr_status cr_report_epoch(cr_report *r, const cr_train *t, double seconds);
+/* The page (HTML), which needs nothing else and no script: metrics by step and epoch, rate, norms of gradients, time per step. ending: why
+ * the training ended; NULL: it goes on, and a browser is told to look again every other second. Deterministic but for the times:
+ * what is in <time>, and the picture of class "times". */
+CR_API cr_status cr_report_page(cr_text *out, const cr_report *r, const cr_train *t, double seconds,
+                                const char *ending);
 
 /* ---- Explain: how each gradient came about ---------------------------------------------------------- */
 

@@ -22,9 +22,13 @@ say "The graph as a picture" "chainrule explain 'loss = (w*x - y)^2' w=1 x=1 y=2
 "$program" explain 'loss = (w*x - y)^2' w=1 x=1 y=2 --wrt w --svg "$out/graph.svg"
 
 . tools/fashion_mnist.sh
-say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,000 of them" "chainrule train $mlp_train --best 'max accuracy' --optimiser '$mlp_rate' --out $out/mlp.safetensors --svg $out/loss.svg"
-"$program" train $mlp_train --best 'max accuracy' --optimiser "$mlp_rate" --out "$out/mlp.safetensors" --svg "$out/loss.svg"
+say "A classifier of 60,000 real images (Fashion-MNIST), its epoch chosen by 5,000 of them" "chainrule train $mlp_train --best 'max accuracy' --optimiser '$mlp_rate' --out $out/mlp.safetensors --svg $out/loss.svg --report $out/report.html"
+"$program" train $mlp_train --best 'max accuracy' --optimiser "$mlp_rate" --out "$out/mlp.safetensors" --svg "$out/loss.svg" --report "$out/report.html"
 
-say "What it makes of 10,000 images that it has not seen" "chainrule eval $mlp_test --weights $out/mlp.safetensors"
-"$program" eval $mlp_test --weights "$out/mlp.safetensors"
-printf '\nThe page: %s. Pictures: %s, %s and %s\n' "$out/worked.html" "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"
+test="$mlp_test --weights $out/mlp.safetensors"
+say "What it makes of 10,000 images that it has not seen" "chainrule eval $test"
+"$program" eval $test
+
+say "What the trained net does with the first 32 of them, as a page" "chainrule explain $test --html $out/net.html"
+"$program" explain $test --html "$out/net.html"
+printf '\nPages: %s, %s and %s. Pictures: %s, %s and %s\n' "$out/worked.html" "$out/report.html" "$out/net.html" "$out/graph.svg" "$out/fit.svg" "$out/loss.svg"

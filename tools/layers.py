@@ -6,7 +6,7 @@ import re
 import sys
 
 ORDER = [["base"], ["tensor"], ["graph"], ["ops"], ["grad", "formula", "rewrite"], ["plan"], ["loop"], ["emit"], ["device"],
-         ["run"], ["train", "file", "explain"]]
+         ["run"], ["train", "file", "explain"], ["report"]]
 RANK = {room: i for i, group in enumerate(ORDER) for room in group}
 MOST_LINES = 600
 root = pathlib.Path(__file__).resolve().parent.parent

@@ -74,6 +74,17 @@ static void plain_point(char *s) {
     memmove(at + 1, at + n, strlen(at + n) + 1);
 }
 
+void text_markup(struct cr_text *t, const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '&') text_str(t, "&amp;");
+        else if (s[i] == '<') text_str(t, "&lt;");
+        else if (s[i] == '>') text_str(t, "&gt;");
+        else if (s[i] == '"') text_str(t, "&quot;");
+        else if ((unsigned char)s[i] < 0x20 && s[i] != '\n' && s[i] != '\t') text_char(t, ' ');
+        else text_char(t, s[i]);
+    }
+}
+
 void text_rounded(struct cr_text *t, double value, int digits) {
     char s[64];
     if (isnan(value)) snprintf(s, sizeof s, "nan"); /* nan has no sign worth showing */

@@ -13,14 +13,7 @@ static const char red[] = "#a93226", brown[] = "#7e5109";
 static void escaped(struct cr_text *out, const char *s) {
     size_t n = strlen(s), end = n > longest ? longest : n;
     while (end < n && ((unsigned char)s[end] & 0xc0) == 0x80) end--;
-    for (size_t i = 0; i < end; i++) {
-        if (s[i] == '&') text_str(out, "&amp;");
-        else if (s[i] == '<') text_str(out, "&lt;");
-        else if (s[i] == '>') text_str(out, "&gt;");
-        else if (s[i] == '"') text_str(out, "&quot;");
-        else if ((unsigned char)s[i] < 0x20) text_char(out, ' ');
-        else text_char(out, s[i]);
-    }
+    text_markup(out, s, end);
     if (end < n) text_str(out, "...");
 }
 

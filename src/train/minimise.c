@@ -235,7 +235,26 @@ static int part(cr_target *t, int n, const cr_node params[], cr_node trained[]) 
     return count;
 }
 
-cr_status cr_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[]) {
+/* What is not finite as told_not_finite, since a training fails at outputs that are not. */
+static cr_node finite_or_told(cr_node x) {
+    cr_node is = cr_lt(cr_abs(x), cr_number(x.graph, INFINITY));
+    return cr_where(is, x, cr_number(x.graph, told_not_finite));
+}
+
+/* The sum that clipping by norm takes is the same node. */
+static cr_node norm_of(cr_node d) { return cr_sqrt(cr_cast(cr_sum(cr_square(d), 0, NULL, false), CR_F64)); }
+
+static void tell(struct telling *told, const struct method *m, int n, const cr_node trained[],
+                 const cr_node d[]) {
+    const char *name = "rate";
+    told->rate =
+        finite_or_told(m->option[option_index(m->row->arguments, (struct slice){name, strlen(name)})]);
+    told->n = n;
+    for (int i = 0; i < n; i++) told->param[i] = trained[i], told->norm[i] = finite_or_told(norm_of(d[i]));
+}
+
+cr_status optimiser_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[],
+                             struct telling *told) {
     if (!t || !method || n < 0 || (n && !params) || !loss.graph) return CR_EINVAL;
     cr_graph *g = loss.graph;
     struct method m = {.g = g};
@@ -246,9 +265,16 @@ cr_status cr_minimise(cr_target *t, const char *method, cr_node loss, int n, con
     if (!d) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
     int count = part(t, n, params, trained);
     cr_status status = cr_graph_status(g) ? cr_graph_status(g) : cr_grad(d, loss, count, trained);
+    if (!status && told) tell(told, &m, count, trained, d);
     if (!status) status = updates(&m, t, count, trained, d);
     mem_free(&g->mem, d, room);
     return status;
+}
+
+double told_number(double x) { return x == told_not_finite ? NAN : x; }
+
+cr_status cr_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[]) {
+    return optimiser_minimise(t, method, loss, n, params, NULL);
 }
 
 /* ---- One step as nodes ---- */

@@ -34,4 +34,16 @@ const struct optimiser_row *optimiser_find(const char *name, size_t n);
 /* The i-th of the names parted by blanks: its length, 0 past the end. */
 size_t optimiser_state_name(const struct optimiser_row *row, int i, const char **name);
 
+/* What a step tells of itself: f64 scalars, finite or told_not_finite. norm: of the gradient of each parameter before it is accumulated and clipped, room for
+ * all of them, those that are trained in their order. */
+static const double told_not_finite = -0x1.fffffffffffffp1023;
+double told_number(double x); /* nan for that */
+struct telling {
+    cr_node rate, *norm, *param;
+    int n;
+};
+/* cr_minimise, which tells what is not NULL. */
+cr_status optimiser_minimise(cr_target *t, const char *method, cr_node loss, int n, const cr_node params[],
+                             struct telling *told);
+
 #endif

@@ -6,6 +6,7 @@
 #include "graph/graph.h"
 #include "run/program.h"
 #include "tensor/dtype.h"
+#include "train/optimiser.h"
 #include "train/train.h"
 
 /* ---- The graph ---- */
@@ -179,6 +180,44 @@ static cr_status target_metrics(struct cr_train *t, cr_target *target, cr_graph 
     return status;
 }
 
+/* Outputs that a model cannot have names for: they hold blanks. */
+static const char rate_output[] = "the rate";
+static const char *gradient_output(char name[32], int i) {
+    snprintf(name, 32, "gradient %d", i);
+    return name;
+}
+
+/* The gradients are those that the updates are made of: nothing is computed twice. */
+static cr_status tell(struct cr_train *t, cr_target *target, const struct telling *told) {
+    char name[32];
+    if (!t->gradient) {
+        t->gradient = mem_zero(&t->mem, mem_mul((size_t)told->n, sizeof *t->gradient));
+        if (!t->gradient) return CR_ENOMEM;
+        t->gradients = told->n;
+        for (int i = 0; i < told->n; i++) {
+            t->gradient[i].name = text_make(&t->mem);
+            text_str(&t->gradient[i].name, cr_name(told->param[i]));
+            if (t->gradient[i].name.failed) return CR_ENOMEM;
+        }
+    }
+    cr_status status = cr_target_output(target, rate_output, told->rate);
+    for (int i = 0; i < told->n && !status; i++)
+        status = cr_target_output(target, gradient_output(name, i), told->norm[i]);
+    return status;
+}
+
+static cr_status minimise_told(struct cr_train *t, cr_target *target, cr_node loss, int n,
+                               const cr_node param[]) {
+    size_t room = mem_mul(2 * sizeof(cr_node), (size_t)n);
+    struct telling told = {.norm = mem_alloc(&t->mem, room)};
+    if (!told.norm) return CR_ENOMEM;
+    told.param = told.norm + n;
+    cr_status status = optimiser_minimise(target, t->method, loss, n, param, &told);
+    if (!status) status = tell(t, target, &told);
+    mem_free(&t->mem, told.norm, room);
+    return status;
+}
+
 /* The parameters of the model: all that the graph has before an optimiser adds its own. */
 static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr_node loss) {
     int n = 0;
@@ -190,8 +229,9 @@ static cr_status minimise(struct cr_train *t, cr_target *target, cr_graph *g, cr
         if (graph_at(g, id)->op == OP_param &&
             (graph_at(g, id)->dtype >= CR_F32 || cr_ok(cr_param_next(graph_handle(g, id)))))
             param[n++] = graph_handle(g, id);
-    cr_status status = n ? cr_minimise(target, t->method, loss, n, param)
-                         : train_fail(t, CR_EINVAL, "the model has no parameter to train");
+    cr_status status = !n         ? train_fail(t, CR_EINVAL, "the model has no parameter to train")
+                       : t->tells ? minimise_told(t, target, loss, n, param)
+                                  : cr_minimise(target, t->method, loss, n, param);
     if (status && t->method_line && cr_graph_error(g))
         train_fail(t, status, "the optimiser in line %d of the model: %s", t->method_line, cr_graph_error(g));
     mem_free(&t->mem, param, room);
@@ -225,11 +265,20 @@ static cr_status compile(struct cr_train *t, cr_program **out, cr_graph *g, cr_n
     return status;
 }
 
+static cr_status bind_told(struct cr_train *t, cr_run *run) {
+    char name[32];
+    cr_status status = cr_bind(run, rate_output, CR_F64, &t->rate, sizeof t->rate);
+    for (int i = 0; i < t->gradients && !status; i++)
+        status = cr_bind(run, gradient_output(name, i), CR_F64, &t->gradient[i].norm, sizeof(double));
+    return status;
+}
+
 static cr_status start(struct cr_train *t, struct phase *p) {
     cr_status status = cr_run_new(&p->run, p->program, t->store, NULL, 0);
     if (status) return train_memory(t);
     for (int i = 0; i < t->metrics && !status; i++)
         status = cr_bind(p->run, t->metric[i].name, CR_F64, &p->value[i], sizeof p->value[i]);
+    if (!status && p->training && t->tells) status = bind_told(t, p->run);
     if (status) return train_fail(t, status, "%s", cr_run_error(p->run));
     cr_run_seed(p->run, t->seed);
     return train_bind(t, p->program, p->run, p->rows);

@@ -6,12 +6,12 @@
 #include "base/text.h"
 
 enum {
-    width = 800,
+    usual_width = 800,
     left = 80,
     right = 30,
     top = 50,
     bottom = 60,
-    first_height = 390,
+    usual_height = 390,
     more_height = 130,
     gap = 20
 };
@@ -35,7 +35,8 @@ struct cr_plot {
     struct mem mem;
     struct cr_text title, x_label, y_label[most_panels];
     struct series series[most_series];
-    int n, panels;
+    bool log[most_panels];        /* y */
+    int n, panels, width, height; /* height: of the first panel */
 };
 
 cr_status cr_plot_new(cr_plot **out, cr_context *ctx) {
@@ -46,6 +47,7 @@ cr_status cr_plot_new(cr_plot **out, cr_context *ctx) {
     p->mem = m;
     p->title = p->x_label = text_make(&m);
     p->panels = 1;
+    p->width = usual_width, p->height = usual_height;
     for (int k = 0; k < most_panels; k++) p->y_label[k] = text_make(&m);
     return CR_OK;
 }
@@ -63,16 +65,7 @@ void cr_plot_free(cr_plot *p) {
     mem_free(&m, p, sizeof *p);
 }
 
-/* Text of XML: what it may not hold is left out. */
-static void add_escaped(struct cr_text *t, const char *s) {
-    for (; s && *s; s++) {
-        if (*s == '<') text_str(t, "&lt;");
-        else if (*s == '>') text_str(t, "&gt;");
-        else if (*s == '&') text_str(t, "&amp;");
-        else if (*s == '"') text_str(t, "&quot;");
-        else if ((unsigned char)*s >= 0x20 || *s == '\t') text_char(t, *s);
-    }
-}
+static void add_escaped(struct cr_text *t, const char *s) { text_markup(t, s, s ? strlen(s) : 0); }
 
 cr_status cr_plot_labels(cr_plot *p, const char *title, const char *x, const char *y) {
     if (!p) return CR_EINVAL;
@@ -87,6 +80,19 @@ cr_status cr_plot_panel(cr_plot *p, const char *y) {
     if (p->panels == most_panels) return CR_ELIMIT;
     add_escaped(&p->y_label[p->panels++], y);
     return text_status(&p->y_label[p->panels - 1]);
+}
+
+cr_status cr_plot_size(cr_plot *p, int width, int height) {
+    if (!p || width < 2 * (left + right) || width > 10000 || height < 2 * (top + bottom) || height > 10000)
+        return CR_EINVAL;
+    p->width = width, p->height = height - top - bottom;
+    return CR_OK;
+}
+
+cr_status cr_plot_log(cr_plot *p) {
+    if (!p) return CR_EINVAL;
+    p->log[p->panels - 1] = true;
+    return CR_OK;
 }
 
 static cr_status add(cr_plot *p, const char *label, enum kind kind, int64_t n, const double x[],
@@ -117,22 +123,28 @@ cr_status cr_plot_band(cr_plot *p, const char *label, int64_t n, const double x[
 /* ---- Axes ---- */
 
 struct axis {
-    double low, high, step; /* numbers */
+    double low, high, step; /* numbers, or their logarithms to base 10 */
     double from, to;        /* where low and high stand in the picture */
+    bool log;
 };
 
 static bool good(double x) { return isfinite(x) && fabs(x) < 1e300; }
-static bool shown(const struct series *s, int64_t i) {
-    return good(s->x[i]) && good(s->y[i]) && good(s->high[i]);
+/* On a logarithmic axis what is positive. */
+static bool shown(const struct series *s, int64_t i, bool log) {
+    return good(s->x[i]) && good(s->y[i]) && good(s->high[i]) && (!log || s->y[i] > 0);
 }
 
-static void widen(struct axis *a, double v) { a->low = fmin(a->low, v), a->high = fmax(a->high, v); }
+static double scaled(const struct axis *a, double v) { return a->log ? log10(v) : v; }
+
+static void widen(struct axis *a, double v) {
+    a->low = fmin(a->low, scaled(a, v)), a->high = fmax(a->high, scaled(a, v));
+}
 
 /* Steps of 1, 2 or 5 times a power of ten, about so many of them. */
 static void round_axis(struct axis *a, double steps) {
     if (a->low > a->high) a->low = 0, a->high = 1;
-    if (a->low == a->high) {
-        double half = fmax(fabs(a->low), 1) / 2;
+    if (a->high - a->low <= 1e-9 * fabs(a->high)) { /* the same, but for rounding */
+        double half = a->log || a->low == 0 ? 0.5 : fabs(a->low) / 2;
         a->low -= half, a->high += half;
     }
     double rough = (a->high - a->low) / steps, power = pow(10, floor(log10(rough))), times = rough / power;
@@ -142,31 +154,33 @@ static void round_axis(struct axis *a, double steps) {
 }
 
 static struct axis x_axis(const struct cr_plot *p) {
-    struct axis a = {INFINITY, -INFINITY, 1, left, width - right};
+    struct axis a = {INFINITY, -INFINITY, 1, left, p->width - right, false};
     for (int k = 0; k < p->n; k++)
         for (int64_t i = 0; i < p->series[k].n; i++)
-            if (shown(&p->series[k], i)) widen(&a, p->series[k].x[i]);
-    round_axis(&a, 6);
+            if (shown(&p->series[k], i, p->log[p->series[k].panel])) widen(&a, p->series[k].x[i]);
+    round_axis(&a, p->width * 6 / usual_width);
     return a;
 }
 
 /* The panel's lower and upper end in the picture. */
-static double panel_top(int panel) {
-    return panel ? top + first_height + gap + (panel - 1) * (more_height + gap) : top;
+static double panel_top(const struct cr_plot *p, int panel) {
+    return panel ? top + p->height + gap + (panel - 1) * (more_height + gap) : top;
 }
-static double panel_bottom(int panel) { return panel_top(panel) + (panel ? more_height : first_height); }
+static double panel_bottom(const struct cr_plot *p, int panel) {
+    return panel_top(p, panel) + (panel ? more_height : p->height);
+}
 
 static struct axis y_axis(const struct cr_plot *p, int panel) {
-    struct axis a = {INFINITY, -INFINITY, 1, panel_bottom(panel), panel_top(panel)};
+    struct axis a = {INFINITY, -INFINITY, 1, panel_bottom(p, panel), panel_top(p, panel), p->log[panel]};
     for (int k = 0; k < p->n; k++)
         for (int64_t i = 0; p->series[k].panel == panel && i < p->series[k].n; i++)
-            if (shown(&p->series[k], i)) widen(&a, p->series[k].y[i]), widen(&a, p->series[k].high[i]);
-    round_axis(&a, panel ? 3 : 6);
+            if (shown(&p->series[k], i, a.log)) widen(&a, p->series[k].y[i]), widen(&a, p->series[k].high[i]);
+    round_axis(&a, panel ? 3 : p->height < 200 ? 4 : 6);
     return a;
 }
 
 static double at(const struct axis *a, double v) {
-    return a->from + (v - a->low) / (a->high - a->low) * (a->to - a->from);
+    return a->from + (scaled(a, v) - a->low) / (a->high - a->low) * (a->to - a->from);
 }
 
 /* ---- Elements ---- */
@@ -200,9 +214,10 @@ static void ticks(struct cr_text *out, const struct axis *a, const struct axis *
                   bool numbers) {
     int n = (int)round((a->high - a->low) / a->step);
     for (int i = 0; i <= n; i++) {
-        double v = a->low + i * a->step, where = at(a, v);
+        double v = a->low + i * a->step, where = a->from + i * (a->to - a->from) / n;
         struct cr_text number = text_make(&out->mem);
-        text_rounded(&number, fabs(v) < a->step * 1e-9 ? 0 : v, 6);
+        v = fabs(v) < a->step * 1e-9 ? 0 : v;
+        text_rounded(&number, a->log ? pow(10, v) : v, a->log ? 3 : 6);
         if (vertical) rule(out, across->from, where, across->to, where, "#dddddd");
         else rule(out, where, across->from, where, across->to, "#dddddd");
         if (vertical) words(out, left - 8, where + 4, "text-anchor=\"end\"", cr_text_str(&number));
@@ -217,7 +232,7 @@ static void ticks(struct cr_text *out, const struct axis *a, const struct axis *
 static void draw_points(struct cr_text *out, const struct series *s, const char *colour, const struct axis *x,
                         const struct axis *y) {
     for (int64_t i = 0; i < s->n; i++) {
-        if (!shown(s, i)) continue;
+        if (!shown(s, i, y->log)) continue;
         text_str(out, "<circle");
         attribute(out, "cx", at(x, s->x[i])), attribute(out, "cy", at(y, s->y[i]));
         text_add(out, " r=\"3.5\" fill=\"%s\" fill-opacity=\"0.7\"/>\n", colour);
@@ -228,7 +243,7 @@ static void draw_line(struct cr_text *out, const struct series *s, const char *c
                       const struct axis *y) {
     text_add(out, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"", colour);
     for (int64_t i = 0; i < s->n; i++)
-        if (shown(s, i)) point(out, x, y, s->x[i], s->y[i]);
+        if (shown(s, i, y->log)) point(out, x, y, s->x[i], s->y[i]);
     text_str(out, "\"/>\n");
 }
 
@@ -236,9 +251,9 @@ static void draw_band(struct cr_text *out, const struct series *s, const char *c
                       const struct axis *y) {
     text_add(out, "<polygon fill=\"%s\" fill-opacity=\"0.2\" points=\"", colour);
     for (int64_t i = 0; i < s->n; i++)
-        if (shown(s, i)) point(out, x, y, s->x[i], s->high[i]);
+        if (shown(s, i, y->log)) point(out, x, y, s->x[i], s->high[i]);
     for (int64_t i = s->n; i-- > 0;)
-        if (shown(s, i)) point(out, x, y, s->x[i], s->y[i]);
+        if (shown(s, i, y->log)) point(out, x, y, s->x[i], s->y[i]);
     text_str(out, "\"/>\n");
 }
 
@@ -290,9 +305,9 @@ static double legend_width(const struct cr_plot *p, int k) {
 
 /* In one row above the first panel where there is room, so that no data are covered; else within the panel. */
 static void legend(struct cr_text *out, const struct cr_plot *p, int panel) {
-    double wide = 0, x = left, y = panel_top(panel) + 18;
+    double wide = 0, x = left, y = panel_top(p, panel) + 18;
     for (int k = 0; k < p->n; k++) wide += labelled(p, k, panel) ? legend_width(p, k) : 0;
-    bool row = panel == 0 && wide <= width - left - right;
+    bool row = panel == 0 && wide <= p->width - left - right;
     for (int k = 0; k < p->n; k++) {
         if (!labelled(p, k, panel)) continue;
         legend_entry(out, p, k, row ? x : left + 12, row ? top - 8 : y);
@@ -305,7 +320,7 @@ static void draw_panel(struct cr_text *out, const struct cr_plot *p, int panel, 
     bool last = panel == p->panels - 1;
     ticks(out, x, &y, false, last);
     ticks(out, &y, x, true, true);
-    rule(out, left, y.from, width - right, y.from, "#222222");
+    rule(out, left, y.from, p->width - right, y.from, "#222222");
     rule(out, left, y.to, left, y.from, "#222222");
     draw(out, p, panel, x, &y);
     legend(out, p, panel);
@@ -315,7 +330,7 @@ static void draw_panel(struct cr_text *out, const struct cr_plot *p, int panel, 
 
 cr_status cr_plot_svg(cr_text *out, const cr_plot *p) {
     if (!out || !p) return CR_EINVAL;
-    int height = (int)panel_bottom(p->panels - 1) + bottom;
+    int width = p->width, height = (int)panel_bottom(p, p->panels - 1) + bottom;
     struct axis x = x_axis(p);
     text_add(out,
              "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "

@@ -168,3 +168,45 @@ cr_status cr_train_continue(cr_train *t, const char *input, const char *scores, 
     mem_free(&t->mem, shown, (size_t)window);
     return status;
 }
+
+/* ---- A batch to look at ---- */
+
+static cr_status set_columns(struct cr_train *t, cr_eval *e, cr_graph *g, int64_t rows) {
+    for (size_t i = 0; i < t->columns; i++) {
+        const struct column *c = &t->column[i];
+        const void *data =
+            c->whole ? cr_array_data((cr_array *)(uintptr_t)c->array) : c->batch; /* only read */
+        size_t bytes = c->whole ? c->row_bytes : c->row_bytes * (size_t)rows;
+        cr_status status = cr_eval_set(e, cr_find(g, c->name), c->dtype, data, bytes);
+        if (status) return train_fail(t, status, "%s", cr_eval_error(e));
+    }
+    return CR_OK;
+}
+
+static cr_status first_batch(struct cr_train *t, cr_eval **e, cr_graph **g, cr_node *loss, int64_t rows) {
+    cr_status status = train_build(t, rows, false, g, loss);
+    if (!status) status = train_fit_columns(t, *g);
+    if (status) return status;
+    for (int64_t i = 0; i < t->rows; i++) t->order[i] = i;
+    train_gather(t, rows, t->order);
+    status = cr_store_init(t->store, *g, t->seed);
+    if (status) return train_fail(t, status, "%s", cr_store_error(t->store));
+    return cr_eval_new(e, *g, t->store) ? train_memory(t) : set_columns(t, *e, *g, rows);
+}
+
+cr_status cr_train_eval(cr_eval **e, cr_node *loss, cr_train *t) {
+    if (e) *e = NULL;
+    if (loss) *loss = (cr_node){0};
+    if (!e || !loss || !t) return CR_EINVAL;
+    cr_graph *g = NULL;
+    cr_status status = t->status;
+    if (!status && t->rows < 1) status = train_fail(t, CR_ESHAPE, "there are no observations");
+    if (!status) status = train_split(t);
+    if (!status) status = first_batch(t, e, &g, loss, t->rows < t->batch ? t->rows : t->batch);
+    if (!status) return CR_OK;
+    cr_eval_free(*e);
+    cr_graph_free(g);
+    *e = NULL;
+    *loss = (cr_node){0};
+    return status;
+}

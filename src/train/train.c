@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "train/optimiser.h"
 
 cr_status train_fail(struct cr_train *t, cr_status status, const char *format, ...) {
     char s[600];
@@ -61,6 +62,8 @@ void cr_train_free(cr_train *t) {
     if (!t) return;
     struct mem m = t->mem;
     for (int i = 0; i < 4; i++) phase_drop(&t->phase[i]);
+    for (int i = 0; i < t->gradients; i++) text_drop(&t->gradient[i].name);
+    mem_free(&m, t->gradient, (size_t)t->gradients * sizeof *t->gradient);
     for (size_t i = 0; i < t->columns; i++) {
         cr_array_free(t->column[i].own);
         mem_free_aligned(&m, t->column[i].batch, t->column[i].batch_bytes);
@@ -197,10 +200,11 @@ static cr_status set(cr_train *t, const char *name, const char *value) {
     if (strcmp(name, "best") == 0) return set_best(t, value);
     if (strcmp(name, "compile") == 0) return set_text(t, name, t->compiler, sizeof t->compiler, value);
     if (strcmp(name, "cache") == 0) return set_text(t, name, t->cache, sizeof t->cache, value);
-    if (strcmp(name, "shuffle") != 0) return set_number(t, name, value);
+    bool *to = strcmp(name, "shuffle") == 0 ? &t->shuffle : strcmp(name, "gradients") == 0 ? &t->tells : NULL;
+    if (!to) return set_number(t, name, value);
     if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
-        return train_fail(t, CR_EINVAL, "shuffle: expected 0 or 1, found '%s'", value);
-    t->shuffle = *value == '1';
+        return train_fail(t, CR_EINVAL, "%s: expected 0 or 1, found '%s'", name, value);
+    *to = *value == '1';
     return CR_OK;
 }
 
@@ -234,6 +238,18 @@ const char *cr_train_metric(const cr_train *t, int i, double *training, double *
     return t->metric[i].name;
 }
 
+double cr_train_last(const cr_train *t, int i) {
+    return t && i >= 0 && i < t->metrics && t->step ? t->value[i] : NAN;
+}
+
+const char *cr_train_gradient(const cr_train *t, int i, double *norm) {
+    if (!t || i < 0 || i >= t->gradients) return NULL;
+    if (norm) *norm = told_number(t->gradient[i].norm);
+    return cr_text_str(&t->gradient[i].name);
+}
+
+double cr_train_rate(const cr_train *t) { return t && t->gradients ? told_number(t->rate) : NAN; }
+
 /* ---- Passes over observations ---- */
 
 /* Sums of metrics times rows over n observations, in prediction. */
@@ -258,6 +274,7 @@ static cr_status train_batch(cr_train *t) {
     if (!status) status = phase_step(t, p, t->order + t->rows + t->position);
     if (status) return status;
     for (int i = 0; i < t->metrics; i++) {
+        t->value[i] = p->value[i];
         t->sum[i] += p->value[i] * (double)rows;
         t->metric[i].training = t->sum[i] / (double)(t->position + rows);
     }

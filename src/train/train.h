@@ -40,6 +40,12 @@ struct metric {
     double training, validation; /* means over the last epoch; validation nan without one */
 };
 
+/* Of a trained parameter, at the last step. */
+struct gradient {
+    struct cr_text name;
+    double norm;
+};
+
 struct cr_train {
     struct mem mem;
     cr_context *ctx;
@@ -51,8 +57,9 @@ struct cr_train {
     int64_t rows, trained, validated; /* observations: all, and those of each use */
     struct phase phase[4];            /* train and predict, whole batches and the last, shorter one */
     struct metric metric[train_metrics];
-    int metrics;        /* the first is the loss */
-    uint32_t own_nodes; /* of the training graph: what the model built, before the optimiser */
+    int metrics;                 /* the first is the loss */
+    double value[train_metrics]; /* of the last step */
+    uint32_t own_nodes;          /* of the training graph: what the model built, before the optimiser */
     int64_t *order;
     int64_t order_count;
     /* Options. */
@@ -63,6 +70,11 @@ struct cr_train {
     double validation;
     char compiler[512], cache[1024]; /* "0": loops are run by the built-in way; "": the usual place */
     int compiled;                    /* 1, 0: the training was begun so; -1: it begins */
+    /* What steps tell of themselves, where asked to. */
+    bool tells;
+    int gradients; /* parameters that are trained */
+    struct gradient *gradient;
+    double rate;
     /* Where the training stands. */
     int64_t epoch, step, position; /* position: rows of the present epoch behind us */
     double sum[train_metrics];     /* of metrics times rows, over them */

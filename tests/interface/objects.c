@@ -4,7 +4,7 @@
 
 #include <limits.h>
 
-enum { most_called = 256 };
+enum { most_called = 306 };
 static const char *called[most_called];
 static int calls;
 
@@ -259,6 +259,8 @@ static void fits_and_plots(void) {
     REFUSES(cr_plot_labels, NULL, NULL, NULL, NULL);
     REFUSES(cr_plot_add, NULL, NULL, false, 0, NULL, NULL);
     REFUSES(cr_plot_svg, NULL, NULL);
+    REFUSES(cr_plot_log, NULL);
+    REFUSES(cr_plot_size, NULL, 800, 500);
 }
 
 static void trainings(void) {
@@ -282,6 +284,7 @@ static void trainings(void) {
     REFUSES(cr_train_run, NULL);
     REFUSES(cr_train_take_best, NULL);
     REFUSES(cr_train_evaluate, NULL);
+    REFUSES(cr_train_eval, NULL, NULL, NULL);
     REFUSES(cr_train_predict, NULL, NULL, NULL);
     GIVES(NULL, cr_train_metric, NULL, 0, NULL, NULL);
     GIVES(0, cr_train_epoch, NULL);
@@ -294,6 +297,14 @@ static void trainings(void) {
     PASSES(cr_train_reason, NULL);
     PASSES(cr_train_way, NULL);
     GIVES(NULL, cr_train_error, NULL);
+    GIVES(NULL, cr_train_gradient, NULL, 0, NULL);
+    PASSES(cr_train_last, NULL, 0);
+    PASSES(cr_train_rate, NULL);
+    REFUSES(cr_report_new, NULL, NULL, NULL, NULL);
+    PASSES(cr_report_free, NULL);
+    REFUSES(cr_report_step, NULL, NULL, 0);
+    REFUSES(cr_report_epoch, NULL, NULL, 0);
+    REFUSES(cr_report_page, NULL, NULL, NULL, 0, NULL);
 }
 
 static void files(void) {

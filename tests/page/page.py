@@ -95,7 +95,7 @@ def a_number_changed_changes_everything_at_once(b, folder):
     b.click("#descend")
     assert "does not fall" in b.text("#story"), b.text("#story")
     b.click("#reset")
-    equal(b.text("#story"), "loss = 1. To first order one step at rate 0.1 changes it by -0.4.")
+    equal(b.text("#story"), "loss = 1. To first order one step at rate 0.1 changes it by -0.4; in truth it becomes 0.64.")
     b.click("#descend10")
     # w - 2 shrinks by 1 - 2*0.1 = 0.8 a step: loss = 0.8^20
     found = b.run("return lossNow()")
@@ -355,6 +355,75 @@ def a_large_graph_is_folded_and_says_what_is_left_out(b, folder):
     b.open("file://" + page)
     assert b.text("#left-out").startswith("Of 6,002 nodes 5,762 are left out here"), b.text("#left-out")
     no_overlap(b, "a long chain")
+
+
+def npy(path, kind, shape, numbers):
+    head = f"{{'descr': '<{kind}4', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    head += " " * (63 - (10 + len(head)) % 64) + "\n"
+    with open(path, "wb") as f:
+        f.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(numbers)}{kind}", *numbers))
+
+
+NET = """input x: f32[batch, 256]
+input y: i32[batch]
+param W1: f32[256, 4] = he_normal()
+param b1: f32[4] = [-1e6, 0, 0, 0]
+h = relu(x @ W1 + b1)
+far = h * 1e-5
+logits = dense(far, 3)
+loss = mean(cross_entropy(logits, y))
+"""
+
+
+def train(folder, *more):
+    """Images 16 by 16 with a bright square whose place is the class."""
+    model(folder, NET, "net.cr")
+    images = [1.0 if 5 * (n % 3) <= k % 16 < 5 * (n % 3) + 5 and 4 <= k // 16 < 12 else 0.0 for n in range(40) for k in range(256)]
+    npy(os.path.join(folder, "x.npy"), "f", (40, 16, 16), images)
+    npy(os.path.join(folder, "y.npy"), "i", (40,), [n % 3 for n in range(40)])
+    data = ["--data", "x=x.npy", "--data", "y=y.npy", "--batch", "20"]
+    command = [PROGRAM, "train", "net.cr", *data, "--epochs", "6", "--validation", "8", "--quiet", "--out", "w.safetensors", *more]
+    subprocess.run(command, check=True, cwd=folder, timeout=300)
+    return ["net.cr", "--weights", "w.safetensors", *data]
+
+
+def a_trained_net_shows_images_dead_units_and_where_gradients_vanish(b, folder):
+    arguments = train(folder)
+    for batch, live in ("20", True), ("40", False):  # numbers that the page computes; that it was told
+        b.open("file://" + explain(folder, [*arguments, "--batch", batch]))
+        equal(b.run("return data.live"), live)
+        row = "return [...document.querySelectorAll('#layers tbody tr')].filter(r => r.cells[0].textContent === arguments[0]).map(r => [...r.cells].map(c => c.textContent))[0]"
+        equal(b.run(row, "h")[5], "1 of 4", "dead units: the bias of the first is -1e6")
+        equal(b.run("return [...document.querySelectorAll('#layers tbody th')].map(r => r.textContent)")[:3], ["W1", "b1", "h"], "in the order of the layers")
+        for name in "W1", "b1", "h":
+            equal(b.run(row, name)[8], "vanishes", name)
+        assert "vanishes at W1, b1, h" in b.text("#findings"), b.text("#findings")
+        b.write("#search", "x")
+        equal(b.run("return document.querySelectorAll('.images canvas').length"), 12, "images of the batch")
+        # The first image's square is at the left: its colour differs from the ground's.
+        line = b.run("return [...document.querySelector('.images canvas').getContext('2d').getImageData(0, 6, 16, 1).data]")
+        equal([line[4 * k:4 * k + 4] == line[0:4] for k in range(16)], [k < 5 for k in range(16)], "a line of the first image")
+
+
+def a_report_of_a_training_is_whole_and_asks_for_nothing(b, folder):
+    train(folder, "--report", "report.html")
+    b.requests()
+    for width, height, dark in (1280, 800, False), (390, 844, True):
+        b.size(width, height, dark)
+        b.open("file://" + os.path.join(folder, "report.html"))
+        wide = b.run("return [...document.querySelectorAll('main > *, figure, svg, .facts div, pre')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.wide')).map(e => e.outerHTML.slice(0, 80))")
+        equal(wide, [], f"at {width}: what reaches over the edge")
+        out = b.run("return [...document.querySelectorAll('svg')].flatMap(s => { const v = s.viewBox.baseVal; return [...s.querySelectorAll('text')].filter(t => { const r = t.getBBox(); return !t.getAttribute('transform') && (r.x < 0 || r.x + r.width > v.width + 1 || r.y + r.height > v.height); }).map(t => t.textContent); })")
+        equal(out, [], f"at {width}: words cut")
+        equal(b.run("return document.documentElement.scrollWidth <= innerWidth"), True)
+    equal([u for u in b.requests() if not u.startswith("file:///")], [], "requests")
+    equal(b.run("return [document.scripts.length, document.querySelectorAll('meta[http-equiv=refresh]').length]"), [0, 0])
+    equal(b.run("return [...document.querySelectorAll('.plots text[font-size]')].map(t => t.textContent)"),
+          ["loss by step", "loss by epoch", "norm of the gradient by step", "learning rate by step", "seconds per step"])
+    equal(b.run("return document.querySelectorAll('figure:not([aria-label])').length"), 0, "figures without words")
+    equal(b.run("return [...document.querySelectorAll('.best th')].map(e => e.textContent).length"), 1)
+    for svg in b.run("return [...document.querySelectorAll('svg')].map(e => new XMLSerializer().serializeToString(e))"):
+        assert "nan" not in svg and "inf" not in svg and xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
 
 
 def the_same_inputs_give_the_same_bytes(b, folder):

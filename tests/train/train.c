@@ -102,6 +102,81 @@ TEST(metrics_are_the_loss_and_every_number_that_the_model_names) {
     end(&c);
 }
 
+/* At a = b = 0 the gradients of mean (a x + b - y)^2 are -2 mean(x y) and -2 mean(y), clipped only afterwards. */
+TEST(steps_tell_their_rate_and_the_norms_of_their_gradients) {
+    (void)state;
+    struct course c = course_of(line);
+    double by_a = 0, by_b = 0, norm;
+    for (int i = 0; i < rows; i++) {
+        double x = ((double *)cr_array_data(c.x))[i], y = ((double *)cr_array_data(c.y))[i];
+        by_a += 2 * x * y / rows;
+        by_b += 2 * y / rows;
+    }
+    set(&c,
+        (const char *const[][2]){{"optimiser", "sgd(rate=0.5/(step+2), clip_norm=1e-3)"},
+                                 {"gradients", "1"},
+                                 {"batch", "50"},
+                                 {"epochs", "1"}},
+        4);
+    assert_true(isnan(cr_train_rate(c.t)));
+    run(&c);
+    assert_string_equal(cr_train_gradient(c.t, 0, &norm), "a");
+    assert_near(norm, fabs(by_a), 1e-14);
+    assert_string_equal(cr_train_gradient(c.t, 1, &norm), "b");
+    assert_near(norm, fabs(by_b), 1e-14);
+    assert_null(cr_train_gradient(c.t, 2, NULL));
+    assert_near(cr_train_rate(c.t), 0.25, 0);
+    assert_true(cr_train_last(c.t, 0) > 3);
+    end(&c);
+}
+
+/* The square of what overflows is infinite, and the loss is not: the training goes on as without the option. */
+TEST(a_gradient_that_is_not_finite_is_told_as_nan) {
+    (void)state;
+    struct course c =
+        course_of("input x: f64[n]\ninput y: f64[n]\nparam a: f64 = 0\nloss = 1e200*a + mean(x + y)\n");
+    double norm = 0;
+    set(&c, (const char *const[][2]){{"optimiser", "sgd(rate=1e-200)"}, {"gradients", "1"}, {"epochs", "1"}},
+        3);
+    run(&c);
+    cr_train_gradient(c.t, 0, &norm);
+    assert_true(isnan(norm));
+    end(&c);
+}
+
+static bool add_to_report(void *user, const cr_train *t, bool epoch_ended) {
+    return !(epoch_ended ? cr_report_epoch(user, t, 1) : cr_report_step(user, t, 0.5));
+}
+
+static int64_t count_of(const char *s, const char *what) {
+    int64_t n = 0;
+    for (; (s = strstr(s, what)); s++) n++;
+    return n;
+}
+
+/* 5,000 steps stand in at most 256 bins, of epochs at most 62 in the table: the mean over all bins is that over all steps. */
+TEST(a_report_does_not_grow_with_the_steps) {
+    (void)state;
+    struct course c = course_of(line);
+    cr_report *r = NULL;
+    cr_text *t = NULL;
+    set(&c, (const char *const[][2]){{"gradients", "1"}, {"batch", "50"}, {"epochs", "5000"}}, 3);
+    assert_int_equal(cr_report_new(&r, "line.cr", "chainrule train <line>.cr", NULL), CR_OK);
+    assert_int_equal(cr_text_new(&t, NULL), CR_OK);
+    cr_train_progress(c.t, add_to_report, r);
+    run(&c);
+    assert_int_equal(cr_report_page(t, r, c.t, 9, "all epochs are done"), CR_OK);
+    assert_true(cr_text_size(t) < 100000);
+    assert_non_null(strstr(cr_text_str(t), "<dt>steps</dt><dd>5000</dd>"));
+    assert_non_null(strstr(cr_text_str(t), "<th scope=\"row\">5000</th>"));
+    assert_non_null(strstr(cr_text_str(t), "chainrule train &lt;line&gt;.cr"));
+    assert_non_null(strstr(cr_text_str(t), "<time>500 ms</time>"));
+    assert_true(count_of(cr_text_str(t), "<tr") < 120);
+    cr_text_free(t);
+    cr_report_free(r);
+    end(&c);
+}
+
 /* The mean of batches of 8 and one of 2 is weighted: that of all observations. */
 TEST(evaluation_weighs_batches_by_their_observations) {
     (void)state;
@@ -462,6 +537,7 @@ static cr_status train_a_little(cr_context *ctx, void *arg) {
     if (!status) status = cr_train_set(c.t, "batch", "20");
     if (!status) status = cr_train_set(c.t, "epochs", "2");
     if (!status) status = cr_train_set(c.t, "validation", "10");
+    if (!status) status = cr_train_set(c.t, "gradients", "1");
     if (!status) status = cr_train_run(c.t);
     if (!status) status = cr_train_take_best(c.t);
     end(&c);
@@ -471,6 +547,48 @@ static cr_status train_a_little(cr_context *ctx, void *arg) {
 TEST(every_allocation_may_fail) {
     (void)state;
     alloc_fail_each(train_a_little, NULL);
+}
+
+/* Of a training that is done, its last step twice. */
+static cr_status report_a_little(cr_context *ctx, void *arg) {
+    const struct course *c = arg;
+    cr_report *r = NULL;
+    cr_text *page = NULL;
+    cr_status status = cr_report_new(&r, "line.cr", "chainrule train line.cr", ctx);
+    for (int i = 0; i < 2 && !status; i++) status = cr_report_step(r, c->t, 1);
+    if (!status) status = cr_report_epoch(r, c->t, 1);
+    if (!status) status = cr_text_new(&page, ctx);
+    if (!status) status = cr_report_page(page, r, c->t, 1, "it ended");
+    cr_text_free(page);
+    cr_report_free(r);
+    return status;
+}
+
+TEST(every_allocation_of_a_report_may_fail) {
+    (void)state;
+    struct course c = course_of(line);
+    set(&c, (const char *const[][2]){{"gradients", "1"}, {"epochs", "1"}}, 2);
+    run(&c);
+    alloc_fail_each(report_a_little, &c);
+    end(&c);
+}
+
+static cr_status look_at_a_batch(cr_context *ctx, void *arg) {
+    struct course c;
+    cr_eval *e = NULL;
+    cr_node loss = {0};
+    (void)arg;
+    cr_status status = begin(&c, line, ctx);
+    if (!status) status = cr_train_eval(&e, &loss, c.t);
+    cr_eval_free(e);
+    cr_graph_free(loss.graph);
+    end(&c);
+    return status;
+}
+
+TEST(every_allocation_of_a_look_at_a_batch_may_fail) {
+    (void)state;
+    alloc_fail_each(look_at_a_batch, NULL);
 }
 
 struct watched {
@@ -582,6 +700,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_line_is_learned),
         RUN(metrics_are_the_loss_and_every_number_that_the_model_names),
+        RUN(steps_tell_their_rate_and_the_norms_of_their_gradients),
+        RUN(a_gradient_that_is_not_finite_is_told_as_nan),
+        RUN(a_report_does_not_grow_with_the_steps),
         RUN(evaluation_weighs_batches_by_their_observations),
         RUN(predictions_stand_in_the_order_of_the_observations),
         RUN(a_training_stopped_anywhere_goes_on_to_the_same_bits),
@@ -598,6 +719,8 @@ int main(void) {
         RUN(data_that_does_not_fit_is_refused),
         RUN(images_serve_an_input_of_rows),
         RUN(every_allocation_may_fail),
+        RUN(every_allocation_of_a_report_may_fail),
+        RUN(every_allocation_of_a_look_at_a_batch_may_fail),
         RUN(later_epochs_allocate_nothing_but_the_copies_of_the_best),
         RUN(a_million_steps_take_no_more_memory_than_a_hundred_and_no_file_stays_open),
     };

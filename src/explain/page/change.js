@@ -95,12 +95,20 @@ function makeDescent() {
     make("div.charts", {}, descent.curve, make("div", {}, scalars.length > 2 ? make("p.note", {}, "Surface over ", descent.axes[0], " and ", descent.axes[1]) : null, descent.surface)));
 }
 
+// The loss after one more step, and what to think of it.
+function foretell(now) {
+  const changes = descended.flatMap(row => Array.from(value[row.slope], (g, i) => ({row, i, v: value[row.value][i] - state.rate * g})));
+  const then = lossAt(changes);
+  compute(lossSteps);
+  const same = abs(then - now) <= 1e-12 * abs(now), moves = changes.some(({row, i, v}) => abs(v - value[row.value][i]) > 1e-9 * (1 + abs(v)));
+  return `${format(then)}${!(then <= now) && !same ? ": the rate is too large" : same && moves ? ", as before: the step leaps over the valley to the other side" : ""}`;
+}
 function story() {
   const h = state.history, n = h.length - 1, now = h[n].loss;
   if (!Number.isFinite(now) && n === 0) return `${loss.name} = ${format(now)}: descent has nothing to go by.`;
   if (n === 0) {
     const fall = descended.reduce((s, row) => s + (norm(row.slope) ** 2), 0) * state.rate;
-    return `${loss.name} = ${format(now)}. To first order one step at rate ${format(state.rate)} changes it by ${format(-fall)}.`;
+    return `${loss.name} = ${format(now)}. To first order one step at rate ${format(state.rate)} changes it by ${format(-fall)}; in truth it becomes ${foretell(now)}.`;
   }
   const before = h[n - 1].loss, same = abs(now - before) <= 1e-12 * abs(before), moves = descended.some(row => norm(row.slope) * state.rate > 1e-9 * (1 + norm(row.value)));
   const what = !Number.isFinite(now) ? "it has left the numbers: the rate is too large" : same ? moves ? "it does not fall: the step leaps to the other side of a valley, as high as before" : "it rests"

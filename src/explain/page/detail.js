@@ -50,6 +50,37 @@ function heatMap(place) {
   canvas.style.width = `${w * scale}px`;
   return make("figure", {}, canvas, make("figcaption", {}, `−${format(c.most, 3)} red … ${format(c.most, 3)} blue${value[place] ? "" : ", means of blocks"}`));
 }
+// The first images of an input [.., height, width], or of rows that are squares.
+function images(place) {
+  const d = program[place].d, told = program[place].s?.i, v = value[place];
+  if (told) return told[2].map(s => ({h: told[0], w: told[1], at: k => (parseInt(s.substr(2 * k, 2), 16) - 128) / 127}));
+  if (!v || d.length < 2) return [];
+  const side = rint(sqrt(d.at(-1))), square = d.length === 2 && side * side === d.at(-1), [h, w] = square ? [side, side] : d.slice(-2);
+  if (h < 8 || w < 8 || (d.length === 2 && !square)) return [];
+  return Array.from({length: Math.min(12, v.length / (h * w))}, (_, i) => {
+    const own = v.subarray(i * h * w, (i + 1) * h * w), most = Math.max(...own.map(abs)) || 1;
+    return {h, w, at: k => own[k] / most};
+  });
+}
+function imageList(row) {
+  const all = row.op === "input" && row.value !== undefined ? images(row.value) : [], dark = isDark();
+  if (!all.length) return null;
+  return make("figure.images", {role: "img", "aria-label": `the first ${all.length} images`}, all.map(({h, w, at}) => {
+    const canvas = make("canvas.heat", {width: w, height: h}), context = canvas.getContext("2d"), pixels = context.createImageData(w, h);
+    for (let k = 0; k < h * w; k++) pixels.data.set([...colour(at(k), dark), 255], 4 * k);
+    context.putImageData(pixels, 0, 0);
+    return canvas;
+  }));
+}
+// Units of a layer, its last axis: how many are 0 for every observation.
+function deadUnits(place) {
+  const d = program[place].d, v = value[place], told = program[place].s?.dead;
+  if (told || !v || d.length < 2) return told ?? [0, 0];
+  const units = d.at(-1), alive = new Set();
+  v.forEach((x, i) => { if (x !== 0) alive.add(i % units); });
+  return [units - alive.size, units];
+}
+
 function tensor(title, place) {
   if (place === undefined) return null;
   const s = summary(place), n = count(place);
@@ -84,7 +115,7 @@ function pathList(row) {
   const all = row === loss || row.slope === undefined ? [] : paths(row.id).map(pathLine);
   if (!all.length) return null;
   const shown = all.slice(0, mostPaths), sum = shown.every(p => p.product !== undefined) && all.length <= mostPaths;
-  return make("div", {id: "paths"}, make("h3", {}, `${all.length > mostPaths ? `The first ${mostPaths} paths` : all.length === 1 ? "The one path" : `All ${all.length} paths`} from ${loss.name} to ${row.name}`),
+  return make("div", {id: "paths"}, make("h3", {}, `${all.length > mostPaths ? `The first ${mostPaths} paths` : all.length === 1 ? "The one path" : all.length === 2 ? "Both paths" : `All ${all.length} paths`} from ${loss.name} to ${row.name}`),
     make("ol", {}, shown.map(p => make("li", {}, make("button.step", {onclick: () => light([loss.id, ...p.way.map(e => e.to)], p.way)}, p.text)))),
     sum && all.length > 1 ? make("p", {}, equals([derivative(row.id), "their sum", shown.map((p, i) => i ? factor(format(p.product)) : format(p.product)).join(" + "), valueText(row.slope)])) : null,
     shown.some(p => p.product === undefined) ? make("p.note", {}, "Where elements mix or are many, a factor is a matrix; the product is the chain of the steps above.") : null);
@@ -104,7 +135,7 @@ function refreshDetail() {
   if (!row) return detail.box.replaceChildren(make("p.note", {}, "Click a node for its numbers, and for every path from the loss to it with the product along each."));
   const shown = row.kind === "op" || row.kind === "loss" ? `${row.kind === "loss" ? "the loss, " : ""}op ${row.op}` : kinds[row.kind];
   detail.box.replaceChildren(make("h2", {}, row.name), make("p", {}, equals([row.name, named(row.say), numbered(row.say)]), make("small", {}, ` (${shown}${row.at ? `, at ${row.at}` : ""})`)),
-    make("div.halves", {}, tensor("Value", row.value), tensor(derivative(row.id), row.slope)), pathList(row) ?? "");
+    imageList(row) ?? "", make("div.halves", {}, tensor("Value", row.value), tensor(derivative(row.id), row.slope)), pathList(row) ?? "");
 }
 
 // ---- Where a nan comes from ----
@@ -147,23 +178,40 @@ function parameterTable() {
 function verdicts(list) {
   let most = 0, least = Infinity;
   return [...list].reverse().map(row => {
-    const g = rms(row.slope), s = summary(row.value), dead = row.kind === "op" && count(row.value) > 8 && s.zero > 0.9 * count(row.value);
-    const word = isnan(g) ? "nan" : !Number.isFinite(g) ? "explodes" : g === 0 ? "none" : g < 1e-3 * most ? "vanishes" : g > 1e3 * least ? "explodes" : dead ? "mostly dead" : "";
+    const g = rms(row.slope), s = summary(row.value), [still, units] = row.kind === "op" ? deadUnits(row.value) : [0, 0], dead = row.kind === "op" && count(row.value) > 8 && s.zero > 0.9 * count(row.value);
+    const word = isnan(g) ? "nan" : !Number.isFinite(g) ? "explodes" : g === 0 ? "none" : g < 1e-3 * most ? "vanishes" : g > 1e3 * least ? "explodes" : dead || (units && still > units / 2) ? "mostly dead" : "";
     if (g > 0 && Number.isFinite(g)) most = Math.max(most, g), least = Math.min(least, g);
     return word;
   }).reverse();
 }
-function layerTable() {
+// The same in a sentence; and what is wrong with it alone.
+function wrongs(list, word) {
+  const named = w => list.filter((_, i) => word[i] === w).map(row => row.name), say = (w, what) => named(w).length ? `${what} ${named(w).slice(0, 6).join(", ")}${named(w).length > 6 ? ` and ${named(w).length - 6} more` : ""}` : "";
+  return [say("nan", "it is nan at"), say("vanishes", "it vanishes at"), say("explodes", "it explodes at"), say("none", "none arrives at"), say("mostly dead", "mostly dead units:")].filter(s => s);
+}
+function fading(list, word) {
+  const said = wrongs(list, word);
+  const norms = list.map(row => [rms(row.slope), row]).filter(([g]) => g > 0 && Number.isFinite(g)), [low, high] = norms.length ? [norms.reduce((a, b) => a[0] <= b[0] ? a : b), norms.reduce((a, b) => a[0] >= b[0] ? a : b)] : [];
+  if (!norms.length) return said.join("; ");
+  return `The gradient is least at ${low[1].name} (${format(low[0], 3)}) and greatest at ${high[1].name} (${format(high[0], 3)}): ${said.length ? said.join("; ") : "it neither vanishes nor explodes"}.`;
+}
+function layers() {
   const told = [...rows.values()].filter(row => row.slope !== undefined && count(row.slope) > 1 && (row.kind === "parameter" || row.kind === "op")).filter(row => rows.size < 24 || row.kind === "parameter" || !/^n\d+$/.test(row.name));
-  if (told.length < 2) return null;
-  const list = told.slice(-80), word = verdicts(list), most = Math.max(...list.map(row => rms(row.slope)).filter(Number.isFinite));
+  if (told.length < 2) return [];
+  // A parameter stands before the node that it is first used in.
+  const place = new Map(told.map(row => [row, row.kind === "parameter" ? Math.min(...(byOperand.get(row.id) || []).map(e => e.from)) - 0.5 : row.id]));
+  return told.sort((a, b) => place.get(a) - place.get(b)).slice(-80);
+}
+function layerTable() {
+  const list = layers(), word = verdicts(list), most = Math.max(...list.map(row => rms(row.slope)).filter(Number.isFinite));
+  if (!list.length) return null;
   const line = (row, i) => {
     const g = rms(row.slope), part = g / most, width = Number.isFinite(part) && part > 0 ? Math.max(1, 100 + log10(part) * 100 / 8) : 0;
     return make("tr", {class: word[i] ? "told" : undefined}, make("th", {scope: "row"}, make("button.step", {onclick: () => select(row.id)}, row.name)), cell(row.kind === "op" ? row.op : row.kind), cell(shape(row.value)),
-      cell(format(rms(row.value), 3)), cell(`${format(100 * summary(row.value).zero / count(row.value), 3)} %`), cell(format(g, 3)), make("td", {}, make.svg("svg.bar", {viewBox: "0 0 100 8", "aria-hidden": "true"}, make.svg("rect.bin", {x: 0, y: 0, width, height: 8}))), cell(word[i]));
+      cell(format(rms(row.value), 3)), cell(`${format(100 * summary(row.value).zero / count(row.value), 3)} %`), cell(row.kind === "op" && deadUnits(row.value)[1] ? deadUnits(row.value).join(" of ") : ""), cell(format(g, 3)), make("td", {}, make.svg("svg.bar", {viewBox: "0 0 100 8", "aria-hidden": "true"}, make.svg("rect.bin", {x: 0, y: 0, width, height: 8}))), cell(word[i]));
   };
-  return make("div", {}, make("h2", {}, "Where gradients grow and fade"), make("p.note", {}, "Root mean square of each tensor, from the input to the loss; bars on a logarithmic scale of eight decades."),
-    make("table", {id: "layers"}, make("thead", {}, make("tr", {}, ["node", "", "shape", "value", "zeros", "gradient", "", ""].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, list.map(line))));
+  return make("div", {}, make("h2", {}, "Where gradients grow and fade"), make("p", {id: "fading"}, fading(list, word)), make("p.note", {}, "Root mean square of each tensor, from the input to the loss; bars on a logarithmic scale of eight decades."),
+    make("table", {id: "layers"}, make("thead", {}, make("tr", {}, ["node", "", "shape", "value", "zeros", "dead units", "gradient", "", ""].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, list.map(line))));
 }
 
 function nodeTable() {
@@ -171,7 +219,15 @@ function nodeTable() {
     cell(row.value === undefined ? "" : valueText(row.value), row.value === undefined ? undefined : exact(row.value)), cell(row.slope === undefined ? "" : valueText(row.slope), row.slope === undefined ? undefined : exact(row.slope)));
   return make("table", {id: "nodes"}, make("thead", {}, make("tr", {}, ["node", "kind", "formula", "value", `d${loss.name}/d node`].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, [...rows.values()].map(line)));
 }
+// What one would ask first, before all else.
+function findings() {
+  const list = layers(), wrong = wrongs(list, verdicts(list)), movers = descended.filter(row => norm(row.slope) >= 0).sort((a, b) => norm(b.slope) - norm(a.slope));
+  const most = movers.length > 1 && movers[0].slope !== undefined ? `${movers[0].name} moves it most: its gradient is ${isScalar(movers[0].slope) ? valueText(movers[0].slope) : `of norm ${format(norm(movers[0].slope), 4)}`}` : movers.length && isScalar(movers[0].slope) ? `${derivative(movers[0].id)} = ${valueText(movers[0].slope)}` : "";
+  return [`${loss.name} = ${loss.value === undefined ? "?" : valueText(loss.value)}`, most, wrong.length ? `the gradient: ${wrong.join("; ")}` : ""].filter(s => s).join(" · ");
+}
 function refreshTables() {
-  detail.parameters.replaceChildren(parameterTable() ?? "", layerTable() ?? "");
+  detail.findings.textContent = findings();
+  detail.movers.replaceChildren(parameterTable() ?? "");
+  detail.parameters.replaceChildren(layerTable() ?? "");
   if (detail.all.open) detail.table.replaceChildren(nodeTable());
 }

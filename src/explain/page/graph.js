@@ -106,12 +106,13 @@ function drawRow(node, row, group) {
 
 function drawEdgeBox(node, edge) {
   const say = make.svg("text.local", {x: 0, y: -4}), gradient = make.svg("text.local", {x: 0, y: 12});
-  const g = make.svg("g.gradient", {transform: `translate(${node.x} ${node.y})`, "data-id": node.id}, make.svg("title", {}), picture.direction ? make.svg("rect.behind-words", {x: -node.w / 2, y: -node.h / 2, width: node.w, height: node.h}) : null, say, gradient);
+  const g = make.svg("g.gradient", {transform: `translate(${node.x} ${node.y})`, "data-id": node.id}, make.svg("title", {}), picture.direction ? make.svg("rect.behind-words", {x: -node.w / 2, y: -14, width: node.w}) : null, say, gradient);
   const update = () => {
     const told = edge.local ? named(edge.say) : named(edge.say, "g"), v = edge.local ? brief(edge.gradient, true) : "";
     say.textContent = cut(edge.local ? told : `g → ${told}`, 26);
     gradient.textContent = edge.local && v !== told ? `= ${v}` : "";
     g.firstChild.textContent = sayLocal(edge);
+    g.querySelector("rect")?.setAttribute("height", gradient.textContent ? 31 : 15);
   };
   return {element: g, update, node};
 }
@@ -175,7 +176,7 @@ function show(view) {
 function fit(all) {
   const box = picture.svg.parentElement, {w, h} = picture.whole, width = box.clientWidth || 800;
   const most = Math.max(220, Math.round(innerHeight * (innerWidth < 700 ? 0.62 : 0.5)));
-  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(0.7, whole), height = Math.min(most, Math.ceil(h * scale));
+  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(0.8, whole), height = Math.min(most, Math.ceil(h * scale));
   picture.svg.setAttribute("height", height);
   show({x: picture.whole.x - Math.max(0, width / scale - w) / 2, y: picture.whole.y, w: width / scale, h: height / scale});
 }

@@ -55,7 +55,9 @@ function makeGraph() {
 function makePage() {
   detail.alert = make("p.alert", {id: "alert", role: "alert"});
   detail.alert.hidden = true;
+  detail.findings = make("p.findings", {id: "findings"});
   detail.box = make("section", {id: "detail", "aria-live": "polite"});
+  detail.movers = make("section.wide", {});
   detail.parameters = make("section", {id: "parameters"});
   detail.table = make("div.wide", {});
   detail.all = make("details", {id: "all"}, make("summary", {}, `All nodes as a table`), detail.table);
@@ -66,9 +68,9 @@ function makePage() {
     return make("span", {}, svg, ` ${kind}`);
   }), make("span.value-word", {}, "value"), make("span.local-word", {}, "local gradient"), make("span.slope-word", {}, `gradient of ${loss.name}`));
   document.getElementById("page").append(
-    make("header", {}, make("div", {}, make("h1", {}, data.title), make("p", {}, `How each gradient of ${loss.name} comes about`)), make("button", {id: "theme", "aria-label": "light or dark", title: "Light or dark", onclick: theme}, "◐")),
+    make("header", {}, make("div", {}, make("h1", {}, data.title), make("p", {}, `How each gradient of ${loss.name} comes about`), detail.findings), make("button", {id: "theme", "aria-label": "light or dark", title: "Light or dark", onclick: theme}, "◐")),
     detail.alert, makeWalk(), makeGraph(), shapes, detail.box,
-    make("div.columns", {}, make("section", {"aria-label": "All steps"}, make("h2", {}, "All steps"), walk.list), make("div", {}, makeChange(), makeDescent() ?? "", detail.parameters)),
+    make("div.columns", {}, make("section", {"aria-label": "All steps"}, make("h2", {}, "All steps"), walk.list), make("div", {}, makeChange(), makeDescent() ?? "", detail.movers)), detail.parameters,
     make("section", {}, detail.all),
     make("footer", {}, "Keys: ← → Home End walk the steps, space plays, / finds, + − 0 zoom, t turns the graph, o opens scopes, d takes a step of descent. Ctrl and the wheel zoom, dragging moves."));
 }

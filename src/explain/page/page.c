@@ -6,34 +6,20 @@
 
 enum { most_rows_as_text = 500 };
 
-/* For HTML, between tags. */
-static void escaped(struct cr_text *out, const char *s) {
-    for (; *s; s++) {
-        if (*s == '&') text_str(out, "&amp;");
-        else if (*s == '<') text_str(out, "&lt;");
-        else if (*s == '>') text_str(out, "&gt;");
-        else if ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') text_char(out, ' ');
-        else text_char(out, *s);
-    }
-}
-
 static void part(struct cr_text *out, const char *tag, const struct page_part *part) {
     text_add(out, "<%s>", tag);
     text_bytes(out, (const char *)part->text, part->size);
     text_add(out, "</%s>\n", tag);
 }
 
-/* Nothing may be loaded or run but what the build made. */
-static void head(struct cr_text *out, const char *title) {
+void page_head(struct cr_text *out, const char *title, bool script, const char *more) {
     text_str(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    text_add(
-        out,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-%s'; "
-        "style-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
-        page_script.hash, page_style.hash);
+    text_str(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; ");
+    if (script) text_add(out, "script-src 'sha256-%s'; ", page_script.hash);
+    text_add(out, "style-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n", page_style.hash);
     text_str(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-    escaped(out, title);
-    text_str(out, "</title>\n");
+    text_markup(out, title, strlen(title));
+    text_add(out, "</title>\n%s", more);
     part(out, "style", &page_style);
     text_str(out, "</head>\n<body>\n");
 }
@@ -43,7 +29,7 @@ static void without_script(struct cr_text *out, const struct explanation *x) {
     struct cr_text t = text_make(&x->mem);
     explain_text(&t, x);
     text_str(out, "<noscript><pre>");
-    escaped(out, cr_text_str(&t));
+    text_markup(out, cr_text_str(&t), cr_text_size(&t));
     text_str(out, "</pre></noscript>\n");
     out->failed = out->failed || t.failed;
     text_drop(&t);
@@ -53,7 +39,7 @@ static cr_status write_page(struct cr_text *out, const struct page *p, const cha
     struct cr_text layout = text_make(&p->x->mem);
     cr_status status = page_layout(&layout, p, plain);
     if (!status) {
-        head(out, title);
+        page_head(out, title, true, "");
         if (p->x->rows <= most_rows_as_text) without_script(out, p->x);
         text_str(out, "<main id=\"page\"></main>\n<script type=\"application/json\" id=\"data\">");
         page_data(out, p, title, cr_text_str(&layout));

@@ -56,6 +56,9 @@ cr_status page_layout(struct cr_text *out, const struct page *p, const char *pla
 /* Everything else as JSON: rows, edges, values, and the program that computes them. */
 void page_data(struct cr_text *out, const struct page *p, const char *title, const char *layout);
 
+/* From the doctype to <body>. Nothing may be loaded or run but the style, and the script if there is one, that the build made. */
+void page_head(struct cr_text *out, const char *title, bool script, const char *more);
+
 /* "..." that may stand within <script>. */
 void page_string(struct cr_text *out, const char *s);
 
