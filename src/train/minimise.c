@@ -65,7 +65,8 @@ static bool evaluate(const struct method *m, struct slice name, struct slice val
     if (full) return graph_fail(m->g, CR_ENOMEM, NULL, "out of memory"), false;
     if (!cr_ok(*out)) return false;
     double number;
-    if (ops_literal(*out, &number) && cr_rank(*out) == 0) return *out = cr_number(m->g, number), true;
+    if (ops_literal(*out, &number) && cr_rank(*out) == 0)
+        return *out = cr_number(m->g, number), number >= 0 || refuse(m, name, "expected no negative number");
     *out = cr_cast(*out, CR_F64);
     return cr_rank(*out) == 0 || refuse(m, name, "expected one number, found a tensor");
 }

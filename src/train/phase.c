@@ -314,6 +314,25 @@ cr_status train_phase(struct phase **out, struct cr_train *t, int64_t rows, bool
     return status;
 }
 
+/* A number of the batch that is not finite, which may be why a loss is not. */
+static bool told_of_data(struct cr_train *t, const struct phase *p, const int64_t *order) {
+    for (size_t k = 0; k < t->columns; k++) {
+        const struct column *c = &t->column[k];
+        int64_t width = (int64_t)(c->row_bytes / cr_dtype_size(c->dtype));
+        for (int64_t i = 0; i < p->rows * width && !c->whole && dtype_is_float(c->dtype); i++) {
+            double x = dtype_get(c->dtype, c->batch, i);
+            if (isfinite(x)) continue;
+            train_fail(t, CR_ENAN,
+                       "step %lld: the loss is not finite: %s, observation %lld: a number is %g: mend or "
+                       "leave out that observation",
+                       (long long)t->step, train_called(c->source, c->name).s,
+                       (long long)order[i / width] + 1, x);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The batch that gave a loss which is no finite number, once more, node by node. Nothing has been updated. */
 static cr_status trace(struct cr_train *t, const struct phase *p) {
     struct phase again = {.rows = p->rows, .training = true};
@@ -352,7 +371,7 @@ cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order) 
     train_gather(t, p->rows, order);
     if (p->training) cr_run_set_step(p->run, t->step);
     cr_status status = cr_step(p->run);
-    if (status == CR_ENAN && p->training) return trace(t, p);
+    if (status == CR_ENAN && p->training) return told_of_data(t, p, order) ? CR_ENAN : trace(t, p);
     if (status == CR_EINDEX) return out_of_range(t, p, order);
     return status ? train_fail(t, status, "step %lld: %s", (long long)t->step, cr_run_error(p->run)) : CR_OK;
 }

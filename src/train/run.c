@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "device/special.h"
+#include "tensor/dtype.h"
 #include "train/fit.h"
 
 /* ---- Starts ---- */
@@ -39,8 +40,28 @@ static cr_status descend(struct cr_fit *f) {
     return f->used->run(f);
 }
 
+/* Was it the data? Numbers that are missing are nan. */
+static bool say_bad_input(struct cr_fit *f) {
+    struct cr_text t = text_make(&f->mem);
+    for (size_t k = 0; k < f->bindings && !t.n; k++) {
+        const struct bound_input *b = &f->binding[k];
+        int64_t n = (int64_t)(b->bytes / cr_dtype_size(b->dtype)), i = 0;
+        while (i < n && isfinite(dtype_get(b->dtype, b->data, i))) i++;
+        if (n == 0) text_add(&t, "'%s' holds no numbers", b->name);
+        else if (i < n)
+            text_add(&t, "'%s': number %lld is %g: mend or leave out that observation", b->name,
+                     (long long)i + 1, dtype_get(b->dtype, b->data, i));
+    }
+    bool said = t.n > 0;
+    f->reason = "the data holds no numbers, or one that is not finite";
+    if (said) fit_failed(f, CR_ENAN, t.failed ? f->reason : cr_text_str(&t));
+    text_drop(&t);
+    return said;
+}
+
 /* Where the start gives no number: how many residuals, the first of them, and the values that did it. */
 static cr_status say_not_finite(struct cr_fit *f) {
+    if (say_bad_input(f)) return CR_ENAN;
     struct cr_text t = text_make(&f->mem);
     const struct residual *s = f->used->residual ? f->residual : NULL;
     long long bad = 0, first = 0;

@@ -194,6 +194,8 @@ TEST(methods_that_make_no_sense_are_refused_with_what_was_expected) {
     refuse("adam(rate=1 +)", CR_ESYNTAX, "expected");
     refuse("adam(accumulate=0)", CR_EINVAL, "expected a positive integer");
     refuse("adam(accumulate=step)", CR_EINVAL, "expected a positive integer");
+    refuse("adam(clip=-1)", CR_EINVAL, "expected no negative number");
+    refuse("sgd(rate=0/0)", CR_EINVAL, "expected no negative number");
 }
 
 static cr_status train_a_little(cr_context *ctx, void *arg) {
