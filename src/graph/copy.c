@@ -2,6 +2,7 @@
 #include "graph/copy.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void mark(const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
@@ -73,35 +74,70 @@ cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const u
     return y;
 }
 
-static void copy_all(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
-    for (uint32_t id = 1; id < from->count && !to->status; id++) {
-        const struct node *n = graph_at(from, id);
-        char name[24];
-        cr_node y;
-        if (!map[id]) continue;
-        if (wish->known && wish->known(wish->user, id)) {
-            snprintf(name, sizeof name, "#%lu", (unsigned long)id);
-            y = copy_leaf(to, from, n, name);
-        } else if (n->op == OP_input || n->op == OP_param)
-            y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
-        else y = copy_node(to, from, n, map);
-        if (y.id && wish->instead) y = wish->instead(wish->maker, y);
-        map[id] = y.id;
-        if (y.id) copy_notes(to, y.id, from, id);
-    }
+static void copy_one(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t id,
+                     uint32_t *map) {
+    const struct node *n = graph_at(from, id);
+    char name[24];
+    cr_node y;
+    snprintf(name, sizeof name, "#%lu", (unsigned long)id);
+    if (wish->known && wish->known(wish->user, id)) y = copy_leaf(to, from, n, name);
+    else if (n->op == OP_input || n->op == OP_param)
+        y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
+    else y = copy_node(to, from, n, map);
+    if (y.id && wish->instead) y = wish->instead(wish->maker, y);
+    map[id] = y.id;
+    if (y.id) copy_notes(to, y.id, from, id);
 }
 
 bool graph_copy_into(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
     to->default_float = from->default_float;
     memset(map, 0, from->count * sizeof *map);
     mark(from, wish, map);
-    copy_all(to, from, wish, map);
+    for (uint32_t id = 1; id < from->count && !to->status; id++)
+        if (map[id]) copy_one(to, from, wish, id, map);
     return !to->status;
 }
 
 cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map) {
     cr_graph *to = cr_graph_new(from->ctx);
     if (!to || graph_copy_into(to, from, wish, map)) return to;
+    cr_graph_free(to);
+    return NULL;
+}
+
+static bool list(struct copy_list *l, const struct mem *m, uint32_t id, uint32_t *map) {
+    if (map[id]) return true;
+    if (!mem_grow(m, &l->id, &l->cap, l->n, sizeof *l->id)) return false;
+    l->id[l->n++] = id;
+    map[id] = 1;
+    return true;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool list_all(const cr_graph *from, const struct copy_wish *wish, uint32_t *map, struct copy_list *l) {
+    bool room = true;
+    for (size_t i = 0; i < wish->n && room; i++) room = list(l, &from->mem, wish->root[i], map);
+    for (size_t next = 0; next < l->n && room; next++) {
+        const struct node *n = graph_at(from, l->id[next]);
+        if (wish->known && wish->known(wish->user, l->id[next])) continue;
+        for (uint32_t k = 0; k < n->n && room; k++) room = list(l, &from->mem, graph_args(from, n)[k], map);
+    }
+    if (l->n) qsort(l->id, l->n, sizeof *l->id, by_number);
+    return room;
+}
+
+cr_graph *graph_copy_few(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
+                         struct copy_list *l) {
+    l->n = 0;
+    cr_graph *to = list_all(from, wish, map, l) ? cr_graph_new(from->ctx) : NULL;
+    if (!to) return NULL;
+    to->default_float = from->default_float;
+    for (size_t i = 0; i < l->n && !to->status; i++) copy_one(to, from, wish, l->id[i], map);
+    if (!to->status) return to;
     cr_graph_free(to);
     return NULL;
 }

@@ -22,6 +22,16 @@ cr_graph *graph_copy(const cr_graph *from, const struct copy_wish *wish, uint32_
 /* The same into a graph that is empty. False: out of memory. */
 bool graph_copy_into(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t *map);
 
+/* Nodes in order of their numbers; in the memory of a graph. */
+struct copy_list {
+    uint32_t *id;
+    size_t n, cap;
+};
+/* The same in time and memory of what is copied, which the list then holds, however large the graph: all of map is 0 before, and the
+ * caller makes it so again, also on failure. */
+cr_graph *graph_copy_few(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
+                         struct copy_list *l);
+
 /* Node id of `from` appended to `to`, where map says what its operands are, with its names and first position. A variable gets
  * a number of its own. */
 cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const uint32_t *map);

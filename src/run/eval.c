@@ -24,7 +24,10 @@ struct cr_eval {
     cr_store *store;
     struct cr_options options;
     struct known *known; /* by node */
-    size_t cap;
+    size_t cap, used;    /* nodes from `used` on have never been known, or were forgotten */
+    uint32_t *map;       /* by node: 0, or while something is computed its number in the copy; */
+    size_t map_cap;
+    struct copy_list copied; /* which those are */
     char error[512];
 };
 
@@ -69,8 +72,10 @@ static void forget(cr_eval *e, struct known *k) {
 void cr_eval_free(cr_eval *e) {
     if (!e) return;
     struct mem m = e->mem;
-    for (size_t i = 0; i < e->cap; i++) forget(e, &e->known[i]);
+    for (size_t i = 0; i < e->used; i++) forget(e, &e->known[i]);
     mem_free(&m, e->known, e->cap * sizeof *e->known);
+    mem_free(&m, e->map, e->map_cap * sizeof *e->map);
+    mem_free(&m, e->copied.id, e->copied.cap * sizeof *e->copied.id);
     mem_free(&m, e, sizeof *e);
 }
 
@@ -80,8 +85,14 @@ static bool reserve(cr_eval *e) {
         if (!mem_grow(&e->mem, &e->known, &e->cap, e->cap, sizeof *e->known)) return false;
         memset(e->known + old, 0, (e->cap - old) * sizeof *e->known);
     }
-    for (size_t i = e->g->count; i < e->cap; i++) /* what was cut */
+    while (e->map_cap < e->g->count) {
+        size_t old = e->map_cap;
+        if (!mem_grow(&e->mem, &e->map, &e->map_cap, e->map_cap, sizeof *e->map)) return false;
+        memset(e->map + old, 0, (e->map_cap - old) * sizeof *e->map);
+    }
+    for (size_t i = e->g->count; i < e->used; i++) /* what was cut */
         if (e->known[i].data) forget(e, &e->known[i]);
+    e->used = e->g->count;
     return true;
 }
 
@@ -101,7 +112,7 @@ static size_t value_bytes(const cr_graph *g, uint32_t id) {
 }
 
 static void forget_computed(cr_eval *e) {
-    for (size_t i = 0; i < e->cap; i++)
+    for (size_t i = 0; i < e->used; i++)
         if (e->known[i].data && !e->known[i].given) forget(e, &e->known[i]);
 }
 
@@ -142,7 +153,6 @@ static bool is_known(void *user, uint32_t id) {
 
 struct job {
     cr_eval *e;
-    uint32_t *map; /* from the user's graph to the copy */
     cr_program *program;
     struct place_of_run place;
     char *work;
@@ -167,22 +177,24 @@ static cr_status place_leaf(struct job *j, uint32_t id, uint32_t slot) {
 
 static cr_status place_slots(struct job *j) {
     const struct plan *p = &j->program->plan;
-    for (uint32_t id = 1; id < j->e->g->count; id++) {
+    const struct copy_list *all = &j->e->copied;
+    for (size_t i = 0; i < all->n; i++) {
+        uint32_t id = all->id[i];
         const struct node *n = graph_at(j->e->g, id);
-        if (!j->map[id] || !(is_known(j->e, id) || n->op == OP_input || n->op == OP_param)) continue;
-        cr_status status = place_leaf(j, id, p->view[j->map[id]].slot);
+        if (!(is_known(j->e, id) || n->op == OP_input || n->op == OP_param)) continue;
+        cr_status status = place_leaf(j, id, p->view[j->e->map[id]].slot);
         if (status) return status;
     }
     return CR_OK;
 }
 
 static cr_status keep_values(struct job *j) {
-    for (uint32_t id = 1; id < j->e->g->count; id++) {
+    const struct copy_list *all = &j->e->copied;
+    for (size_t i = 0; i < all->n; i++) {
+        uint32_t id = all->id[i];
         const struct node *n = graph_at(j->e->g, id);
-        if (!j->map[id] || is_known(j->e, id) || n->op == OP_input || n->op == OP_param ||
-            ops_has_parts(n->op))
-            continue;
-        struct tensor y = program_tensor(j->program, j->map[id], j->place.slot);
+        if (is_known(j->e, id) || n->op == OP_input || n->op == OP_param || ops_has_parts(n->op)) continue;
+        struct tensor y = program_tensor(j->program, j->e->map[id], j->place.slot);
         if (!keep(j->e, id, NULL, value_bytes(j->e->g, id), false))
             return fail(j->e, CR_ENOMEM, "out of memory");
         copy_strided(j->e->known[id].data, y.data, cr_dtype_size(y.dtype), y.rank, y.dim, y.stride);
@@ -192,9 +204,9 @@ static cr_status keep_values(struct job *j) {
 
 /* In the user's graph, where what was known before has its names. */
 static void told(cr_eval *e, const struct job *j) {
-    uint32_t id = e->g->count;
-    while (--id > 1 && j->map[id] != j->place.bad_node) {}
-    failure_text(e->error, sizeof e->error, e->g, id, &j->place.failure);
+    size_t i = e->copied.n;
+    while (--i > 0 && e->map[e->copied.id[i]] != j->place.bad_node) {}
+    failure_text(e->error, sizeof e->error, e->g, e->copied.id[i], &j->place.failure);
 }
 
 static cr_status run_job(struct job *j) {
@@ -214,13 +226,11 @@ static cr_status run_job(struct job *j) {
 
 static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     struct job j = {.e = e};
-    size_t count = e->g->count;
-    j.map = mem_alloc(&e->mem, mem_mul(count, sizeof *j.map));
     struct copy_wish copy = {.n = n, .root = ids, .known = is_known, .user = e};
-    cr_graph *g = j.map ? graph_copy(e->g, &copy, j.map) : NULL;
+    cr_graph *g = graph_copy_few(e->g, &copy, e->map, &e->copied);
     cr_status status = CR_ENOMEM;
     struct port *out = g ? mem_alloc(&e->mem, mem_mul(n, sizeof *out)) : NULL;
-    for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, j.map[ids[i]]};
+    for (size_t i = 0; out && i < n; i++) out[i] = (struct port){0, e->map[ids[i]]};
     struct program_wish wish = {g, n, out, 0, NULL, true, &e->options};
     if (out) status = program_make(&j.program, &wish);
     else cr_graph_free(g);
@@ -228,7 +238,7 @@ static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     if (!status) status = run_job(&j);
     else fail(e, status, "%s", cr_status_text(status));
     cr_program_free(j.program);
-    mem_free(&e->mem, j.map, count * sizeof *j.map);
+    for (size_t i = 0; i < e->copied.n; i++) e->map[e->copied.id[i]] = 0;
     return status;
 }
 

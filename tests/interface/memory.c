@@ -1,4 +1,4 @@
-/* The n-th allocation fails, and all from the n-th on, in all that allocates: each time a status of no memory, no leak, no block
+/* Memory. The n-th allocation fails, and all from the n-th on, in all that allocates: each time a status of no memory, no leak, no block
  * given back wrongly. Files, formats and training steps have such tests of their own (tests/file, tests/explain, tests/run). */
 #include "support/files.h"
 
@@ -217,6 +217,36 @@ TEST(plots_and_manuals_fail_whole) {
     alloc_fail_each_told(draw, NULL);
 }
 
+/* Values while the graph grows take what is new, not what is there: 20,000 nodes, each asked for as it comes. */
+TEST(a_value_of_a_large_graph_takes_the_memory_of_what_is_new) {
+    (void)state;
+    enum { nodes = 20000 };
+    struct failing memory = {0};
+    cr_context *ctx;
+    cr_eval *e;
+    size_t least[2] = {SIZE_MAX,
+                       SIZE_MAX}; /* of the first hundred, and of the last: now and then a table grows */
+    double value = 0, one = 1;
+    assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
+    cr_graph *g = cr_graph_new(ctx);
+    assert_int_equal(cr_eval_new(&e, g, NULL), CR_OK);
+    cr_node x = scalar(g, "x"), y = x;
+    assert_int_equal(cr_eval_set(e, x, CR_F64, &one, sizeof one), CR_OK);
+    for (int i = 1; i < nodes; i++) {
+        y = cr_add(y, x);
+        size_t before = memory.peak = memory.bytes;
+        value = cr_eval_number(e, y);
+        size_t *of = i <= 100 ? &least[0] : i > nodes - 100 ? &least[1] : NULL;
+        if (of && memory.peak - before < *of) *of = memory.peak - before;
+    }
+    assert_true(value == nodes);
+    assert_true(least[1] <= least[0] + 64); /* names of nodes are numbers */
+    cr_eval_free(e);
+    cr_graph_free(g);
+    cr_context_free(ctx);
+    assert_int_equal(memory.live, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(building_and_differentiating_fail_whole),
@@ -224,6 +254,7 @@ int main(void) {
         RUN(compiling_and_running_fail_whole_on_each_device),
         RUN(loading_a_model_and_fitting_it_fail_whole),
         RUN(plots_and_manuals_fail_whole),
+        RUN(a_value_of_a_large_graph_takes_the_memory_of_what_is_new),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
 }
