@@ -42,7 +42,7 @@ const char *control_word(const struct reader *r, const struct token *name) {
 
 /* ---- What stands in the brackets ---- */
 
-enum { most = 32 };
+enum { most = 128 }; /* values, or results: of scans over the cells of some layers */
 
 struct control {
     const struct word *word;
