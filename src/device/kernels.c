@@ -67,12 +67,13 @@ static void join(const struct kernel_call *c, const struct tensor *x, int axis, 
                  int64_t n) {
     int64_t dim[CR_MAX_RANK], to[CR_MAX_RANK], from[CR_MAX_RANK], outer = axis ? c->out.stride[axis - 1] : 0;
     struct axes rows = axes_of(x, axis);
-    int rank = 1 + x->rank - axis;
+    int lead = axis > 0, own = x->rank - axis,
+        rank = lead + own; /* all axes may be the operand's own: then there is one row */
     bool even = rows.even >= 0;
-    dim[0] = even ? n : 1, to[0] = outer, from[0] = rows.even;
-    memcpy(dim + 1, x->dim + axis, (size_t)(rank - 1) * sizeof *dim);
-    memcpy(to + 1, c->out.stride + axis, (size_t)(rank - 1) * sizeof *to);
-    memcpy(from + 1, x->stride + axis, (size_t)(rank - 1) * sizeof *from);
+    if (lead) dim[0] = even ? n : 1, to[0] = outer, from[0] = rows.even;
+    memcpy(dim + lead, x->dim + axis, (size_t)own * sizeof *dim);
+    memcpy(to + lead, c->out.stride + axis, (size_t)own * sizeof *to);
+    memcpy(from + lead, x->stride + axis, (size_t)own * sizeof *from);
     for (int64_t i = 0; i < (even ? 1 : n); i++)
         copy_both(element(&c->out, (before + i) * outer + at * c->out.stride[axis]), to,
                   element(x, axes_offset(&rows, before + i)), from, size_of(x), rank, dim);
