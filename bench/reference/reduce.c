@@ -2,12 +2,17 @@
  *
  *     reduce_reference [N]     1e6
  *
- * exp is the C library's expf: what a C programmer has at hand. */
+ * exp is a polynomial without branches, so that the compiler makes vectors of the loop: of its own accord it does not call
+ * the C library's vector functions. Floor: x is read and dx is written, 8 bytes an element; two exponentials and two quotients. */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/protocol.h"
+
+enum { BLOCK = 4096 };
 
 struct side {
     long n;
@@ -16,19 +21,53 @@ struct side {
 
 static void reset(void *self) { ((struct side *)self)->a = 0.5f; }
 
+/* e^x to 2 ulp where the result is a normal number, clamped elsewhere: x = n log 2 + r, |r| <= log(2)/2. */
+static inline float exponential(float x) {
+    const float shift = 0x1.8p23f; /* added, it leaves n in the low bits */
+    x = x < -87 ? -87 : x > 88 ? 88 : x;
+    float z = fmaf(x, 1.44269504f, shift), n = z - shift;
+    float r = fmaf(n, -0x1.7f7d1cp-20f, fmaf(n, -0x1.62e400p-1f, x));
+    float p = fmaf(r, 1.3888889e-3f, 8.3333333e-3f);
+    p = fmaf(p, r, 4.1666667e-2f);
+    p = fmaf(p, r, 1.6666667e-1f);
+    p = fmaf(p, r, 0.5f);
+    p = fmaf(p, r, 1);
+    p = fmaf(p, r, 1);
+    uint32_t bits;
+    memcpy(&bits, &z, sizeof bits);
+    bits = (bits << 23) + 0x3f800000u; /* 2^n */
+    memcpy(&z, &bits, sizeof z);
+    return p * z;
+}
+
+struct sums {
+    float value, da, db, dc;
+};
+
 /* With t = tanh(ax + b) and s = sigmoid(cx): dt = (1 - t^2) s, ds = t s (1 - s). */
+static struct sums block(const float *restrict x, float *restrict dx, long n, float a, float b, float c) {
+    float value = 0, da = 0, db = 0, dc = 0;
+#pragma omp simd reduction(+ : value, da, db, dc)
+    for (long k = 0; k < n; k++) {
+        float t = 1 - 2 / (exponential(2 * (a * x[k] + b)) + 1), s = 1 / (1 + exponential(-c * x[k]));
+        float ts = t * s, dt = (1 - t * t) * s, ds = ts * (1 - s);
+        dx[k] = a * dt + c * ds;
+        value += ts;
+        da += x[k] * dt;
+        db += dt;
+        dc += x[k] * ds;
+    }
+    return (struct sums){value, da, db, dc};
+}
+
+/* Sums of blocks in f64. */
 static double step(void *self, size_t i) {
     struct side *p = self;
     double value = 0, da = 0, db = 0, dc = 0;
     float a = p->a = 0.5f + (float)(i % 8) / 16;
-    for (long k = 0; k < p->n; k++) {
-        float x = p->x[k], t = 1 - 2 / (expf(2 * (a * x + p->b)) + 1), s = 1 / (1 + expf(-p->c * x));
-        float dt = (1 - t * t) * s, ds = t * s * (1 - s);
-        p->dx[k] = a * dt + p->c * ds;
-        value += (double)(t * s);
-        da += (double)(x * dt);
-        db += (double)dt;
-        dc += (double)(x * ds);
+    for (long k = 0; k < p->n; k += BLOCK) {
+        struct sums s = block(p->x + k, p->dx + k, p->n - k < BLOCK ? p->n - k : BLOCK, a, p->b, p->c);
+        value += (double)s.value, da += (double)s.da, db += (double)s.db, dc += (double)s.dc;
     }
     return value + da + db + dc;
 }
@@ -43,7 +82,7 @@ int main(int argc, char **argv) {
     if (!s.x || !s.dx) return EXIT_FAILURE;
     for (long i = 0; i < s.n; i++) s.x[i] = (float)(i % 8191) / 2048 - 2;
     struct protocol_bench bench = {.name = "C",
-                                   .note = "1 thread, expf of the C library",
+                                   .note = "1 thread, vector mathematics",
                                    .self = &s,
                                    .reset = reset,
                                    .step = step,
