@@ -7,5 +7,5 @@ rm -rf "$1.grown" # the same runs each time
 mkdir "$1.grown"
 dictionary=${2%/}.dict
 [ -f "$dictionary" ] && set -- "$1" "$2" "-dict=$dictionary"
-exec env ASAN_OPTIONS=allocator_may_return_null=1 "$1" -seed="$scale" -runs=$((scale * 15000)) -max_len=4096 -timeout=10 \
+exec env ASAN_OPTIONS=allocator_may_return_null=1 "$1" -seed="$scale" -runs=$((scale * 10000)) -max_len=4096 -timeout=10 \
     -malloc_limit_mb=64 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 "$1.grown" "$2" ${3:+"$3"}
