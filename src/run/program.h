@@ -76,8 +76,8 @@ struct failure {
     uint32_t inside_node;
     int64_t trip; /* in which step of a loop; below 0: none */
 };
-/* "mlp.cr:7:12: log (l) of x: made the first nan", cut to size. */
 int64_t run_bad_index(const cr_run *r); /* the index of the last step that failed with CR_EINDEX */
+/* "mlp.cr:7:12: log (l) of x: made the first nan", cut to size. */
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f);
 
 struct place_of_run {

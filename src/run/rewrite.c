@@ -1,7 +1,19 @@
-/* The private graph of a program: a copy, rewritten on the way. What was replaced stays behind in it, so it is copied once more. */
+/* The private graph of a program: a copy, rewritten on the way. What was replaced stays behind in it: then it is
+ * copied once more. */
 #include "run/program.h"
 
-static cr_node simpler(void *maker, cr_node y) { return rewrite_node(maker, y); }
+struct maker {
+    struct rewrite r;
+    bool rest; /* there are nodes that nothing needs: what was replaced, or tried */
+};
+
+static cr_node simpler(void *maker, cr_node y) {
+    struct maker *m = maker;
+    uint32_t count = y.graph->count;
+    cr_node x = rewrite_node(&m->r, y);
+    m->rest = m->rest || !cr_same(x, y) || y.graph->count != count;
+    return x;
+}
 
 /* The roots of the first copy are the roots of the second. */
 static cr_graph *without_rest(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
@@ -22,17 +34,18 @@ static cr_graph *without_rest(const cr_graph *from, const struct copy_wish *wish
 
 static cr_graph *rewritten(const cr_graph *from, struct copy_wish wish, uint32_t *map,
                            enum rewrite_level level) {
-    struct rewrite r;
+    struct maker m = {.rest = false};
     cr_graph *first = cr_graph_new(from->ctx), *g = NULL;
     if (!first) return NULL;
-    if (!rewrite_begin(&r, first, 1, level)) {
-        r.to_run = true;
+    if (!rewrite_begin(&m.r, first, 1, level)) {
+        m.r.to_run = true;
         wish.instead = simpler;
-        wish.maker = &r;
-        if (graph_copy_into(first, from, &wish, map)) g = without_rest(first, &wish, map, from->count);
+        wish.maker = &m;
+        if (graph_copy_into(first, from, &wish, map))
+            g = m.rest ? without_rest(first, &wish, map, from->count) : first;
     }
-    rewrite_end(&r);
-    cr_graph_free(first);
+    rewrite_end(&m.r);
+    if (g != first) cr_graph_free(first);
     return g;
 }
 
