@@ -17,19 +17,9 @@ static int done(void **state) {
 
 static const char *sample(void) { return TEST_DATA "/files/all.safetensors"; }
 
-static bool with_jansson(void) {
-    cr_store *s = NULL;
-    cr_store_new(&s, NULL);
-    bool there =
-        cr_store_load(s, sample(), NULL, why) == CR_OK || !strstr(cr_text_str(why), "without jansson");
-    cr_store_free(s);
-    cr_text_clear(why);
-    return there;
-}
-
 TEST(a_file_of_its_own_library_is_read) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     cr_array *a;
     float weight[6];
     double scalar;
@@ -66,7 +56,7 @@ static const char *leave_out_long(void *user, const char *name) {
 
 TEST(what_is_saved_is_read_back_chosen_and_renamed) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     cr_store *again;
     const char *path = temp_path("again.safetensors");
     assert_int_equal(cr_store_load(store, sample(), NULL, why), CR_OK);
@@ -92,7 +82,7 @@ TEST(what_is_saved_is_read_back_chosen_and_renamed) {
 
 TEST(numbers_stand_aligned_behind_a_padded_header) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     unsigned char bytes[4096];
     const char *path = temp_path("aligned.safetensors");
     assert_int_equal(cr_store_load(store, sample(), NULL, why), CR_OK);
@@ -129,7 +119,7 @@ static void refuse(const char *header, size_t n, const char *fact) {
 
 TEST(every_rule_that_is_broken_is_told) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     refuse("{}", 1, "1 bytes that belong to no tensor");
     refuse(" {}", 0, "does not begin with '{'");
     refuse("[]", 0, "does not begin with '{'");
@@ -166,7 +156,7 @@ TEST(every_rule_that_is_broken_is_told) {
 
 TEST(what_is_no_safetensors_is_refused) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     const struct {
         const char *bytes;
         size_t n;
@@ -188,7 +178,7 @@ TEST(what_is_no_safetensors_is_refused) {
 
 TEST(a_store_that_does_not_fit_stays_as_it_was) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     double short_of[2] = {7, 7}, scalar = 1, found;
     cr_store_set(store, "scalar", CR_F64, &scalar, sizeof scalar);
     cr_store_set(store, "a.weight", CR_F64, short_of, sizeof short_of);
@@ -201,7 +191,7 @@ TEST(a_store_that_does_not_fit_stays_as_it_was) {
 
 TEST(a_number_beyond_i64_leaves_the_store_as_it_was) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     static const char header[] = "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]},"
                                  "\"u\":{\"dtype\":\"U64\",\"shape\":[1],\"data_offsets\":[8,16]}}";
     char bytes[8 + sizeof header - 1 + 16] = {(char)(sizeof header - 1)};
@@ -228,7 +218,7 @@ static cr_status go_round(cr_context *ctx, void *arg) {
 
 TEST(every_allocation_may_fail) {
     (void)state;
-    if (!with_jansson()) skip();
+    if (!with_safetensors()) skip();
     char path[512];
     snprintf(path, sizeof path, "%s", temp_path("round.safetensors"));
     alloc_fail_each(go_round, path);

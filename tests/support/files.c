@@ -76,3 +76,15 @@ void assert_says(cr_status status, cr_status expected, const cr_text *why, int n
     for (int i = 0; i < n; i++)
         if (!strstr(said, facts[i])) fail_msg("'%s' is not in: %s", facts[i], said);
 }
+
+bool with_safetensors(void) {
+    cr_store *s = NULL;
+    cr_text *why = NULL;
+    cr_store_new(&s, NULL);
+    cr_text_new(&why, NULL);
+    bool there = cr_store_load(s, TEST_DATA "/files/all.safetensors", NULL, why) == CR_OK ||
+                 !strstr(cr_text_str(why), "without jansson");
+    cr_store_free(s);
+    cr_text_free(why);
+    return there;
+}

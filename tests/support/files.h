@@ -15,6 +15,9 @@ int temp_count(void);
 /* Removes all: the teardown of a group. */
 int temp_remove(void **state);
 
+/* Was the library built with what these files need? */
+bool with_safetensors(void);
+
 /* The status, and every fact in the sentence, which is read after the call that gave the status. */
 void assert_says(cr_status status, cr_status expected, const cr_text *why, int n, const char *const facts[]);
 #define FACTS(...) \

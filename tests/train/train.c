@@ -188,6 +188,7 @@ static void assert_same_store(const cr_store *a, cr_store *b) {
 /* 30 steps: stopped after each of them, and gone on with from a file, as another process would. */
 TEST(a_training_stopped_anywhere_goes_on_to_the_same_bits) {
     (void)state;
+    if (!with_safetensors()) skip();
     struct course whole = course_of(net);
     learn(&whole, 0);
     for (int64_t at = 1; at <= 29; at++) {
