@@ -500,15 +500,8 @@ TEST(draws_depend_on_seed_step_scope_and_place_and_on_nothing_else) {
 /* ---- Size ---- */
 
 static size_t small_stack(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return 512 << 10; /* a sanitizer pads every frame */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return 512 << 10;
-#endif
-#endif
-    return 64 << 10;
-}
+    return sanitized ? 512 << 10 : 64 << 10;
+} /* a sanitizer pads every frame */
 
 static char *repeated(const char *open, size_t n, const char *middle, const char *close) {
     size_t a = strlen(open), b = strlen(close), m = strlen(middle);

@@ -167,14 +167,7 @@ TEST(a_chain_of_a_million_nodes_runs_on_a_small_stack) {
     pthread_t thread;
     pthread_attr_t attr;
     cr_status s = CR_EINVAL;
-    size_t stack = 64 << 10;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    stack = 1 << 20;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    stack = 1 << 20;
-#endif
-#endif
+    size_t stack = sanitized ? 1 << 20 : 64 << 10;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, stack);
     assert_int_equal(pthread_create(&thread, &attr, chain, &s), 0);

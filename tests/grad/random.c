@@ -354,15 +354,10 @@ static bool all_finite(const double x[], int64_t n) {
     return true;
 }
 
-static int rounds(void) {
-    const char *scale = getenv("CHECK_SCALE");
-    return 2000 * (scale ? atoi(scale) : 1);
-}
-
 TEST(every_way_and_both_modes_agree_on_random_graphs) {
     (void)state;
     int finite = 0, smooth = 0, narrow = 0, empty = 0, scalar = 0, eight = 0;
-    for (int i = 0; i < rounds(); i++) {
+    for (int i = 0; i < rounds(2000); i++) {
         struct made m;
         struct results r;
         double found[most_results];
@@ -383,9 +378,9 @@ TEST(every_way_and_both_modes_agree_on_random_graphs) {
     }
     print_message("%d graphs: %d finite throughout, %d without jumps, %d in f32; nodes of size 0: %d, rank "
                   "0: %d, rank 8: %d\n",
-                  rounds(), finite, smooth, narrow, empty, scalar, eight);
-    assert_true(10 * finite > 9 * rounds());
-    assert_true(empty > rounds() / 20 && scalar > rounds() / 20 && eight > rounds() / 20);
+                  rounds(2000), finite, smooth, narrow, empty, scalar, eight);
+    assert_true(10 * finite > 9 * rounds(2000));
+    assert_true(empty > rounds(2000) / 20 && scalar > rounds(2000) / 20 && eight > rounds(2000) / 20);
 }
 
 int main(void) {

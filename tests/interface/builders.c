@@ -177,11 +177,6 @@ static cr_eval *zeros(cr_graph *g) {
     return e;
 }
 
-static int rounds(void) {
-    const char *scale = getenv("CHECK_SCALE");
-    return 500 * (scale ? atoi(scale) : 1);
-}
-
 /* One call, every second time with one operand that is none. A single operand of another graph would be at home there. */
 static void attempt(size_t i, cr_eval *e, const cr_node all[], bool broken, uint64_t *seed) {
     cr_graph *g = all[0].graph;
@@ -211,7 +206,7 @@ TEST(no_builder_crashes_or_fails_in_silence_whatever_it_is_given) {
         cr_node all[good + bad];
         operands(g, other, all);
         cr_eval *e = zeros(g);
-        for (int k = 0; k < rounds() && builders[i].form != FORM_HIDDEN; k++) {
+        for (int k = 0; k < rounds(500) && builders[i].form != FORM_HIDDEN; k++) {
             attempt(i, e, all, k % 2, &seed);
             cr_graph_clear_error(other);
         }

@@ -217,10 +217,10 @@ TEST(plots_and_manuals_fail_whole) {
     alloc_fail_each_told(draw, NULL);
 }
 
-/* Values while the graph grows take what is new, not what is there: 2,000 nodes, each asked for as it comes. */
+/* Values while the graph grows take what is new, not what is there: 600 nodes, each asked for as it comes. */
 TEST(a_value_of_a_large_graph_takes_the_memory_of_what_is_new) {
     (void)state;
-    enum { nodes = 2000 };
+    enum { nodes = 600 };
     struct failing memory = {0};
     cr_context *ctx;
     cr_eval *e;

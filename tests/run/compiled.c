@@ -337,9 +337,7 @@ static cr_node random_step(cr_graph *g, cr_node a, cr_node b) {
 /* A few dozen of them in one program, sharing operands, so that they are fused with each other. */
 TEST(random_graphs_give_the_same_bits) {
     (void)state;
-    const char *scale = getenv("CHECK_SCALE");
-    int rounds = scale ? atoi(scale) : 1;
-    for (int round = 0; round < rounds; round++) {
+    for (int round = 0; round < rounds(1); round++) {
         struct two b;
         start(&b);
         cr_dtype dtype = below(2) ? CR_F64 : CR_F32;

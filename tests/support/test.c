@@ -2,6 +2,20 @@
 
 #include <float.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+const bool sanitized = true;
+#elif defined(__has_feature)
+const bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+const bool sanitized = false;
+#endif
+
+int rounds(int n) {
+    const char *scale = getenv("CHECK_SCALE");
+    int scaled = n * (scale ? atoi(scale) : 1);
+    return sanitized && scaled > 4 ? scaled / 4 : scaled;
+}
+
 struct fixture fixture_of(const char *formula, ...) {
     struct fixture f = {.g = cr_graph_new(NULL)};
     va_list ap;

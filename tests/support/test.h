@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,11 @@ void fixture_free(struct fixture *f);
 /* The value of d^order y / d name^order. */
 double derivative(struct fixture *f, const char *name, int order);
 double derivative_forward(struct fixture *f, const char *name, int order);
+
+/* n times CHECK_SCALE, which `make check-long` sets; a fourth of it under a sanitizer. */
+int rounds(int n);
+/* Under the address or thread sanitizer, which keeps what was freed, and is slow. */
+extern const bool sanitized;
 
 /* |a - b| <= ulps units in the last place of the larger, or both nan. */
 bool within_ulps(double a, double b, double ulps);

@@ -97,19 +97,6 @@ TEST(later_epochs_allocate_nothing_but_the_copies_of_the_best) {
 
 /* ---- Long trainings ---- */
 
-/* A sanitizer keeps what was freed, and is slow. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { sanitized = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { sanitized = 1 };
-#else
-enum { sanitized = 0 };
-#endif
-#else
-enum { sanitized = 0 };
-#endif
-
 static long resident_bytes(void) {
     long pages = 0;
     FILE *f = fopen("/proc/self/statm", "r");
@@ -151,11 +138,10 @@ TEST(a_million_steps_take_no_more_memory_than_a_hundred_and_no_file_stays_open) 
     struct course c;
     cr_context *ctx;
     char epochs[24];
-    const char *scale = getenv("CHECK_SCALE");
-    long wanted = sanitized ? 400L * (scale ? atoi(scale) : 1) : 20000;
+    int wanted = sanitized ? rounds(1600) : 20000;
     if (wanted > 20000) wanted = 20000;
     struct measured m = {.c = &c, .keeps = with_safetensors()};
-    snprintf(epochs, sizeof epochs, "%ld", wanted);
+    snprintf(epochs, sizeof epochs, "%d", wanted);
     assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &m.memory), CR_OK);
     assert_int_equal(course_begin(&c, line, ctx), CR_OK);
     course_set(&c,
