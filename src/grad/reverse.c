@@ -191,6 +191,7 @@ static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) 
     case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false, 0};
     case RULE_LINEAR:
     case RULE_WRITTEN:
+    case RULE_DRIVES:
     case RULE_MASKED: return through_rule(s, &in, c, nothing);
     case RULE_WHOLE: break;
     }
@@ -304,6 +305,8 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
     cr_graph *g = wrt[0].graph;
     *s = (struct sweep){.g = g};
     if (!prepare(s, n_ys, ys, n, wrt)) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
+    const bool either = g->either;
+    g->either = true;
     for (int i = 0; i < n_ys; i++) {
         if (!takes_part(s, ys[i].id)) continue;
         struct cotangent *bar = &s->bar[ys[i].id - s->first];
@@ -311,6 +314,7 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
     }
     for (uint32_t id = s->size; id-- > s->first && !g->status;)
         if (s->needed[id - s->first] && has_cotangent(s, id)) visit(s, id);
+    g->either = either;
     return g->status;
 }
 
