@@ -1,5 +1,5 @@
 /* The derivatives of control ops: the same ops, on the derivatives of their functions. */
-#include "grad/control.h"
+#include "grad/distinct.h"
 
 #include <string.h>
 
@@ -65,6 +65,12 @@ static int hand_out(cr_node y, int from, int n, const uint8_t mask[], cr_node ou
     return from;
 }
 
+static void hand_out_distinct(const struct distinct_loop *d, int from, int n, const uint8_t mask[],
+                              cr_node out[]) {
+    for (int i = 0; i < n; i++)
+        if (mask[i]) out[i] = cr_part(d->y, (int)d->at[from++]);
+}
+
 /* ---- call: of a callback what its author says ---- */
 
 static void ask_callback(const struct whole *w, const cr_function *f, bool back) {
@@ -105,7 +111,7 @@ void call_vjp(const struct whole *w) {
     put_all(&r, w->n, w->x);
     put_given(&r, w->parts, w->g);
     cr_function *d = derive_vjp(graph_of(w), f, r.mask, w->wanted);
-    if (d) hand_out(control_node(graph_of(w), OP_call, 1, &d, 0, NULL, r.n, r.x), 0, w->n, w->wanted, w->out);
+    if (d) hand_out(distinct_call(graph_of(w), d, r.n, r.x), 0, w->n, w->wanted, w->out);
     end(w, &r);
 }
 
@@ -123,8 +129,7 @@ void call_jvp(const struct whole *w) {
     put_given(&r, w->n, w->t);
     cr_function *d =
         derive_depends(graph_of(w), f, has_t, depends) ? derive_jvp(graph_of(w), f, has_t, depends) : NULL;
-    if (d && d->n_out)
-        hand_out(control_node(graph_of(w), OP_call, 1, &d, 0, NULL, r.n, r.x), 0, w->parts, depends, w->out);
+    if (d && d->n_out) hand_out(distinct_call(graph_of(w), d, r.n, r.x), 0, w->parts, depends, w->out);
     end(w, &r);
 }
 
@@ -139,9 +144,7 @@ void cond_vjp(const struct whole *w) {
     put_given(&r, w->parts, w->g);
     cr_function *yes = derive_vjp(g, function(w, 0), r.mask, w->wanted + 1),
                 *no = yes ? derive_vjp(g, function(w, 1), r.mask, w->wanted + 1) : NULL;
-    if (no)
-        hand_out(control_node(g, OP_cond, 2, (cr_function *[]){yes, no}, 0, NULL, r.n, r.x), 0, w->n - 1,
-                 w->wanted + 1, w->out + 1);
+    if (no) hand_out(distinct_cond(g, yes, no, r.n, r.x), 0, w->n - 1, w->wanted + 1, w->out + 1);
     end(w, &r);
 }
 
@@ -160,9 +163,7 @@ void cond_jvp(const struct whole *w) {
     for (int i = 0; i < w->parts; i++) some += depends[i] |= also[i];
     cr_function *yes = ok && some ? derive_jvp(g, function(w, 0), has_t, depends) : NULL,
                 *no = yes ? derive_jvp(g, function(w, 1), has_t, depends) : NULL;
-    if (no)
-        hand_out(control_node(g, OP_cond, 2, (cr_function *[]){yes, no}, 0, NULL, r.n, r.x), 0, w->parts,
-                 depends, w->out);
+    if (no) hand_out(distinct_cond(g, yes, no, r.n, r.x), 0, w->parts, depends, w->out);
     end(w, &r);
 }
 
@@ -294,11 +295,14 @@ static void loop_forward(struct loop_of *o) {
     struct loop_attr l = o->l;
     l.carry += active;
     l.xs += count(o->xs, o->q.in + o->carry);
-    cr_node y = control_loop(graph_of(w), body, condition, &l, o->r.n, o->r.x);
-    hand_out(y, o->carry, o->carry, o->q.in, w->out);
-    if (l.n < 0) return;
-    hand_out(y, o->carry + active + o->ys, o->ys, o->q.y, w->out + o->carry);
-    hand_out(y, loop_kept(body) + o->carry, o->carry, o->q.in, w->out + loop_kept(o->body));
+    struct distinct_loop y;
+    distinct_loop(&y, graph_of(w), body, condition, &l, o->r.n, o->r.x);
+    if (cr_ok(y.y)) hand_out_distinct(&y, o->carry, o->carry, o->q.in, w->out);
+    if (cr_ok(y.y) && l.n >= 0) {
+        hand_out_distinct(&y, o->carry + active + o->ys, o->ys, o->q.y, w->out + o->carry);
+        hand_out_distinct(&y, loop_kept(body) + o->carry, o->carry, o->q.in, w->out + loop_kept(o->body));
+    }
+    distinct_free(&y);
 }
 
 void loop_jvp(const struct whole *w) {
@@ -354,8 +358,7 @@ void implicit_vjp(const struct whole *w) {
     put(&r, x);
     put_all(&r, w->n - 1, w->x + 1);
     put(&r, cr_neg(like(cr_solve(cr_t(J), as_vector(w->g[0])), x)));
-    if (d && !g->status)
-        hand_out(control_node(g, OP_call, 1, &d, 0, NULL, r.n, r.x), 0, w->n, wanted, w->out);
+    if (d && !g->status) hand_out(distinct_call(g, d, r.n, r.x), 0, w->n, wanted, w->out);
     end(w, &r);
 }
 
@@ -374,7 +377,7 @@ void implicit_jvp(const struct whole *w) {
     cr_function *d = some ? derive_jvp(g, f, has_t, depends) : NULL;
     cr_node J = d ? jacobian(w, f, x) : graph_error_node(g);
     if (cr_ok(J)) {
-        cr_node change = cr_part(control_node(g, OP_call, 1, &d, 0, NULL, r.n, r.x), 0);
+        cr_node change = cr_part(distinct_call(g, d, r.n, r.x), 0);
         w->out[0] = cr_neg(like(cr_solve(J, as_vector(change)), x));
     }
     end(w, &r);

@@ -40,6 +40,10 @@ cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_q
 /* A condition on the operands that the jvp's body has. */
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q);
 
+/* f of its distinct operands: same[i] is the first that operand i is. keep marks the results that stay; NULL: all. f itself where all
+ * operands differ and all results stay. */
+cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]);
+
 /* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
 cr_function *derive_row(cr_graph *g, cr_function *f);
 
