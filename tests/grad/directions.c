@@ -37,6 +37,8 @@ static int64_t nodes_of(const cr_graph *g, uint32_t n, const uint32_t root[]) {
 static int64_t bound_of_order(int64_t k, int64_t scale) { return scale * (3 * k * k * k + 40); }
 static const double most_growth = 1.6;
 
+enum { several = 2 }; /* functions in a node of control flow: the bound on nodes is of one */
+
 static void few_nodes(const char *label, cr_node y, int64_t scale, int n_wrt, const cr_node wrt[],
                       const cr_node t[]) {
     int64_t count = 0, before = 0;
@@ -63,7 +65,7 @@ TEST(order_ten_of_every_smooth_row_takes_a_polynomial_number_of_nodes) {
             for (int k = 0; k < c.n_wrt; k++)
                 t[k] = cr_input(c.g, names[k], CR_F64, cr_rank(c.wrt[k]), cr_dims(c.wrt[k]));
             if (c.n_wrt && cr_dtype_of(c.y) == CR_F64) {
-                few_nodes(c.label, c.y, 1, c.n_wrt, c.wrt, t);
+                few_nodes(c.label, c.y, op_kind(op) == KIND_CONTROL ? several : 1, c.n_wrt, c.wrt, t);
                 ++*(op_kind(op) == KIND_ELEM ? &elementwise : &others);
             }
             row_case_free(&c);
@@ -211,7 +213,6 @@ static const struct {
     {"implicit", make_implicit, "exp(u)"},
 };
 enum { case_count = sizeof cases / sizeof *cases };
-enum { several = 2 }; /* functions in a case: the bound on nodes is of one */
 
 TEST(order_ten_through_matrices_and_functions_takes_a_polynomial_number_of_nodes) {
     (void)state;
