@@ -221,6 +221,18 @@ static void put_count(struct loop_of *o) {
         put(&o->r, cr_part(o->w->y, ops_part_count(graph_of(o->w), graph_get(o->w->y)) - 1));
 }
 
+/* Where the cotangent of constant i starts: with what there is of it, so that a long loop's is the same sum, one after the other,
+ * however it is cut into shorter ones. A node that is two constants has it once. */
+static cr_node sum_so_far(const struct loop_of *o, int i) {
+    const struct whole *w = o->w;
+    const cr_node *x = w->x + o->first;
+    int k = o->carry + o->xs;
+    while (!cr_same(x[k], x[i]) || !o->q.in[k]) k++;
+    if (!w->so_far || k < i || !cr_ok(w->so_far[o->first + i])) return zeros_like(w, o->body, o->body->in[i]);
+    w->includes[o->first + i] = 1;
+    return w->so_far[o->first + i];
+}
+
 static void loop_vjp_operands(struct loop_of *o) {
     const struct whole *w = o->w;
     const cr_node *g_y = w->g + o->carry, *g_kept = w->g + loop_kept(o->body), *x = w->x + o->first;
@@ -228,7 +240,7 @@ static void loop_vjp_operands(struct loop_of *o) {
     for (int i = 0; i < o->carry; i++)
         if (o->q.in[i]) put(&o->r, cr_ok(w->g[i]) ? w->g[i] : zeros_like(w, o->body, o->body->out[i]));
     for (int i = o->carry + o->xs; i < o->n; i++)
-        if (o->q.in[i]) put(&o->r, zeros_like(w, o->body, o->body->in[i]));
+        if (o->q.in[i]) put(&o->r, sum_so_far(o, i));
     for (int i = 0; i < o->carry; i++) put(&o->r, cr_part(w->y, loop_kept(o->body) + i));
     put_all(&o->r, o->xs, x + o->carry);
     for (int i = 0; i < o->ys; i++)

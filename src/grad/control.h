@@ -11,8 +11,11 @@ struct whole {
     const cr_node *x;      /* operands */
     const cr_node *g;      /* cotangent of each result; in reverse mode */
     const uint8_t *wanted; /* by operand */
-    const cr_node *t;      /* tangent of each operand; in forward mode */
-    cr_node *out;          /* cotangent of each operand, or tangent of each result; error nodes at first */
+    const cr_node *
+        so_far; /* cotangent that each operand has from elsewhere; in reverse mode. NULL: not to be added to */
+    uint8_t *includes; /* by operand: out[k] is so_far[k] and more; else it is to be added */
+    const cr_node *t;  /* tangent of each operand; in forward mode */
+    cr_node *out;      /* cotangent of each operand, or tangent of each result; error nodes at first */
 };
 typedef void whole_fn(const struct whole *w);
 

@@ -153,6 +153,8 @@ static void make_loop_vjp(struct making *m) {
         if (p.in[i]) pull_back(m, m->y[i], m->sum[i]);
     for (int i = 0; i < p.ys; i++)
         if (p.y[i]) pull_back(m, m->y[p.carry + i], m->of_y[i]);
+    for (int i = consts; i < p.n_in; i++)
+        if (p.in[i]) pull_back(m, m->x[i], m->sum[i]);
     for (int i = 0; i < p.n_in; i++)
         if (p.in[i]) differentiate(m, m->x[i], m->x[i]);
     backward(m);
@@ -161,7 +163,7 @@ static void make_loop_vjp(struct making *m) {
     for (int i = 0; i < p.carry; i++)
         if (p.in[i]) give(m, p.kept[i] ? cr_add(m->bar[i], m->kept[i]) : m->bar[i]);
     for (int i = consts; i < p.n_in; i++)
-        if (p.in[i]) give(m, cr_add(m->sum[i], m->bar[i]));
+        if (p.in[i]) give(m, m->bar[i]);
     for (int i = p.carry; i < consts; i++)
         if (p.in[i]) give(m, m->bar[i]);
 }
