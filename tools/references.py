@@ -444,8 +444,39 @@ def draws():
         print(f"FOLD({key}, {n}, {wrap(bits(key, n, 1), 64)})".replace(str(-2 ** 63), "INT64_MIN"))
 
 
+def functions():
+    x, y = some(4), some()
+    h = y[()]
+    for v in x.v:
+        h = h * v + 1
+    case("scan", "fn f(h, v) = h*v + 1; scan(f, y, x)", given((), [h]), "xy", x, y)
+    x, y = some(3, 2), some(2)
+    h, left = list(y.v), {}
+    for i in (2, 1, 0):
+        h = [h[j] * y[j,] + x[i, j] for j in range(2)]
+        left[i] = [h[j] * x[i, j] for j in range(2)]
+    case("scan", "fn f(h, v, k) { z = h*k + v; [z, z*v] }; r = scan(f, y, x, k=y, reverse=true); r[1]", given((3, 2), left[0] + left[1] + left[2]), "xy", x, y)
+    case("scan", "fn f(h, v, k) { z = h*k + v; [z, z*v] }; r = scan(f, y, x, k=y, reverse=true); r[0]", given((2,), h), "xy", x, y)
+    case("scan", "fn f(h, k) = h*k; scan(f, x, steps=3, k=y)", Array((2,), lambda i: x[0, i[0]] * y[i] ** 3), "xy", given((2,), x.v[:2]), y)
+    case("scan", "fn f(h, v) = h*v; scan(f, y, x)", y, "xy", Array((0, 2), lambda i: 0), y)
+    x, y = some(2, 3), some(3)
+    case("scan", "fn f(v, k) = v*v*k; map(f, x, k=y)", Array((2, 3), lambda i: x[i] ** 2 * y[i[1],]), "xy", x, y)
+    case("scan", "fn more(h, k) = h < 5; fn f(h, k) = h*k + 1; while(more, f, x, most=8, k=y)", given((), [5.3125]), "xy", given((), [1.25]), given((), [1.5]))
+    case("scan", "fn more(h, k) = h < 5; fn f(h, k) = h*k + 1; while(more, f, x, most=8, k=y)", given((), [7.5]), "xy", given((), [7.5]), given((), [1.5]))
+    for x in given((2,), [1.5, 0.25]), given((2,), [1.5, -2.25]):
+        y = some(2)
+        case("cond", "fn f(a, b) = a*b; fn g(a, b) = a + b*b; cond(sum(x) > 0, f, g, x, y)",
+             Array((2,), lambda i: x[i] * y[i] if sum(x.v) > 0 else x[i] + y[i] ** 2), "xy", x, y)
+    x, y = some(2, 3), some(3)
+    case("call", "fn f(a, b) = [a*b, a - b]; r = checkpoint(f, x, y); r[0] + r[1]*r[1]",
+         Array((2, 3), lambda i: x[i] * y[i[1],] + (x[i] - y[i[1],]) ** 2), "xy", x, y)
+    y = given((2,), [1.5, -0.5])
+    case("implicit", "fn f(v, k) = v*v*v + v - k; implicit(f, y, k=x)", y, "xy", Array((2,), lambda i: y[i] ** 3 + y[i]), y)
+
+
 STRUCTURAL = {"sum", "prod", "max", "min", "argmax", "argmin", "cumsum", "recur", "reshape", "permute", "expand", "slice", "unslice", "window", "window_add", "concat",
-              "gather", "scatter_add", "sort", "matmul", "cholesky", "triangular_solve", "solve", "logabsdet", "eigh", "uniform", "cast", "fold_in"}
+              "gather", "scatter_add", "sort", "matmul", "cholesky", "triangular_solve", "solve", "logabsdet", "eigh", "uniform", "cast", "fold_in",
+              "call", "cond", "scan", "implicit"}
 NO_FUNCTION = {"input", "param", "const", "iota", "seed", "step_number", "variable", "stop_gradient", "part"}
 
 def orders(name, arity, low, high):
@@ -477,5 +508,5 @@ for form, rest in ROWS:
 if only_orders:
     sys.exit()
 random.seed(2)
-for make in (reductions, along, views, windows, moves, products, linear_algebra, casts, draws):
+for make in (reductions, along, views, windows, moves, products, linear_algebra, casts, draws, functions):
     make()

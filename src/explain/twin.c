@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "grad/control.h"
 #include "graph/graph.h"
 #include "ops/build.h"
 #include "tensor/dtype.h"
@@ -43,6 +44,7 @@ cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x) {
 cr_node twin_node(cr_node y, const cr_node x[]) {
     const struct node *n = graph_get(y);
     struct shape s = graph_shape(y.graph, n);
+    if (n->op == OP_implicit) return implicit_refined(y, x);
     return ops_node(n->op, widened((cr_dtype)n->dtype), &s, (int)graph_attr_count(y.graph, n),
                     graph_attr(y.graph, n), (int)n->n, x);
 }

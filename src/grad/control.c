@@ -1,5 +1,5 @@
 /* The derivatives of control ops: the same ops, on the derivatives of their functions. */
-#include "grad/control.h"
+#include "grad/distinct.h"
 
 #include <string.h>
 
@@ -52,6 +52,12 @@ static void mark_given(uint8_t mask[], int n, const cr_node x[]) {
     for (int i = 0; i < n; i++) mask[i] = cr_ok(x[i]);
 }
 
+static int count(int n, const uint8_t mask[]) {
+    int some = 0;
+    for (int i = 0; i < n; i++) some += mask[i] != 0;
+    return some;
+}
+
 static cr_node zeros_like(const struct whole *w, const cr_function *f, uint32_t id) {
     const struct node *n = graph_at(f->g, id);
     struct shape s = graph_shape(f->g, n);
@@ -63,6 +69,12 @@ static int hand_out(cr_node y, int from, int n, const uint8_t mask[], cr_node ou
     for (int i = 0; i < n; i++)
         if (mask[i]) out[i] = cr_part(y, from++);
     return from;
+}
+
+static void hand_out_distinct(const struct distinct_loop *d, int from, int n, const uint8_t mask[],
+                              cr_node out[]) {
+    for (int i = 0; i < n; i++)
+        if (mask[i]) out[i] = cr_part(d->y, (int)d->at[from++]);
 }
 
 /* ---- call: of a callback what its author says ---- */
@@ -105,7 +117,7 @@ void call_vjp(const struct whole *w) {
     put_all(&r, w->n, w->x);
     put_given(&r, w->parts, w->g);
     cr_function *d = derive_vjp(graph_of(w), f, r.mask, w->wanted);
-    if (d) hand_out(control_node(graph_of(w), OP_call, 1, &d, 0, NULL, r.n, r.x), 0, w->n, w->wanted, w->out);
+    if (d) hand_out(distinct_call(graph_of(w), d, r.n, r.x), 0, w->n, w->wanted, w->out);
     end(w, &r);
 }
 
@@ -121,10 +133,9 @@ void call_jvp(const struct whole *w) {
     mark_given(has_t, w->n, w->t);
     put_all(&r, w->n, w->x);
     put_given(&r, w->n, w->t);
-    cr_function *d =
-        derive_depends(graph_of(w), f, has_t, depends) ? derive_jvp(graph_of(w), f, has_t, depends) : NULL;
-    if (d && d->n_out)
-        hand_out(control_node(graph_of(w), OP_call, 1, &d, 0, NULL, r.n, r.x), 0, w->parts, depends, w->out);
+    bool some = derive_depends(graph_of(w), f, has_t, depends) && count(w->parts, depends);
+    cr_function *d = some ? derive_jvp(graph_of(w), f, has_t, depends) : NULL;
+    if (d) hand_out(distinct_call(graph_of(w), d, r.n, r.x), 0, w->parts, depends, w->out);
     end(w, &r);
 }
 
@@ -139,9 +150,7 @@ void cond_vjp(const struct whole *w) {
     put_given(&r, w->parts, w->g);
     cr_function *yes = derive_vjp(g, function(w, 0), r.mask, w->wanted + 1),
                 *no = yes ? derive_vjp(g, function(w, 1), r.mask, w->wanted + 1) : NULL;
-    if (no)
-        hand_out(control_node(g, OP_cond, 2, (cr_function *[]){yes, no}, 0, NULL, r.n, r.x), 0, w->n - 1,
-                 w->wanted + 1, w->out + 1);
+    if (no) hand_out(distinct_cond(g, yes, no, r.n, r.x), 0, w->n - 1, w->wanted + 1, w->out + 1);
     end(w, &r);
 }
 
@@ -160,9 +169,7 @@ void cond_jvp(const struct whole *w) {
     for (int i = 0; i < w->parts; i++) some += depends[i] |= also[i];
     cr_function *yes = ok && some ? derive_jvp(g, function(w, 0), has_t, depends) : NULL,
                 *no = yes ? derive_jvp(g, function(w, 1), has_t, depends) : NULL;
-    if (no)
-        hand_out(control_node(g, OP_cond, 2, (cr_function *[]){yes, no}, 0, NULL, r.n, r.x), 0, w->parts,
-                 depends, w->out);
+    if (no) hand_out(distinct_cond(g, yes, no, r.n, r.x), 0, w->parts, depends, w->out);
     end(w, &r);
 }
 
@@ -214,6 +221,18 @@ static void put_count(struct loop_of *o) {
         put(&o->r, cr_part(o->w->y, ops_part_count(graph_of(o->w), graph_get(o->w->y)) - 1));
 }
 
+/* Where the cotangent of constant i starts: with what there is of it, so that a long loop's is the same sum, one after the other,
+ * however it is cut into shorter ones. A node that is two constants has it once. */
+static cr_node sum_so_far(const struct loop_of *o, int i) {
+    const struct whole *w = o->w;
+    const cr_node *x = w->x + o->first;
+    int k = o->carry + o->xs;
+    while (!cr_same(x[k], x[i]) || !o->q.in[k]) k++;
+    if (!w->so_far || k < i || !cr_ok(w->so_far[o->first + i])) return zeros_like(w, o->body, o->body->in[i]);
+    w->includes[o->first + i] = 1;
+    return w->so_far[o->first + i];
+}
+
 static void loop_vjp_operands(struct loop_of *o) {
     const struct whole *w = o->w;
     const cr_node *g_y = w->g + o->carry, *g_kept = w->g + loop_kept(o->body), *x = w->x + o->first;
@@ -221,7 +240,7 @@ static void loop_vjp_operands(struct loop_of *o) {
     for (int i = 0; i < o->carry; i++)
         if (o->q.in[i]) put(&o->r, cr_ok(w->g[i]) ? w->g[i] : zeros_like(w, o->body, o->body->out[i]));
     for (int i = o->carry + o->xs; i < o->n; i++)
-        if (o->q.in[i]) put(&o->r, zeros_like(w, o->body, o->body->in[i]));
+        if (o->q.in[i]) put(&o->r, sum_so_far(o, i));
     for (int i = 0; i < o->carry; i++) put(&o->r, cr_part(w->y, loop_kept(o->body) + i));
     put_all(&o->r, o->xs, x + o->carry);
     for (int i = 0; i < o->ys; i++)
@@ -229,12 +248,6 @@ static void loop_vjp_operands(struct loop_of *o) {
     for (int i = 0; i < o->carry; i++)
         if (o->q.kept[i]) put(&o->r, g_kept[i]);
     put_all(&o->r, o->n - o->carry - o->xs, x + o->carry + o->xs);
-}
-
-static int count(int n, const uint8_t mask[]) {
-    int some = 0;
-    for (int i = 0; i < n; i++) some += mask[i] != 0;
-    return some;
 }
 
 static void loop_back(struct loop_of *o) {
@@ -294,11 +307,14 @@ static void loop_forward(struct loop_of *o) {
     struct loop_attr l = o->l;
     l.carry += active;
     l.xs += count(o->xs, o->q.in + o->carry);
-    cr_node y = control_loop(graph_of(w), body, condition, &l, o->r.n, o->r.x);
-    hand_out(y, o->carry, o->carry, o->q.in, w->out);
-    if (l.n < 0) return;
-    hand_out(y, o->carry + active + o->ys, o->ys, o->q.y, w->out + o->carry);
-    hand_out(y, loop_kept(body) + o->carry, o->carry, o->q.in, w->out + loop_kept(o->body));
+    struct distinct_loop y;
+    distinct_loop(&y, graph_of(w), body, condition, &l, o->r.n, o->r.x);
+    if (cr_ok(y.y)) hand_out_distinct(&y, o->carry, o->carry, o->q.in, w->out);
+    if (cr_ok(y.y) && l.n >= 0) {
+        hand_out_distinct(&y, o->carry + active + o->ys, o->ys, o->q.y, w->out + o->carry);
+        hand_out_distinct(&y, loop_kept(body) + o->carry, o->carry, o->q.in, w->out + loop_kept(o->body));
+    }
+    distinct_free(&y);
 }
 
 void loop_jvp(const struct whole *w) {
@@ -354,8 +370,7 @@ void implicit_vjp(const struct whole *w) {
     put(&r, x);
     put_all(&r, w->n - 1, w->x + 1);
     put(&r, cr_neg(like(cr_solve(cr_t(J), as_vector(w->g[0])), x)));
-    if (d && !g->status)
-        hand_out(control_node(g, OP_call, 1, &d, 0, NULL, r.n, r.x), 0, w->n, wanted, w->out);
+    if (d && !g->status) hand_out(distinct_call(g, d, r.n, r.x), 0, w->n, wanted, w->out);
     end(w, &r);
 }
 
@@ -374,8 +389,27 @@ void implicit_jvp(const struct whole *w) {
     cr_function *d = some ? derive_jvp(g, f, has_t, depends) : NULL;
     cr_node J = d ? jacobian(w, f, x) : graph_error_node(g);
     if (cr_ok(J)) {
-        cr_node change = cr_part(control_node(g, OP_call, 1, &d, 0, NULL, r.n, r.x), 0);
+        cr_node change = cr_part(distinct_call(g, d, r.n, r.x), 0);
         w->out[0] = cr_neg(like(cr_solve(J, as_vector(change)), x));
     }
     end(w, &r);
+}
+
+cr_node implicit_refined(cr_node y, const cr_node x[]) {
+    enum { steps = 4 }; /* the error is squared in each: of 0.1 less than 1e-16 is left */
+    cr_function *f = control_function(y.graph, graph_get(y), 0);
+    struct whole w = {.y = x[0], .n = cr_operand_count(y), .x = x};
+    cr_graph *g = x[0].graph;
+    struct room r;
+    if (!begin(&w, &r, 0, (size_t)w.n)) return graph_error_node(g);
+    put_all(&r, w.n, x);
+    for (int i = 0; i < steps && !g->status; i++) {
+        cr_node J = jacobian(&w, f, r.x[0]);
+        cr_node rest = cr_part(control_node(g, OP_call, 1, &f, 0, NULL, w.n, r.x), 0);
+        if (cr_ok(J)) r.x[0] = cr_sub(r.x[0], like(cr_solve(J, as_vector(rest)), r.x[0]));
+    }
+    cr_node refined =
+        g->status ? graph_error_node(g) : control_node(g, OP_implicit, 1, &f, 0, NULL, w.n, r.x);
+    end(&w, &r);
+    return refined;
 }

@@ -11,8 +11,11 @@ struct whole {
     const cr_node *x;      /* operands */
     const cr_node *g;      /* cotangent of each result; in reverse mode */
     const uint8_t *wanted; /* by operand */
-    const cr_node *t;      /* tangent of each operand; in forward mode */
-    cr_node *out;          /* cotangent of each operand, or tangent of each result; error nodes at first */
+    const cr_node *
+        so_far; /* cotangent that each operand has from elsewhere; in reverse mode. NULL: not to be added to */
+    uint8_t *includes; /* by operand: out[k] is so_far[k] and more; else it is to be added */
+    const cr_node *t;  /* tangent of each operand; in forward mode */
+    cr_node *out;      /* cotangent of each operand, or tangent of each result; error nodes at first */
 };
 typedef void whole_fn(const struct whole *w);
 
@@ -39,6 +42,14 @@ cr_function *derive_loop_vjp(cr_graph *g, cr_function *body, const struct loop_q
 cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_question *q);
 /* A condition on the operands that the jvp's body has. */
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q);
+
+/* The implicit node y on operands x of another graph, the first of them improved by Newton's method: so its value follows the others,
+ * as its derivatives say it does. */
+cr_node implicit_refined(cr_node y, const cr_node x[]);
+
+/* f of its distinct operands: same[i] is the first that operand i is. keep marks the results that stay; NULL: all. f itself where all
+ * operands differ and all results stay. */
+cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]);
 
 /* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
 cr_function *derive_row(cr_graph *g, cr_function *f);

@@ -8,7 +8,7 @@
 #include "ops/batch.h"
 #include "tensor/dtype.h"
 
-enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW, SLICES };
+enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW, SLICES, DISTINCT };
 
 /* A function in the making. Arrays have room for twice f's operands and results. */
 struct making {
@@ -153,6 +153,8 @@ static void make_loop_vjp(struct making *m) {
         if (p.in[i]) pull_back(m, m->y[i], m->sum[i]);
     for (int i = 0; i < p.ys; i++)
         if (p.y[i]) pull_back(m, m->y[p.carry + i], m->of_y[i]);
+    for (int i = consts; i < p.n_in; i++)
+        if (p.in[i]) pull_back(m, m->x[i], m->sum[i]);
     for (int i = 0; i < p.n_in; i++)
         if (p.in[i]) differentiate(m, m->x[i], m->x[i]);
     backward(m);
@@ -161,7 +163,7 @@ static void make_loop_vjp(struct making *m) {
     for (int i = 0; i < p.carry; i++)
         if (p.in[i]) give(m, p.kept[i] ? cr_add(m->bar[i], m->kept[i]) : m->bar[i]);
     for (int i = consts; i < p.n_in; i++)
-        if (p.in[i]) give(m, cr_add(m->sum[i], m->bar[i]));
+        if (p.in[i]) give(m, m->bar[i]);
     for (int i = p.carry; i < consts; i++)
         if (p.in[i]) give(m, m->bar[i]);
 }
@@ -229,11 +231,21 @@ static void make_slices(struct making *m) {
     for (int i = 0; i < n_out(m); i++) give(m, m->cotangent[i]);
 }
 
+/* What is equal because operands are is found as the nodes are made again. */
+static void make_distinct(struct making *m) {
+    const int64_t *same = m->mask, *keep = same + n_in(m);
+    for (int i = 0; i < n_in(m); i++) m->x[i] = same[i] == i ? input(m, m->f->in[i], false) : m->x[same[i]];
+    m->g->either = true;
+    function_inline(m->g, m->f, m->x, m->y);
+    for (int i = 0; i < n_out(m); i++)
+        if (keep[i]) give(m, m->y[i]);
+}
+
 /* ---- Asking ---- */
 
 typedef void make_fn(struct making *m);
 static make_fn *const makes[] = {make_vjp,       make_jvp, make_loop_vjp, make_loop_jvp,
-                                 make_condition, make_row, make_slices};
+                                 make_condition, make_row, make_slices,   make_distinct};
 enum { head = 3 };
 
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
@@ -258,6 +270,11 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
     return status ? NULL : made;
 }
 
+static cr_function *answer(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
+    cr_function *found = function_derived(f, words, question);
+    return found || g->status ? found : make(g, f, words, question);
+}
+
 /* The question as words: kind, two numbers, masks. */
 static cr_function *ask(cr_graph *g, cr_function *f, enum kind kind, int carry, int xs, int masks,
                         const uint8_t *const mask[], const size_t size[]) {
@@ -268,8 +285,7 @@ static cr_function *ask(cr_graph *g, cr_function *f, enum kind kind, int carry, 
     question[0] = kind, question[1] = carry, question[2] = xs;
     for (int i = 0; i < masks; i++)
         for (size_t k = 0; k < size[i]; k++) *to++ = mask[i] && mask[i][k];
-    cr_function *found = function_derived(f, words, question);
-    if (!found && !g->status) found = make(g, f, words, question);
+    cr_function *found = answer(g, f, words, question);
     mem_free(&f->mem, question, words * sizeof *question);
     return found;
 }
@@ -296,6 +312,25 @@ cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_q
 }
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q) {
     return ask_loop(g, condition, CONDITION, q);
+}
+
+cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]) {
+    size_t words = head + (size_t)f->n_in + f->n_out;
+    int64_t *question = mem_zero(&f->mem, mem_mul(words, sizeof *question));
+    bool all = true;
+    if (!question) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), NULL;
+    question[0] = DISTINCT;
+    for (size_t i = 0; i < f->n_in; i++) {
+        question[head + i] = same[i];
+        all = all && same[i] == i;
+    }
+    for (size_t i = 0; i < f->n_out; i++) {
+        question[head + f->n_in + i] = !keep || keep[i];
+        all = all && (!keep || keep[i]);
+    }
+    cr_function *found = all ? f : answer(g, f, words, question);
+    mem_free(&f->mem, question, words * sizeof *question);
+    return found;
 }
 
 cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, ROW, 0, 0, 0, NULL, NULL); }

@@ -70,15 +70,26 @@ static cr_node along(const struct forward *f, struct rule_in in) {
     return pack(a);
 }
 
-/* What the tangent of operand k adds to the tangent of y (its result `part`). An error node: nothing. */
-static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) {
-    cr_node t = tangent_of(f, cr_operand(y, k).id);
+/* What in.t is to the operand that y is linear in. */
+static cr_node drive(const struct forward *f, struct rule_in in) {
+    struct masked t = unpack(f, in.t), driven;
+    in.t = t.mask;
+    cr_node mask = t.mask.id ? rule_mask_along(&in) : t.mask;
+    in.t = mask.id ? t.value : pack(t);
+    driven = unpack(f, rule_jvp(&in));
+    driven.mask = both(driven.mask, mask);
+    return pack(driven);
+}
+
+/* What the tangent t of operand k adds to the tangent of y (its result `part`). An error node: nothing. */
+static cr_node one_operand(const struct forward *f, cr_node y, int k, int part, cr_node t) {
     struct rule_in in = {.y = y, .k = k, .t = t, .part = part};
     double d;
     if (!t.id) return t;
     switch (rule_kind(graph_get(y)->op, k)) {
     case RULE_NONE:
     case RULE_WHOLE:
+    case RULE_DRIVES:
     case RULE_ZERO: break;
     case RULE_PASS: return cr_where(rule_local(&in), t, cr_number(f->g, 0));
     case RULE_LINEAR:
@@ -95,8 +106,13 @@ static cr_node one_operand(const struct forward *f, cr_node y, int k, int part) 
 }
 
 static uint32_t sum_operands(const struct forward *f, cr_node y, int part) {
-    cr_node sum = graph_error_node(f->g);
-    for (int k = 0; k < cr_operand_count(y); k++) sum = plus(f, sum, one_operand(f, y, k, part));
+    cr_node sum = graph_error_node(f->g), driven = sum;
+    for (int k = 0; k < cr_operand_count(y); k++) {
+        cr_node t = tangent_of(f, cr_operand(y, k).id);
+        bool drives = rule_kind(graph_get(y)->op, k) == RULE_DRIVES;
+        if (drives && t.id) driven = drive(f, (struct rule_in){.y = y, .k = k, .t = t});
+        if (!drives) sum = plus(f, sum, one_operand(f, y, k, part, k == 1 ? plus(f, t, driven) : t));
+    }
     return sum.id;
 }
 
@@ -195,11 +211,14 @@ cr_status cr_jvp(cr_node out[], int n_ys, const cr_node ys[], int n, const cr_no
     if (n_ys < 0 || !ys || !out) return CR_EINVAL; /* there is no graph that could be told */
     if (!good(n_ys, ys, n, wrt, tangents)) return fail_all(n_ys, out, ys[0].graph);
     struct forward f = {.g = wrt[0].graph};
+    const bool either = f.g->either;
+    f.g->either = true;
     if (start(&f, n_ys, ys, n, wrt, tangents)) {
         for (uint32_t id = f.first; id < f.size && !f.g->status; id++)
             if (f.needed[id - f.first] && !f.dot[id - f.first]) f.dot[id - f.first] = tangent(&f, id);
         finish(&f, out, n_ys, ys);
     }
+    f.g->either = either;
     size_t count = f.size - f.first + 1;
     mem_free(&f.g->mem, f.dot, count * sizeof *f.dot);
     mem_free(&f.g->mem, f.needed, count);

@@ -41,7 +41,7 @@ cr_node sort_along(cr_node t, cr_node y, int part);
 cr_node cholesky_back(cr_node g, cr_node y);
 cr_node cholesky_along(cr_node t, cr_node y);
 cr_node triangular_back(cr_node g, cr_node y, cr_node a);
-cr_node triangular_along(cr_node t, cr_node y, cr_node a);
+cr_node triangular_drive(cr_node t, cr_node y);
 cr_node det_back(cr_node g, cr_node a);
 cr_node det_along(cr_node t, cr_node a, int part);
 cr_node eigh_back(cr_node g, cr_node g1, cr_node y);

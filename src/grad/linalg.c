@@ -30,9 +30,7 @@ cr_node triangular_back(cr_node g, cr_node y, cr_node a) {
     return triangle(y, cr_neg(cr_matmul(b, cr_t(y))));
 }
 
-cr_node triangular_along(cr_node t, cr_node y, cr_node a) {
-    return cr_neg(cr_triangular_solve(a, cr_matmul(triangle(y, t), y), upper(y)));
-}
+cr_node triangular_drive(cr_node t, cr_node y) { return cr_neg(cr_matmul(triangle(y, t), y)); }
 
 /* g a^-T; the sign is constant. */
 cr_node det_back(cr_node g, cr_node a) {

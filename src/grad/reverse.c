@@ -109,7 +109,7 @@ static struct cotangent of_part(const struct sweep *s, uint32_t op, int k) {
 
 /* ---- Ops that give all cotangents at once ---- */
 
-/* Room for a cotangent of each part, an operand, and a cotangent of each operand; a mark by operand. */
+/* Room for a cotangent of each part, an operand, and two cotangents of each operand; two marks by operand. */
 struct whole_room {
     struct whole w;
     cr_node *node;
@@ -117,28 +117,30 @@ struct whole_room {
     size_t nodes;
 };
 
-static bool whole_begin(const struct sweep *s, uint32_t id, struct whole_room *r) {
+static bool whole_begin(const struct sweep *s, uint32_t id, bool go_on, struct whole_room *r) {
     cr_node y = node_of(s, id);
     int n = cr_operand_count(y), parts = ops_part_count(s->g, graph_at(s->g, id));
     r->w.n = n;
-    r->nodes = 2 * (size_t)n + (size_t)parts;
+    r->nodes = 3 * (size_t)n + (size_t)parts;
     r->node = mem_zero(&s->g->mem, mem_mul(r->nodes, sizeof *r->node));
-    r->mark = mem_zero(&s->g->mem, (size_t)n + 1);
+    r->mark = mem_zero(&s->g->mem, 2 * (size_t)n + 1);
     if (!r->node || !r->mark) return graph_fail(s->g, CR_ENOMEM, NULL, "out of memory"), false;
-    cr_node *x = r->node, *out = x + n, *g = out + n;
+    cr_node *x = r->node, *out = x + n, *so_far = out + n, *g = so_far + n;
     r->w = (struct whole){.y = y, .n = n, .parts = parts, .x = x, .g = g, .wanted = r->mark, .out = out};
+    r->w.so_far = go_on ? so_far : NULL, r->w.includes = r->mark + n;
     for (int k = 0; k < n; k++) {
         x[k] = cr_operand(y, k);
         out[k] = graph_error_node(s->g);
         r->mark[k] = takes_part(s, x[k].id) && rule_kind(graph_at(s->g, id)->op, k) == RULE_WHOLE &&
                      dtype_is_float(cr_dtype_of(x[k]));
+        so_far[k] = go_on && r->mark[k] ? resolve(s, s->bar[x[k].id - s->first]) : out[k];
     }
     for (int k = 0; k < parts; k++) g[k] = resolve(s, of_part(s, id, k));
     return true;
 }
 
 static void whole_end(const struct sweep *s, struct whole_room *r) {
-    mem_free(&s->g->mem, r->mark, (size_t)r->w.n + 1);
+    mem_free(&s->g->mem, r->mark, 2 * (size_t)r->w.n + 1);
     mem_free(&s->g->mem, r->node, r->nodes * sizeof *r->node);
 }
 
@@ -146,10 +148,12 @@ static void whole_end(const struct sweep *s, struct whole_room *r) {
 static struct cotangent whole_contribution(const struct sweep *s, uint32_t id, int only) {
     struct whole_room r = {0};
     struct cotangent c = {0, 0, true, 0};
-    if (!whole_begin(s, id, &r)) return whole_end(s, &r), c;
+    if (!whole_begin(s, id, only < 0, &r)) return whole_end(s, &r), c;
     rule_whole_vjp(&r.w);
+    for (int k = 0; k < r.w.n && !s->g->status; k++) /* before others are added to it */
+        if (cr_ok(r.w.out[k]) && r.w.includes[k]) s->bar[r.w.x[k].id - s->first] = unpack(r.w.out[k]);
     for (int k = 0; k < r.w.n && !s->g->status; k++) {
-        if (!cr_ok(r.w.out[k]) || !r.mark[k]) continue;
+        if (!cr_ok(r.w.out[k]) || !r.mark[k] || r.w.includes[k]) continue;
         if (k == only) c = unpack(r.w.out[k]);
         struct cotangent *bar = &s->bar[r.w.x[k].id - s->first];
         if (only < 0) *bar = add(s, *bar, unpack(r.w.out[k]));
@@ -191,6 +195,7 @@ static struct cotangent contribution(const struct sweep *s, uint32_t id, int k) 
     case RULE_PASS: return (struct cotangent){c.value, both(s, c.mask, rule_local(&in).id), false, 0};
     case RULE_LINEAR:
     case RULE_WRITTEN:
+    case RULE_DRIVES:
     case RULE_MASKED: return through_rule(s, &in, c, nothing);
     case RULE_WHOLE: break;
     }
@@ -304,6 +309,8 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
     cr_graph *g = wrt[0].graph;
     *s = (struct sweep){.g = g};
     if (!prepare(s, n_ys, ys, n, wrt)) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
+    const bool either = g->either;
+    g->either = true;
     for (int i = 0; i < n_ys; i++) {
         if (!takes_part(s, ys[i].id)) continue;
         struct cotangent *bar = &s->bar[ys[i].id - s->first];
@@ -311,6 +318,7 @@ cr_status sweep_backward(struct sweep *s, int n_ys, const cr_node ys[], const cr
     }
     for (uint32_t id = s->size; id-- > s->first && !g->status;)
         if (s->needed[id - s->first] && has_cotangent(s, id)) visit(s, id);
+    g->either = either;
     return g->status;
 }
 

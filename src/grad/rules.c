@@ -59,6 +59,7 @@ static struct words words_of(const struct rule_in *in) {
 #define LINEAR(vjp)                   NOTHING
 #define RULE(vjp, jvp)                NOTHING
 #define MASKED(vjp, jvp, back, along) NOTHING
+#define DRIVES(vjp, jvp, back, along) NOTHING
 #define WHOLE(vjp, jvp)               NOTHING
 #define ZERO                          NOTHING
 #define NONE                          NOTHING
@@ -71,6 +72,7 @@ static struct words words_of(const struct rule_in *in) {
 #undef LINEAR
 #undef RULE
 #undef MASKED
+#undef DRIVES
 
 /* VJPs. A variadic op's only rule stands first and serves all its operands. */
 #define LOCAL(d)                      NOTHING
@@ -78,6 +80,7 @@ static struct words words_of(const struct rule_in *in) {
 #define LINEAR(vjp)                   vjp
 #define RULE(vjp, jvp)                vjp
 #define MASKED(vjp, jvp, back, along) vjp
+#define DRIVES(vjp, jvp, back, along) vjp
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(vjp, name, da, db, dc)
 #include "ops/ops.def"
@@ -85,11 +88,13 @@ static struct words words_of(const struct rule_in *in) {
 #undef LINEAR
 #undef RULE
 #undef MASKED
+#undef DRIVES
 
 /* Where the mask of a cotangent goes: written as g. */
 #define RULE(vjp, jvp)                NOTHING
 #define LINEAR(vjp)                   vjp
 #define MASKED(vjp, jvp, back, along) back
+#define DRIVES(vjp, jvp, back, along) back
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(back, name, da, db, dc)
 #include "ops/ops.def"
@@ -97,20 +102,24 @@ static struct words words_of(const struct rule_in *in) {
 #undef LINEAR
 #undef RULE
 #undef MASKED
+#undef DRIVES
 
 /* JVPs, and where the mask of a tangent goes: that of a linear operand is the op on the tangent, made in rule_jvp. */
 #define LINEAR(vjp)                   NOTHING
 #define RULE(vjp, jvp)                jvp
 #define MASKED(vjp, jvp, back, along) jvp
+#define DRIVES(vjp, jvp, back, along) jvp
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(jvp, name, da, db, dc)
 #include "ops/ops.def"
 #undef ROW
 #undef RULE
 #undef MASKED
+#undef DRIVES
 
 #define RULE(vjp, jvp)                NOTHING
 #define MASKED(vjp, jvp, back, along) along
+#define DRIVES(vjp, jvp, back, along) along
 #define ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
     FUNCTION(along, name, da, db, dc)
 #include "ops/ops.def"
@@ -120,6 +129,7 @@ static struct words words_of(const struct rule_in *in) {
 #undef LINEAR
 #undef RULE
 #undef MASKED
+#undef DRIVES
 #undef WHOLE
 #undef ZERO
 #undef NONE
@@ -129,6 +139,7 @@ static struct words words_of(const struct rule_in *in) {
 #define LINEAR(vjp)                   RULE_LINEAR
 #define RULE(vjp, jvp)                RULE_WRITTEN
 #define MASKED(vjp, jvp, back, along) RULE_MASKED
+#define DRIVES(vjp, jvp, back, along) RULE_DRIVES
 #define WHOLE(vjp, jvp)               RULE_WHOLE
 #define ZERO                          RULE_ZERO
 #define NONE                          RULE_NONE
@@ -149,6 +160,7 @@ static const struct {
 #undef LINEAR
 #undef RULE
 #undef MASKED
+#undef DRIVES
 #undef WHOLE
 #undef ZERO
 #undef NONE
@@ -157,6 +169,7 @@ static const struct {
 #define LINEAR(vjp)                   NULL
 #define RULE(vjp, jvp)                NULL
 #define MASKED(vjp, jvp, back, along) NULL
+#define DRIVES(vjp, jvp, back, along) NULL
 #define ZERO                          NULL
 #define NONE                          NULL
 #define TABLE_ROW(name, form, arguments, kind, dtype, class, low, high, sentence, da, db, dc) \
@@ -216,7 +229,7 @@ static bool moves(int op, int k) {
     const enum rule_kind *kind = rules[op].kind;
     bool alone = kind[0] == RULE_LINEAR;
     for (int i = 1; i < 3; i++) alone = alone && (kind[i] == RULE_ZERO || kind[i] == RULE_NONE);
-    return alone || rule_kind(op, k) == RULE_MASKED;
+    return alone || rule_kind(op, k) == RULE_MASKED || rule_kind(op, k) == RULE_DRIVES;
 }
 
 /* Numbers that are not 0 where something that held arrived. */
@@ -236,7 +249,8 @@ cr_node rule_mask_along(const struct rule_in *in) {
     struct rule_in as_number = *in;
     if (op == OP_cast) return in->t;
     if (!moves(op, in->k)) return graph_error_node(in->y.graph);
-    as_number.t = cr_cast(in->t, cr_dtype_of(cr_operand(in->y, in->k)));
+    if (rule_kind(op, in->k) != RULE_DRIVES)
+        as_number.t = cr_cast(in->t, cr_dtype_of(cr_operand(in->y, in->k)));
     struct words w = words_of(&as_number);
     return as_mask(rule_kind(op, in->k) == RULE_LINEAR ? op_on_tangent(&as_number) : rules[op].along(&w));
 }

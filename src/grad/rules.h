@@ -12,6 +12,7 @@ enum rule_kind {
     RULE_LINEAR,
     RULE_WRITTEN,
     RULE_MASKED,
+    RULE_DRIVES,
     RULE_WHOLE
 };
 
@@ -29,7 +30,8 @@ enum rule_kind rule_kind(int op, int k);
 cr_node rule_local(const struct rule_in *in);
 /* The cotangent of operand k, for LINEAR and written rules. */
 cr_node rule_vjp(const struct rule_in *in);
-/* The tangent of y (its result `part`) that t makes, for LINEAR and written rules. */
+/* The tangent of y (its result `part`) that t makes, for LINEAR and written rules; of one that DRIVES what the tangent of operand 1
+ * is to be more by. */
 cr_node rule_jvp(const struct rule_in *in);
 /* WHOLE: the cotangents of all operands; the tangents of all results. */
 void rule_whole_vjp(const struct whole *w);

@@ -11,10 +11,11 @@ static const uint64_t key[] = {0xe220a8397b1dcdaf, 0x6e789e6aa1b965f5, 0x06c45d1
 /* Sums of products with random numbers, of which the higher bits are nearly as good as random (Dietzfelbinger
  * 1996, "Universal hashing and k-wise independent random variables via integer arithmetic"). */
 static uint32_t hash_node(const struct node *n, const uint32_t *args) {
+    const uint32_t turned = op_commutes(n->op) && args[0] > args[1];
     uint64_t h = (n->op | (uint32_t)n->dtype << 16 | (uint32_t)n->weak << 24) * key[0] + n->shape * key[1] +
                  n->attr * key[2];
     for (uint32_t i = 0; i < n->n; i++)
-        h = i < 3 ? h + args[i] * key[3 + i] : (h ^ h >> 32 ^ args[i]) * key[0];
+        h = i < 3 ? h + args[i ^ turned] * key[3 + i] : (h ^ h >> 32 ^ args[i]) * key[0];
     return (uint32_t)(h >> 32);
 }
 
@@ -23,6 +24,7 @@ static bool same_node(const cr_graph *g, const struct node *a, const struct node
         a->attr != b->attr || a->n != b->n)
         return false;
     const uint32_t *a_args = graph_args(g, a);
+    if (g->either && op_commutes(a->op) && a_args[0] == b_args[1] && a_args[1] == b_args[0]) return true;
     for (uint32_t i = 0; i < a->n; i++)
         if (a_args[i] != b_args[i]) return false;
     return true;

@@ -70,6 +70,7 @@ struct cr_graph {
     uint32_t file; /* the position that new nodes are noted with */
     int32_t line, column;
     uint32_t scope; /* interned "outer.inner." */
+    bool either;    /* a*b serves where b*a is asked for: in derivatives, whose order nobody chose */
     uint32_t draws; /* random draws so far in the present scope (the formula derives keys from it) */
     cr_status status;
     struct cr_text error;

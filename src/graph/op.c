@@ -3,18 +3,22 @@
 
 #include <string.h>
 
-#define ELEM(value)          KIND_ELEM
-#define REDUCE(start, value) KIND_REDUCE
-#define VIEW(map)            KIND_VIEW
-#define OPAQUE(...)          KIND_OPAQUE
-#define PARTS(...)           KIND_OPAQUE
-#define CONTROL(...)         KIND_CONTROL
-#define ALIAS                KIND_ALIAS
-#define LEAF                 KIND_LEAF
+#undef COMMUTES
+#define COMMUTES(value)        , true
+#define TAKE_SECOND(a, b, ...) b
+#define TAKE(...)              TAKE_SECOND(__VA_ARGS__)
+#define ELEM(...)              KIND_ELEM, TAKE(__VA_ARGS__, false, 0)
+#define REDUCE(start, value)   KIND_REDUCE, false
+#define VIEW(map)              KIND_VIEW, false
+#define OPAQUE(...)            KIND_OPAQUE, false
+#define PARTS(...)             KIND_OPAQUE, false
+#define CONTROL(...)           KIND_CONTROL, false
+#define ALIAS                  KIND_ALIAS, false
+#define LEAF                   KIND_LEAF, false
 #include "ops/columns.def"
 
 const struct op_entry op_table[OP_COUNT] = {
-    [OP_error] = {"error", KIND_ERROR},
+    [OP_error] = {"error", KIND_ERROR, false},
 #define ROW(name, form, arguments, kind, ...) [OP_##name] = {#name, kind},
 #include "ops/ops.def"
 #undef ROW

@@ -27,11 +27,13 @@ enum op_kind {
 struct op_entry {
     const char *name;
     enum op_kind kind;
+    bool commutes; /* its two operands may change places */
 };
 extern const struct op_entry op_table[OP_COUNT];
 
 static inline const char *op_name(int op) { return op_table[op].name; }
 static inline enum op_kind op_kind(int op) { return op_table[op].kind; }
+static inline bool op_commutes(int op) { return op_table[op].commutes; }
 int op_find(const char *name, size_t n); /* -1: none */
 
 #endif

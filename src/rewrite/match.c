@@ -15,10 +15,6 @@ struct binding {
     unsigned swaps; /* bit i: term i matches its two operands the other way round */
 };
 
-static bool commutative(int op) {
-    return op == OP_add || op == OP_mul || op == OP_and || op == OP_or || op == OP_eq || op == OP_ne;
-}
-
 static bool bind(double value, double *slot, bool *set) {
     if (*set) return *slot == value;
     *slot = value;
@@ -66,7 +62,7 @@ static bool matches(const struct rewrite *r, const struct rule *rule, uint32_t i
     const struct pattern *p = &rule->pattern;
     unsigned turns = 0;
     for (int i = 0; i < p->n; i++)
-        if (p->term[i].kind == TERM_OP && p->term[i].n == 2 && commutative(p->term[i].op)) turns |= 1u << i;
+        if (p->term[i].kind == TERM_OP && op_commutes(p->term[i].op)) turns |= 1u << i;
     unsigned swaps = 0;
     do {
         *b = (struct binding){.root = id, .swaps = swaps};

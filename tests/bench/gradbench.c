@@ -94,9 +94,11 @@ static void count_faults(const json_t *c, const char *function, bool is_long, in
     bool used[OP_COUNT][3][3];
     memcpy(used, fault_asked, sizeof used);
     while (next_fault()) {
-        if (!used[fault.op][fault.k][fault.place] || (is_long && fault.kind != FAULT_SIGN)) continue;
+        if (runs_functions(fault.op) || !used[fault.op][fault.k][fault.place] ||
+            (is_long && fault.kind != FAULT_SIGN))
+            continue;
         bool right = is_right(c, function);
-        if (!fault.met && fault.kind == FAULT_TERM) continue;
+        if (!fault_applies()) continue;
         *injected += 1;
         *caught += !right;
     }

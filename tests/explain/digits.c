@@ -161,7 +161,7 @@ TEST(the_bound_holds_for_every_row_in_f32_for_values_and_gradients) {
     int compared = 0;
     struct row_case a, b;
     for (int op = 1; op < OP_COUNT; op++)
-        for (int i = 0; row_case_make(&a, op, i, CR_F32); i++) {
+        for (int i = 0; op_kind(op) != KIND_CONTROL && row_case_make(&a, op, i, CR_F32); i++) {
             assert_true(row_case_make(&b, op, i, CR_F64));
             compared += compare_cases(&a, &b);
             row_case_free(&a);

@@ -210,6 +210,69 @@ TEST(every_row_of_f32_operands_has_f32_derivatives) {
     assert_true(cases > 100);
 }
 
+/* ---- f32 against f64 ---- */
+
+/* The same numbers for the operands of both: those that f32 has. */
+static void share_operands(const struct row_case *from, const struct row_case *to) {
+    for (int k = 0; k < from->n; k++) {
+        cr_array *value = NULL, *wide = NULL;
+        assert_int_equal(cr_eval_array(&value, from->e, from->x[k]), CR_OK);
+        assert_int_equal(cr_array_cast(&wide, value, cr_dtype_of(to->x[k])), CR_OK);
+        assert_int_equal(
+            cr_eval_set(to->e, to->x[k], cr_array_dtype(wide), cr_array_data(wide), cr_array_bytes(wide)),
+            CR_OK);
+        cr_array_free(value);
+        cr_array_free(wide);
+    }
+}
+
+/* Of the largest element: some tens of half units of f32, 2^-24 each. Seen: 4 of them. */
+static const double narrow_tolerance = 2e-6;
+
+/* How far the f32 tensor x is from y, over the largest of y; below 0 where either has no value. */
+static double apart(const struct row_case *a, cr_node x, const struct row_case *b, cr_node y) {
+    enum { most = 64 };
+    double found[most], expected[most], size = 1e-30, error = 0;
+    size_t bytes = (size_t)cr_count(y) * sizeof *found;
+    assert_true(cr_count(y) <= most && cr_count(x) == cr_count(y));
+    if (cr_eval_value(a->e, cr_cast(x, CR_F64), CR_F64, found, bytes) ||
+        cr_eval_value(b->e, y, CR_F64, expected, bytes))
+        return -1; /* a matrix without a derivative */
+    for (int64_t i = 0; i < cr_count(y); i++)
+        if (isfinite(expected[i])) size = fmax(size, fabs(expected[i]));
+    for (int64_t i = 0; i < cr_count(y); i++)
+        if (isfinite(expected[i])) error = fmax(error, fabs(found[i] - expected[i]));
+    return error / size;
+}
+
+TEST(gradients_in_f32_are_those_of_f64_to_five_digits_for_every_row) {
+    (void)state;
+    int compared = 0;
+    double worst = 0;
+    for (int op = 1; op < OP_COUNT; op++) {
+        struct row_case a, b;
+        for (int i = 0; row_case_make(&a, op, i, CR_F32); i++) {
+            cr_node da[3], db[3], weight;
+            assert_true(row_case_make(&b, op, i, CR_F64));
+            share_operands(&a, &b);
+            bool both = cr_dtype_of(a.y) == CR_F32 && cr_dtype_of(b.y) == CR_F64 && a.n_wrt;
+            weight = cr_number(a.g, 1.25);
+            if (both) assert_int_equal(cr_vjp(da, 1, &a.y, &weight, a.n_wrt, a.wrt), CR_OK);
+            weight = cr_number(b.g, 1.25);
+            if (both) assert_int_equal(cr_vjp(db, 1, &b.y, &weight, b.n_wrt, b.wrt), CR_OK);
+            for (int k = 0; both && k < a.n_wrt; k++) {
+                double error = apart(&a, da[k], &b, db[k]);
+                worst = fmax(worst, error), compared += error >= 0;
+                if (!(error <= narrow_tolerance)) fail_msg("%s, operand %d: off by %.3g", a.label, k, error);
+            }
+            row_case_free(&a);
+            row_case_free(&b);
+        }
+    }
+    print_message("%d gradients, the worst off by %.1e of its largest element\n", compared, worst);
+    assert_true(compared > 150);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_worked_example_has_gradient_minus_two),
@@ -221,6 +284,7 @@ int main(void) {
         RUN(only_paths_from_what_is_wanted_are_built),
         RUN(what_has_no_derivative_says_so),
         RUN(every_row_of_f32_operands_has_f32_derivatives),
+        RUN(gradients_in_f32_are_those_of_f64_to_five_digits_for_every_row),
         RUN(a_chain_of_a_million_nodes_runs_on_a_small_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,8 +335,7 @@ static bool has_reference(int op) {
 TEST(every_row_has_a_reference) {
     (void)state;
     for (int op = 1; op < OP_COUNT; op++)
-        if (op_kind(op) != KIND_LEAF && op_kind(op) != KIND_ALIAS &&
-            op_kind(op) != KIND_CONTROL /* tests/grad/control.c */ && !has_reference(op))
+        if (op_kind(op) != KIND_LEAF && op_kind(op) != KIND_ALIAS && !has_reference(op))
             fail_msg("%s has no reference: run tools/references.py", op_name(op));
 }
 

@@ -8,11 +8,16 @@
 static enum rule_kind true_kind(int op, int k);
 static cr_node true_local(const struct rule_in *in), true_vjp(const struct rule_in *in),
     true_jvp(const struct rule_in *in);
-#define rule_kind(op, k) true_kind(op, k)
-#define rule_local(in)   true_local(in)
-#define rule_vjp(in)     true_vjp(in)
-#define rule_jvp(in)     true_jvp(in)
+static void true_whole_vjp(const struct whole *w), true_whole_jvp(const struct whole *w);
+#define rule_whole_vjp(w) true_whole_vjp(w)
+#define rule_whole_jvp(w) true_whole_jvp(w)
+#define rule_kind(op, k)  true_kind(op, k)
+#define rule_local(in)    true_local(in)
+#define rule_vjp(in)      true_vjp(in)
+#define rule_jvp(in)      true_jvp(in)
 #include "grad/rules.c"
+#undef rule_whole_vjp
+#undef rule_whole_jvp
 #undef rule_kind
 #undef rule_local
 #undef rule_vjp
@@ -28,7 +33,8 @@ static cr_node true_local(const struct rule_in *in), true_vjp(const struct rule_
 
 /* FAULT_DROPPED: what the operand contributes is left out; FAULT_TERM: of a rule that adds, one term. */
 enum fault_kind { FAULT_SIGN, FAULT_FACTOR, FAULT_DROPPED, FAULT_TERM, FAULT_KINDS };
-/* A local gradient serves both modes; other rows have a rule for each. */
+/* A local gradient serves both modes; other rows have a rule for each. Of an op that runs functions k is the operand in IN_VJP, the
+ * result in IN_JVP. */
 enum fault_place { IN_LOCAL, IN_VJP, IN_JVP };
 
 static struct {
@@ -98,29 +104,68 @@ cr_node rule_local(const struct rule_in *in) {
 cr_node rule_vjp(const struct rule_in *in) { return spoiled(in, IN_VJP, true_vjp(in)); }
 cr_node rule_jvp(const struct rule_in *in) { return spoiled(in, IN_JVP, true_jvp(in)); }
 
+/* Of what a rule gives for all operands, or results, at once: that of one. */
+static void spoil(const struct whole *w, enum fault_place place, int n) {
+    cr_node *d = &w->out[fault.k];
+    if (graph_get(w->y)->op != fault.op || place != fault.place || fault.k >= n || !cr_ok(*d)) return;
+    if (fault.kind == FAULT_TERM) return;
+    fault.met++;
+    if (fault.kind == FAULT_SIGN) *d = cr_neg(*d);
+    else if (fault.kind == FAULT_FACTOR) *d = cr_mul(*d, cr_number(d->graph, 1.001));
+    else *d = graph_error_node(d->graph);
+}
+
+void rule_whole_vjp(const struct whole *w) {
+    true_whole_vjp(w);
+    spoil(w, IN_VJP, w->n);
+}
+
+void rule_whole_jvp(const struct whole *w) {
+    true_whole_jvp(w);
+    spoil(w, IN_JVP, w->parts);
+}
+
+static inline bool runs_functions(int op) { return op_kind(op) == KIND_CONTROL; }
+
 static bool is_differentiable(int op, int k) {
     enum rule_kind kind = true_kind(op, k);
-    return kind != RULE_NONE && kind != RULE_ZERO && kind != RULE_WHOLE; /* WHOLE: tests/grad/control.c */
+    return kind != RULE_NONE && kind != RULE_ZERO;
+}
+
+/* Can the fault that is set show? Not every rule adds terms, and not every case of an op that runs functions has all operands. */
+static inline bool fault_applies(void) {
+    return fault.met || (fault.kind != FAULT_TERM && !runs_functions(fault.op));
+}
+
+/* Of a loop a carry, what it stacks, and the carry's history; more have only loops that are derivatives, and only third ones go
+ * through those. */
+enum { fault_results = 3 };
+
+/* How many operands of an op are tried. */
+static inline int fault_operands(int op) {
+    enum { of_functions = 6 };
+    return runs_functions(op) ? of_functions : strstr(ops_row(op)->arguments, "...") ? 2 : 3;
+}
+
+static inline bool fault_operand(int op, int k) {
+    bool variadic = strstr(ops_row(op)->arguments, "...") != NULL;
+    if (runs_functions(op)) return true;
+    return (k == 0 || variadic || rules[op].kind[k] != RULE_NONE) && is_differentiable(op, k);
 }
 
 /* Sets one fault after the other, over the whole table: every row, operand, place and kind. False: that was all. A variadic op has
  * operands 0 and 1. Start with all of it 0. */
 static inline bool next_fault(void) {
-    static const int operands = 3;
     fault.met = 0;
     if (fault.op && ++fault.kind < FAULT_KINDS) return true;
     fault.kind = 0;
-    if (fault.op && fault.place == IN_VJP) return fault.place = IN_JVP, true;
+    const bool both = !runs_functions(fault.op) || fault.k < fault_results;
+    if (fault.op && fault.place == IN_VJP && both) return fault.place = IN_JVP, true;
     do {
-        bool variadic = fault.op && strstr(ops_row(fault.op)->arguments, "...");
-        bool more = fault.op && fault.k + 1 < (variadic ? 2 : operands);
-        if (more) fault.k++;
+        if (fault.op && fault.k + 1 < fault_operands(fault.op)) fault.k++;
         else fault.op++, fault.k = 0;
         if (fault.op == OP_COUNT) return fault.op = 0, false;
-        variadic = strstr(ops_row(fault.op)->arguments, "...") != NULL;
-        if (fault.k > 0 && !variadic && rules[fault.op].kind[fault.k] == RULE_NONE) continue;
-        if (is_differentiable(fault.op, fault.k)) break;
-    } while (true);
+    } while (!fault_operand(fault.op, fault.k));
     enum rule_kind kind = true_kind(fault.op, fault.k);
     fault.place = kind == RULE_LOCAL || kind == RULE_PASS ? IN_LOCAL : IN_VJP;
     return true;
