@@ -4,11 +4,12 @@
 #endif
 #include "base/context.h"
 
+#include <stdatomic.h>
+
 #include "base/mode.h"
 
 #ifdef CR_WITH_PTHREADPOOL
 #include <pthreadpool.h>
-#include <stdatomic.h>
 #include <unistd.h>
 #endif
 
@@ -18,6 +19,7 @@ struct cr_context {
     void *parallel_user;
     int threads;
     const struct product *product;
+    _Atomic(struct context_kept *) kept;
 #ifdef CR_WITH_PTHREADPOOL
     _Atomic(pthreadpool_t) pool; /* NULL: not yet needed */
     uint64_t mode;               /* of the thread that asked for the pool, which its threads have */
@@ -52,6 +54,8 @@ static void drop_pool(cr_context *ctx) {
 void cr_context_free(cr_context *ctx) {
     if (!ctx) return;
     struct mem m = ctx->mem;
+    struct context_kept *kept = context_kept(ctx);
+    if (kept) kept->drop(kept);
     drop_pool(ctx);
     mem_free(&m, ctx, sizeof *ctx);
 }
@@ -103,6 +107,15 @@ cr_status cr_context_map_files(cr_context *ctx, bool map) {
 
 const struct product *context_product(const cr_context *ctx) { return ctx ? ctx->product : NULL; }
 void context_set_product(cr_context *ctx, const struct product *product) { ctx->product = product; }
+
+struct context_kept *context_kept(const cr_context *ctx) {
+    return ctx ? atomic_load(&ctx->kept) : NULL;
+}
+
+bool context_keep(cr_context *ctx, struct context_kept *kept) {
+    struct context_kept *none = NULL;
+    return atomic_compare_exchange_strong(&ctx->kept, &none, kept);
+}
 
 void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *arg, size_t count) {
     if (ctx && ctx->parallel && count > 1) {
