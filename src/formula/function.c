@@ -297,6 +297,7 @@ void know_prelude(struct reader *r) {
         struct lexer *source = &r->prelude[i], body;
         *source = body = lexer_make(p->text, strlen(p->text));
         body.s += strlen("fn ");
+        r->place.source = source;
         struct function f = {.place = (uint32_t)r->function_n,
                              .name = lexer_next(&body),
                              .layer = p->layer,

@@ -104,7 +104,9 @@ static struct cache *make(cr_context *ctx) {
 }
 
 cr_status cache_keep(cr_context *ctx, cr_program *p, struct key *k) {
-    size_t bytes = mem_add(program_bytes(p), k->cap * sizeof *k->word);
+    /* What is large stands in the program's graph too, most often. */
+    size_t other = k->large.held > p->g->attr.held ? k->large.held - p->g->attr.held : 0;
+    size_t bytes = mem_add(mem_add(program_bytes(p), key_bytes(k)), other);
     if (bytes > cache_bytes / 4) return CR_OK;
     struct cache *c = cache_of(ctx);
     if (!c && !(c = make(ctx))) return CR_ENOMEM;

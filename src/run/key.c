@@ -5,7 +5,10 @@
 
 #include "graph/function.h"
 
-enum { words_a_node = 8 }; /* about */
+enum {
+    words_a_node = 8,     /* about */
+    large_bytes = 1 << 12 /* from here on a graph shares an attribute with its programs, and so does a key */
+};
 
 struct key key_make(const struct mem *m) {
     return (struct key){.mem = *m};
@@ -13,6 +16,7 @@ struct key key_make(const struct mem *m) {
 
 void key_drop(struct key *k) {
     mem_free(&k->mem, k->word, k->cap * sizeof *k->word);
+    if (k->large.n) intern_drop(&k->large);
     *k = (struct key){.mem = k->mem};
 }
 
@@ -79,6 +83,19 @@ static void write_function(struct key *k, const cr_function *f) {
     write_graph(k, f->g, NULL);
 }
 
+/* A constant of thousands of numbers, if it is in memory that can be shared. */
+static bool refer(struct key *k, const cr_graph *g, uint32_t attr) {
+    const void *bytes = intern_bytes(&g->attr, attr);
+    size_t size = intern_size(&g->attr, attr);
+    if (size < large_bytes || g->mem.fn != k->mem.fn || g->mem.user != k->mem.user) return false;
+    uint32_t number = intern_none;
+    if (k->large.n || intern_init(&k->large, &k->mem)) number = intern_share(&k->large, &g->attr, attr);
+    if (number == intern_none) k->failed = true;
+    key_word(k, number);
+    key_word(k, intern_hash(bytes, size));
+    return true;
+}
+
 static void write_attributes(struct writer *w, const struct node *n) {
     struct key *k = w->k;
     if (n->op == OP_variable) return; /* its number tells it from others of its operand: so does its place */
@@ -89,7 +106,9 @@ static void write_attributes(struct writer *w, const struct node *n) {
     size_t count = graph_attr_count(w->g, n), first = 0;
     const int64_t *attr = graph_attr(w->g, n);
     key_word(k, count);
-    if (op_kind(n->op) == KIND_CONTROL) {
+    bool control = op_kind(n->op) == KIND_CONTROL;
+    if (!control && refer(k, w->g, n->attr)) return;
+    if (control) {
         first = 1 + control_functions(w->g, n);
         key_word(k, first);
         for (uint32_t i = 0; i + 1 < first; i++) write_function(k, control_function(w->g, n, i));
@@ -169,6 +188,19 @@ void key_end(struct key *k) {
     k->hash = all;
 }
 
+size_t key_bytes(const struct key *k) { return k->cap * sizeof *k->word; }
+
+static bool same_large(const struct intern *a, const struct intern *b) {
+    if (a->n != b->n) return false;
+    for (uint32_t i = 0; i < a->n; i++) {
+        size_t size = intern_size(a, i);
+        const void *x = intern_bytes(a, i), *y = intern_bytes(b, i);
+        if (size != intern_size(b, i) || (x != y && memcmp(x, y, size) != 0)) return false;
+    }
+    return true;
+}
+
 bool key_equal(const struct key *a, const struct key *b) {
-    return a->hash == b->hash && a->n == b->n && memcmp(a->word, b->word, a->n * sizeof *a->word) == 0;
+    return a->hash == b->hash && a->n == b->n && memcmp(a->word, b->word, a->n * sizeof *a->word) == 0 &&
+           same_large(&a->large, &b->large);
 }

@@ -9,8 +9,9 @@ struct key {
     struct mem mem;
     uint64_t *word;
     size_t n, cap;
-    uint64_t hash; /* of the words; set by key_end */
-    bool failed;   /* out of memory; sticks */
+    struct intern large; /* long attributes: referred to, as graphs do; none: not begun */
+    uint64_t hash;       /* of the words; set by key_end */
+    bool failed;         /* out of memory; sticks */
 };
 
 struct key key_make(const struct mem *m);
@@ -22,6 +23,7 @@ void key_text(struct key *k, const char *s); /* NULL is none, and not "" */
 void key_graph(struct key *k, const cr_graph *g, size_t n, const uint32_t root[], uint32_t *map);
 void key_end(struct key *k);
 
+size_t key_bytes(const struct key *k); /* without what it refers to */
 bool key_equal(const struct key *a, const struct key *b);
 
 #endif

@@ -304,22 +304,37 @@ static cr_program *large(cr_context *ctx, size_t megabytes, double first) {
     return p;
 }
 
+TEST(constants_of_many_numbers_are_compared_and_not_copied) {
+    (void)state;
+    struct failing memory = {0};
+    cr_context *ctx;
+    assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
+    cr_program *a = large(ctx, 1, 1), *b = large(ctx, 1, 2), *again = large(ctx, 1, 1);
+    assert_ptr_not_equal(a, b);
+    assert_ptr_equal(a, again);
+    cr_program_free(a), cr_program_free(b), cr_program_free(again);
+    assert_int_equal(cache_state(ctx).programs, 2);
+    assert_true(memory.bytes < (2 << 20) + (1 << 19)); /* one for each program, shared with its key */
+    cr_context_free(ctx);
+    assert_int_equal(memory.live, 0);
+}
+
 TEST(the_bytes_kept_are_bounded_and_go_with_the_context) {
     (void)state;
     struct failing memory = {0};
     cr_context *ctx;
     assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 20; i++) {
         cr_program_free(large(ctx, 4, i));
         size_t bytes = cache_state(ctx).bytes;
         assert_true(bytes <= cache_bytes);
         assert_true(memory.bytes < bytes + bytes / 4 + (1 << 20)); /* the count is about right */
         assert_true(memory.bytes > bytes / 2);
     }
-    assert_true(cache_state(ctx).kept == 12 && cache_state(ctx).programs < 12);
+    assert_true(cache_state(ctx).kept == 20 && cache_state(ctx).programs < 20);
     size_t before = cache_state(ctx).programs;
     cr_program_free(large(ctx, 17, 1)); /* too large to be kept */
-    assert_int_equal(cache_state(ctx).kept, 12);
+    assert_int_equal(cache_state(ctx).kept, 20);
     assert_int_equal(cache_state(ctx).programs, before);
     cr_context_free(ctx);
     assert_int_equal(memory.live, 0);
@@ -400,6 +415,7 @@ int main(void) {
         RUN(what_a_failing_compiler_left_built_in_is_compiled_anew),
         RUN(an_equal_hash_alone_finds_nothing),
         RUN(the_programs_kept_are_the_last_used_and_so_many_at_most),
+        RUN(constants_of_many_numbers_are_compared_and_not_copied),
         RUN(the_bytes_kept_are_bounded_and_go_with_the_context),
         RUN(threads_find_each_others_programs),
         RUN(no_memory_is_told),
