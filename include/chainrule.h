@@ -471,6 +471,7 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *   "cache"      the directory in which compiled loops are kept, for programs of the same structure and other processes to find;
  *                made if need be, and not used unless only you may write to it. "chainrule" in $XDG_CACHE_HOME or ~/.cache unless
  *                given; it may be removed at any time
+ *   "cache_megabytes"  "256": what was used longest ago is removed from it when there is more, by whoever compiles
  *   "compile_for"  "0" (default): compiled whether or not it pays; else the number of steps that are to come: compiled only if they
  *                repay it, by an estimate of what compiling takes and saves
  *   "compile_seconds"  "60": after so many seconds the compiler is killed */

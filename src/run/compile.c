@@ -100,7 +100,7 @@ cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
 cr_options *cr_options_new(cr_context *ctx) {
     struct mem m = context_mem(ctx);
     cr_options *o = mem_zero(&m, sizeof *o);
-    if (o) o->mem = m, o->seconds = 60, o->rewrite = REWRITE_EXACT;
+    if (o) o->mem = m, o->seconds = 60, o->megabytes = 256, o->rewrite = REWRITE_EXACT;
     return o;
 }
 
@@ -152,6 +152,7 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
         return *value ? set_text(o, &o->compiler, strcmp(value, "0") == 0 ? NULL : value) : CR_EINVAL;
     if (strcmp(name, "cache") == 0) return *value ? set_text(o, &o->cache, value) : CR_EINVAL;
     if (strcmp(name, "compile_seconds") == 0) return set_number(&o->seconds, value, 1, 86400);
+    if (strcmp(name, "cache_megabytes") == 0) return set_number(&o->megabytes, value, 1, 1 << 20);
     if (strcmp(name, "compile_for") == 0) return set_number(&o->steps, value, 0, 1e300);
     if (strcmp(name, "rewrite") == 0) return set_level(&o->rewrite, value);
     if (strcmp(name, "reuse") == 0) return set_flag(&o->anew, value, "0", "1");

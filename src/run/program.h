@@ -24,8 +24,9 @@ struct cr_options {
     char *compiler,
         *cache; /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
     enum rewrite_level rewrite;
-    double seconds; /* at most, for the compiler */
-    double steps;   /* compiled if so many steps repay it; 0: whether or not */
+    double seconds;   /* at most, for the compiler */
+    double megabytes; /* at most, of kernels kept */
+    double steps;     /* compiled if so many steps repay it; 0: whether or not */
 };
 
 struct cr_program {
