@@ -228,6 +228,7 @@ def questions(o, folder):
     yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
     yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
     yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
+    yield ("A graph rebuilt at every step: to its first result, a node", lambda: [chainrule("rebuild", way) for way in ("anew", "again", "found")], o.steps)
     for n in "1e4", "1e6", "3e7":
         yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
             reference("reduce", n), *peers(o, "reduce", n, "1"), *(way("reduce", n, threads) for threads in ("1", "2") for way in (chainrule, compiled))],

@@ -4,7 +4,7 @@ add_library(bench_common STATIC bench/common/protocol.c bench/common/mlp_data.c)
 target_include_directories(bench_common PUBLIC bench)
 target_link_libraries(bench_common PUBLIC m)
 
-foreach(name worked build mlp loop reduce)
+foreach(name worked build rebuild mlp loop reduce)
   add_executable(${name}_chainrule bench/chainrule/${name}.c)
   target_link_libraries(${name}_chainrule PRIVATE bench_common chainrule_static)
 endforeach()

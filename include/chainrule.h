@@ -100,8 +100,8 @@ CR_API cr_status cr_context_new(cr_context **out);
 /* With an allocator for all memory of the context and of what is made with it. */
 CR_API cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user);
 CR_API void cr_context_free(cr_context *ctx);
-/* Threads for large work: 1 is the default; 0 asks for one per processor. CR_OK also where the
- * library was built without a thread pool; cr_context_thread_count tells what is used. */
+/* Threads for large work: 1 is the default; 0 asks for one per processor. They start when a run first has work for them. CR_OK
+ * also where the library was built without a thread pool; cr_context_thread_count tells what is used. */
 CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
 /* Files from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
@@ -460,6 +460,10 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *   "rewrite"    "exact" (default): what keeps every bit, but for the sign of a zero where a product of matrices adds but one
  *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite.
  *                Neither with trap_nan nor on the reference device
+ *   "reuse"      "1" (default): a graph of a structure that was compiled before in its context gets that program again: the same
+ *                ops, attributes, constants, shapes, dtypes, names, positions and options, in the same order. So a loop that
+ *                rebuilds its graph at every step pays for building it; a number that changes should be an input. The context
+ *                holds the last programs, at most 128 and about 64 MiB of them. "0": compiled anew, and not held
  *   "compile"    "0" (default): loops are run by the built-in vectorised executor; no process is started. Else a C compiler, by name or
  *                path, or "cc" for the system's: loops become C, which it compiles for this processor, and which is loaded. The bits
  *                are the same, so it is a matter of speed alone: where there is no compiler, or it fails, takes too long or
@@ -467,6 +471,7 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *   "cache"      the directory in which compiled loops are kept, for programs of the same structure and other processes to find;
  *                made if need be, and not used unless only you may write to it. "chainrule" in $XDG_CACHE_HOME or ~/.cache unless
  *                given; it may be removed at any time
+ *   "cache_megabytes"  "256": what was used longest ago is removed from it when there is more, by whoever compiles
  *   "compile_for"  "0" (default): compiled whether or not it pays; else the number of steps that are to come: compiled only if they
  *                repay it, by an estimate of what compiling takes and saves
  *   "compile_seconds"  "60": after so many seconds the compiler is killed */
@@ -476,8 +481,8 @@ CR_API void cr_options_free(cr_options *o);
 CR_API cr_status cr_options_set(cr_options *o, const char *name, const char *value);
 
 typedef struct cr_program cr_program;
-/* Copies what the target needs, plans it, and gives a program that outlives graph and target. On
- * failure the graph keeps the sentence. options may be NULL. */
+/* Copies what the target needs, plans it, and gives a program that outlives graph and target; or the program that an equal
+ * graph gave before ("reuse"). On failure the graph keeps the sentence. options may be NULL. */
 CR_API cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options);
 CR_API void cr_program_free(cr_program *p);              /* not before the runs of it */
 CR_API size_t cr_program_workspace(const cr_program *p); /* bytes a run needs */

@@ -14,4 +14,13 @@ void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *
 const struct product *context_product(const cr_context *ctx);
 void context_set_product(cr_context *ctx, const struct product *product);
 
+/* What a room above keeps in a context, as the first member of it; drop frees it, with the context. */
+struct context_kept {
+    void (*drop)(struct context_kept *kept);
+};
+/* NULL: nothing yet, or no context. */
+struct context_kept *context_kept(const cr_context *ctx);
+/* False: another thread was first, and kept is still the caller's. */
+bool context_keep(cr_context *ctx, struct context_kept *kept);
+
 #endif

@@ -109,6 +109,46 @@ static void sweep(const char *path) {
     if (d) closedir(d);
 }
 
+/* ---- Which files are kept ---- */
+
+/* "0123..f.so", as ours are called. */
+static bool is_kept_name(const char *name) {
+    return strspn(name, "0123456789abcdef") == key_length && strcmp(name + key_length, ".so") == 0;
+}
+
+/* The bytes of all that is kept, and the path of what was used longest ago; what was made just now stays. */
+static uint64_t look_over(const char *cache, const char *made, char oldest[path_most + 300]) {
+    char name[path_most + 300];
+    struct stat s;
+    struct timespec then = {0, 0};
+    uint64_t bytes = 0;
+    DIR *d = opendir(cache);
+    *oldest = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!is_kept_name(e->d_name)) continue;
+        snprintf(name, sizeof name, "%s/%s", cache, e->d_name);
+        if (lstat(name, &s) || !S_ISREG(s.st_mode)) continue;
+        bytes += (uint64_t)s.st_size;
+        bool older = s.st_mtim.tv_sec < then.tv_sec ||
+                     (s.st_mtim.tv_sec == then.tv_sec && s.st_mtim.tv_nsec < then.tv_nsec);
+        if (strcmp(name, made) == 0 || (*oldest && !older)) continue;
+        then = s.st_mtim;
+        strcpy(oldest, name);
+    }
+    if (d) closedir(d);
+    return bytes;
+}
+
+/* Another process may do the same: what is gone is gone. One that has a file loaded keeps it. */
+static void trim(const char *cache, const char *made, int megabytes) {
+    enum { most_removed = 10000 };
+    char oldest[path_most + 300];
+    for (int i = 0; i < most_removed; i++) {
+        if (look_over(cache, made, oldest) <= (uint64_t)megabytes << 20 || !*oldest) return;
+        if (unlink(oldest) && errno != ENOENT) return;
+    }
+}
+
 /* ---- Files ---- */
 
 static bool write_all(int fd, const char *bytes, size_t n) {
@@ -239,8 +279,13 @@ bool compiled_get(struct compiled *out, const struct mem *mem, const struct comp
     if (!open_directory(cache, w->directory, how)) return false;
     make_key(key, w, compiler);
     snprintf(path, sizeof path, "%s/%s.so", cache, key);
-    if (load_kept(out, path, key, w->steps)) return text_add(how, "%s, kept in %s", compiler, cache), true;
+    if (load_kept(out, path, key, w->steps)) {
+        utimensat(AT_FDCWD, path, NULL,
+                  AT_SYMLINK_NOFOLLOW); /* used now; where that fails it only looks older */
+        return text_add(how, "%s, kept in %s", compiler, cache), true;
+    }
     if (!make(cache, path, mem, w, compiler, key, how) || !load(out, path, key, w->steps, how)) return false;
+    trim(cache, path, w->megabytes);
     text_add(how, "%s, just now", compiler);
     return true;
 }

@@ -15,6 +15,7 @@ struct compiled_wish {
     const char *compiler;  /* as compiler_find takes it */
     const char *directory; /* of files; NULL: chainrule in the user's directory for caches */
     int seconds;           /* at most, for the compiler */
+    int megabytes;         /* at most, of files in the directory: the least recently used ones go */
     const struct cr_text *source;
     int64_t steps;
 };

@@ -20,7 +20,10 @@ static const int64_t *dims(const struct kernel *k, uint32_t i) {
     return graph_dims(k->e->g, operand_node(k, i));
 }
 static int rank_of(const struct kernel *k, uint32_t i) { return graph_rank(k->e->g, operand_node(k, i)); }
-static const char *result(const struct kernel *k) { return emit_name(k->e, k->id); }
+/* Where it is written: a parameter's own place, if that is updated there. */
+static const char *result(const struct kernel *k) {
+    return emit_name(k->e, k->e->p->slot[k->e->p->view[k->id].slot].node);
+}
 
 static struct expression element_of(const struct kernel *k, uint32_t i, int rank, const char *const index[]) {
     struct cr_text t = text_make(&k->e->mem);

@@ -50,11 +50,35 @@ static void write_table(struct emitter *e, const struct loop loop[], const struc
              n, has_tail(e->p) ? "tail" : "0");
 }
 
+/* Does it move so few numbers that a call would take longer? */
+static bool moves_little(const struct emitter *e, const struct step *s) {
+    enum { little = 256 };
+    const struct node *n = graph_at(e->g, e->p->node[s->first]);
+    return (s->kind == STEP_COPY ||
+            (s->kind == STEP_KERNEL && (n->op == OP_concat || n->op == OP_unslice))) &&
+           graph_elements(e->g, n) <= little;
+}
+
+static bool write_move(struct emitter *e, const struct step *s, size_t number, struct kernel_units *units) {
+    uint32_t id = e->p->node[s->first];
+    if (!moves_little(e, s)) return false;
+    emit_open(e,
+              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              number);
+    emit_declare_slots(e, s);
+    if (s->kind == STEP_COPY) emit_copy(e, id);
+    else emit_kernel(e, id);
+    emit_close(e);
+    units->count = 1;
+    return true;
+}
+
 /* What cannot be written (an expression is too long) is left to the built-in way. */
 static void write_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
                         struct kernel_units *units) {
     size_t before = e->out->n;
-    units->made = emit_units(e, s, loop, number, units);
+    units->made =
+        s->kind == STEP_LOOP ? emit_units(e, s, loop, number, units) : write_move(e, s, number, units);
     if (e->status != CR_EINVAL) return;
     e->status = CR_OK;
     e->depth = 0;
@@ -68,7 +92,7 @@ static void write_all(struct emitter *e, struct cr_text *out, const struct loop 
     e->out = &loops;
     for (size_t s = 0; s < e->p->steps && !e->status; s++) {
         units[s] = (struct kernel_units){.made = false};
-        if (e->p->step[s].kind == STEP_LOOP) write_units(e, &e->p->step[s], &loop[s], s, &units[s]);
+        write_units(e, &e->p->step[s], &loop[s], s, &units[s]);
     }
     write_program(e, loop, units, false);
     if (has_tail(e->p)) write_program(e, loop, units, true);

@@ -6,7 +6,7 @@
 #include "emit/kernel_frame.h"
 #include "loop/loop.h"
 
-/* A loop as it is compiled. */
+/* A loop, or a small step that only moves numbers, as it is compiled. */
 struct kernel_units {
     bool made;     /* compiled: the others are left to the built-in way */
     int64_t count; /* of units, which may run in any order */

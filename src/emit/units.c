@@ -63,7 +63,8 @@ void emit_declare_slots(struct emitter *e, const struct step *s) {
         uint32_t id = e->p->node[s->first + i];
         const struct node *n = graph_at(e->g, id);
         declare_slot(e, s, e->p->view[id].slot, &seen);
-        for (uint32_t k = 0; k < n->n; k++) declare_slot(e, s, e->p->view[n->arg[k]].slot, &seen);
+        for (uint32_t k = 0; k < n->n; k++)
+            declare_slot(e, s, e->p->view[graph_args(e->g, n)[k]].slot, &seen);
     }
 }
 

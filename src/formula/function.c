@@ -290,3 +290,21 @@ void read_function(struct reader *r) {
     if (!r->status) skip_body(r, &f);
     if (!r->status && add_function(r, &f)) r->place.visible = r->function_n;
 }
+
+void know_prelude(struct reader *r) {
+    for (int i = 0; i < prelude_functions && !r->status; i++) {
+        const struct prelude *p = &formula_prelude[i];
+        struct lexer *source = &r->prelude[i], body;
+        *source = body = lexer_make(p->text, strlen(p->text));
+        body.s += strlen("fn ");
+        r->place.source = source;
+        struct function f = {.place = (uint32_t)r->function_n,
+                             .name = lexer_next(&body),
+                             .layer = p->layer,
+                             .file = "prelude",
+                             .source = source};
+        f.body = body;
+        add_function(r, &f);
+    }
+    r->place.visible = r->function_n;
+}

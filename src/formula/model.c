@@ -18,7 +18,7 @@ static struct value read_text(struct reader *r, struct lexer *source, const char
 
 static struct value read_all(struct reader *r, const char *text, size_t size, const char *file) {
     r->words = size + most_words;
-    read_text(r, &r->prelude, formula_prelude, strlen(formula_prelude), "prelude");
+    know_prelude(r);
     if (r->status) return (struct value){0};
     struct value v = read_text(r, &r->text, text, size, file);
     if (!r->g) check_free_names(r);

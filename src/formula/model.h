@@ -109,6 +109,13 @@ struct function {
     const struct lexer *source;
 };
 
+/* One that every model knows. Its text is not read before it is called. */
+struct prelude {
+    bool layer;
+    const char *text; /* "fn name(..." */
+};
+enum { prelude_functions = 14 };
+
 /* A value with the words it stands at: an operand, an argument, an element, a part of an index. */
 struct operand {
     struct value value;
@@ -166,8 +173,8 @@ struct reader {
     cr_text *why;
     cr_status status;
     struct place place;
-    struct lexer prelude, text; /* from their start: what messages show a line of */
-    size_t words;               /* still allowed */
+    struct lexer prelude[prelude_functions], text; /* from their start: what messages show a line of */
+    size_t words;                                  /* still allowed */
     struct operand *operand;
     size_t operands, operand_cap;
     struct pending *pending;
@@ -253,6 +260,8 @@ struct value read_control(struct reader *r, const struct token *name, const stru
 struct value call_function(struct reader *r, const struct function *f, const struct token *name,
                            const struct arguments *a);
 void read_function(struct reader *r);
+/* Those of the prelude, as if they had been defined. */
+void know_prelude(struct reader *r);
 const struct function *find_function(const struct reader *r, const struct token *t);
 /* index.c: x[parts], behind the ']'. The parts are the operands from `first` on. */
 struct value read_index(struct reader *r, struct value x, size_t first, const struct token *at);
@@ -275,8 +284,8 @@ bool read_type(struct reader *r, const struct token *leaf, const struct declared
                struct shape *s);
 void sizes_from_data(cr_model *m);
 
-/* prelude.c: functions and layers that every model knows, in the language itself. */
-extern const char formula_prelude[];
+/* prelude.c */
+extern const struct prelude formula_prelude[prelude_functions];
 
 /* declaration.c: behind "input" or "param". */
 void read_declaration(struct reader *r, bool param);

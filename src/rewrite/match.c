@@ -112,8 +112,8 @@ static bool gathered(const struct rewrite *r, const struct node *n) {
 cr_node rewrite_rules(struct rewrite *r, cr_node x) {
     struct binding b;
     if (gathered(r, graph_get(x))) return x;
-    for (int i = r->rules->first[graph_get(x)->op]; i >= 0; i = r->rules->rule[i].next) {
-        const struct rule *rule = &r->rules->rule[i];
+    for (int i = rewrite_first[graph_get(x)->op]; i >= 0; i = rewrite_rule[i].next) {
+        const struct rule *rule = &rewrite_rule[i];
         if (!allowed(r, rule->exact) || !matches(r, rule, x.id, &b)) continue;
         cr_node y = rewrite_fit(r, build(r, &rule->replacement, rule->replacement.root, &b), x);
         if (!cr_same(x, y)) return y;

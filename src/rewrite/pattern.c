@@ -1,7 +1,6 @@
 /* Reading patterns. Loose to tight: != , + -, * /, unary minus, ^; functions and letters. */
 #include "rewrite/pattern.h"
 
-#include <assert.h>
 #include <string.h>
 
 struct reader {
@@ -131,36 +130,3 @@ bool pattern_read(struct pattern *p, const char *text) {
     p->root = sum(&r);
     return take(&r, "") && !r.failed && *r.s == 0;
 }
-
-static const struct {
-    const char *pattern, *replacement;
-    enum exact exact;
-} rows[] = {
-#define RULE(pattern, replacement, exact) {pattern, replacement, exact},
-#include "rewrite/rules.def"
-#undef RULE
-};
-
-static_assert(sizeof rows / sizeof *rows <= most_rules, "most_rules is too small");
-
-struct rules *rules_new(const struct mem *m) {
-    struct rules *r = mem_zero(m, sizeof *r);
-    if (!r) return NULL;
-    for (int op = 0; op < OP_COUNT; op++) r->first[op] = -1;
-    r->n = (int)(sizeof rows / sizeof *rows);
-    for (int i = r->n - 1; i >= 0; i--) { /* chained in the order of the rows */
-        struct rule *rule = &r->rule[i];
-        rule->exact = rows[i].exact;
-        rule->text = rows[i].pattern;
-        bool ok = pattern_read(&rule->pattern, rows[i].pattern) &&
-                  pattern_read(&rule->replacement, rows[i].replacement);
-        assert(ok); /* tests/rewrite/rules.c reads them all */
-        if (!ok) continue;
-        int op = rule->pattern.term[rule->pattern.root].op;
-        rule->next = r->first[op];
-        r->first[op] = i;
-    }
-    return r;
-}
-
-void rules_free(const struct mem *m, struct rules *r) { mem_free(m, r, sizeof *r); }

@@ -1,10 +1,10 @@
-/* Patterns: the small formulas of rules.def, read once into terms. */
+/* Patterns: the small formulas of rules.def as terms, into which the build reads them (tools/rules_table.c). */
 #ifndef REWRITE_PATTERN_H
 #define REWRITE_PATTERN_H
 
 #include "graph/graph.h"
 
-enum { most_terms = 16, most_rules = 96 };
+enum { most_terms = 12 };
 
 enum term_kind {
     TERM_ANY,     /* x y z */
@@ -33,19 +33,14 @@ enum exact { EXACT, FORM, ZERO_SIGN, FINITE, ROUNDING };
 struct rule {
     struct pattern pattern, replacement;
     enum exact exact;
-    const char *text;
     int next; /* rule with the same op at its root; -1: none */
 };
 
-struct rules {
-    struct rule rule[most_rules];
-    int n, first[OP_COUNT]; /* by the op at the root; -1: none */
-};
+/* All rules, in the order of the rows. */
+extern const struct rule rewrite_rule[];
+extern const int rewrite_first[OP_COUNT]; /* by the op at the root; -1: none */
 
-/* False for a text that is no formula: a mistake in rules.def. */
+/* False for a text that is no formula: a mistake in rules.def. Not in the library: the build and tests read rows. */
 bool pattern_read(struct pattern *p, const char *text);
-/* All rules. NULL: out of memory. */
-struct rules *rules_new(const struct mem *m);
-void rules_free(const struct mem *m, struct rules *r);
 
 #endif

@@ -5,17 +5,12 @@
 
 #include "ops/build.h"
 
-cr_status rewrite_begin(struct rewrite *r, cr_graph *g, uint32_t first, enum rewrite_level level) {
+void rewrite_begin(struct rewrite *r, cr_graph *g, uint32_t first, enum rewrite_level level) {
     *r = (struct rewrite){.g = g, .first = first, .level = level, .line = g->line};
     g->line = 0; /* what stands for the user's nodes was not written at a place of its own */
-    r->rules = rules_new(&g->mem);
-    return r->rules ? CR_OK : (graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM);
 }
 
-void rewrite_end(struct rewrite *r) {
-    r->g->line = r->line;
-    rules_free(&r->g->mem, r->rules);
-}
+void rewrite_end(struct rewrite *r) { r->g->line = r->line; }
 
 bool rewrite_literal(const struct rewrite *r, uint32_t id, double *value) {
     const struct node *n = graph_at(r->g, id);
@@ -153,8 +148,8 @@ cr_node rewrite_graph(struct rewrite *r, cr_node x) {
 cr_node cr_simplify(cr_node x) {
     if (!ops_good("simplify", 1, &x)) return graph_error_node(x.graph);
     struct rewrite r;
-    cr_status status = rewrite_begin(&r, x.graph, 1, REWRITE_ALL);
-    cr_node y = status ? graph_error_node(x.graph) : rewrite_graph(&r, x);
+    rewrite_begin(&r, x.graph, 1, REWRITE_ALL);
+    cr_node y = rewrite_graph(&r, x);
     rewrite_end(&r);
     return y;
 }

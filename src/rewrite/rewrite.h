@@ -10,7 +10,6 @@ enum rewrite_level { REWRITE_NONE, REWRITE_EXACT, REWRITE_ALL };
 
 struct rewrite {
     cr_graph *g;
-    struct rules *rules;
     uint32_t first; /* nodes before this one are taken as they are */
     enum rewrite_level level;
     bool
@@ -19,8 +18,8 @@ struct rewrite {
     int32_t line; /* of the position that new nodes would have been noted with */
 };
 
-/* CR_ENOMEM on failure. rewrite_end after either. */
-cr_status rewrite_begin(struct rewrite *r, cr_graph *g, uint32_t first, enum rewrite_level level);
+/* rewrite_end after it. */
+void rewrite_begin(struct rewrite *r, cr_graph *g, uint32_t first, enum rewrite_level level);
 void rewrite_end(struct rewrite *r);
 
 /* A node whose operands are already in simple form. The same dtype and shape. */

@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 #include "graph/copy.h"
+#include "run/cache.h"
 #include "run/control.h"
 #include "tensor/dtype.h"
 
@@ -99,7 +100,7 @@ cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
 cr_options *cr_options_new(cr_context *ctx) {
     struct mem m = context_mem(ctx);
     cr_options *o = mem_zero(&m, sizeof *o);
-    if (o) o->mem = m, o->seconds = 60, o->rewrite = REWRITE_EXACT;
+    if (o) o->mem = m, o->seconds = 60, o->megabytes = 256, o->rewrite = REWRITE_EXACT;
     return o;
 }
 
@@ -151,8 +152,10 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
         return *value ? set_text(o, &o->compiler, strcmp(value, "0") == 0 ? NULL : value) : CR_EINVAL;
     if (strcmp(name, "cache") == 0) return *value ? set_text(o, &o->cache, value) : CR_EINVAL;
     if (strcmp(name, "compile_seconds") == 0) return set_number(&o->seconds, value, 1, 86400);
+    if (strcmp(name, "cache_megabytes") == 0) return set_number(&o->megabytes, value, 1, 1 << 20);
     if (strcmp(name, "compile_for") == 0) return set_number(&o->steps, value, 0, 1e300);
     if (strcmp(name, "rewrite") == 0) return set_level(&o->rewrite, value);
+    if (strcmp(name, "reuse") == 0) return set_flag(&o->anew, value, "0", "1");
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -160,8 +163,9 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
 /* ---- The program ---- */
 
 void cr_program_free(cr_program *p) {
-    if (!p) return;
+    if (!p || atomic_fetch_sub_explicit(&p->holders, 1, memory_order_acq_rel) > 1) return;
     struct mem m = p->mem;
+    key_drop(&p->key);
     for (size_t i = 0; p->loop && i < p->plan.steps; i++) loop_drop(&p->loop[i]);
     for (size_t i = 0; p->made && i < p->plan.slots; i++) mem_free(&m, p->made[i], p->plan.slot[i].bytes);
     for (size_t i = 0; p->control && i < p->plan.steps; i++) control_free(p->control[i]);
@@ -175,6 +179,27 @@ void cr_program_free(cr_program *p) {
     plan_drop(&p->plan);
     cr_graph_free(p->g);
     mem_free(&m, p, sizeof *p);
+}
+
+static size_t inner_bytes(const struct control *c) {
+    return c ? mem_add(program_bytes(c->inner[0].program), program_bytes(c->inner[1].program)) : 0;
+}
+
+size_t program_bytes(const cr_program *p) {
+    if (!p) return 0;
+    size_t bytes = sizeof *p + cr_graph_bytes(p->g) +
+                   p->g->count * (sizeof *p->plan.view + sizeof *p->plan.step_of) +
+                   p->plan.nodes * (sizeof *p->plan.node + sizeof *p->kernel) +
+                   p->plan.slots * (sizeof *p->plan.slot + sizeof *p->made) +
+                   p->plan.steps * (sizeof *p->plan.step + sizeof *p->loop);
+    for (size_t i = 0; i < p->plan.slots; i++)
+        if (p->made[i]) bytes = mem_add(bytes, p->plan.slot[i].bytes);
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        bytes += p->loop[s].instructions * sizeof *p->loop[s].instruction +
+                 p->loop[s].access_cap * sizeof *p->loop[s].access;
+        if (p->control) bytes = mem_add(bytes, inner_bytes(p->control[s]));
+    }
+    return bytes;
 }
 
 static bool find_leaves(cr_program *p) {
@@ -287,6 +312,8 @@ cr_status program_make(cr_program **out, const struct program_wish *wish) {
     *out = NULL;
     if (!p) return cr_graph_free(wish->g), CR_ENOMEM;
     p->mem = m;
+    p->key = key_make(&m);
+    atomic_init(&p->holders, 1);
     p->g = wish->g;
     p->ctx = wish->g->ctx;
     cr_status status = fill(p, wish);
@@ -296,13 +323,17 @@ cr_status program_make(cr_program **out, const struct program_wish *wish) {
 }
 
 /* The roots: outputs, then values and parameters of updates, which keep their places in the copy. */
-static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options, uint32_t *root,
-                              uint32_t *map, struct port *output, struct update *update) {
+static void find_roots(const cr_target *t, uint32_t *root) {
     for (size_t i = 0; i < t->outputs; i++) root[i] = t->output[i].value.id;
     for (size_t i = 0; i < t->updates; i++) {
         root[t->outputs + i] = t->value[i].id;
         root[t->outputs + t->updates + i] = t->param[i].id;
     }
+}
+
+static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options,
+                              const uint32_t *root, uint32_t *map, struct port *output,
+                              struct update *update) {
     struct copy_wish copy = {.n = t->outputs + 2 * t->updates, .root = root};
     cr_graph *g = program_copy(t->g, &copy, map, options);
     if (!g) return CR_ENOMEM;
@@ -336,6 +367,67 @@ static bool target_good(const cr_target *t) {
     return true;
 }
 
+/* ---- Found again, or compiled ---- */
+
+static void key_options(struct key *k, const cr_options *o, const cr_context *ctx) {
+    static const struct cr_options usual = {.rewrite = REWRITE_EXACT};
+    if (!o) o = &usual;
+    key_word(k, (uint64_t)o->reference | (uint64_t)o->trap_nan << 1 | (uint64_t)o->finite << 2 |
+                    (uint64_t)o->no_fuse << 3 | (uint64_t)o->flush << 4 | (uint64_t)o->rewrite << 5);
+    key_text(k, o->compiler);
+    if (o->compiler) {
+        uint64_t steps;
+        memcpy(&steps, &o->steps, sizeof steps);
+        key_word(k, steps);
+        key_text(k, o->cache);
+    }
+    key_word(k, (uint64_t)cr_context_thread_count(ctx));
+    key_word(k, (uint64_t)(uintptr_t)context_product(ctx));
+}
+
+/* All that a program depends on. */
+static struct key key_of(const cr_target *t, const cr_options *options, const uint32_t *root, uint32_t *map) {
+    struct key k = key_make(&t->g->mem);
+    key_options(&k, options, t->g->ctx);
+    key_word(&k, t->outputs);
+    key_word(&k, t->updates);
+    for (size_t i = 0; i < t->outputs; i++) key_text(&k, graph_text(t->g, t->output[i].text));
+    key_graph(&k, t->g, t->outputs + 2 * t->updates, root, map);
+    key_end(&k);
+    return k;
+}
+
+static cr_status compile(cr_program **out, const cr_target *t, const cr_options *options,
+                         const uint32_t *root, uint32_t *map) {
+    const struct mem *m = &t->g->mem;
+    struct port *output = mem_alloc(m, mem_mul(t->outputs, sizeof *output));
+    struct update *update = mem_alloc(m, mem_mul(t->updates, sizeof *update));
+    cr_status status = CR_ENOMEM;
+    if (output && update) status = compile_copy(out, t, options, root, map, output, update);
+    mem_free(m, output, t->outputs * sizeof *output);
+    mem_free(m, update, t->updates * sizeof *update);
+    return status;
+}
+
+/* What went the built-in way for want of a compiler is not kept: there may be one the next time. */
+static bool worth_keeping(const cr_program *p, const cr_options *o) {
+    return !(o && o->compiler) || p->units;
+}
+
+static cr_status find_or_compile(cr_program **out, const cr_target *t, const cr_options *options,
+                                 const uint32_t *root, uint32_t *map) {
+    struct key k = key_of(t, options, root, map);
+    cr_status status = k.failed ? CR_ENOMEM : CR_OK;
+    if (!status) *out = cache_find(t->g->ctx, &k);
+    if (!status && !*out) {
+        status = compile(out, t, options, root, map);
+        if (!status && worth_keeping(*out, options)) status = cache_keep(t->g->ctx, *out, &k);
+        if (status) cr_program_free(*out), *out = NULL;
+    }
+    key_drop(&k);
+    return status;
+}
+
 cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *options) {
     if (out) *out = NULL;
     if (!out || !t) return CR_EINVAL;
@@ -345,14 +437,12 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
     size_t roots = t->outputs + 2 * t->updates, count = t->g->count;
     uint32_t *root = mem_alloc(m, mem_mul(roots, sizeof *root)),
              *map = mem_alloc(m, mem_mul(count, sizeof *map));
-    struct port *output = mem_alloc(m, mem_mul(t->outputs, sizeof *output));
-    struct update *update = mem_alloc(m, mem_mul(t->updates, sizeof *update));
+    bool anew = !t->g->ctx || (options && options->anew);
     cr_status status = CR_ENOMEM;
-    if (root && map && output && update) status = compile_copy(out, t, options, root, map, output, update);
+    if (root) find_roots(t, root);
+    if (root && map) status = (anew ? compile : find_or_compile)(out, t, options, root, map);
     mem_free(m, root, roots * sizeof *root);
     mem_free(m, map, count * sizeof *map);
-    mem_free(m, output, t->outputs * sizeof *output);
-    mem_free(m, update, t->updates * sizeof *update);
     if (status) graph_fail(t->g, status, "compile", "%s", cr_status_text(status));
     return status;
 }

@@ -30,7 +30,7 @@ static bool worth_compiling(const cr_program *p, double steps, struct cr_text *h
     double takes = compiling, saves = 0;
     for (size_t s = 0; s < p->plan.steps; s++) {
         const struct loop *l = &p->loop[s];
-        if (!p->units[s].made) continue;
+        if (!p->units[s].made || p->plan.step[s].kind != STEP_LOOP) continue;
         takes += compiling_loop;
         saves += saved_loop + saved_number * (double)l->count * (double)l->instructions;
     }
@@ -44,10 +44,12 @@ static bool worth_compiling(const cr_program *p, double steps, struct cr_text *h
 
 static cr_status get(cr_program *p, const struct cr_options *o) {
     struct cr_text source = text_make(&p->mem), how = text_make(&p->mem);
-    struct compiled_wish wish = {o->compiler, o->cache, (int)o->seconds, &source, (int64_t)p->plan.steps};
+    struct compiled_wish wish = {o->compiler,       o->cache, (int)o->seconds,
+                                 (int)o->megabytes, &source,  (int64_t)p->plan.steps};
     cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units);
     bool any = false;
-    for (size_t s = 0; s < p->plan.steps; s++) any = any || p->units[s].made;
+    for (size_t s = 0; s < p->plan.steps; s++)
+        any = any || (p->units[s].made && p->plan.step[s].kind == STEP_LOOP);
     if (!any) text_str(&how, "there is no loop that a compiler makes faster");
     else if (o->steps > 0) any = worth_compiling(p, o->steps, &how);
     bool got = !status && any && compiled_get(&p->compiled, &p->mem, &wish, &how);

@@ -3,12 +3,15 @@
 #ifndef RUN_PROGRAM_H
 #define RUN_PROGRAM_H
 
+#include <stdatomic.h>
+
 #include "device/compiled.h"
 #include "device/device.h"
 #include "emit/kernels.h"
 #include "graph/copy.h"
 #include "plan/plan.h"
 #include "rewrite/rewrite.h"
+#include "run/key.h"
 
 struct port {
     uint32_t text; /* name, interned in the program's graph */
@@ -17,17 +20,20 @@ struct port {
 
 struct cr_options {
     struct mem mem;
-    bool reference, trap_nan, finite, no_fuse, flush;
+    bool reference, trap_nan, finite, no_fuse, flush, anew;
     char *compiler,
         *cache; /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
     enum rewrite_level rewrite;
-    double seconds; /* at most, for the compiler */
-    double steps;   /* compiled if so many steps repay it; 0: whether or not */
+    double seconds;   /* at most, for the compiler */
+    double megabytes; /* at most, of kernels kept */
+    double steps;     /* compiled if so many steps repay it; 0: whether or not */
 };
 
 struct cr_program {
     struct mem mem;
     cr_context *ctx;
+    atomic_size_t holders;
+    struct key key;                /* under which the context's cache holds it; empty: it does not */
     const struct product *product; /* the context's when this was compiled */
     cr_graph *g;
     struct plan plan;
@@ -59,6 +65,11 @@ struct program_wish {
     const struct cr_options *options; /* may be NULL */
 };
 cr_status program_make(cr_program **out, const struct program_wish *wish);
+/* One more cr_program_free is needed to free it. */
+static inline void program_hold(cr_program *p) {
+    atomic_fetch_add_explicit(&p->holders, 1, memory_order_relaxed);
+}
+size_t program_bytes(const cr_program *p); /* about */
 /* graph_copy, rewritten as the options ask (NULL: the defaults). */
 cr_graph *program_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
                        const struct cr_options *options);

@@ -37,13 +37,12 @@ static cr_graph *rewritten(const cr_graph *from, struct copy_wish wish, uint32_t
     struct maker m = {.rest = false};
     cr_graph *first = cr_graph_new(from->ctx), *g = NULL;
     if (!first) return NULL;
-    if (!rewrite_begin(&m.r, first, 1, level)) {
-        m.r.to_run = true;
-        wish.instead = simpler;
-        wish.maker = &m;
-        if (graph_copy_into(first, from, &wish, map))
-            g = m.rest ? without_rest(first, &wish, map, from->count) : first;
-    }
+    rewrite_begin(&m.r, first, 1, level);
+    m.r.to_run = true;
+    wish.instead = simpler;
+    wish.maker = &m;
+    if (graph_copy_into(first, from, &wish, map))
+        g = m.rest ? without_rest(first, &wish, map, from->count) : first;
     rewrite_end(&m.r);
     if (g != first) cr_graph_free(first);
     return g;

@@ -19,6 +19,8 @@ struct tried {
     double value;
 };
 
+static const char *megabytes = "256";
+
 static struct tried try_with(const char *compiler, const char *cache, const char *seconds) {
     struct tried t = {false, "", 0};
     cr_graph *g = cr_graph_new(NULL);
@@ -34,6 +36,7 @@ static struct tried try_with(const char *compiler, const char *cache, const char
     assert_int_equal(cr_options_set(o, "compile", compiler), CR_OK);
     assert_int_equal(cr_options_set(o, "cache", cache), CR_OK);
     assert_int_equal(cr_options_set(o, "compile_seconds", seconds), CR_OK);
+    assert_int_equal(cr_options_set(o, "cache_megabytes", megabytes), CR_OK);
     assert_int_equal(cr_compile(&p, target, o), CR_OK);
     t.compiled = cr_program_compiled(p);
     snprintf(t.way, sizeof t.way, "%s", cr_program_way(p));
@@ -199,6 +202,69 @@ TEST(files_that_are_not_whole_or_not_ours_are_made_anew) {
     }
 }
 
+/* So many MiB under a name, last used so many days ago. */
+static void put_old(const char *cache, const char *name, int size, int days) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", cache, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - days * 86400L}};
+    assert_true(fd >= 0 && ftruncate(fd, (off_t)size << 20) == 0 && futimens(fd, then) == 0);
+    close(fd);
+}
+
+static bool is_there(const char *cache, const char *name) {
+    char path[1024];
+    struct stat s;
+    snprintf(path, sizeof path, "%s/%s", cache, name);
+    return lstat(path, &s) == 0;
+}
+
+TEST(what_was_used_longest_ago_goes_where_there_is_too_much) {
+    (void)state;
+    static const char *const old = "0123456789abcdef0123456789abcdef.so",
+                             *const older = "1123456789abcdef0123456789abcdef.so",
+                             *const oldest = "2123456789abcdef0123456789abcdef.so",
+                             *const other = "2123456789abcdef.so";
+    char cache[512];
+    snprintf(cache, sizeof cache, "%s", temp_path("crowded"));
+    assert_int_equal(mkdir(cache, 0700), 0);
+    put_old(cache, other, 9, 9); /* not ours to remove, and not counted */
+    put_old(cache, older, 2, 3), put_old(cache, old, 2, 2), put_old(cache, oldest, 2, 4);
+    megabytes = "5";
+    assert_non_null(strstr(try_with("cc", cache, "60").way, "just now"));
+    assert_true(is_there(cache, other) && is_there(cache, old) && is_there(cache, older));
+    assert_false(is_there(cache, oldest)); /* the others are 4 MiB, and what is new less than 1 */
+    megabytes = "1";
+    assert_non_null(strstr(try_with("cc", cache, "60").way, "kept in")); /* only who adds removes */
+    assert_true(is_there(cache, old));
+    megabytes = "256";
+}
+
+TEST(using_a_file_makes_it_the_last_to_go) {
+    (void)state;
+    struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000000000}};
+    char cache[512];
+    struct stat s;
+    snprintf(cache, sizeof cache, "%s", temp_path("used"));
+    assert_true(try_with("cc", cache, "60").compiled);
+    const char *path = kept_file(cache);
+    assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+    assert_non_null(strstr(try_with("cc", cache, "60").way, "kept in"));
+    assert_int_equal(stat(path, &s), 0);
+    assert_true(s.st_mtime > 1000000000);
+}
+
+TEST(clang_serves_too) {
+    (void)state;
+    char cache[512];
+    snprintf(cache, sizeof cache, "%s", temp_path("clang"));
+    struct tried t = try_with("clang", cache, "60");
+    if (strstr(t.way, "there is no compiler")) skip();
+    if (!t.compiled || !strstr(t.way, "clang, just now")) fail_msg("%s", t.way);
+    assert_non_null(strstr(try_with("clang", cache, "60").way, "kept in"));
+    assert_non_null(strstr(try_with("cc", cache, "60").way, "just now")); /* each compiler's are its own */
+}
+
 /* Each makes it or finds it; what is left is one file. */
 TEST(several_processes_may_make_the_same_at_once) {
     (void)state;
@@ -234,6 +300,7 @@ TEST(options_that_mean_nothing_are_refused) {
     assert_int_equal(cr_options_set(o, "cache", ""), CR_EINVAL);
     assert_int_equal(cr_options_set(o, "compile_seconds", "0"), CR_EINVAL);
     assert_int_equal(cr_options_set(o, "compile_seconds", "soon"), CR_EINVAL);
+    assert_int_equal(cr_options_set(o, "cache_megabytes", "0"), CR_EINVAL);
     assert_int_equal(cr_options_set(o, "compile", "cc"), CR_OK);
     assert_int_equal(cr_options_set(o, "compile", "0"), CR_OK);
     cr_options_free(o);
@@ -246,6 +313,9 @@ int main(void) {
         RUN(a_compiler_that_hangs_is_killed),
         RUN(caches_that_cannot_be_written_to_are_told),
         RUN(files_that_are_not_whole_or_not_ours_are_made_anew),
+        RUN(what_was_used_longest_ago_goes_where_there_is_too_much),
+        RUN(using_a_file_makes_it_the_last_to_go),
+        RUN(clang_serves_too),
         RUN(several_processes_may_make_the_same_at_once),
         RUN(a_host_that_ignores_its_children_is_served),
         RUN(options_that_mean_nothing_are_refused),

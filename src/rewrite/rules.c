@@ -1,0 +1,4 @@
+/* The rules as the build has read them. */
+#include "rewrite/pattern.h"
+
+#include "rewrite/rules.inc"

@@ -1,0 +1,62 @@
+/* The functions that every model knows are read when they are called: here each is read as a definition. */
+#include "formula/model.h"
+#include "support/test.h"
+
+/* As a user would define it. */
+static void define(struct reader *r, const char *text) {
+    r->text = r->place.lexer = lexer_make(text, strlen(text));
+    r->place.source = &r->text;
+    reader_advance(r);
+    read_statements(r, NULL);
+}
+
+TEST(each_row_is_a_function_of_those_before_it_and_says_whether_it_is_a_layer) {
+    (void)state;
+    struct mem m = {0};
+    struct reader defined, known;
+    cr_text *why;
+    cr_text_new(&why, NULL);
+    assert_true(reader_open(&defined, NULL, NULL, &m, why) && reader_open(&known, NULL, NULL, &m, why));
+    defined.words = known.words = most_words;
+    know_prelude(&known);
+    assert_int_equal(known.function_n, prelude_functions);
+    for (size_t i = 0; i < prelude_functions; i++) {
+        define(&defined, formula_prelude[i].text);
+        if (defined.status) fail_msg("%s", cr_text_str(why));
+        assert_int_equal(defined.function_n, i + 1);
+        const struct function *a = &known.function[i], *b = &defined.function[i];
+        assert_true(token_equal(&a->name, &b->name));
+        assert_ptr_equal(a->body.s, b->body.s);
+        assert_int_equal(a->layer, b->layer);
+        assert_int_equal(a->place, b->place);
+    }
+    reader_free(&defined);
+    reader_free(&known);
+    cr_text_free(why);
+}
+
+TEST(a_mistake_in_a_call_shows_the_line_of_the_prelude) {
+    (void)state;
+    static const char text[] = "y = dense([1, 2], [3])\n";
+    cr_model *m;
+    cr_node y;
+    cr_text *why;
+    cr_text_new(&why, NULL);
+    cr_graph *g = cr_graph_new(NULL);
+    assert_int_equal(cr_model_new(&m, text, strlen(text), "m.cr", NULL, why), CR_OK);
+    assert_int_not_equal(cr_model_build(&y, m, g, why), CR_OK);
+    if (!strstr(cr_text_str(why), "\n      param W: dtype(x)[size(x, axis=-1), n] = he_normal()\n"))
+        fail_msg("%s", cr_text_str(why));
+    assert_non_null(strstr(cr_text_str(why), "in dense, called in line 1"));
+    cr_model_free(m);
+    cr_graph_free(g);
+    cr_text_free(why);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(each_row_is_a_function_of_those_before_it_and_says_whether_it_is_a_layer),
+        RUN(a_mistake_in_a_call_shows_the_line_of_the_prelude),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
