@@ -24,6 +24,7 @@ struct row {
     cr_node x, cotangent; /* cotangent: an error node where there is none */
     char *label, *formula;
     bool constant, leaf, is_scope;
+    bool asked; /* for its gradient */
     uint32_t first, edges; /* in the edge list, by node, operands in order */
     uint32_t scope;        /* 1 + the row that gives the scope it is in its name; 0: none */
 };

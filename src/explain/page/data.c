@@ -47,8 +47,7 @@ static bool is_number(const char *s) { return strspn(s, "0123456789.+-einfa") ==
 static const char *kind(const struct page *p, const struct row *row) {
     const char *op = cr_op_of(row->x);
     if (row->x.id == p->x->result.id) return "loss";
-    for (int i = 0; i < p->x->n; i++)
-        if (cr_same(p->x->wrt[i], row->x)) return "parameter";
+    if (row->asked) return "parameter";
     if (strcmp(op, "input") == 0 || strcmp(op, "param") == 0) return "input";
     return row->leaf ? "constant" : "op";
 }
