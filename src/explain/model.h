@@ -7,6 +7,9 @@
 #include "grad/grad.h"
 #include "run/eval.h"
 
+/* Before a local gradient's two names; the derivative of the result along all paths has a d. U+2202 in UTF-8. */
+#define PARTIAL "\xe2\x88\x82"
+
 /* How a node depends on one operand. Nodes that go without saying (a broadcast, one result of several) have no
  * row: the edge leads through them. */
 struct edge {
@@ -24,7 +27,7 @@ struct row {
     cr_node x, cotangent; /* cotangent: an error node where there is none */
     char *label, *formula;
     bool constant, leaf, is_scope;
-    bool asked; /* for its gradient */
+    bool asked;            /* for its gradient */
     uint32_t first, edges; /* in the edge list, by node, operands in order */
     uint32_t scope;        /* 1 + the row that gives the scope it is in its name; 0: none */
 };

@@ -56,13 +56,13 @@ def every_sentence_of_the_worked_example_is_read(b, folder):
         "n1 = w*x = 1*1 = 1",
         "n2 = n1 - y = 1 - 2 = -1",
         "loss = n2^2 = (-1)^2 = 1",
-        "dloss/dn2 = 2*n2 = 2*(-1) = -2",
-        "dn2/dn1 = 1",
-        "dn1/dw = x = 1",
+        "∂loss/∂n2 = 2*n2 = 2*(-1) = -2",
+        "∂n2/∂n1 = 1",
+        "∂n1/∂w = x = 1",
         "dloss/dloss = 1",
-        "dloss/dn2 = 2*n2 = -2",
-        "dloss/dn1 = dloss/dn2 * dn2/dn1 = -2 * 1 = -2",
-        "dloss/dw = dloss/dn1 * dn1/dw = -2 * 1 = -2",
+        "dloss/dn2 = ∂loss/∂n2 = -2",
+        "dloss/dn1 = dloss/dn2 * ∂n2/∂n1 = -2 * 1 = -2",
+        "dloss/dw = dloss/dn1 * ∂n1/∂w = -2 * 1 = -2",
         "w ← w - 0.1 * dloss/dw = 1 - 0.1 * (-2) = 1.2",
     ]
     b.open("file://" + explain(folder, LOSS))
@@ -85,7 +85,7 @@ def a_number_changed_changes_everything_at_once(b, folder):
     b.write('[data-name="w"]', "3")
     # s = 3*1 - 2 = 1, loss = 1, dloss/dw = 2*s*x = 2
     equal(b.run("return walk.steps.map(s => s.say()).slice(-2)"),
-          ["dloss/dw = dloss/dn1 * dn1/dw = 2 * 1 = 2", "w ← w - 0.1 * dloss/dw = 3 - 0.1 * 2 = 2.8"])
+          ["dloss/dw = dloss/dn1 * ∂n1/∂w = 2 * 1 = 2", "w ← w - 0.1 * dloss/dw = 3 - 0.1 * 2 = 2.8"])
     equal(b.run("return document.querySelector('[data-id=\"r0\"] .slope').textContent"), "dloss/dw = 2", "in the picture")
     equal(b.run("return [...document.querySelectorAll('#nodes tr')].find(r => r.cells[0].textContent === 'w').cells[4].textContent"), "2", "in the table")
     b.write("#rate", "1")

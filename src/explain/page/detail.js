@@ -107,7 +107,7 @@ function paths(id) {
   return found;
 }
 function pathLine(way) {
-  const factors = way.map(e => e.local ? derivative(e.to, e.from) : `(${derivative(e.to, e.from)})`), numbers = way.every(e => e.local && isScalar(e.gradient)) ? way.map(e => value[e.gradient][0]) : null;
+  const factors = way.map(e => e.local ? local(e) : `(${local(e)})`), numbers = way.every(e => e.local && isScalar(e.gradient)) ? way.map(e => value[e.gradient][0]) : null;
   const product = numbers?.reduce((p, v) => p * v, 1);
   return {way, product, text: numbers ? equals([factors.join(" * "), numbers.map((v, i) => i ? factor(format(v)) : format(v)).join(" * "), format(product)]) : factors.join(" * ")};
 }
