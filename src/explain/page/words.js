@@ -90,6 +90,7 @@ function numbered(say) {
     return text.startsWith("-") && !bare ? `(${text})` : text;
   }).join("");
 }
+const capital = text => text[0].toUpperCase() + text.slice(1);
 const factor = text => text.startsWith("-") ? `(${text})` : text;
 const equals = parts => parts.filter(s => s).filter((s, i, said) => s !== said[i - 1]).join(" = ");
 
