@@ -93,6 +93,10 @@ void explanation_json_zeros(struct cr_text *out, const struct explanation *x, cr
 bool explanation_direct(const struct explanation *x, const struct edge *e);
 /* "vjp(n1, x, g)": what a function's node hands on, in the words of the language. */
 void explanation_vjp(struct cr_text *t, const struct explanation *x, const struct edge *e, const char *g);
+/* Of the units of a layer, the last axis of a tensor of rank 2 or more, how many are 0 for every observation. units 0: there are none. */
+int64_t explanation_dead_units(cr_node x, const void *data, int64_t *units);
+/* The same of a row, if it is computed on the way from what the gradient is by. */
+int64_t explanation_dead(const struct explanation *x, const struct row *row, int64_t *units);
 /* x - rate * dloss/dx. */
 void explanation_after(struct cr_text *out, const struct explanation *x, const struct row *row);
 

@@ -43,6 +43,15 @@ void explanation_align(struct cr_text *out, const struct cr_text *lines) {
 
 /* ---- 1. Forward ---- */
 
+/* Where they begin: what is made of a layer has no more to say. */
+static void dead_units(struct cr_text *t, const struct explanation *x, const struct row *row) {
+    int64_t units, before, dead = explanation_dead(x, row, &units);
+    for (uint32_t i = 0; i < row->edges && dead; i++)
+        if (explanation_dead(x, &x->row[x->edge[row->first + i].to], &before) == dead && before == units)
+            dead = 0;
+    if (dead) text_add(t, "  (%lld of %lld units dead)", (long long)dead, (long long)units);
+}
+
 static void value_line(struct cr_text *t, const struct explanation *x, const struct row *row) {
     const char *name = cr_op_of(row->x);
     text_str(t, row->label);
@@ -50,6 +59,7 @@ static void value_line(struct cr_text *t, const struct explanation *x, const str
     if (explanation_has_value(x, row)) {
         text_str(t, "\t= ");
         explanation_value(t, x, row->x);
+        dead_units(t, x, row);
     } else if (row->leaf) text_add(t, "\t  (%s)", name);
     if (row->leaf && strcmp(name, "param") == 0 && x->e) text_str(t, "  (param)");
     text_char(t, '\n');
