@@ -1,6 +1,8 @@
 /* Pictures: Graphviz lays the graph out. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +11,26 @@
 
 #include "cli.h"
 
+/* Does standard output end at a terminal that would show the bytes of a character of UTF-8 as several? */
+static bool is_poor_terminal(void) {
+    locale_t own = isatty(STDOUT_FILENO) ? newlocale(LC_CTYPE_MASK, "", (locale_t)0) : (locale_t)0;
+    if (own == (locale_t)0) return false;
+    bool poor = strcmp(nl_langinfo_l(CODESET, own), "UTF-8") != 0;
+    freelocale(own);
+    return poor;
+}
+
+/* A partial derivative's sign is "del " there, as in AsciiMath. */
 int print_text(const cr_text *t) {
-    fwrite(cr_text_str(t), 1, cr_text_size(t), stdout);
+    static const char partial[] = "\xe2\x88\x82";
+    const char *s = cr_text_str(t), *end = s + cr_text_size(t), *at;
+    bool poor = is_poor_terminal();
+    while (poor && (at = strstr(s, partial)) != NULL) {
+        fwrite(s, 1, (size_t)(at - s), stdout);
+        fputs("del ", stdout);
+        s = at + strlen(partial);
+    }
+    fwrite(s, 1, (size_t)(end - s), stdout);
     return EXIT_DONE;
 }
 

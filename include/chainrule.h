@@ -800,7 +800,8 @@ CR_API cr_status cr_report_page(cr_text *out, const cr_report *r, const cr_train
 /* ---- Explain: how each gradient came about ---------------------------------------------------------- */
 
 /* The four steps for result (one number) and its gradients by wrt: every node's value; local gradients as
- * formula and number; cotangents as the products that the chain rule makes; one step of descent at this rate.
+ * formula and number, with a partial derivative's sign (U+2202 in UTF-8); cotangents, with a d, as the products that the
+ * chain rule makes; one step of descent at this rate.
  *   format  "text", "json" (docs/explain.schema.json), "latex" (a document), "dot": for a picture, give it to
  *           Graphviz (dot -Tsvg), which lays it out; the library itself starts no program
  *   full    all numbers of a tensor, every node of a scope; else shape and summary, and in graphs of more than

@@ -25,6 +25,9 @@ void hash_put(struct hash_table *t, uint32_t hash, uint32_t id);
 /* Takes out what was put. */
 void hash_remove(struct hash_table *t, uint32_t hash, uint32_t id);
 
+/* Of a number: no two have the same (Knuth, vol. 3, 6.4: times 2^32 over the golden ratio). */
+static inline uint32_t hash_number(uint32_t n) { return n * 2654435769u; }
+
 /* Where a hash belongs: the highest bits count, so that growing keeps the order. */
 static inline size_t hash_start(const struct hash_table *t, uint32_t hash) {
     return (size_t)((uint64_t)hash << 32 >> t->shift);

@@ -74,16 +74,18 @@ static void plain_point(char *s) {
     memmove(at + 1, at + n, strlen(at + n) + 1);
 }
 
-void text_markup(struct cr_text *t, const char *s, size_t n) {
+static void markup(struct cr_text *t, const char *s, size_t n, const char *kept) {
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '&') text_str(t, "&amp;");
         else if (s[i] == '<') text_str(t, "&lt;");
         else if (s[i] == '>') text_str(t, "&gt;");
         else if (s[i] == '"') text_str(t, "&quot;");
-        else if ((unsigned char)s[i] < 0x20 && s[i] != '\n' && s[i] != '\t') text_char(t, ' ');
-        else text_char(t, s[i]);
+        else text_char(t, (unsigned char)s[i] < 0x20 && (!s[i] || !strchr(kept, s[i])) ? ' ' : s[i]);
     }
 }
+
+void text_markup(struct cr_text *t, const char *s, size_t n) { markup(t, s, n, "\n\t"); }
+void text_markup_line(struct cr_text *t, const char *s, size_t n) { markup(t, s, n, ""); }
 
 void text_rounded(struct cr_text *t, double value, int digits) {
     char s[64];

@@ -33,8 +33,11 @@ void text_rounded(struct cr_text *t, double value, int digits);
 /* A string of JSON, in quotes: what is no UTF-8 as U+FFFD, and the bytes in `also` by their numbers too ("<>&": the text may
  * stand within <script>). */
 void text_json(struct cr_text *t, const char *s, const char *also);
-/* Text of HTML, XML and their attributes: signs that mean something there are written out, control characters are blanks. */
+/* Text of HTML, XML and their attributes: signs that mean something there are written out, control characters are
+ * blanks, but for ends of lines and tabs. */
 void text_markup(struct cr_text *t, const char *s, size_t n);
+/* The same on one line: these are blanks as well. */
+void text_markup_line(struct cr_text *t, const char *s, size_t n);
 /* "[64, 128]". */
 void text_dims(struct cr_text *t, int rank, const int64_t dims[]);
 cr_status text_status(const struct cr_text *t); /* CR_ENOMEM if it failed */

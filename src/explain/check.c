@@ -93,11 +93,12 @@ struct subject {
 
 static void begin_line(struct check *c, const char *verdict, const struct subject *s) {
     struct cr_text *t = &c->lines;
-    text_add(t, "%s\t%s\td", verdict, s->whole ? "whole" : cr_op_of(s->y));
+    const char *d = s->whole ? "d" : PARTIAL;
+    text_add(t, "%s\t%s\t%s", verdict, s->whole ? "whole" : cr_op_of(s->y), d);
     if (s->whole && c->before) { /* of the gradient */
         text_str(t, "(d"), write_label(c, t, c->before->x.result), text_str(t, "/dv)");
     } else write_label(c, t, s->y);
-    text_str(t, "/d");
+    text_add(t, "/%s", d);
     write_label(c, t, s->a);
     if (s->twice) text_add(t, " (operand %d)", s->k + 1);
 }

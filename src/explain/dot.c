@@ -9,16 +9,11 @@ enum { longest = 48 };  /* of a formula or value; more is cut, and "..." says so
 
 static const char red[] = "#a93226", brown[] = "#7e5109";
 
-/* For an HTML-like label, on one line. Never cut inside a character of UTF-8. */
+/* For an HTML-like label. Never cut inside a character of UTF-8. */
 static void escaped(struct cr_text *out, const char *s) {
     size_t n = strlen(s), end = n > longest ? longest : n;
     while (end < n && ((unsigned char)s[end] & 0xc0) == 0x80) end--;
-    for (size_t i = 0, part; i < end; i += part + 1) {
-        part = strcspn(s + i, "\n\t");
-        if (part > end - i) part = end - i;
-        text_markup(out, s + i, part);
-        if (i + part < end) text_char(out, ' ');
-    }
+    text_markup_line(out, s, end);
     if (end < n) text_str(out, "...");
 }
 

@@ -36,6 +36,8 @@ static void node(struct cr_text *out, const struct explanation *x, uint32_t r) {
     edges(out, x, row);
     text_str(out, ", \"cotangent\": ");
     explanation_json_value(out, x, row->cotangent);
+    int64_t units, dead = explanation_dead(x, row, &units);
+    if (units) text_add(out, ", \"dead_units\": %lld", (long long)dead);
     text_char(out, '}');
 }
 

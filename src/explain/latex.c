@@ -39,12 +39,20 @@ static void rule(struct cr_text *out, const struct explanation *x, const struct 
     text_str(out, ", g\\right)");
 }
 
-static void quotient(struct cr_text *out, const struct explanation *x, cr_node y, cr_node a) {
-    text_str(out, "\\frac{\\partial ");
+static void quotient(struct cr_text *out, const struct explanation *x, const char *d, cr_node y, cr_node a) {
+    text_add(out, "\\frac{%s ", d);
     name(out, x, y);
-    text_str(out, "}{\\partial ");
+    text_add(out, "}{%s ", d);
     name(out, x, a);
     text_char(out, '}');
+}
+
+/* A local gradient; and the derivative of the result along all paths. */
+static void partial(struct cr_text *out, const struct explanation *x, const struct edge *e) {
+    quotient(out, x, "\\partial", x->row[e->from].x, x->row[e->to].x);
+}
+static void total(struct cr_text *out, const struct explanation *x, cr_node a) {
+    quotient(out, x, "d", x->result, a);
 }
 
 /* 1e-05 is 1 \cdot 10^{-5}; inf is \infty. */
@@ -135,7 +143,7 @@ static void forward(struct cr_text *out, const struct explanation *x) {
 }
 
 static void local_line(struct cr_text *out, const struct explanation *x, const struct edge *e) {
-    quotient(out, x, x->row[e->from].x, x->row[e->to].x);
+    partial(out, x, e);
     if (!e->local) {
         text_str(out, " &\\colon g \\mapsto ");
         rule(out, x, e);
@@ -171,36 +179,36 @@ static void term(struct cr_text *out, struct cr_text *numbers, const struct expl
         text_str(out, "\\left.");
         rule(out, x, e);
         text_str(out, "\\right|_{g = ");
-        quotient(out, x, x->result, y);
+        total(out, x, y);
         text_char(out, '}');
         value(numbers, x, e->part);
         return;
     }
     if (!explanation_direct(x, e)) {
-        quotient(out, x, x->result, y);
+        total(out, x, y);
         text_char(out, ' ');
         value(numbers, x, x->row[e->from].cotangent);
         text_str(numbers, " \\cdot ");
     }
-    quotient(out, x, y, x->row[e->to].x);
+    partial(out, x, e);
     value(numbers, x, e->gradient);
 }
 
 static void backward_line(struct cr_text *out, const struct explanation *x, uint32_t r) {
     struct cr_text numbers = text_make(&x->mem);
     uint32_t first = x->into_first[r], end = x->into_first[r + 1], terms = end - first;
-    bool direct = terms == 1 && explanation_direct(x, &x->edge[x->into[first]]), brief = true;
-    quotient(out, x, x->result, x->row[r].x);
+    bool alone = terms == 1 && explanation_direct(x, &x->edge[x->into[first]]), brief = true;
+    total(out, x, x->row[r].x);
     text_str(out, " &= ");
-    for (uint32_t i = end; i-- > first && !direct;) {
+    for (uint32_t i = end; i-- > first;) {
         const struct edge *e = &x->edge[x->into[i]];
         if (i + 1 < end) text_str(out, " + "), text_str(&numbers, " + ");
         term(out, &numbers, x, e);
         brief = brief && explanation_is_short(x, e->part) &&
                 explanation_is_short(x, x->row[e->from].cotangent) && (terms > 1 || e->local);
     }
-    if (terms && !direct) text_str(out, " = ");
-    if (terms && !direct && brief) text_add(out, "%s = ", cr_text_str(&numbers));
+    if (terms) text_str(out, " = ");
+    if (terms && !alone && brief) text_add(out, "%s = ", cr_text_str(&numbers));
     value(out, x, x->row[r].cotangent);
     out->failed = out->failed || numbers.failed;
     text_end(&numbers, out);
@@ -228,7 +236,7 @@ static void update(struct cr_text *out, const struct explanation *x) {
         text_str(out, " - ");
         text_rounded(out, x->rate, 6);
         text_char(out, ' ');
-        quotient(out, x, x->result, row->x);
+        total(out, x, row->x);
         if (!explanation_is_short(x, row->x)) continue;
         text_str(out, " = ");
         explanation_after(out, x, row);

@@ -7,6 +7,9 @@
 #include "grad/grad.h"
 #include "run/eval.h"
 
+/* Before a local gradient's two names; the derivative of the result along all paths has a d. U+2202 in UTF-8. */
+#define PARTIAL "\xe2\x88\x82"
+
 /* How a node depends on one operand. Nodes that go without saying (a broadcast, one result of several) have no
  * row: the edge leads through them. */
 struct edge {
@@ -24,6 +27,7 @@ struct row {
     cr_node x, cotangent; /* cotangent: an error node where there is none */
     char *label, *formula;
     bool constant, leaf, is_scope;
+    bool asked;            /* for its gradient */
     uint32_t first, edges; /* in the edge list, by node, operands in order */
     uint32_t scope;        /* 1 + the row that gives the scope it is in its name; 0: none */
 };
@@ -89,6 +93,10 @@ void explanation_json_zeros(struct cr_text *out, const struct explanation *x, cr
 bool explanation_direct(const struct explanation *x, const struct edge *e);
 /* "vjp(n1, x, g)": what a function's node hands on, in the words of the language. */
 void explanation_vjp(struct cr_text *t, const struct explanation *x, const struct edge *e, const char *g);
+/* Of the units of a layer, the last axis of a tensor of rank 2 or more, how many are 0 for every observation. units 0: there are none. */
+int64_t explanation_dead_units(cr_node x, const void *data, int64_t *units);
+/* The same of a row, if it is computed on the way from what the gradient is by. */
+int64_t explanation_dead(const struct explanation *x, const struct row *row, int64_t *units);
 /* x - rate * dloss/dx. */
 void explanation_after(struct cr_text *out, const struct explanation *x, const struct row *row);
 

@@ -144,6 +144,7 @@ void explanation_find_rows(struct explanation *x) {
         x->status = CR_ENOMEM;
         return;
     }
+    for (int i = 0; i < x->n; i++) x->row[x->of[x->wrt[i].id] - 1].asked = true;
     for (uint32_t r = 0; r < x->rows && !x->status; r++) name_row(x, &x->row[r], &number);
     struct print_labels labels = {explanation_label, x};
     for (uint32_t r = 0; r < x->rows && !x->status; r++)

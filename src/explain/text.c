@@ -43,6 +43,15 @@ void explanation_align(struct cr_text *out, const struct cr_text *lines) {
 
 /* ---- 1. Forward ---- */
 
+/* Where they begin: what is made of a layer has no more to say. */
+static void dead_units(struct cr_text *t, const struct explanation *x, const struct row *row) {
+    int64_t units, before, dead = explanation_dead(x, row, &units);
+    for (uint32_t i = 0; i < row->edges && dead; i++)
+        if (explanation_dead(x, &x->row[x->edge[row->first + i].to], &before) == dead && before == units)
+            dead = 0;
+    if (dead) text_add(t, "  (%lld of %lld units dead)", (long long)dead, (long long)units);
+}
+
 static void value_line(struct cr_text *t, const struct explanation *x, const struct row *row) {
     const char *name = cr_op_of(row->x);
     text_str(t, row->label);
@@ -50,6 +59,7 @@ static void value_line(struct cr_text *t, const struct explanation *x, const str
     if (explanation_has_value(x, row)) {
         text_str(t, "\t= ");
         explanation_value(t, x, row->x);
+        dead_units(t, x, row);
     } else if (row->leaf) text_add(t, "\t  (%s)", name);
     if (row->leaf && strcmp(name, "param") == 0 && x->e) text_str(t, "  (param)");
     text_char(t, '\n');
@@ -74,8 +84,8 @@ static void forward(struct cr_text *out, const struct explanation *x) {
 
 static void local_line(struct cr_text *t, const struct explanation *x, const struct edge *e) {
     struct cr_text value = text_make(&x->mem);
-    text_add(t, "d%s/d%s\t%s %s", x->row[e->from].label, x->row[e->to].label, e->local ? "=" : ": g ->",
-             e->formula);
+    text_add(t, PARTIAL "%s/" PARTIAL "%s\t%s %s", x->row[e->from].label, x->row[e->to].label,
+             e->local ? "=" : ": g ->", e->formula);
     if (e->local) explanation_value(&value, x, e->gradient);
     if (e->local && strcmp(cr_text_str(&value), e->formula) != 0) text_add(t, "\t= %s", cr_text_str(&value));
     text_char(t, '\n');
@@ -136,16 +146,15 @@ static int term(struct cr_text *t, struct cr_text *numbers, const struct explana
         explanation_value(numbers, x, e->part);
         return 1;
     }
-    if (explanation_direct(x, e)) {
-        text_add(t, "d%s/d%s", loss, x->row[e->to].label);
-        explanation_value(numbers, x, e->gradient);
-        return 1;
+    bool direct = explanation_direct(x, e);
+    if (!direct) {
+        text_add(t, "d%s/d%s * ", loss, y);
+        explanation_value(numbers, x, x->row[e->from].cotangent);
+        text_str(numbers, " * ");
     }
-    text_add(t, "d%s/d%s * d%s/d%s", loss, y, y, x->row[e->to].label);
-    explanation_value(numbers, x, x->row[e->from].cotangent);
-    text_str(numbers, " * ");
+    text_add(t, PARTIAL "%s/" PARTIAL "%s", y, x->row[e->to].label);
     explanation_value(numbers, x, e->gradient);
-    return 2;
+    return direct ? 1 : 2;
 }
 
 static bool numbers_are_short(const struct explanation *x, const struct edge *e) {
@@ -160,7 +169,6 @@ static void cotangent_line(struct cr_text *t, const struct explanation *x, uint3
     text_add(t, "d%s/d%s\t= ", explanation_row(x, x->result)->label, x->row[r].label);
     for (uint32_t i = end; i-- > first;) {
         const struct edge *e = &x->edge[x->into[i]];
-        if (end - first == 1 && explanation_direct(x, e)) continue;
         if (terms++) text_str(&formula, " + "), text_str(&numbers, " + ");
         factors += term(&formula, &numbers, x, e);
         brief = brief && numbers_are_short(x, e);

@@ -60,6 +60,22 @@ void explanation_brief(struct cr_text *out, const struct explanation *x, cr_node
     summary(out, node, data, 3);
 }
 
+int64_t explanation_dead_units(cr_node x, const void *data, int64_t *units) {
+    int64_t n = cr_rank(x) > 1 ? cr_dims(x)[cr_rank(x) - 1] : 0, rows = n ? cr_count(x) / n : 0, dead = 0;
+    *units = data && rows > 1 ? n : 0; /* of one observation nothing is known */
+    for (int64_t j = 0; j < *units; j++) {
+        int64_t i = 0;
+        while (i < rows && dtype_get(cr_dtype_of(x), data, i * n + j) == 0) i++;
+        dead += i == rows;
+    }
+    return dead;
+}
+
+int64_t explanation_dead(const struct explanation *x, const struct row *row, int64_t *units) {
+    bool layer = x->e && !row->leaf && row->cotangent.id;
+    return explanation_dead_units(row->x, layer ? eval_data(x->e, row->x) : NULL, units);
+}
+
 void explanation_after(struct cr_text *out, const struct explanation *x, const struct row *row) {
     cr_dtype dtype = cr_dtype_of(row->x);
     const void *value = eval_data(x->e, row->x), *slope = eval_data(x->e, row->cotangent);

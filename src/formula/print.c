@@ -156,6 +156,18 @@ static bool is_infix(const struct walk *w, const struct node *n, const uint32_t 
     return op_kind(n->op) != KIND_ELEM || walk_infix(n->op)->own <= LEVEL_COMPARE || !all_numbers(w, n, x);
 }
 
+/* Ops that no one writes by name: to be shown, and not to be read again. */
+static bool put_plainly(struct walk *w, const struct node *n, uint32_t x, enum level least) {
+    bool root = n->op == OP_rsqrt;
+    if (!w->labels || w->exact || (n->op != OP_recip && !root)) return false;
+    if (LEVEL_PRODUCT < least) walk_text(w, "(");
+    walk_text(w, root ? "1/sqrt(" : "1/");
+    walk_operand(w, x, root ? LEVEL_ANY : LEVEL_MINUS, SETTING_TYPED);
+    if (root) walk_text(w, ")");
+    if (LEVEL_PRODUCT < least) walk_text(w, ")");
+    return true;
+}
+
 /* Operators before or behind one operand. False: n is none. */
 static bool put_unary(struct walk *w, uint32_t id, const struct node *n, uint32_t x, enum level least) {
     bool power = n->op == OP_square || n->op == OP_powi;
@@ -163,7 +175,7 @@ static bool put_unary(struct walk *w, uint32_t id, const struct node *n, uint32_
     if (n->op == OP_neg) put_prefix(w, "-", LEVEL_MINUS, LEVEL_POWER, x, least);
     else if (n->op == OP_not) put_prefix(w, "not ", LEVEL_NOT, LEVEL_NOT, x, least);
     else if (power) put_suffix(w, id, x, LEVEL_POWER, least);
-    else return false;
+    else return put_plainly(w, n, x, least);
     return true;
 }
 

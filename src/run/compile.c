@@ -21,14 +21,17 @@ struct cr_target {
     size_t outputs, output_cap;
     cr_node *param, *value;
     size_t updates, param_cap, value_cap;
+    struct hash_table names, params; /* of outputs and of updates: 1 for each */
 };
 
 cr_target *cr_target_new(cr_graph *g) {
     if (!g) return NULL;
     cr_target *t = mem_zero(&g->mem, sizeof *t);
     if (t) t->mem = g->mem, t->g = g;
-    else graph_fail(g, CR_ENOMEM, NULL, "out of memory");
-    return t;
+    if (t && hash_init(&t->names, &t->mem) && hash_init(&t->params, &t->mem)) return t;
+    cr_target_free(t);
+    graph_fail(g, CR_ENOMEM, NULL, "out of memory");
+    return NULL;
 }
 
 void cr_target_free(cr_target *t) {
@@ -37,12 +40,20 @@ void cr_target_free(cr_target *t) {
     mem_free(&m, t->output, t->output_cap * sizeof *t->output);
     mem_free(&m, t->param, t->param_cap * sizeof *t->param);
     mem_free(&m, t->value, t->value_cap * sizeof *t->value);
+    hash_drop(&t->names, &m);
+    hash_drop(&t->params, &m);
     mem_free(&m, t, sizeof *t);
 }
 
 static cr_status no_memory(cr_graph *g) {
     graph_fail(g, CR_ENOMEM, NULL, "out of memory");
     return CR_ENOMEM;
+}
+
+static uint32_t find_number(const struct hash_table *table, uint32_t number) {
+    uint32_t hash = hash_number(number);
+    size_t at = hash_start(table, hash);
+    return hash_next(table, hash, &at);
 }
 
 static cr_status sticky(cr_graph *g) { return cr_graph_status(g) ? cr_graph_status(g) : CR_EINVAL; }
@@ -55,10 +66,12 @@ cr_status cr_target_output(cr_target *t, const char *name, cr_node value) {
                CR_EINVAL;
     uint32_t text = intern_put(&t->g->text, name, strlen(name));
     if (text == intern_none) return no_memory(t->g);
-    for (size_t i = 0; i < t->outputs; i++)
-        if (t->output[i].text == text)
-            return graph_fail(t->g, CR_ENAME, "target_output", "two outputs are called '%s'", name), CR_ENAME;
-    if (!mem_grow(&t->mem, &t->output, &t->output_cap, t->outputs, sizeof *t->output)) return no_memory(t->g);
+    if (find_number(&t->names, text))
+        return graph_fail(t->g, CR_ENAME, "target_output", "two outputs are called '%s'", name), CR_ENAME;
+    if (!hash_reserve(&t->names, &t->mem) ||
+        !mem_grow(&t->mem, &t->output, &t->output_cap, t->outputs, sizeof *t->output))
+        return no_memory(t->g);
+    hash_put(&t->names, hash_number(text), 1);
     t->output[t->outputs++] = (struct wanted){text, value};
     return CR_OK;
 }
@@ -84,14 +97,14 @@ cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
         return graph_fail(t->g, CR_EINVAL, "target_update", "only a parameter can be updated, found %s",
                           cr_op_of(param)),
                CR_EINVAL;
-    for (size_t i = 0; i < t->updates; i++)
-        if (cr_same(t->param[i], param))
-            return graph_fail(t->g, CR_ENAME, "target_update", "'%s' is updated twice", cr_name(param)),
-                   CR_ENAME;
+    if (find_number(&t->params, param.id))
+        return graph_fail(t->g, CR_ENAME, "target_update", "'%s' is updated twice", cr_name(param)), CR_ENAME;
     cr_node v = update_value(param, value);
     if (!cr_ok(v)) return sticky(t->g);
     if (!mem_grow(&t->mem, &t->param, &t->param_cap, t->updates, sizeof *t->param)) return no_memory(t->g);
     if (!mem_grow(&t->mem, &t->value, &t->value_cap, t->updates, sizeof *t->value)) return no_memory(t->g);
+    if (!hash_reserve(&t->params, &t->mem)) return no_memory(t->g);
+    hash_put(&t->params, hash_number(param.id), 1);
     t->param[t->updates] = param;
     t->value[t->updates++] = v;
     return CR_OK;
@@ -176,6 +189,7 @@ void cr_program_free(cr_program *p) {
     mem_free(&m, p->made, p->plan.slots * sizeof *p->made);
     mem_free(&m, p->output, p->outputs * sizeof *p->output);
     mem_free(&m, p->leaf, p->leaf_cap * sizeof *p->leaf);
+    hash_drop(&p->ports, &m);
     plan_drop(&p->plan);
     cr_graph_free(p->g);
     mem_free(&m, p, sizeof *p);
@@ -210,6 +224,22 @@ static bool find_leaves(cr_program *p) {
         p->leaf[p->leaves++] = (struct port){(uint32_t)graph_attr(p->g, n)[0], id};
     }
     return true;
+}
+
+static bool name_ports(cr_program *p) {
+    if (!hash_init(&p->ports, &p->mem)) return false;
+    for (size_t i = 0; i < p->outputs + p->leaves; i++) {
+        uint32_t text = i < p->outputs ? p->output[i].text : p->leaf[i - p->outputs].text;
+        if (!hash_reserve(&p->ports, &p->mem)) return false;
+        if (!find_number(&p->ports, text)) hash_put(&p->ports, hash_number(text), (uint32_t)i + 1);
+    }
+    return true;
+}
+
+const struct port *program_port(const cr_program *p, const char *name) {
+    uint32_t text = intern_find(&p->g->text, name, strlen(name));
+    uint32_t i = text == intern_none ? 0 : find_number(&p->ports, text);
+    return !i ? NULL : i <= p->outputs ? &p->output[i - 1] : &p->leaf[i - 1 - p->outputs];
 }
 
 static bool make_constants(cr_program *p) {
@@ -302,7 +332,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
         kept, wish->outputs, wish->update, wish->updates, !(o && o->no_fuse) && !p->trap_nan, wish->keep};
     cr_status status = plan_make(&p->plan, p->g, &plan);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
-    if (!status && !(find_leaves(p) && make_constants(p))) status = CR_ENOMEM;
+    if (!status && !(find_leaves(p) && name_ports(p) && make_constants(p))) status = CR_ENOMEM;
     return status ? status : make_steps(p, o);
 }
 

@@ -49,8 +49,9 @@ struct cr_program {
     size_t outputs;
     struct port *leaf; /* inputs and parameters */
     size_t leaves, leaf_cap;
-    size_t tasks, scratch; /* bytes a task */
-    size_t shared;         /* bytes of all tasks together, besides */
+    struct hash_table ports; /* by number of the name: 1 + its place among the outputs, then the leaves */
+    size_t tasks, scratch;   /* bytes a task */
+    size_t shared;           /* bytes of all tasks together, besides */
     uint32_t most_operands;
     bool reference, trap_nan, finite, flush;
 };
@@ -73,6 +74,9 @@ size_t program_bytes(const cr_program *p); /* about */
 /* graph_copy, rewritten as the options ask (NULL: the defaults). */
 cr_graph *program_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
                        const struct cr_options *options);
+
+/* The output of this name, else the input or parameter; or NULL. */
+const struct port *program_port(const cr_program *p, const char *name);
 
 /* The tensor that a node's view is, with slots standing where `slot` says. */
 struct tensor program_tensor(const cr_program *p, uint32_t node, char *const slot[]);

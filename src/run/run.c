@@ -6,6 +6,7 @@
 #include "base/mode.h"
 #include "device/finite.h"
 #include "device/reference/reference.h"
+#include "run/overlap.h"
 #include "run/program.h"
 #include "tensor/dtype.h"
 
@@ -14,6 +15,7 @@ struct binding {
     size_t copied;  /* bytes of that copy; 0: borrowed */
     cr_tensor view; /* where that copy comes from, anew at each step */
     bool direct;    /* an output that its step writes here */
+    bool shared;    /* an output of whose memory something else that is bound, or the store, sees a part */
     int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
 };
 
@@ -26,6 +28,7 @@ struct cr_run {
     size_t workspace_bytes;
     struct binding *leaf;   /* by the program's leaves */
     struct binding *output; /* by its outputs */
+    struct piece *piece;    /* room for one by each of both */
     uint8_t *active;        /* by step */
     uint8_t *wanted;        /* by slot: to find the active steps */
     bool changed;           /* since these were found, or where outputs are */
@@ -66,6 +69,7 @@ void cr_run_free(cr_run *r) {
     mem_free_aligned(&m, r->workspace, r->workspace_bytes);
     mem_free(&m, r->leaf, r->p->leaves * sizeof *r->leaf);
     mem_free(&m, r->output, r->p->outputs * sizeof *r->output);
+    mem_free(&m, r->piece, (r->p->leaves + r->p->outputs) * sizeof *r->piece);
     frame_drop(&r->place, r->p);
     mem_free(&m, r->active, r->p->plan.steps);
     mem_free(&m, r->wanted, r->p->plan.slots);
@@ -76,13 +80,14 @@ static bool allocate(cr_run *r, void *workspace, size_t bytes) {
     const cr_program *p = r->p;
     r->leaf = mem_zero(&r->mem, mem_mul(p->leaves, sizeof *r->leaf));
     r->output = mem_zero(&r->mem, mem_mul(p->outputs, sizeof *r->output));
+    r->piece = mem_alloc(&r->mem, mem_mul(p->leaves + p->outputs, sizeof *r->piece));
     r->active = mem_zero(&r->mem, p->plan.steps);
     r->wanted = mem_zero(&r->mem, p->plan.slots);
     if (!workspace) {
         r->workspace_bytes = bytes = cr_program_workspace(p);
         workspace = r->workspace = mem_alloc_aligned(&r->mem, bytes);
     }
-    return frame_make(&r->place, p, workspace) && r->leaf && r->output && r->active && r->wanted;
+    return frame_make(&r->place, p, workspace) && r->leaf && r->output && r->piece && r->active && r->wanted;
 }
 
 static char *work_place(const cr_run *r, uint32_t slot) { return frame_work_place(&r->place, r->p, slot); }
@@ -117,12 +122,6 @@ cr_status cr_run_set_step(cr_run *r, int64_t step) {
 
 /* ---- Binding ---- */
 
-static const struct port *find_port(const struct port *port, size_t n, const cr_graph *g, const char *name) {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(graph_text(g, port[i].text), name) == 0) return &port[i];
-    return NULL;
-}
-
 static cr_status check_port(cr_run *r, const char *name, uint32_t node, cr_dtype dtype, int64_t count,
                             size_t bytes) {
     const struct node *n = graph_at(r->p->g, node);
@@ -140,13 +139,12 @@ static cr_status check_port(cr_run *r, const char *name, uint32_t node, cr_dtype
 
 /* The binding of a name, or NULL with an error. */
 static struct binding *find_binding(cr_run *r, const char *name, uint32_t *node, bool *is_output) {
-    const struct port *out = find_port(r->p->output, r->p->outputs, r->p->g, name);
-    const struct port *in = find_port(r->p->leaf, r->p->leaves, r->p->g, name);
-    if (in && graph_at(r->p->g, in->node)->op == OP_param) in = NULL;
-    *is_output = out != NULL;
-    if (out || in) {
-        *node = out ? out->node : in->node;
-        return out ? &r->output[out - r->p->output] : &r->leaf[in - r->p->leaf];
+    const cr_program *p = r->p;
+    const struct port *port = program_port(p, name);
+    *is_output = port >= p->output && port < p->output + p->outputs;
+    if (port && (*is_output || graph_at(p->g, port->node)->op != OP_param)) {
+        *node = port->node;
+        return *is_output ? &r->output[port - p->output] : &r->leaf[port - p->leaf];
     }
     r->status = fail(r, CR_ENAME, "the program has no input or output called '%s'", name);
     return NULL;
@@ -351,27 +349,32 @@ static void find_active(cr_run *r) {
     r->place.active = r->active;
 }
 
-/* Is what is written to this output's memory seen by anything else that is bound, or by the store? */
-static bool seen_elsewhere(const cr_run *r, size_t output) {
+static void add_piece(cr_run *r, size_t *n, const void *data, uint32_t node, bool *shared) {
+    size_t bytes = plan_node_bytes(r->p->g, node);
+    if (bytes) r->piece[(*n)++] = (struct piece){(uintptr_t)data, (uintptr_t)data + bytes, shared};
+}
+
+/* Where an output with strides reaches is not looked into: it may share with all others. */
+static void find_shared(cr_run *r) {
     const cr_program *p = r->p;
-    const void *data = r->output[output].data;
-    size_t bytes = plan_node_bytes(p->g, p->output[output].node);
+    size_t n = 0;
+    bool strided = false;
     for (size_t i = 0; i < p->leaves; i++)
-        if (overlap(data, bytes, r->place.slot[p->plan.view[p->leaf[i].node].slot],
-                    plan_node_bytes(p->g, p->leaf[i].node)))
-            return true;
+        add_piece(r, &n, r->place.slot[p->plan.view[p->leaf[i].node].slot], p->leaf[i].node, NULL);
     for (size_t i = 0; i < p->outputs; i++) {
-        const struct binding *b = &r->output[i];
-        if (i == output || !b->data) continue;
-        if (b->view.data || overlap(data, bytes, b->data, plan_node_bytes(p->g, p->output[i].node)))
-            return true;
+        struct binding *b = &r->output[i];
+        b->shared = false;
+        if (b->data) add_piece(r, &n, b->data, p->output[i].node, &b->shared);
+        strided = strided || (b->data && b->view.data);
     }
-    return false;
+    overlap_tell(r->piece, n);
+    for (size_t i = 0; i < p->outputs && strided; i++) r->output[i].shared = true;
 }
 
 /* An output that is all of a slot in the workspace is made where it is wanted. The others are copied there. */
 static void place_outputs(cr_run *r) {
     const struct plan *p = &r->p->plan;
+    find_shared(r);
     for (size_t i = 0; i < r->p->outputs; i++) {
         uint32_t slot = p->view[r->p->output[i].node].slot;
         if (p->slot[slot].kind == SLOT_WORK) r->place.slot[slot] = work_place(r, slot);
@@ -381,7 +384,7 @@ static void place_outputs(cr_run *r) {
         uint32_t node = r->p->output[i].node, slot = p->view[node].slot;
         b->direct = b->data && !b->view.data && !r->p->reference && p->slot[slot].kind == SLOT_WORK &&
                     p->slot[slot].bytes == plan_node_bytes(p->g, node) && plan_contiguous(p, node) &&
-                    r->place.slot[slot] == work_place(r, slot) && !seen_elsewhere(r, i);
+                    r->place.slot[slot] == work_place(r, slot) && !b->shared;
         if (b->direct) r->place.slot[slot] = b->data;
     }
 }

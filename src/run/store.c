@@ -20,7 +20,7 @@ struct entry {
 
 struct cr_store {
     struct mem mem;
-    struct intern names;
+    struct intern names; /* owner: the place of the entry, as long as that has this name */
     struct entry *entry;
     size_t n, cap;
     struct cr_text error;
@@ -51,9 +51,8 @@ void cr_store_free(cr_store *s) {
 
 static struct entry *find(const cr_store *s, const char *name) {
     uint32_t id = s && name ? intern_find(&s->names, name, strlen(name)) : intern_none;
-    for (size_t i = 0; id != intern_none && i < s->n; i++)
-        if (s->entry[i].name == id) return &s->entry[i];
-    return NULL;
+    size_t i = id == intern_none ? s->n : s->names.entry[id].owner;
+    return i < s->n && s->entry[i].name == id ? &s->entry[i] : NULL;
 }
 
 static cr_status fail(cr_store *s, cr_status status, const char *name, const char *what) {
@@ -77,6 +76,7 @@ static struct entry *add(cr_store *s, const char *name, cr_dtype dtype, const st
     if (!data) return NULL;
     memset(data, 0, bytes);
     s->entry[s->n] = (struct entry){id, dtype, *shape, bytes, data};
+    s->names.entry[id].owner = (uint32_t)s->n;
     return &s->entry[s->n++];
 }
 

@@ -72,8 +72,8 @@ TEST(a_wrong_rule_is_named_with_its_op_node_and_operand) {
         int op;
         const char *line;
     } cases[] = {
-        {"(w*x)^2", OP_square, "WRONG square dn2/dn1 the rule gives 1.4014, a difference gives 1.4\n"},
-        {"(w*x)^2", OP_mul, "WRONG mul    dn1/dw the rule gives 1.001, a difference gives 1\n"},
+        {"(w*x)^2", OP_square, "WRONG square ∂n2/∂n1 the rule gives 1.4014, a difference gives 1.4\n"},
+        {"(w*x)^2", OP_mul, "WRONG mul    ∂n1/∂w the rule gives 1.001, a difference gives 1\n"},
         {"sum(sin([w, w])*x)", OP_sum, "WRONG sum  "},
         {"sum([w, x] @ [[1, 2], [3, 4]])", OP_matmul, "WRONG matmul "},
         {"eigh_vectors([[w, x], [x, 3]])[0, 1]", OP_eigh, "WRONG eigh "}, /* the second of two results */
@@ -98,7 +98,7 @@ TEST(an_op_that_only_second_derivatives_meet_is_named) {
     make_wrong(OP_cos, 0);
     assert_int_equal(checked(&f, out, "w"), CR_EFAIL);
     make_right();
-    if (!strstr(cr_text_str(out), "WRONG cos d(cos(w))/dw the rule gives -0.644861") ||
+    if (!strstr(cr_text_str(out), "WRONG cos ∂(cos(w))/∂w the rule gives -0.644861") ||
         !strstr(cr_text_str(out), "WRONG whole d(dn2/dv)/dw the chain rule gives") ||
         strstr(cr_text_str(out), "WRONG sin"))
         fail_msg("%s", cr_text_str(out));
@@ -139,7 +139,7 @@ TEST(one_element_of_many_is_named_by_its_place) {
     make_wrong(OP_sin, 0);
     assert_int_equal(cr_check(out, e, y, 1, &a, 1e-6, 1e-8), CR_EFAIL);
     make_right();
-    if (!strstr(cr_text_str(out), "WRONG sin dn1/dx at [0, 0]: the rule gives 0.5408426082, a "
+    if (!strstr(cr_text_str(out), "WRONG sin ∂n1/∂x at [0, 0]: the rule gives 0.5408426082, a "
                                   "difference gives 0.5403023059\n"))
         fail_msg("%s", cr_text_str(out));
     cr_text_free(out);

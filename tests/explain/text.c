@@ -35,15 +35,15 @@ TEST(the_worked_example_reads_as_on_paper) {
                                    "   loss  = s^2       = 1\n"
                                    "\n"
                                    "2. Local gradients: how each node changes with each of its operands.\n"
-                                   "   dloss/ds  = 2*s = -2\n"
-                                   "   ds/dy_hat = 1\n"
-                                   "   dy_hat/dw = x   = 1\n"
+                                   "   ∂loss/∂s  = 2*s = -2\n"
+                                   "   ∂s/∂y_hat = 1\n"
+                                   "   ∂y_hat/∂w = x   = 1\n"
                                    "\n"
                                    "3. Backward pass: from loss back, by the chain rule.\n"
                                    "   dloss/dloss  = 1\n"
-                                   "   dloss/ds     = -2\n"
-                                   "   dloss/dy_hat = dloss/ds * ds/dy_hat     = -2 * 1 = -2\n"
-                                   "   dloss/dw     = dloss/dy_hat * dy_hat/dw = -2 * 1 = -2\n"
+                                   "   dloss/ds     = ∂loss/∂s                 = -2\n"
+                                   "   dloss/dy_hat = dloss/ds * ∂s/∂y_hat     = -2 * 1 = -2\n"
+                                   "   dloss/dw     = dloss/dy_hat * ∂y_hat/∂w = -2 * 1 = -2\n"
                                    "\n"
                                    "4. One step of descent, at rate 0.1.\n"
                                    "   w: 1 -> 1.2\n";
@@ -65,7 +65,7 @@ TEST(a_node_used_twice_gets_a_sum) {
     const char *x = "x";
     const char *text = explained(&f, out, "text", 1, &x, false);
     assert_non_null(
-        strstr(text, "dn2/dx  = dn2/dx + dn2/dn1 * dn1/dx + dn2/dn1 * dn1/dx = 1 + 1 * 3 + 1 * 3 = 7\n"));
+        strstr(text, "dn2/dx  = ∂n2/∂x + dn2/dn1 * ∂n1/∂x + dn2/dn1 * ∂n1/∂x = 1 + 1 * 3 + 1 * 3 = 7\n"));
     cr_text_free(out);
     fixture_free(&f);
 }
@@ -80,7 +80,7 @@ TEST(a_broadcast_goes_without_saying) {
     const char *text = explained(&f, out, "text", 2, names, false);
     assert_null(strstr(text, "expand(k"));
     assert_non_null(strstr(text, "   n1 = k*x     = [2, 4, 6]\n"));
-    assert_non_null(strstr(text, "   dn1/dk  : g -> sum(g*x)\n"));
+    assert_non_null(strstr(text, "   ∂n1/∂k  : g -> sum(g*x)\n"));
     assert_non_null(strstr(text, "   dn2/dk  = sum(dn2/dn1*x)"));
     assert_non_null(strstr(text, "   x: [1, 2, 3] -> [0.8, 1.8, 2.8]\n   k: 2 -> 1.4\n"));
     cr_text_free(out);

@@ -56,13 +56,13 @@ def every_sentence_of_the_worked_example_is_read(b, folder):
         "n1 = w*x = 1*1 = 1",
         "n2 = n1 - y = 1 - 2 = -1",
         "loss = n2^2 = (-1)^2 = 1",
-        "dloss/dn2 = 2*n2 = 2*(-1) = -2",
-        "dn2/dn1 = 1",
-        "dn1/dw = x = 1",
+        "∂loss/∂n2 = 2*n2 = 2*(-1) = -2",
+        "∂n2/∂n1 = 1",
+        "∂n1/∂w = x = 1",
         "dloss/dloss = 1",
-        "dloss/dn2 = 2*n2 = -2",
-        "dloss/dn1 = dloss/dn2 * dn2/dn1 = -2 * 1 = -2",
-        "dloss/dw = dloss/dn1 * dn1/dw = -2 * 1 = -2",
+        "dloss/dn2 = ∂loss/∂n2 = -2",
+        "dloss/dn1 = dloss/dn2 * ∂n2/∂n1 = -2 * 1 = -2",
+        "dloss/dw = dloss/dn1 * ∂n1/∂w = -2 * 1 = -2",
         "w ← w - 0.1 * dloss/dw = 1 - 0.1 * (-2) = 1.2",
     ]
     b.open("file://" + explain(folder, LOSS))
@@ -85,7 +85,7 @@ def a_number_changed_changes_everything_at_once(b, folder):
     b.write('[data-name="w"]', "3")
     # s = 3*1 - 2 = 1, loss = 1, dloss/dw = 2*s*x = 2
     equal(b.run("return walk.steps.map(s => s.say()).slice(-2)"),
-          ["dloss/dw = dloss/dn1 * dn1/dw = 2 * 1 = 2", "w ← w - 0.1 * dloss/dw = 3 - 0.1 * 2 = 2.8"])
+          ["dloss/dw = dloss/dn1 * ∂n1/∂w = 2 * 1 = 2", "w ← w - 0.1 * dloss/dw = 3 - 0.1 * 2 = 2.8"])
     equal(b.run("return document.querySelector('[data-id=\"r0\"] .slope').textContent"), "dloss/dw = 2", "in the picture")
     equal(b.run("return [...document.querySelectorAll('#nodes tr')].find(r => r.cells[0].textContent === 'w').cells[4].textContent"), "2", "in the table")
     b.write("#rate", "1")
@@ -95,7 +95,7 @@ def a_number_changed_changes_everything_at_once(b, folder):
     b.click("#descend")
     assert "does not fall" in b.text("#story"), b.text("#story")
     b.click("#reset")
-    equal(b.text("#story"), "loss = 1. To first order one step at rate 0.1 changes it by -0.4; in truth it becomes 0.64.")
+    equal(b.text("#story"), "To first order one step changes loss by -0.4; in truth at rate 0.1 loss goes from 1 to 0.64.")
     b.click("#descend10")
     # w - 2 shrinks by 1 - 2*0.1 = 0.8 a step: loss = 0.8^20
     found = b.run("return lossNow()")
@@ -306,9 +306,120 @@ def the_page_computes_what_the_program_computes(b, folder):
 
 def a_nan_is_traced_to_where_it_arises(b, folder):
     b.open("file://" + explain(folder, ["r = w - 3; l = log(r); loss = l^2 + w", "w=1"]))
-    equal(b.text("#alert"), "nan first arises in l = log(r) = log(-2) = nan (at 1:16).")
+    equal(b.text("#alert"), "l = log(r) is nan because r = w - 3 = -2 (line 1, column 16).")
+    begins = "return [...document.querySelectorAll('#graph .node')].map(e => [e.querySelector('.name').textContent, e.classList.contains('origin'), e.classList.contains('bad'), e.querySelector('.tag').textContent])"
+    equal(b.run(begins), [["w", False, False, "parameter"], ["r", False, False, "sub"], ["l", True, True, "nan begins here"], ["n1", False, True, "square"], ["loss", False, True, "loss: add"]])
     b.write('[data-name="w"]', "4")
     equal(b.run("return document.getElementById('alert').hidden"), True)
+
+
+def above_the_fold(b, css):
+    return b.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom <= innerHeight", css)
+
+
+def five_questions_are_answered_without_a_click(b, folder):
+    """By hand: dloss/dw = 2*(1*1 - 2)*1*1 = -2; w - 0.1*-2 = 1.2 gives (1.2 - 2)^2 = 0.64; w - 1*-2 = 3 gives (3 - 2)^2 = 1."""
+    b.open("file://" + explain(folder, LOSS))
+    equal(b.run("return [...document.querySelectorAll('#findings p')].map(p => [...p.children].map(e => e.textContent).join(': '))"),
+          ["Value: loss = 1.", "Why: dloss/dw = ∂loss/∂n2 * ∂n2/∂n1 * ∂n1/∂w = -2 * 1 * 1 = -2",
+           "One step: At rate 0.1 loss goes from 1 to 0.64; at rate 1 loss goes from 1 to 1, no lower: the step leaps over the valley to the other side."])
+    assert above_the_fold(b, "#findings") and above_the_fold(b, "#graph")
+    b.open("file://" + explain(folder, ["loss = (w*x - y)^2 + 0.5*(v - 1)^2", "w=1", "x=1", "y=2", "v=4", "--wrt", "w,v"]))
+    equal(b.run("return document.querySelector('#findings p').textContent"), "Valueloss = 5.5. v moves it most: its gradient is 3.", "0.5*3^2 + 1, and v - 1")
+    # Two of three elements, and nan where they are: log of what is below 0.
+    b.open("file://" + explain(folder, ["l = log(r - 1); loss = sum(l)", "r=[0.5,2,-1]"]))
+    assert b.text("#alert").startswith("l = log(n1) is nan at [0] because n1[0] = -0.5"), b.text("#alert")
+    # d sqrt(x)/dx at 0 is infinite, and 0 times that no number.
+    b.open("file://" + explain(folder, ["s = sqrt(x); loss = s^2", "x=0"]))
+    equal(b.text("#alert"), "The values are numbers, but a gradient is not: dloss/dx = dloss/ds * ∂s/∂x = 0 * inf = nan, because ∂s/∂x = 0.5/s = 0.5/0 = inf.")
+
+
+def rms(tensors):
+    numbers = [v for t in tensors for v in flat(t)]
+    return math.sqrt(sum(v * v for v in numbers) / len(numbers))
+
+
+def layers_whose_gradient_vanishes_or_explodes_are_named(b, folder):
+    head, data = "input x: f64[4, 6]\nh0 = 1*x\n", ["x=[[1,2,3,4,5,6],[0,-1,2,1,2,3],[2,2,-3,1,1,1],[1,0,0,1,0,1]]"]
+    for word, f, beyond in ("vanishes", "sigmoid(z{})", lambda g, later: g < 1e-3 * max(later)), ("explodes", "sin(99*z{})", lambda g, later: g > 1e3 * min(later)):
+        text = head + "".join(f"z{i + 1} = dense(h{i}, 6)\nh{i + 1} = {f.format(i + 1)}\n" for i in range(8)) + "loss = mean(h8^2)\n"
+        arguments = [model(folder, text), *data]
+        gradients = told(folder, arguments)["gradients"]
+        g = [rms([gradients[f"z{i}.W"], gradients[f"z{i}.b"]]) for i in range(1, 9)]
+        wrong = [i + 1 for i in range(7) if beyond(g[i], g[i + 1:])]
+        assert wrong and wrong == list(range(1, len(wrong) + 1)), (word, g)
+        names = f"layers z1 to z{wrong[-1]}" if len(wrong) > 3 else ("layers " if len(wrong) > 1 else "layer ") + ", ".join(f"z{i}" for i in wrong)
+        b.open("file://" + explain(folder, arguments))
+        assert f"It {word} in {names} (at z1 it is " in b.text("#findings"), (b.text("#findings"), names)
+        assert above_the_fold(b, "#findings") and above_the_fold(b, "#graph")
+        row = b.run("return [...document.querySelectorAll('#layers tbody tr')].find(r => r.cells[0].textContent === 'z1.W').cells[8].textContent")
+        equal(row, word, "in the table")
+
+
+def a_wide_picture_is_cut_into_lines_or_tells_that_it_goes_on(b, folder):
+    sides = "return [...document.querySelectorAll('.more')].filter(e => !e.hidden).map(e => e.className.split(' ')[1])"
+    b.open("file://" + explain(folder, ["r = a - b; l = log(r); m = l*a; loss = m^2 + a + b", "a=3", "b=1"]))
+    equal(b.run("return [picture.bands.length > 1, picture.direction]"), [True, 0])
+    equal(b.run(sides), [], "all of it is seen")
+    no_overlap(b, "cut into lines")
+    lines = b.run("return picture.bands.map(b => [Math.min(...b.nodes.map(n => n.y - n.h / 2)), Math.max(...b.nodes.map(n => n.y + n.h / 2))])")
+    assert all(a[1] < c[0] for a, c in zip(lines, lines[1:])), lines
+    b.open("file://" + explain(folder, ["loss = " + " + ".join(f"(w{i}*{i} - 1)^2" for i in range(12)), *[f"w{i}=1" for i in range(12)]]))
+    equal(b.run(sides), ["right"], "a large one goes on")
+    before = b.run("return picture.view")
+    b.click(".more.right")
+    assert b.run("return picture.view.x") > before["x"] and "left" in b.run(sides), b.run(sides)
+    b.key("0")
+    equal(b.run(sides), [], "all of it")
+
+
+def keys_zoom_turn_find_and_descend(b, folder):
+    b.open("file://" + explain(folder, LOSS))
+    width = b.run("return picture.view.w")
+    b.key("+")
+    near = b.run("return picture.view")
+    assert abs(near["w"] * 1.25 - width) < 1e-9, (near, width)
+    b.key("-")
+    assert abs(b.run("return picture.view.w") - near["w"] / 0.8) < 1e-9
+    b.key("0")
+    whole = b.run("return [picture.whole, picture.view]")
+    assert whole[1]["w"] >= whole[0]["w"] - 1e-6 and whole[1]["h"] >= whole[0]["h"] - 1, whole
+    b.key("t")
+    equal(b.run("return [picture.direction, picture.whole.h > picture.whole.w]"), [1, True], "turned: top down")
+    b.key("t")
+    equal(b.run("return picture.direction"), 0)
+    b.key("d")
+    equal(b.run("return [state.history.length, value[rows.get(0).value][0]]"), [2, 1.2], "a step of descent")
+    b.key("/")
+    equal(b.run("return document.activeElement.id"), "search")
+    equal(b.run("document.activeElement.blur(); play(); return walk.timer !== 0"), True)
+    b.key(" ")
+    equal(b.run("return walk.timer"), 0, "space stops it")
+
+
+def dragging_moves_the_picture_and_the_wheel_zooms_where_the_mouse_is(b, folder):
+    b.open("file://" + explain(folder, LOSS))
+    box = b.run("const r = document.getElementById('graph').getBoundingClientRect(); return [r.left, r.top, r.width]")
+    x, y, before = box[0] + 300, box[1] + 150, b.run("return picture.view")
+    scale = before["w"] / box[2]
+    for kind, at, more in ("mousePressed", (x, y), {"clickCount": 1}), ("mouseMoved", (x + 40, y + 25), {}), ("mouseReleased", (x + 40, y + 25), {"clickCount": 1}):
+        b.devtools("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", buttons=0 if kind == "mouseReleased" else 1, **more)
+    after = b.run("return picture.view")
+    assert abs(before["x"] - after["x"] - 40 * scale) < 0.5 and abs(before["y"] - after["y"] - 25 * scale) < 0.5, (before, after, scale)
+    under = after["x"] + (x - box[0]) * scale
+    b.devtools("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-120, modifiers=2)
+    near = b.run("return new Promise(done => setTimeout(() => done(picture.view), 100))")
+    assert near["w"] < after["w"] * 0.9, (near, after)
+    assert abs(near["x"] + (x - box[0]) * near["w"] / box[2] - under) < 0.5, "what is under the mouse stays there"
+    b.devtools("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-120)
+    equal(b.run("return new Promise(done => setTimeout(() => done(picture.view.w), 100))"), near["w"], "the wheel alone scrolls the page")
+
+
+def a_number_that_is_not_touched_keeps_its_digits(b, folder):
+    b.open("file://" + explain(folder, ["loss = sum((w - 1)^2)", "w=[0.1234567890123,2,3]"]))
+    equal(b.run("return document.querySelector('[data-name=w]').value"), "0.123457, 2, 3")
+    b.write('[data-name="w"]', "0.123457, 2, 4")
+    equal(b.run("return Array.from(value[rows.get(0).value])"), [0.1234567890123, 2, 4])
 
 
 def light_and_dark_and_paper(b, folder):
@@ -397,7 +508,7 @@ def a_trained_net_shows_images_dead_units_and_where_gradients_vanish(b, folder):
         equal(b.run("return [...document.querySelectorAll('#layers tbody th')].map(r => r.textContent)")[:3], ["W1", "b1", "h"], "in the order of the layers")
         for name in "W1", "b1", "h":
             equal(b.run(row, name)[8], "vanishes", name)
-        assert "vanishes at W1, b1, h" in b.text("#findings"), b.text("#findings")
+        assert "It vanishes in W1, b1 (at W1 it is " in b.text("#findings"), b.text("#findings")
         b.write("#search", "x")
         equal(b.run("return document.querySelectorAll('.images canvas').length"), 12, "images of the batch")
         # The first image's square is at the left: its colour differs from the ground's.

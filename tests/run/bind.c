@@ -114,12 +114,54 @@ TEST(two_outputs_bound_to_one_place_leave_the_later_one_there) {
     cr_program_free(p);
 }
 
+/* y_k = x + k for 20,000 k: every name is looked up, every place is compared with all others. */
+TEST(twenty_thousand_outputs_and_parameters_are_found_by_their_names) {
+    (void)state;
+    enum { many = 20000 };
+    double *y = calloc(many, sizeof *y), x = 0.5;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_store *store = NULL;
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    char name[32];
+    assert_non_null(y);
+    assert_int_equal(cr_store_new(&store, NULL), CR_OK);
+    cr_node in = cr_input(g, "x", CR_F64, 0, NULL);
+    for (int k = 0; k < many; k++) {
+        double start = k;
+        snprintf(name, sizeof name, "w%d", k);
+        cr_node w = cr_param(g, name, CR_F64, 0, NULL), sum = cr_add(in, w);
+        assert_int_equal(cr_store_set(store, name, CR_F64, &start, sizeof start), CR_OK);
+        assert_int_equal(cr_target_update(t, w, sum), CR_OK);
+        name[0] = 'y';
+        assert_int_equal(cr_target_output(t, name, sum), CR_OK);
+    }
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    assert_int_equal(cr_run_new(&r, p, store, NULL, 0), CR_OK);
+    bind(r, "x", &x, 1);
+    for (int k = 0; k < many; k++) snprintf(name, sizeof name, "y%d", k), bind(r, name, &y[k], 1);
+    assert_int_equal(cr_step(r), CR_OK);
+    assert_int_equal(cr_step(r), CR_OK);
+    for (int k = 0; k < many; k++) assert_true(y[k] == k + 1.0);
+    assert_int_equal(cr_bind(r, "y20000", CR_F64, y, sizeof *y), CR_ENAME);
+    assert_int_equal(cr_bind(r, "w7", CR_F64, y, sizeof *y), CR_ENAME);
+    assert_int_equal(cr_target_output(t, "y19999", in), CR_ENAME);
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_store_free(store);
+    cr_target_free(t);
+    cr_graph_free(g);
+    free(y);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(outputs_bound_over_inputs_are_written_when_all_is_read),
         RUN(an_input_that_moves_over_an_output_is_read_before_that_is_written),
         RUN(each_step_reads_and_writes_where_inputs_and_outputs_are_bound_then),
         RUN(two_outputs_bound_to_one_place_leave_the_later_one_there),
+        RUN(twenty_thousand_outputs_and_parameters_are_found_by_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

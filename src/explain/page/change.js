@@ -37,16 +37,22 @@ function descend(times) {
 
 // ---- Fields ----
 
-const fields = [];
+// Numbers of six digits; one that is not touched keeps all that it has.
+const fields = [], shortly = v => format(v);
 function field(label, get, set, attributes) {
-  const input = make("input", {type: "text", inputmode: "decimal", spellcheck: "false", autocomplete: "off", ...attributes});
+  const several = get().length > 4, input = make(several ? "textarea" : "input", {type: several ? undefined : "text", inputmode: "decimal", spellcheck: "false", autocomplete: "off", ...attributes});
   input.addEventListener("input", () => {
-    const numbers = input.value.split(",").map(s => s.trim() === "" ? NaN : number(words[s.trim()] !== undefined ? s.trim() : Number(s)));
+    const before = Array.from(get()), read = (s, i) => i < before.length && s === shortly(before[i]) ? before[i] : s === "" ? NaN : number(words[s] !== undefined ? s : Number(s));
+    const numbers = input.value.split(",").map((s, i) => read(s.trim(), i));
     const good = numbers.length === get().length && !(numbers.some(isnan) && !/nan/.test(input.value));
     input.toggleAttribute("aria-invalid", !good);
     if (good) set(numbers);
   });
-  fields.push(() => { if (document.activeElement !== input) input.value = Array.from(get(), v => format(v, 12)).join(", "); });
+  fields.push(() => {
+    input.title = Array.from(get(), String).join(", ");
+    if (document.activeElement !== input) input.value = Array.from(get(), shortly).join(", ");
+    if (several) input.rows = Math.ceil(input.value.length / 54);
+  });
   return make("label", {}, make("span", {}, label), input);
 }
 function slider(row) {
@@ -95,20 +101,12 @@ function makeDescent() {
     make("div.charts", {}, descent.curve, make("div", {}, scalars.length > 2 ? make("p.note", {}, "Surface over ", descent.axes[0], " and ", descent.axes[1]) : null, descent.surface)));
 }
 
-// The loss after one more step, and what to think of it.
-function foretell(now) {
-  const changes = descended.flatMap(row => Array.from(value[row.slope], (g, i) => ({row, i, v: value[row.value][i] - state.rate * g})));
-  const then = lossAt(changes);
-  compute(lossSteps);
-  const same = abs(then - now) <= 1e-12 * abs(now), moves = changes.some(({row, i, v}) => abs(v - value[row.value][i]) > 1e-9 * (1 + abs(v)));
-  return `${format(then)}${!(then <= now) && !same ? ": the rate is too large" : same && moves ? ", as before: the step leaps over the valley to the other side" : ""}`;
-}
 function story() {
   const h = state.history, n = h.length - 1, now = h[n].loss;
   if (!Number.isFinite(now) && n === 0) return `${loss.name} = ${format(now)}: descent has nothing to go by.`;
   if (n === 0) {
     const fall = descended.reduce((s, row) => s + (norm(row.slope) ** 2), 0) * state.rate;
-    return `${loss.name} = ${format(now)}. To first order one step at rate ${format(state.rate)} changes it by ${format(-fall)}; in truth it becomes ${foretell(now)}.`;
+    return `To first order one step changes ${loss.name} by ${format(-fall)}; in truth ${sayStep(state.rate, now)}.`;
   }
   const before = h[n - 1].loss, same = abs(now - before) <= 1e-12 * abs(before), moves = descended.some(row => norm(row.slope) * state.rate > 1e-9 * (1 + norm(row.value)));
   const what = !Number.isFinite(now) ? "it has left the numbers: the rate is too large" : same ? moves ? "it does not fall: the step leaps to the other side of a valley, as high as before" : "it rests"

@@ -40,6 +40,14 @@ static void marked(struct cr_text *out, const struct page *p, cr_node node, cons
     text_drop(&t);
 }
 
+static void marked_vjp(struct cr_text *out, const struct page *p, const struct edge *e) {
+    struct cr_text t = text_make(&p->x->mem);
+    text_add(&t, "vjp(\1%u\2, \1%u\2, \1g\2)", (unsigned)e->from, (unsigned)e->to);
+    page_string(out, cr_text_str(&t));
+    out->failed = out->failed || t.failed;
+    text_drop(&t);
+}
+
 static bool is_number(const char *s) { return strspn(s, "0123456789.+-einfa") == strlen(s); }
 
 /* ---- Rows and edges ---- */
@@ -47,8 +55,7 @@ static bool is_number(const char *s) { return strspn(s, "0123456789.+-einfa") ==
 static const char *kind(const struct page *p, const struct row *row) {
     const char *op = cr_op_of(row->x);
     if (row->x.id == p->x->result.id) return "loss";
-    for (int i = 0; i < p->x->n; i++)
-        if (cr_same(p->x->wrt[i], row->x)) return "parameter";
+    if (row->asked) return "parameter";
     if (strcmp(op, "input") == 0 || strcmp(op, "param") == 0) return "input";
     return row->leaf ? "constant" : "op";
 }
@@ -70,12 +77,19 @@ static void position(struct cr_text *out, cr_node x) {
     text_drop(&t);
 }
 
+/* Of a result of several the op that makes them, of max(x, keep=true) the max: what has no row of its own. */
+static const char *op_of(const struct page *p, cr_node x) {
+    uint16_t op = graph_get(x)->op;
+    bool behind = (op == OP_part || op == OP_reshape) && !explanation_row(p->x, cr_operand(x, 0));
+    return cr_op_of(behind ? cr_operand(x, 0) : x);
+}
+
 static void write_row(struct cr_text *out, const struct steps *s, uint32_t r) {
     const struct page *p = s->p;
     const struct row *row = &p->x->row[r];
     text_add(out, "{\"id\":%u,\"name\":", (unsigned)r);
     page_string(out, row->label);
-    text_add(out, ",\"op\":\"%s\",\"kind\":\"%s\",\"group\":%u,\"say\":", cr_op_of(row->x), kind(p, row),
+    text_add(out, ",\"op\":\"%s\",\"kind\":\"%s\",\"group\":%u,\"say\":", op_of(p, row->x), kind(p, row),
              (unsigned)p->group_of[r]);
     if (row->leaf) page_string(out, "");
     else marked(out, p, row->x, NULL, true);
@@ -91,6 +105,7 @@ static void write_edge(struct cr_text *out, const struct steps *s, uint32_t i) {
     if (e->formula && e->part.id) {
         text_add(out, ",\"local\":%s,\"say\":", e->local ? "true" : "false");
         if (e->local && is_number(e->formula)) page_string(out, e->formula);
+        else if (e->whole) marked_vjp(out, s->p, e);
         else marked(out, s->p, e->local ? e->said : e->rule, e, false);
         reference(out, "gradient", s, e->gradient);
         reference(out, "part", s, e->part);

@@ -107,9 +107,10 @@ function paths(id) {
   return found;
 }
 function pathLine(way) {
-  const factors = way.map(e => e.local ? derivative(e.to, e.from) : `(${derivative(e.to, e.from)})`), numbers = way.every(e => e.local && isScalar(e.gradient)) ? way.map(e => value[e.gradient][0]) : null;
+  const factors = way.map(e => e.local ? local(e) : `(${local(e)})`), numbers = way.every(e => e.local && isScalar(e.gradient)) ? way.map(e => value[e.gradient][0]) : null;
   const product = numbers?.reduce((p, v) => p * v, 1);
-  return {way, product, text: numbers ? equals([factors.join(" * "), numbers.map((v, i) => i ? factor(format(v)) : format(v)).join(" * "), format(product)]) : factors.join(" * ")};
+  const said = numbers?.map((v, i) => i ? factor(format(v)) : format(v)).join(" * ");
+  return {way, product, factors, numbers: said, text: numbers ? equals([factors.join(" * "), said, format(product)]) : factors.join(" * ")};
 }
 function pathList(row) {
   const all = row === loss || row.slope === undefined ? [] : paths(row.id).map(pathLine);
@@ -138,96 +139,11 @@ function refreshDetail() {
     imageList(row) ?? "", make("div.halves", {}, tensor("Value", row.value), tensor(derivative(row.id), row.slope)), pathList(row) ?? "");
 }
 
-// ---- Where a nan comes from ----
+// ---- All nodes ----
 
-const badness = row => row.value === undefined ? 0 : summary(row.value).nan;
-function firstNan() {
-  for (const row of rows.values()) {
-    if (!badness(row)) continue;
-    if ((byUser.get(row.id) || []).every(e => !rows.get(e.to) || !badness(rows.get(e.to)))) return `nan first arises in ${equals([row.name, named(row.say), numbered(row.say), isScalar(row.value) ? "nan" : `${badness(row)} of ${count(row.value)} elements nan`])}${row.at ? ` (at ${row.at})` : ""}.`;
-  }
-  for (const row of [...rows.values()].reverse()) {
-    if (row.slope === undefined || !summary(row.slope).nan) continue;
-    const edges = byOperand.get(row.id) || [];
-    return `The values are numbers, but a gradient is not: nan first arises in ${edges.length ? sayBackward(row) : derivative(row.id)}.`;
-  }
-  return "";
-}
-function refreshAlert() {
-  const nan = firstNan(), place = data.live ? state.disagreement : null;
-  detail.alert.hidden = !nan && place === null;
-  detail.alert.textContent = nan || (place === null ? "" : `This browser computes other numbers than the program did (${shape(place)}, entry ${place} of the page's program): trust the program.`);
-}
-
-// ---- Tables ----
-
-const rms = place => norm(place) / sqrt(Math.max(1, place === undefined ? 1 : count(place)));
 const cell = (v, title) => make("td", {title}, v);
-
-// What one step does to the loss through each parameter, to first order: -rate |g|^2.
-function parameterTable() {
-  if (descended.length < 2) return null;
-  const changes = descended.map(row => ({row, change: -state.rate * norm(row.slope) ** 2})).sort((a, b) => a.change - b.change);
-  return make("div", {}, make("h2", {}, "Which parameter moves the loss most"), make("p.note", {}, `At rate ${format(state.rate)}, to first order: −rate · |gradient|².`),
-    make("table", {id: "movers"}, make("thead", {}, make("tr", {}, ["parameter", "shape", "gradient norm", `change of ${loss.name} in a step`].map(t => make("th", {scope: "col"}, t)))),
-      make("tbody", {}, changes.slice(0, 40).map(({row, change}) => make("tr", {}, make("th", {scope: "row"}, row.name), cell(count(row.value) === 1 ? "scalar" : shape(row.value)), cell(format(norm(row.slope), 4)), cell(format(change, 4)))))));
-}
-
-// How gradients grow and fade from the loss back: by the root mean square of each named node and parameter, against the greatest
-// and the least of those nearer to the loss.
-function verdicts(list) {
-  let most = 0, least = Infinity;
-  return [...list].reverse().map(row => {
-    const g = rms(row.slope), s = summary(row.value), [still, units] = row.kind === "op" ? deadUnits(row.value) : [0, 0], dead = row.kind === "op" && count(row.value) > 8 && s.zero > 0.9 * count(row.value);
-    const word = isnan(g) ? "nan" : !Number.isFinite(g) ? "explodes" : g === 0 ? "none" : g < 1e-3 * most ? "vanishes" : g > 1e3 * least ? "explodes" : dead || (units && still > units / 2) ? "mostly dead" : "";
-    if (g > 0 && Number.isFinite(g)) most = Math.max(most, g), least = Math.min(least, g);
-    return word;
-  }).reverse();
-}
-// The same in a sentence; and what is wrong with it alone.
-function wrongs(list, word) {
-  const named = w => list.filter((_, i) => word[i] === w).map(row => row.name), say = (w, what) => named(w).length ? `${what} ${named(w).slice(0, 6).join(", ")}${named(w).length > 6 ? ` and ${named(w).length - 6} more` : ""}` : "";
-  return [say("nan", "it is nan at"), say("vanishes", "it vanishes at"), say("explodes", "it explodes at"), say("none", "none arrives at"), say("mostly dead", "mostly dead units:")].filter(s => s);
-}
-function fading(list, word) {
-  const said = wrongs(list, word);
-  const norms = list.map(row => [rms(row.slope), row]).filter(([g]) => g > 0 && Number.isFinite(g)), [low, high] = norms.length ? [norms.reduce((a, b) => a[0] <= b[0] ? a : b), norms.reduce((a, b) => a[0] >= b[0] ? a : b)] : [];
-  if (!norms.length) return said.join("; ");
-  return `The gradient is least at ${low[1].name} (${format(low[0], 3)}) and greatest at ${high[1].name} (${format(high[0], 3)}): ${said.length ? said.join("; ") : "it neither vanishes nor explodes"}.`;
-}
-function layers() {
-  const told = [...rows.values()].filter(row => row.slope !== undefined && count(row.slope) > 1 && (row.kind === "parameter" || row.kind === "op")).filter(row => rows.size < 24 || row.kind === "parameter" || !/^n\d+$/.test(row.name));
-  if (told.length < 2) return [];
-  // A parameter stands before the node that it is first used in.
-  const place = new Map(told.map(row => [row, row.kind === "parameter" ? Math.min(...(byOperand.get(row.id) || []).map(e => e.from)) - 0.5 : row.id]));
-  return told.sort((a, b) => place.get(a) - place.get(b)).slice(-80);
-}
-function layerTable() {
-  const list = layers(), word = verdicts(list), most = Math.max(...list.map(row => rms(row.slope)).filter(Number.isFinite));
-  if (!list.length) return null;
-  const line = (row, i) => {
-    const g = rms(row.slope), part = g / most, width = Number.isFinite(part) && part > 0 ? Math.max(1, 100 + log10(part) * 100 / 8) : 0;
-    return make("tr", {class: word[i] ? "told" : undefined}, make("th", {scope: "row"}, make("button.step", {onclick: () => select(row.id)}, row.name)), cell(row.kind === "op" ? row.op : row.kind), cell(shape(row.value)),
-      cell(format(rms(row.value), 3)), cell(`${format(100 * summary(row.value).zero / count(row.value), 3)} %`), cell(row.kind === "op" && deadUnits(row.value)[1] ? deadUnits(row.value).join(" of ") : ""), cell(format(g, 3)), make("td", {}, make.svg("svg.bar", {viewBox: "0 0 100 8", "aria-hidden": "true"}, make.svg("rect.bin", {x: 0, y: 0, width, height: 8}))), cell(word[i]));
-  };
-  return make("div", {}, make("h2", {}, "Where gradients grow and fade"), make("p", {id: "fading"}, fading(list, word)), make("p.note", {}, "Root mean square of each tensor, from the input to the loss; bars on a logarithmic scale of eight decades."),
-    make("table", {id: "layers"}, make("thead", {}, make("tr", {}, ["node", "", "shape", "value", "zeros", "dead units", "gradient", "", ""].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, list.map(line))));
-}
-
 function nodeTable() {
   const line = row => make("tr", {}, make("th", {scope: "row"}, row.name), cell(row.kind === "op" ? row.op : kinds[row.kind]), make("td.formula", {}, named(row.say)),
     cell(row.value === undefined ? "" : valueText(row.value), row.value === undefined ? undefined : exact(row.value)), cell(row.slope === undefined ? "" : valueText(row.slope), row.slope === undefined ? undefined : exact(row.slope)));
   return make("table", {id: "nodes"}, make("thead", {}, make("tr", {}, ["node", "kind", "formula", "value", `d${loss.name}/d node`].map(t => make("th", {scope: "col"}, t)))), make("tbody", {}, [...rows.values()].map(line)));
-}
-// What one would ask first, before all else.
-function findings() {
-  const list = layers(), wrong = wrongs(list, verdicts(list)), movers = descended.filter(row => norm(row.slope) >= 0).sort((a, b) => norm(b.slope) - norm(a.slope));
-  const most = movers.length > 1 && movers[0].slope !== undefined ? `${movers[0].name} moves it most: its gradient is ${isScalar(movers[0].slope) ? valueText(movers[0].slope) : `of norm ${format(norm(movers[0].slope), 4)}`}` : movers.length && isScalar(movers[0].slope) ? `${derivative(movers[0].id)} = ${valueText(movers[0].slope)}` : "";
-  return [`${loss.name} = ${loss.value === undefined ? "?" : valueText(loss.value)}`, most, wrong.length ? `the gradient: ${wrong.join("; ")}` : ""].filter(s => s).join(" · ");
-}
-function refreshTables() {
-  detail.findings.textContent = findings();
-  detail.movers.replaceChildren(parameterTable() ?? "");
-  detail.parameters.replaceChildren(layerTable() ?? "");
-  if (detail.all.open) detail.table.replaceChildren(nodeTable());
 }

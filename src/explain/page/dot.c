@@ -66,8 +66,9 @@ static void small_box(struct cr_text *out, const struct page *p, char kind, uint
     box(out, kind, id, (struct size){width, 20});
 }
 
-/* A line through the box of the local gradient, or straight on. */
-static void line(struct cr_text *out, const struct page *p, struct line l, uint32_t edge) {
+/* A line through the box of the local gradient, from the middle of one side to that of the other: words stand above and below it.
+ * Or straight on. */
+static void line(struct cr_text *out, const struct page *p, struct line l, uint32_t edge, bool down) {
     const struct edge *e = &p->x->edge[edge];
     if (stands_beside(p, &l, e->to)) {
         if (l.tail != 'p') l.tail = 'q', l.tail_id = edge;
@@ -75,8 +76,9 @@ static void line(struct cr_text *out, const struct page *p, struct line l, uint3
     }
     if (l.head == 'r' && page_edge_labelled(p, e)) {
         box(out, 'e', edge, page_edge_size(p, e));
-        text_add(out, "%c%u -> e%u [dir=none];\n", l.tail, (unsigned)l.tail_id, (unsigned)edge);
-        text_add(out, "e%u -> %c%u;\n", (unsigned)edge, l.head, (unsigned)l.head_id);
+        text_add(out, "%c%u -> e%u:%c [dir=none];\n", l.tail, (unsigned)l.tail_id, (unsigned)edge,
+                 down ? 'n' : 'w');
+        text_add(out, "e%u:%c -> %c%u;\n", (unsigned)edge, down ? 's' : 'e', l.head, (unsigned)l.head_id);
         return;
     }
     text_add(out, "%c%u -> %c%u [minlen=%d];\n", l.tail, (unsigned)l.tail_id, l.head, (unsigned)l.head_id,
@@ -84,14 +86,14 @@ static void line(struct cr_text *out, const struct page *p, struct line l, uint3
 }
 
 /* Lines into boxes are drawn once (strict). What comes from outside is a small box with its name. */
-static void lines(struct cr_text *out, const struct page *p, uint32_t group) {
+static void lines(struct cr_text *out, const struct page *p, uint32_t group, bool down) {
     struct line l, inner[16];
     for (uint32_t i = 0; i < p->x->edges; i++) {
         const struct edge *e = &p->x->edge[i];
         if (!page_line(p, e, &l)) continue;
-        if (l.group == group) line(out, p, l, i);
+        if (l.group == group) line(out, p, l, i, down);
         for (int k = 0, n = page_inner_lines(p, e, inner, 16); k < n; k++)
-            if (inner[k].group == group) line(out, p, inner[k], i);
+            if (inner[k].group == group) line(out, p, inner[k], i, down);
     }
 }
 
@@ -106,7 +108,7 @@ static void picture(struct cr_text *out, const struct page *p, uint32_t group, c
         if (p->box[r] && p->group[p->group_of[r]].parent == group)
             box(out, 'b', p->group_of[r], page_row_size(p, r));
     }
-    lines(out, p, group);
+    lines(out, p, group, *direction == 'T');
     text_str(out, "}\n");
 }
 

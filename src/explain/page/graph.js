@@ -64,6 +64,56 @@ function compose(group) {
   return out;
 }
 
+// ---- Lines of a wide picture, as of a text ----
+
+const bandGap = 16, margin = 8;
+// How large a picture w by h is drawn when it is cut into lines; 0: it is not, as it is not wide, or too high for two lines.
+function lineScale(w, h) {
+  const [room, most] = roomFor();
+  return w > room ? [1, 0.9, 0.8].find(k => 2 * (h + bandGap) * k <= most) ?? 0 : 0;
+}
+// Where it is cut, behind nodes: [0, 1100, 2150].
+function cuts(all) {
+  const found = [0], scale = picture.direction ? 0 : lineScale(all.w, all.h), room = roomFor()[0] / scale;
+  picture.scale = scale || 0.8;
+  if (!scale) return found;
+  const ends = all.nodes.filter(n => n.id[0] === "r" || n.id[0] === "b").map(n => n.x + n.w / 2 + 6).sort((a, b) => b - a), free = x => all.nodes.every(n => n.x + n.w / 2 < x || n.x - n.w / 2 > x);
+  while (all.w - found.at(-1) > room) {
+    const next = ends.find(x => x <= found.at(-1) + room && x > found.at(-1) + room / 3 && free(x));
+    if (next === undefined) return [0];
+    found.push(next);
+  }
+  return found;
+}
+// Moves the nodes to their lines, each as high as what stands in it; what runs from one line to the next is drawn in both, each showing
+// its part.
+function breakLines(all) {
+  const at = cuts(all);
+  picture.bands = at.map((cut, i) => ({from: cut, to: at[i + 1] ?? all.w + margin, dy: 0}));
+  if (at.length === 1) return;
+  let below = 0;
+  for (const b of picture.bands) {
+    const inside = x => x >= b.from && x < b.to, own = all.nodes.filter(n => inside(n.x)), frames = all.frames.filter(f => f.x < b.to && f.x + f.w > b.from);
+    const ys = [...own.flatMap(n => [n.y - n.h / 2, n.y + n.h / 2]), ...frames.flatMap(f => [f.y, f.y + f.h]), ...all.lines.flatMap(l => l.points.filter((_, i) => i % 2 && inside(l.points[i - 1])))];
+    b.dy = below - Math.min(...ys), b.nodes = own;
+    below += Math.max(...ys) - Math.min(...ys) + bandGap;
+  }
+  for (const {from, dy, nodes} of picture.bands) for (const n of nodes) n.x -= from, n.y += dy;
+  all.w = Math.max(...picture.bands.map(b => b.to - b.from)), all.h = below - bandGap;
+}
+// What is drawn from x0 to x1, once for each line that it is in.
+function inBands(x0, x1, draw) {
+  if (picture.bands.length === 1) return [draw(0)];
+  return picture.bands.flatMap((b, i) => {
+    if (x1 < b.from || x0 > b.to) return [];
+    const e = draw(i);
+    e.setAttribute("transform", `translate(${-b.from} ${b.dy})`);
+    e.setAttribute("clip-path", `url(#band${i})`);
+    return [e];
+  });
+}
+const clips = () => picture.bands.length === 1 ? [] : picture.bands.map((b, i) => make.svg("clipPath", {id: `band${i}`}, make.svg("rect", {x: b.from - (i ? 0 : margin), y: -1e5, width: b.to - b.from + (i ? 0 : margin), height: 2e5})));
+
 // ---- Drawing ----
 
 // Kinds are told by shape: parameters have a heavy frame, inputs corners, constants a bent one, ops round ends, the loss two frames.
@@ -87,7 +137,7 @@ function drawRow(node, row, group) {
   const kind = group ? "scope" : row.kind, lines = row.slope === undefined ? 3 : 4, top = -node.h / 2 + (lines === 4 ? 14 : 15);
   const texts = {tag: text("tag", top), title: text("title", top + 15), value: text("value", top + 30), slope: lines === 4 ? text("slope", top + 44) : null};
   const inside = group ? data.groups[group].items - 1 : 0;
-  texts.tag.textContent = group ? `scope of ${inside + 1} nodes ⊕` : row.kind === "op" ? row.op : row.op === "param" || row.op === "input" || row.op === "const" ? kinds[row.kind] : `${kinds[row.kind]}: ${row.op}`;
+  const tag = group ? `scope of ${inside + 1} nodes ⊕` : row.kind === "op" ? row.op : row.op === "param" || row.op === "input" || row.op === "const" ? kinds[row.kind] : `${kinds[row.kind]}: ${row.op}`;
   const known = named(row.say);
   texts.title.append(make.svg("tspan.name", {}, cut(row.name, 34)), known && !group ? cut(` = ${known}`, 34 - Math.min(row.name.length, 33)) : "");
   const g = make.svg(`g.node.${kind}`, {transform: `translate(${node.x} ${node.y})`, tabindex: 0, role: "button", "data-id": node.id},
@@ -97,9 +147,12 @@ function drawRow(node, row, group) {
   g.addEventListener("keydown", e => { if (e.key === "Enter") { e.preventDefault(); act(); } });
   const update = () => {
     texts.value.textContent = row.value === undefined ? "" : `= ${brief(row.value)}`;
+    const origin = row === state.origin || (group && state.origin && groupsAround(state.origin.id).includes(group));
+    texts.tag.textContent = origin ? "nan begins here" : tag;
+    g.classList.toggle("origin", Boolean(origin));
     g.classList.toggle("bad", badness(row) > 0);
     if (texts.slope) texts.slope.textContent = cut(sayBriefly(row), 40);
-    g.setAttribute("aria-label", group ? `scope ${row.name}, closed` : `${row.name}, ${row.kind}, ${valueText(row.value)}${row.slope === undefined ? "" : `, ${derivative(row.id)} ${valueText(row.slope)}`}`);
+    g.setAttribute("aria-label", group ? `scope ${row.name}, closed` : `${row.name}, ${row.kind}, ${valueText(row.value)}${row.slope === undefined ? "" : `, ${derivative(row.id)} ${valueText(row.slope)}`}${row === state.origin ? ", nan begins here" : ""}`);
   };
   return {element: g, update, node};
 }
@@ -108,9 +161,9 @@ function drawEdgeBox(node, edge) {
   const say = make.svg("text.local", {x: 0, y: -4}), gradient = make.svg("text.local", {x: 0, y: 12});
   const g = make.svg("g.gradient", {transform: `translate(${node.x} ${node.y})`, "data-id": node.id}, make.svg("title", {}), picture.direction ? make.svg("rect.behind-words", {x: -node.w / 2, y: -14, width: node.w}) : null, say, gradient);
   const update = () => {
-    const told = edge.local ? named(edge.say) : named(edge.say, "g"), v = edge.local ? brief(edge.gradient, true) : "";
+    const told = edge.local ? named(edge.say) : named(edge.say, "g"), v = !edge.local ? "" : `${isScalar(edge.gradient) ? "=" : "norm"} ${brief(edge.gradient, true)}`;
     say.textContent = cut(edge.local ? told : `g → ${told}`, 26);
-    gradient.textContent = edge.local && v !== told ? `= ${v}` : "";
+    gradient.textContent = v === `= ${told}` ? "" : v;
     g.firstChild.textContent = sayLocal(edge);
     g.querySelector("rect")?.setAttribute("height", gradient.textContent ? 31 : 15);
   };
@@ -130,12 +183,15 @@ function drawNode(node) {
   return node.id[0] === "q" ? drawPort(node, edgeOf.get(id).to) : drawEdgeBox(node, edgeOf.get(id));
 }
 
-function drawFrame(f) {
+function drawFrame(f, again) {
   const group = Number(f.id.slice(1)), row = rows.get(data.groups[group].row), close = () => toggle(group);
   const g = make.svg("g.frame", {"data-id": f.id}, make.svg("rect", {x: f.x, y: f.y, width: f.w, height: f.h, rx: 8}),
     make.svg("g.fold", {tabindex: 0, role: "button", "aria-label": `close scope ${row.name}`}, make.svg("text", {x: f.x + 12, y: f.y + 19}, `⊖ ${row.name}`)));
-  g.lastChild.addEventListener("click", close);
-  g.lastChild.addEventListener("keydown", e => { if (e.key === "Enter") close(); });
+  if (again) g.lastChild.remove(); // its name stands where it begins
+  else {
+    g.lastChild.addEventListener("click", close);
+    g.lastChild.addEventListener("keydown", e => { if (e.key === "Enter") close(); });
+  }
   return g;
 }
 
@@ -143,18 +199,22 @@ function drawFrame(f) {
 function drawLine(l, all) {
   const [x, y, ...rest] = l.points, next = l.head[0] === "e" ? all.find(o => o.tail === l.head && o.group === l.group) : null, ends = l.head[0] !== "e";
   const d = `M${x} ${y}C${rest.join(" ")}${next ? `L${next.points[0]} ${next.points[1]}` : ""}`;
-  const path = make.svg("path.line", {d, "marker-end": ends ? "url(#arrow)" : undefined});
-  picture.lines.push({...l, element: path});
-  return path;
+  const xs = l.points.filter((_, i) => i % 2 === 0).concat(next ? next.points[0] : []);
+  return inBands(Math.min(...xs), Math.max(...xs), () => {
+    const path = make.svg("path.line", {d, "marker-end": ends ? "url(#arrow)" : undefined});
+    picture.lines.push({...l, element: path});
+    return path;
+  });
 }
 
 function drawPicture() {
   const all = compose(0), svg = picture.svg;
   picture.items.clear();
   picture.lines = [];
-  svg.replaceChildren(make.svg("defs", {}, ["arrow", "arrow-lit"].map(id => make.svg("marker", {id, class: id, markerWidth: 8, markerHeight: 8, refX: 1, refY: 4, orient: "auto", markerUnits: "userSpaceOnUse"},
+  breakLines(all);
+  svg.replaceChildren(make.svg("defs", {}, clips(), ["arrow", "arrow-lit"].map(id => make.svg("marker", {id, class: id, markerWidth: 8, markerHeight: 8, refX: 1, refY: 4, orient: "auto", markerUnits: "userSpaceOnUse"},
     make.svg("path", {d: "M0 0.5L8 4L0 7.5z"})))));
-  svg.append(make.svg("g", {}, all.frames.map(drawFrame)), make.svg("g", {}, all.lines.map(l => drawLine(l, all.lines))));
+  svg.append(make.svg("g", {}, all.frames.map(f => { let first = true; return inBands(f.x, f.x + f.w, () => { const g = drawFrame(f, !first); first = false; return g; }); })), make.svg("g", {}, all.lines.map(l => drawLine(l, all.lines))));
   const nodes = make.svg("g", {});
   for (const node of all.nodes) {
     const item = drawNode(node);
@@ -163,20 +223,38 @@ function drawPicture() {
     item.update();
   }
   svg.append(nodes);
-  picture.whole = {x: -8, y: -8, w: all.w + 20, h: all.h + 20};
+  picture.whole = {x: -margin, y: -margin, w: all.w + 20, h: all.h + 20};
 }
 
 // ---- Looking at it ----
 
+// The room on the page: width, and the most height.
+function roomFor() {
+  const width = picture.svg?.parentElement?.clientWidth || innerWidth - 42;
+  return [width - 24, Math.max(220, Math.round(innerHeight * (innerWidth < 700 ? 0.62 : 0.55)))];
+}
+// Where the picture goes on beyond the edge, an arrow says so, and leads there.
+const sides = {left: ["←", -0.7, 0], right: ["→", 0.7, 0], up: ["↑", 0, -0.7], down: ["↓", 0, 0.7]};
+function makeSides() {
+  picture.sides = Object.entries(sides).map(([side, [arrow, x, y]]) => make(`button.more.${side}`, {"aria-label": `the graph goes on: ${side}`, title: "The graph goes on here", onclick: () => {
+    const v = picture.view;
+    show({...v, x: v.x + x * v.w, y: v.y + y * v.h});
+  }}, arrow));
+  return picture.sides;
+}
+function showSides(v) {
+  const {x, y, w, h} = picture.whole, beyond = [v.x - x, x + w - v.x - v.w, v.y - y, y + h - v.y - v.h];
+  picture.sides.forEach((b, i) => { b.hidden = beyond[i] <= 10; });
+}
 function show(view) {
   picture.view = view;
+  showSides(view);
   picture.svg.setAttribute("viewBox", [view.x, view.y, view.w, view.h].map(v => Math.round(v * 100) / 100).join(" "));
 }
-// Large enough to be read, from the start; or all of it.
+// Large enough to be read, from the start; or all of it. What goes on beyond the edge is told.
 function fit(all) {
-  const box = picture.svg.parentElement, {w, h} = picture.whole, width = box.clientWidth || 800;
-  const most = Math.max(220, Math.round(innerHeight * (innerWidth < 700 ? 0.62 : 0.5)));
-  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(0.8, whole), height = Math.min(most, Math.ceil(h * scale));
+  const {w, h} = picture.whole, [room, most] = roomFor(), width = room + 24;
+  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(picture.scale, whole), height = Math.min(most, Math.ceil(h * scale));
   picture.svg.setAttribute("height", height);
   show({x: picture.whole.x - Math.max(0, width / scale - w) / 2, y: picture.whole.y, w: width / scale, h: height / scale});
 }
@@ -193,7 +271,10 @@ function lookAt(id) {
 
 // The direction in which more of the whole is seen.
 function turnToFit() {
-  const seen = [0, 1].map(k => Math.min((innerWidth - 40) / data.layout[0][k][1], innerHeight * 0.5 / data.layout[0][k][2]));
+  const [room, most] = roomFor(), seen = [0, 1].map(k => {
+    const [, w, h] = data.layout[0][k], scale = k ? 0 : lineScale(w, h);
+    return scale ? Math.min(1, floor(most / (h + bandGap) / scale) / ceil(w * scale / room)) : Math.min(room / w, most / h);
+  });
   picture.direction = seen[1] > seen[0] || innerWidth < 700 ? 1 : 0;
 }
 

@@ -41,9 +41,7 @@ static void place_rows(struct page *p) {
 }
 
 static bool wanted(const struct page *p, uint32_t r) {
-    bool is = p->x->row[r].x.id == p->x->result.id;
-    for (int i = 0; i < p->x->n; i++) is = is || cr_same(p->x->wrt[i], p->x->row[r].x);
-    return is;
+    return p->x->row[r].asked || p->x->row[r].x.id == p->x->result.id;
 }
 
 /* Is it near enough to the start or the end of a picture? seen: its place from the end. */

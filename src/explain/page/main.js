@@ -3,6 +3,7 @@ const root = document.documentElement;
 const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 
 function refreshNumbers() {
+  findOrigin();
   for (const update of fields) update();
   for (const item of picture.items.values()) item.update();
   listSteps();
@@ -40,6 +41,7 @@ function find(input, again) {
 function makeGraph() {
   const button = (label, text, act) => make("button", {"aria-label": label, title: label, onclick: act}, text);
   picture.svg = make.svg("svg", {id: "graph", role: "group", "aria-label": "the graph", width: "100%"});
+  watchMouse(picture.svg);
   picture.found = make("output.found", {});
   picture.search = make("input", {type: "search", id: "search", placeholder: "find a node (/)", "aria-label": "find a node by name"});
   picture.search.addEventListener("input", () => find(picture.search));
@@ -48,14 +50,14 @@ function makeGraph() {
   return make("section", {id: "picture", "aria-label": "The graph"},
     make("div.bar", {}, picture.search, picture.found, make("span.push", {}), data.groups.length > 1 ? button("Open or close all scopes (o)", "⊕ scopes", openAll) : null,
       button("Left to right, or top down (t)", "⇄ turn", turn), button("Zoom out (-)", "−", () => zoom(0.8)), button("Zoom in (+)", "+", () => zoom(1.25)), button("See all of it (0)", "fit", () => fit(true))),
-    make("div.canvas", {}, picture.svg),
+    make("div.canvas", {}, picture.svg, makeSides()),
     out ? make("p.note", {id: "left-out"}, `Of ${data.nodes.toLocaleString("en")} nodes ${out.toLocaleString("en")} are left out here: of each picture those nearest to its start and to its end are shown. chainrule explain --json has all.`) : null);
 }
 
 function makePage() {
   detail.alert = make("p.alert", {id: "alert", role: "alert"});
   detail.alert.hidden = true;
-  detail.findings = make("p.findings", {id: "findings"});
+  detail.findings = make("section.findings", {id: "findings", "aria-label": "What one asks first"});
   detail.box = make("section", {id: "detail", "aria-live": "polite"});
   detail.movers = make("section.wide", {});
   detail.parameters = make("section", {id: "parameters"});
@@ -68,8 +70,8 @@ function makePage() {
     return make("span", {}, svg, ` ${kind}`);
   }), make("span.value-word", {}, "value"), make("span.local-word", {}, "local gradient"), make("span.slope-word", {}, `gradient of ${loss.name}`));
   document.getElementById("page").append(
-    make("header", {}, make("div", {}, make("h1", {}, data.title), make("p", {}, `How each gradient of ${loss.name} comes about`), detail.findings), make("button", {id: "theme", "aria-label": "light or dark", title: "Light or dark", onclick: theme}, "◐")),
-    detail.alert, makeWalk(), makeGraph(), shapes, detail.box,
+    make("header", {}, make("div", {}, make("h1", {}, data.title), make("p", {}, `How each gradient of ${loss.name} comes about`)), make("button", {id: "theme", "aria-label": "light or dark", title: "Light or dark", onclick: theme}, "◐")),
+    detail.alert, detail.findings, makeWalk(), makeGraph(), shapes, detail.box,
     make("div.columns", {}, make("section", {"aria-label": "All steps"}, make("h2", {}, "All steps"), walk.list), make("div", {}, makeChange(), makeDescent() ?? "", detail.movers)), detail.parameters,
     make("section", {}, detail.all),
     make("footer", {}, "Keys: ← → Home End walk the steps, space plays, / finds, + − 0 zoom, t turns the graph, o opens scopes, d takes a step of descent. Ctrl and the wheel zoom, dragging moves."));
@@ -84,7 +86,7 @@ addEventListener("keydown", e => {
   e.preventDefault();
   keys[e.key]();
 });
-addEventListener("resize", () => { clearTimeout(picture.timer); picture.timer = setTimeout(() => fit(), 100); });
+addEventListener("resize", () => { clearTimeout(picture.timer); picture.timer = setTimeout(redraw, 100); });
 addEventListener("beforeprint", () => { detail.all.open = true; refreshTables(); fit(true); });
 
 if (data.live) compute();

@@ -286,6 +286,12 @@ static bool is_changed(const struct steps *s, uint32_t id, const uint8_t changed
     return is;
 }
 
+/* The op that cannot be computed; of a result of several, the one that made it. */
+static const char *why_not(const struct steps *s, const struct node *n) {
+    const cr_graph *g = s->p->x->g;
+    return op_name(n->op == OP_part ? graph_at(g, graph_args(g, n)[0])->op : n->op);
+}
+
 /* 1: it changes, and is computed. */
 static void look(struct steps *s, uint8_t changed[]) {
     struct loop l;
@@ -295,7 +301,7 @@ static void look(struct steps *s, uint8_t changed[]) {
         if (!s->of[id]) continue;
         changed[id] = is_changed(s, id, changed);
         all += graph_elements(s->p->x->g, n);
-        if (n->n && changed[id] && !make_loop(s, &l, n)) s->why = op_name(n->op), s->live = false;
+        if (n->n && changed[id] && !make_loop(s, &l, n)) s->why = why_not(s, n), s->live = false;
     }
     if (all > most_all) s->why = "size", s->live = false;
 }

@@ -102,15 +102,8 @@ static void images(struct cr_text *out, cr_node x, const void *data) {
     text_str(out, "]]");
 }
 
-/* Of a layer's units, its last axis, how many are 0 for every observation. */
 static void dead_units(struct cr_text *out, cr_node x, const void *data) {
-    int64_t units = cr_rank(x) > 1 ? cr_dims(x)[cr_rank(x) - 1] : 0, rows = units ? cr_count(x) / units : 0,
-            dead = 0;
-    for (int64_t j = 0; j < units; j++) {
-        int64_t i = 0;
-        while (i < rows && dtype_get(cr_dtype_of(x), data, i * units + j) == 0) i++;
-        dead += i == rows;
-    }
+    int64_t units, dead = explanation_dead_units(x, data, &units);
     if (units) text_add(out, ",\"dead\":[%lld,%lld]", (long long)dead, (long long)units);
 }
 

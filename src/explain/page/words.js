@@ -74,7 +74,7 @@ function brief(place, slope) {
 const exact = place => isScalar(place) ? String(value[place][0]) : undefined;
 
 const name = id => rows.get(id)?.name ?? "…";
-const derivative = (a, y = loss.id) => `d${name(y)}/d${name(a)}`;
+const derivative = a => `d${loss.name}/d${name(a)}`, local = edge => `∂${name(edge.from)}/∂${name(edge.to)}`;
 // Puts words for the rows of a formula, and for g.
 const formula = (say, put, g) => say.split(/\u0001(\d+|g)\u0002/).map((s, i) => i % 2 ? s === "g" ? g : put(Number(s)) : s);
 const references = say => [...say.matchAll(/\u0001(\d+)\u0002/g)].map(m => Number(m[1]));
@@ -90,6 +90,7 @@ function numbered(say) {
     return text.startsWith("-") && !bare ? `(${text})` : text;
   }).join("");
 }
+const capital = text => text[0].toUpperCase() + text.slice(1);
 const factor = text => text.startsWith("-") ? `(${text})` : text;
 const equals = parts => parts.filter(s => s).filter((s, i, said) => s !== said[i - 1]).join(" = ");
 
@@ -97,17 +98,16 @@ const equals = parts => parts.filter(s => s).filter((s, i, said) => s !== said[i
 
 const sayForward = row => equals([row.name, named(row.say), numbered(row.say), valueText(row.value)]);
 function sayLocal(edge) {
-  const left = derivative(edge.to, edge.from);
-  if (!edge.local) return `${left}: g → ${named(edge.say, "g")}`;
-  return equals([left, named(edge.say), numbered(edge.say), valueText(edge.gradient)]);
+  if (!edge.local) return `${local(edge)}: g → ${named(edge.say, "g")}`;
+  return equals([local(edge), named(edge.say), numbered(edge.say), valueText(edge.gradient)]);
 }
 // Straight from the loss there is nothing to multiply: the local gradient is the cotangent.
 const isDirect = edge => edge.local && edge.from === loss.id;
 const scalarEdge = edge => isScalar(rows.get(edge.from).slope) && isScalar(edge.local ? edge.gradient : edge.part);
 function term(edge) {
   if (!edge.local) return [named(edge.say, derivative(edge.from)), valueText(edge.part)];
-  if (isDirect(edge)) return [named(edge.say), valueText(edge.gradient)];
-  return [`${derivative(edge.from)} * ${derivative(edge.to, edge.from)}`,
+  if (isDirect(edge)) return [local(edge), valueText(edge.gradient)];
+  return [`${derivative(edge.from)} * ${local(edge)}`,
     `${valueText(rows.get(edge.from).slope)} * ${factor(valueText(edge.gradient))}`];
 }
 function sayBackward(row) {
