@@ -104,7 +104,7 @@ CR_API void cr_context_free(cr_context *ctx);
  * library was built without a thread pool; cr_context_thread_count tells what is used. */
 CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
-/* Files from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
+/* CSV and safetensors from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
  * process cut a file short meanwhile, the system ends this one (SIGBUS). */
 CR_API cr_status cr_context_map_files(cr_context *ctx, bool map);
 /* The host's own parallel-for instead of a pool of ours; count: how many threads it uses. */
@@ -869,7 +869,7 @@ CR_API const double *cr_table_column(const cr_table *t, int column);
 CR_API int cr_table_find(const cr_table *t, const char *name); /* -1: none */
 
 /* Data of any of these formats, known by what a file is: npy; npz (zip archives of npy files, by libzip); IDX, packed by gzip or not; CSV
- * (.csv, .tsv, .txt, .dat, and whatever comes through a pipe); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
+ * (.csv, .tsv, .txt, .dat, packed too as .csv.gz, and whatever comes through a pipe); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
  * size: "images" [n, ...] in the order of their names, and "labels" [n] from FOLDER/LABEL/NAME.png, or from FOLDER/labels.csv with columns
  * file and label (numbers stay numbers). Labels that are words are categories. c: n columns of categories, of CSV; of a folder "labels". */
 typedef struct cr_data cr_data;
@@ -882,8 +882,9 @@ CR_API const char *cr_data_name(const cr_data *d, int i);
 CR_API int cr_data_find(const cr_data *d, const char *name);
 /* Category k of array i; NULL past the end, and where the array's numbers are no categories. */
 CR_API const char *cr_data_category(const cr_data *d, int i, int64_t k);
-/* The i-th, to be freed by the caller; and the only one there is, or all columns of a CSV file side by side. Of a file of one array, and
- * of a folder, each is given away: at a second time CR_EINVAL. */
+/* The i-th, to be freed by the caller; and the only one there is, or all columns of a CSV file side by side. Of a file of one array (a column, an
+ * image ...), and of a folder, each is given away, and so are all columns side by side: at a second time, and of a column after
+ * them, CR_EINVAL. */
 CR_API cr_status cr_data_array(cr_array **out, cr_data *d, int i, cr_text *why);
 CR_API cr_status cr_data_whole(cr_array **out, cr_data *d, cr_text *why);
 
