@@ -715,6 +715,8 @@ CR_API void cr_train_progress(cr_train *t, cr_train_progress_fn *fn, void *user)
  * with epoch_ended, the store holds all that is needed to go on to the same bits. CR_ENAN: the first loss that is not
  * finite; the error names step and node, and the parameters are those before that step. Allocates nothing in a step. */
 CR_API cr_status cr_train_run(cr_train *t);
+/* Does the store hold where a training stands, which cr_train_run goes on from? Weights alone don't. */
+CR_API bool cr_train_begun(const cr_train *t);
 /* The parameters of the best epoch take the place of the last ones. */
 CR_API cr_status cr_train_take_best(cr_train *t);
 /* Is it a parameter of the model itself, and nothing that the optimiser or the training keeps beside it in the store? Known

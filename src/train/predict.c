@@ -34,7 +34,7 @@ static cr_status compile(struct predicting *p, cr_node x) {
     if (status)
         return train_fail(p->t, status, "%s",
                           cr_graph_error(p->g) ? cr_graph_error(p->g) : cr_status_text(status));
-    return train_bind(p->t, p->program, p->run, p->rows);
+    return train_bind(p->t, p->program, p->run, p->g, p->rows);
 }
 
 /* All of the result, once its shape is known. */
