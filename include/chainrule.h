@@ -583,10 +583,10 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  *   "iterations"      at most so many (10000)
  *   "tolerance"       lm: ends when the residual's part within the Jacobian's columns is at most this share of it (0: goes on as long
  *                     as floating point gives more); others: when |gradient_i| max(|param_i|, 1) is at most this times
- *                     max(|loss|, 1) for all i (1e-11)
+ *                     max(|loss|, 1) for all i (1e-11). From 0 to 1
  *   "rate"            of gd: fixed; without it each step is found by backtracking
  *   "robust"          of lm: "none" (default), "huber", "soft_l1", "cauchy": residuals far above the scale count less than their squares
- *   "robust_scale"    the residual (over its sigma) from where they do (1)
+ *   "robust_scale"    the residual (over its sigma) from where they do (1); from 1e-100 to 1e100
  *   "starts", "seed"  so many starts (1), the best end counts: between two bounds anywhere; else the given start (1 for 0) times 10^u,
  *                     |u| up to 1 at first, to 5 later, some with the other sign
  *   "absolute_sigma"  "1": cr_fit_sigma's are the errors' true sizes; "0" (default): only their ratios count, and the size is found

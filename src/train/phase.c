@@ -96,7 +96,7 @@ static cr_status fit_column(struct cr_train *t, struct column *c, cr_node input)
                           cr_dtype_name(c->dtype));
     cr_status status = measure(t, c);
     if (status || c->whole || c->batch) return status;
-    c->batch_bytes = mem_mul(c->row_bytes, (size_t)t->batch);
+    c->batch_bytes = mem_mul(c->row_bytes, (size_t)train_most_rows(t));
     c->batch = mem_alloc_aligned(&t->mem, c->batch_bytes);
     return c->batch ? CR_OK : train_memory(t);
 }
