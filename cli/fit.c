@@ -147,23 +147,24 @@ static int set_options(struct fitting *t) {
     snprintf(rate, sizeof rate, "%.17g", a->rate);
     const struct {
         const char *option, *name, *value, *expected;
-    } row[] = {{"method", "method", a->method, methods},
-               {"rate", "rate", a->rate != 0 ? rate : NULL, "a positive number"},
-               {"iterations", "iterations", a->iterations, "a number"},
-               {"tolerance", "tolerance", a->tolerance, "a number"},
-               {"robust", "robust", option_value(a, "robust"), "huber, soft_l1 or cauchy"},
-               {"robust-scale", "robust_scale", option_value(a, "robust-scale"), "a positive number"},
-               {"starts", "starts", t->starts, "a positive integer"},
-               {"seed", "seed", option_value(a, "seed"), "an integer from 0 on"},
-               {"flush-denormals", "flush_denormals", a->flush ? "1" : NULL, ""},
-               {"absolute-sigma", "absolute_sigma", a->absolute_sigma ? "1" : NULL, ""}};
+    } row[] = {
+        {"method", "method", a->method, methods},
+        {"rate", "rate", a->rate != 0 ? rate : NULL, "a positive number"},
+        {"iterations", "iterations", a->iterations, "an integer from 0 to 2^53"},
+        {"tolerance", "tolerance", a->tolerance, "a number from 0 to 1"},
+        {"robust", "robust", option_value(a, "robust"), "huber, soft_l1 or cauchy"},
+        {"robust-scale", "robust_scale", option_value(a, "robust-scale"), "a number from 1e-100 to 1e100"},
+        {"starts", "starts", t->starts, "an integer from 1 to 2^53"},
+        {"seed", "seed", option_value(a, "seed"), "an integer from 0 to 2^53"},
+        {"flush-denormals", "flush_denormals", a->flush ? "1" : NULL, ""},
+        {"absolute-sigma", "absolute_sigma", a->absolute_sigma ? "1" : NULL, ""}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         int code = set_option(t->f, row[i].option, row[i].name, row[i].value, row[i].expected);
         if (code) return code;
     }
     t->confidence = option_value(a, "confidence") ? number_of(option_value(a, "confidence")) : 0.95;
     if (!(t->confidence > 0 && t->confidence < 1))
-        return wrong_use("--confidence: expected a number between 0 and 1, found '%s'",
+        return wrong_use("--confidence: expected a number above 0 and below 1, found '%s'",
                          option_value(a, "confidence"));
     if (!a->quiet && isatty(STDERR_FILENO)) cr_fit_progress(t->f, progress, NULL);
     return EXIT_DONE;
@@ -171,58 +172,77 @@ static int set_options(struct fitting *t) {
 
 /* ---- Lists of parameters: b1,b2 and b1=0,b2=1 ---- */
 
-/* Takes the next item off a list; false at its end. The number behind '=' is nan where there is none. */
-static bool next_item(const char **list, char name[256], double *number) {
-    *list = list_item(*list);
-    size_t n = strcspn(*list, ","), size = strcspn(*list, "=,");
-    if (n == 0) return false;
-    if (size > 255) size = 255;
-    memcpy(name, *list, size);
-    name[size] = 0;
+struct item {
+    char name[256];
+    bool has_number;
+    double number; /* nan: it is none */
+    int n;         /* characters, of which s is the first */
+    const char *s;
+};
+
+/* Takes the next item off a list; false at its end. */
+static bool next_item(const char **list, struct item *item) {
     char value[64] = "";
-    if (size < n && n - size - 1 < sizeof value) memcpy(value, *list + size + 1, n - size - 1);
-    *number = *value ? number_of(value) : NAN;
+    const char *s = *list = list_item(*list);
+    size_t n = strcspn(s, ","), size = strcspn(s, "=,"), room = sizeof item->name - 1;
+    if (n == 0) return false;
+    *item = (struct item){.has_number = size < n, .number = NAN, .n = (int)n, .s = s};
+    memcpy(item->name, s, size < room ? size : room);
+    if (size < n && n - size - 1 < sizeof value) memcpy(value, s + size + 1, n - size - 1);
+    if (*value) item->number = number_of(value);
     *list += n;
     return true;
 }
 
-static int fix_params(struct fitting *t) {
-    char name[256];
-    double number;
-    for (const char *list = option_value(t->a, "fix"); list && next_item(&list, name, &number);) {
-        if (cr_fit_fix(t->f, name, true)) return fail("--fix: the model has no parameter '%s'", name);
-        if (!isnan(number) && cr_store_set(t->s->store, name, CR_F64, &number, sizeof number))
-            return fail("--fix %s=%g: %s", name, number, cr_store_error(t->s->store));
+static bool is_twice(const char *list, const char *name) {
+    struct item item;
+    int found = 0;
+    while (next_item(&list, &item)) found += strcmp(item.name, name) == 0;
+    return found > 1;
+}
+
+/* Every item names a parameter, once, and a number; or a name will do. */
+static int check_items(const struct session *s, const char *option, const char *list, bool name_will_do) {
+    struct item item;
+    if (list && !*list_item(list))
+        return wrong_use("--%s: expected names of parameters, as in b1=0,b2=1", option);
+    for (const char *p = list; p && next_item(&p, &item);) {
+        bool found = false;
+        for (int i = 0; i < s->n; i++) found = found || strcmp(cr_name(s->wrt[i]), item.name) == 0;
+        if (!found) return fail("--%s: the model has no parameter '%s'", option, item.name);
+        if (!(item.has_number ? isfinite(item.number) : name_will_do))
+            return wrong_use("--%s: expected %s=NUMBER, a finite one, found '%.*s'", option, item.name,
+                             item.n, item.s);
+        if (is_twice(list, item.name)) return wrong_use("--%s: '%s' is given twice", option, item.name);
     }
     return EXIT_DONE;
+}
+
+static int fix_params(struct fitting *t) {
+    struct item item;
+    const char *list = option_value(t->a, "fix");
+    int code = check_items(t->s, "fix", list, true);
+    while (!code && list && next_item(&list, &item)) {
+        if (cr_fit_fix(t->f, item.name, true)) code = fail("--fix: %s", cr_fit_error(t->f));
+        else if (item.has_number &&
+                 cr_store_set(t->s->store, item.name, CR_F64, &item.number, sizeof item.number))
+            code = fail("--fix %s=%g: %s", item.name, item.number, cr_store_error(t->s->store));
+    }
+    return code;
 }
 
 /* The bound of a parameter in a list, else what stands for none. */
 static double bound_of(const char *list, const char *wanted, double none) {
-    char name[256];
-    double number;
-    while (list && next_item(&list, name, &number))
-        if (strcmp(name, wanted) == 0) return number;
+    struct item item;
+    while (list && next_item(&list, &item))
+        if (strcmp(item.name, wanted) == 0) return item.number;
     return none;
-}
-
-/* Does every item of the list name a parameter and a number? */
-static int check_bounds(const struct session *s, const char *option, const char *list) {
-    char name[256];
-    double number;
-    while (list && next_item(&list, name, &number)) {
-        bool found = false;
-        for (int i = 0; i < s->n; i++) found = found || strcmp(cr_name(s->wrt[i]), name) == 0;
-        if (!found) return fail("--%s: the model has no parameter '%s'", option, name);
-        if (isnan(number)) return wrong_use("--%s: expected %s=number", option, name);
-    }
-    return EXIT_DONE;
 }
 
 static int set_bounds(struct fitting *t) {
     const struct arguments *a = t->a;
-    int code = check_bounds(t->s, "lower", option_value(a, "lower"));
-    if (!code) code = check_bounds(t->s, "upper", option_value(a, "upper"));
+    int code = check_items(t->s, "lower", option_value(a, "lower"), false);
+    if (!code) code = check_items(t->s, "upper", option_value(a, "upper"), false);
     for (int i = 0; i < t->s->n && !code; i++) {
         const char *name = cr_name(t->s->wrt[i]);
         double low = bound_of(option_value(a, "lower"), name, -INFINITY),

@@ -77,6 +77,74 @@ static void text_statistics(struct fitting *t) {
     printf("AIC, BIC                    %.6g, %.6g\n", statistic(t, "aic"), statistic(t, "bic"));
 }
 
+/* ---- Names that became parameters, where a column may have been meant ---- */
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
+
+/* Alike but for case, or for one slip in three letters or more: one too many, another, or two exchanged. */
+static bool is_near(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b), i = 0, end = 0;
+    if (n > m) return is_near(b, a);
+    while (i < n && lower(a[i]) == lower(b[i])) i++;
+    if (i == n && n == m) return true;
+    if (n < 3 || m > n + 1) return false;
+    while (end < n - i && lower(a[n - 1 - end]) == lower(b[m - 1 - end])) end++;
+    size_t left = n - i - end, other = m - i - end; /* what differs between */
+    bool exchanged =
+        left == 2 && other == 2 && lower(a[i]) == lower(b[i + 1]) && lower(a[i + 1]) == lower(b[i]);
+    return exchanged || (left <= 1 && other <= 1);
+}
+
+static bool is_used(const struct fitting *t, const struct given *column) {
+    cr_node x = cr_find(t->s->graph, column->name);
+    return cr_ok(x) && strcmp(cr_op_of(x), "input") == 0;
+}
+
+static const struct given *meant(const struct fitting *t, const char *name) {
+    for (const struct given *g = t->a->given; g; g = g->next)
+        if (g->optional && !is_used(t, g) && is_near(name, g->name)) return g;
+    return NULL;
+}
+
+/* The column that is fitted: where the formula is called so, its input is "y observed". */
+static bool is_fitted(const struct fitting *t, const struct given *column) {
+    const char *of = t->observed.id ? cr_name(t->observed) : "";
+    bool begins = strncmp(of, column->name, column->name_size) == 0;
+    return begins && (!of[column->name_size] || strcmp(of + column->name_size, " observed") == 0);
+}
+
+/* Is the formula but for the column that it is of without any? A constant is meant so. */
+static bool is_without_columns(const struct fitting *t) {
+    bool others = false;
+    for (const struct given *g = t->a->given; g; g = g->next) {
+        cr_node x = cr_find(t->s->graph, g->name);
+        bool is_it = is_fitted(t, g);
+        if (g->optional && is_it && cr_ok(x) && strcmp(cr_op_of(x), "param") == 0) return false;
+        if (g->optional && !is_it && is_used(t, g)) return false;
+        others = others || (g->optional && !is_it);
+    }
+    return others && t->observed.id;
+}
+
+static void text_notes(struct fitting *t) {
+    const char *name;
+    int n = 0;
+    for (int i = 0; (name = cr_model_free_name(t->s->model, i)); i++) {
+        const struct given *near = find_given(t->a->given, name) ? NULL : meant(t, name);
+        if (near)
+            printf("\nnote: %s has no column '%s', which is fitted as a parameter: did you mean '%s'?\n",
+                   t->a->data, name, near->name);
+        if (near) return;
+    }
+    if (!is_without_columns(t)) return;
+    fputs("\nnote: the formula has none of the other columns", stdout);
+    for (const struct given *g = t->a->given; g; g = g->next)
+        if (g->optional && !is_fitted(t, g)) printf("%s %s", n++ ? "," : "", g->name);
+    printf(" of %s: fitted as parameters are", t->a->data);
+    for (int i = 0; i < t->s->n; i++) printf("%s %s", i ? "," : "", cr_name(t->s->wrt[i]));
+    putchar('\n');
+}
+
 void fit_text(struct fitting *t) {
     bool known = !isnan(statistic(t, "rss"));
     int width = label_width(t);
@@ -85,6 +153,7 @@ void fit_text(struct fitting *t) {
     if (known) text_statistics(t);
     if (known) text_correlations(t, width);
     if (cr_fit_warning(t->f)) printf("\nwarning: %s\n", cr_fit_warning(t->f));
+    text_notes(t);
     printf("\nloss %.12g, largest component of its gradient %.2g\n", cr_fit_loss(t->f),
            cr_fit_gradient_norm(t->f));
     printf("%s: %lld iterations, %lld evaluations%s%s%s; ended since %s\n", cr_fit_method(t->f),

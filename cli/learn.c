@@ -5,8 +5,13 @@
 
 #include "cli.h"
 
+/* The library names an input without data; how it is given is ours to say. */
 int learn_failed(const struct learning *l) {
-    return fail("%s", cr_train_error(l->train) ? cr_train_error(l->train) : cr_status_text(CR_ENOMEM));
+    static const char missing[] = "the input '";
+    const char *s = cr_train_error(l->train) ? cr_train_error(l->train) : cr_status_text(CR_ENOMEM);
+    if (strncmp(s, missing, sizeof missing - 1) != 0) return fail("%s", s);
+    const char *name = s + sizeof missing - 1;
+    return fail("%s: give it as --data %.*s=FILE", s, (int)strcspn(name, "'"), name);
 }
 
 /* Does the model declare it, and of which dtype? */

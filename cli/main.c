@@ -45,9 +45,9 @@ const struct verb verbs[] = {
      run_fit},
     {"train", "FILE.cr " VALUES,
      "the parameters that minimise the loss over many observations, batch by batch",
-     "data categories window stride characters optimiser epochs batch validation best patience shuffle seed "
-     "out "
-     "checkpoint log "
+     "data categories window stride characters weights optimiser epochs batch validation best patience "
+     "shuffle "
+     "seed out checkpoint log "
      "svg report threads compile quiet",
      "  chainrule train norris.cr --data norris.csv --optimiser 'adam(rate=0.1)' --epochs 5 --batch 12 --out "
      "w.safetensors\n",

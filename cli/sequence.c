@@ -17,7 +17,7 @@ static int64_t positive(const struct arguments *a, const char *name, int64_t fal
     double x;
     if (!s) return fallback;
     if (read_number(s, &x) && x >= 1 && x < 0x1p53 && x == (double)(int64_t)x) return (int64_t)x;
-    wrong_use("--%s: expected a positive integer, found '%s'", name, s);
+    wrong_use("--%s: expected an integer from 1 to 2^53, found '%s'", name, s);
     return 0;
 }
 
@@ -119,7 +119,7 @@ int continue_text(struct learning *l, const struct arguments *a) {
         return wrong_use("--temperature: expected a number from 0, found '%s'", heat);
     if (!input) return fail("--continue: expected a model with one input, the text");
     char *text = (size_t)more < SIZE_MAX / 2 ? malloc(begun + (size_t)more + 1) : NULL;
-    if (!text) return fail("out of memory");
+    if (!text) return fail("--bytes: out of memory for %lld", (long long)more);
     memcpy(text, begin, begun);
     int code = !l->alphabet || begin_characters(l, begin, text, &begun) ? EXIT_DONE : EXIT_FAILED;
     if (!code && cr_train_continue(l->train, input, option_value(a, "of"), l->window, temperature, text,

@@ -236,13 +236,26 @@ static bool watch(void *user, const cr_train *t, bool epoch_ended) {
     return !w->code && !interrupted;
 }
 
-/* A checkpoint that is there is where the training goes on. */
+/* A checkpoint that is there is where the training goes on; else it starts from --weights. Neither is taken for the other: weights alone
+ * have nothing to go on from, and would be written over. */
 static int resume(struct watching *w) {
-    const char *path = option_value(w->a, "checkpoint");
-    if (!path || access(path, F_OK)) return EXIT_DONE;
-    int code = learn_weights(w->l, path);
-    if (!code && !w->a->quiet) printf("going on from %s\n", path);
-    return code;
+    const char *path = option_value(w->a, "checkpoint"), *weights = option_value(w->a, "weights");
+    bool there = path && access(path, F_OK) == 0;
+    const char *from = there ? path : weights;
+    int code = from ? learn_weights(w->l, from) : EXIT_DONE;
+    if (code || !from) return code;
+    if (there && !cr_train_begun(w->l->train))
+        return fail(
+            "--checkpoint: %s: holds weights, but no state of a training to go on from: start from them "
+            "with --weights %s, and give --checkpoint another file",
+            path, path);
+    if (!there && cr_train_begun(w->l->train))
+        return fail(
+            "--weights: %s: is a checkpoint: go on from it with --checkpoint %s, or give the weights that "
+            "--out wrote",
+            weights, weights);
+    if (!w->a->quiet) printf("%s from %s\n", there ? "going on" : "starting", from);
+    return EXIT_DONE;
 }
 
 static int finish(struct watching *w, cr_status status) {

@@ -104,7 +104,7 @@ CR_API void cr_context_free(cr_context *ctx);
  * also where the library was built without a thread pool; cr_context_thread_count tells what is used. */
 CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
-/* Files from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
+/* CSV and safetensors from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another
  * process cut a file short meanwhile, the system ends this one (SIGBUS). */
 CR_API cr_status cr_context_map_files(cr_context *ctx, bool map);
 /* The host's own parallel-for instead of a pool of ours; count: how many threads it uses. */
@@ -588,10 +588,10 @@ CR_API cr_status cr_fit_bind(cr_fit *f, const char *name, cr_dtype dtype, void *
  *   "iterations"      at most so many (10000)
  *   "tolerance"       lm: ends when the residual's part within the Jacobian's columns is at most this share of it (0: goes on as long
  *                     as floating point gives more); others: when |gradient_i| max(|param_i|, 1) is at most this times
- *                     max(|loss|, 1) for all i (1e-11)
+ *                     max(|loss|, 1) for all i (1e-11). From 0 to 1
  *   "rate"            of gd: fixed; without it each step is found by backtracking
  *   "robust"          of lm: "none" (default), "huber", "soft_l1", "cauchy": residuals far above the scale count less than their squares
- *   "robust_scale"    the residual (over its sigma) from where they do (1)
+ *   "robust_scale"    the residual (over its sigma) from where they do (1); from 1e-100 to 1e100
  *   "starts", "seed"  so many starts (1), the best end counts: between two bounds anywhere; else the given start (1 for 0) times 10^u,
  *                     |u| up to 1 at first, to 5 later, some with the other sign
  *   "absolute_sigma"  "1": cr_fit_sigma's are the errors' true sizes; "0" (default): only their ratios count, and the size is found
@@ -720,6 +720,8 @@ CR_API void cr_train_progress(cr_train *t, cr_train_progress_fn *fn, void *user)
  * with epoch_ended, the store holds all that is needed to go on to the same bits. CR_ENAN: the first loss that is not
  * finite; the error names step and node, and the parameters are those before that step. Allocates nothing in a step. */
 CR_API cr_status cr_train_run(cr_train *t);
+/* Does the store hold where a training stands, which cr_train_run goes on from? Weights alone don't. */
+CR_API bool cr_train_begun(const cr_train *t);
 /* The parameters of the best epoch take the place of the last ones. */
 CR_API cr_status cr_train_take_best(cr_train *t);
 /* Is it a parameter of the model itself, and nothing that the optimiser or the training keeps beside it in the store? Known
@@ -875,7 +877,7 @@ CR_API const double *cr_table_column(const cr_table *t, int column);
 CR_API int cr_table_find(const cr_table *t, const char *name); /* -1: none */
 
 /* Data of any of these formats, known by what a file is: npy; npz (zip archives of npy files, by libzip); IDX, packed by gzip or not; CSV
- * (.csv, .tsv, .txt, .dat, and whatever comes through a pipe); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
+ * (.csv, .tsv, .txt, .dat, packed too as .csv.gz, and whatever comes through a pipe); safetensors; a PNG image (by libpng: i32 [height, width], in colour [3, height, width]); a folder of PNG images of one
  * size: "images" [n, ...] in the order of their names, and "labels" [n] from FOLDER/LABEL/NAME.png, or from FOLDER/labels.csv with columns
  * file and label (numbers stay numbers). Labels that are words are categories. c: n columns of categories, of CSV; of a folder "labels". */
 typedef struct cr_data cr_data;
@@ -888,8 +890,9 @@ CR_API const char *cr_data_name(const cr_data *d, int i);
 CR_API int cr_data_find(const cr_data *d, const char *name);
 /* Category k of array i; NULL past the end, and where the array's numbers are no categories. */
 CR_API const char *cr_data_category(const cr_data *d, int i, int64_t k);
-/* The i-th, to be freed by the caller; and the only one there is, or all columns of a CSV file side by side. Of a file of one array, and
- * of a folder, each is given away: at a second time CR_EINVAL. */
+/* The i-th, to be freed by the caller; and the only one there is, or all columns of a CSV file side by side. Of a file of one array (a column, an
+ * image ...), and of a folder, each is given away, and so are all columns side by side: at a second time, and of a column after
+ * them, CR_EINVAL. */
 CR_API cr_status cr_data_array(cr_array **out, cr_data *d, int i, cr_text *why);
 CR_API cr_status cr_data_whole(cr_array **out, cr_data *d, cr_text *why);
 

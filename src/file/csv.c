@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "file/gzip.h"
 #include "file/table.h"
 
 /* Beyond, a file is transposed or no table. */
@@ -366,7 +367,7 @@ cr_status file_csv_parse(cr_table **out, const struct csv_text *text, const stru
 
 static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
     (void)enough;
-    return check_text(s, n, path, why);
+    return gzip_is(s, n) ? CR_OK : check_text(s, n, path, why);
 }
 
 cr_status cr_csv_load_categories(cr_table **out, const char *path, int n, const cr_categories c[],
@@ -377,8 +378,9 @@ cr_status cr_csv_load_categories(cr_table **out, const char *path, int n, const 
     if (!out || !path || n < 0 || (n && !c)) return CR_EINVAL;
     cr_status status = file_read_looking(&b, path, FILE_MOST, look, &mem, why);
     if (status) return status;
+    if (gzip_is(b.s, b.n)) status = gzip_unpack(&b, path, why);
     struct csv_text text = {b.s, b.n, path, n, c};
-    status = file_csv_parse(out, &text, &mem, why);
+    if (!status) status = file_csv_parse(out, &text, &mem, why);
     file_drop(&b);
     return status;
 }

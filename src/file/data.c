@@ -8,6 +8,7 @@
 #include "file/folder.h"
 #include "file/npz.h"
 #include "file/png.h"
+#include "file/table.h"
 #include "tensor/array.h"
 
 /* What one array is called in a file that has no name for it. */
@@ -54,7 +55,8 @@ static bool ends(const char *path, const char *end) {
 
 static bool is_folder(const char *path, const struct head *h) { return (void)h, folder_is(path); }
 static bool is_table(const char *path, const struct head *h) {
-    static const char *const end[] = {".csv", ".tsv", ".txt", ".dat"};
+    static const char *const end[] = {".csv",    ".tsv",    ".txt",    ".dat",
+                                      ".csv.gz", ".tsv.gz", ".txt.gz", ".dat.gz"};
     bool any = h->pipe;
     for (size_t i = 0; i < sizeof end / sizeof *end; i++) any = any || ends(path, end[i]);
     return any;
@@ -222,11 +224,13 @@ static cr_status give(cr_array **out, cr_array **from) {
     return *out ? CR_OK : CR_EINVAL;
 }
 
-/* Numbers; of categories whole ones, which may be indices. */
+/* Numbers; of categories whole ones, which may be indices. A column that stands alone is given away. */
 static cr_status column(cr_array **out, const cr_data *d, int i) {
     int64_t rows = cr_table_rows(d->table);
     const double *x = cr_table_column(d->table, i);
     bool whole = cr_table_category(d->table, i, 0) != NULL;
+    if (d->table->given) return CR_EINVAL;
+    if (!whole && cr_table_columns(d->table) == 1) return table_take(out, d->table);
     cr_status status = array_new(out, &d->mem, whole ? CR_I32 : CR_F64, 1, &rows);
     for (int64_t k = 0; !status && whole && k < rows; k++)
         ((int32_t *)cr_array_data(*out))[k] = (int32_t)x[k];
@@ -246,17 +250,6 @@ cr_status cr_data_array(cr_array **out, cr_data *d, int i, cr_text *why) {
     return status ? file_fail(why, status, d->path, "%s", cr_status_text(status)) : CR_OK;
 }
 
-/* The columns side by side; a vector if there is one. */
-static cr_status matrix(cr_array **out, const cr_data *d, cr_text *why) {
-    int64_t rows = cr_table_rows(d->table), columns = cr_table_columns(d->table), dim[2] = {rows, columns};
-    cr_status status = array_new(out, &d->mem, CR_F64, columns == 1 ? 1 : 2, dim);
-    if (status) return file_fail(why, status, d->path, "%s", cr_status_text(status));
-    double *to = cr_array_data(*out);
-    for (int64_t k = 0; k < columns; k++)
-        for (int64_t i = 0; i < rows; i++) to[i * columns + k] = cr_table_column(d->table, (int)k)[i];
-    return CR_OK;
-}
-
 static cr_status which(const cr_data *d, cr_text *why) {
     struct cr_text names = text_make(&d->mem);
     for (int i = 0; cr_data_name(d, i) && names.n < 200; i++)
@@ -272,6 +265,8 @@ static cr_status which(const cr_data *d, cr_text *why) {
 cr_status cr_data_whole(cr_array **out, cr_data *d, cr_text *why) {
     if (out) *out = NULL;
     if (!out || !d) return CR_EINVAL;
-    if (d->table) return matrix(out, d, why);
+    cr_status status = d->table ? table_take(out, d->table) : CR_OK;
+    if (status) return file_fail(why, status, d->path, "%s", cr_status_text(status));
+    if (d->table) return CR_OK;
     return cr_data_name(d, 1) ? which(d, why) : cr_data_array(out, d, 0, why);
 }

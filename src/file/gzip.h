@@ -2,11 +2,14 @@
 #ifndef FILE_GZIP_H
 #define FILE_GZIP_H
 
-#include "file/read.h"
+#include "file/stream.h"
 
 /* Is it a gzip member? */
 bool gzip_is(const char *s, size_t n);
-/* All members of b unpacked in place of the packed bytes. `most`: the bytes that its content may have. */
-cr_status gzip_unpack(struct bytes *b, uint64_t most, const char *path, cr_text *why);
+/* What all members of `in` unpack to, as a stream; in is borrowed. */
+cr_status gzip_open(struct stream *out, struct stream *in);
+void gzip_close(struct stream *s);
+/* b unpacked in place of the packed bytes. */
+cr_status gzip_unpack(struct bytes *b, const char *path, cr_text *why);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "file/npy_header.h"
 #include "file/write.h"
+#include "tensor/array.h"
 
 static bool little_endian(void) { return *(const unsigned char *)&(const uint16_t){1} == 1; }
 
@@ -64,54 +65,75 @@ static bool plain(const struct npy *h) {
     return same && (!h->fortran || one_axis) && h->order == (little_endian() ? '<' : '>');
 }
 
-static cr_status read_numbers(const struct npy *h, cr_array *a, const char *s, const char *path,
-                              cr_text *why) {
-    struct place p = {.h = h};
-    shape_strides(&h->shape, p.stride);
-    void *data = cr_array_data(a);
-    if (plain(h)) return memcpy(data, s, cr_array_bytes(a)), CR_OK;
-    for (int64_t i = 0; i < h->count; i++, step(&p)) {
-        uint64_t bits = bits_at(h, (const unsigned char *)s + i * h->size);
-        if (!put(h, data, dtype_of(h), p.at, bits))
-            return file_fail(why, CR_EFORMAT, path,
-                             "number %lld is %llu (dtype u8), expected at most %lld, which i64 holds",
-                             (long long)i, (unsigned long long)bits, (long long)INT64_MAX);
-    }
-    return CR_OK;
+struct numbers {
+    struct place place;
+    cr_dtype dtype;
+    void *data;
+    const struct stream *in;
+};
+
+static cr_status put_next(void *user, int64_t i, const unsigned char *s) {
+    struct numbers *n = user;
+    uint64_t bits = bits_at(n->place.h, s);
+    bool fits = put(n->place.h, n->data, n->dtype, n->place.at, bits);
+    step(&n->place);
+    if (fits) return CR_OK;
+    return file_fail(n->in->why, CR_EFORMAT, n->in->path,
+                     "number %lld is %llu (dtype u8), expected at most %lld, which i64 holds", (long long)i,
+                     (unsigned long long)bits, (long long)INT64_MAX);
 }
 
-static cr_status check_size(const struct npy *h, uint64_t n, const char *path, cr_text *why) {
-    uint64_t need = (uint64_t)h->count * (uint64_t)h->size;
-    if (n == need) return CR_OK;
-    if (n < need)
-        return file_fail(why, CR_EFORMAT, path,
-                         "cut off: the header announces %lld numbers of %d bytes, %llu bytes, and %llu "
-                         "follow it: fetch or copy it again",
-                         (long long)h->count, h->size, (unsigned long long)need, (unsigned long long)n);
-    return file_fail(
-        why, CR_EFORMAT, path,
-        "more than one array: the header announces %lld numbers of %d bytes, %llu bytes, and more follow it",
-        (long long)h->count, h->size, (unsigned long long)need);
+static cr_status too_few(const struct npy *h, const struct stream *in, uint64_t n) {
+    return file_fail(in->why, CR_EFORMAT, in->path,
+                     "cut off: the header announces %lld numbers of %d bytes, %llu bytes, and %llu "
+                     "follow it: fetch or copy it again",
+                     (long long)h->count, h->size, (unsigned long long)h->count * (unsigned long long)h->size,
+                     (unsigned long long)n);
 }
 
-cr_status file_npy_parse(cr_array **out, const char *s, size_t n, const char *path, cr_context *ctx,
-                         cr_text *why) {
+static cr_status too_many(const struct npy *h, const struct stream *in) {
+    return file_fail(in->why, CR_EFORMAT, in->path,
+                     "more than one array: the header announces %lld numbers of %d bytes, %llu bytes, and "
+                     "more follow it",
+                     (long long)h->count, h->size,
+                     (unsigned long long)h->count * (unsigned long long)h->size);
+}
+
+/* Before memory is taken for them: can there be as many? */
+static cr_status check_size(const struct npy *h, struct stream *in) {
+    uint64_t n, need = (uint64_t)h->count * (uint64_t)h->size;
+    if (need < in->most && in->exact) return too_many(h, in);
+    if (need <= in->most) return CR_OK;
+    cr_status status = stream_count(in, &n);
+    return status ? status : too_few(h, in, n);
+}
+
+static cr_status read_numbers(const struct npy *h, cr_array *a, struct stream *in) {
+    struct numbers n = {.place = {.h = h}, .dtype = cr_array_dtype(a), .data = cr_array_data(a), .in = in};
+    int64_t got = 0;
+    shape_strides(&h->shape, n.place.stride);
+    cr_status status = stream_numbers(in, h->count, h->size, plain(h) ? NULL : put_next, &n, n.data, &got);
+    if (!status && got < h->count) return too_few(h, in, (uint64_t)got * (uint64_t)h->size);
+    if (!status) status = stream_peek(in, 1);
+    return status || stream_ready(in) == 0 ? status : too_many(h, in);
+}
+
+cr_status file_npy_parse(cr_array **out, struct stream *in) {
     struct npy h;
     *out = NULL;
-    cr_status status = npy_header(&h, s, n, path, why);
-    if (!status) status = check_size(&h, n - h.head, path, why); /* before anything is allocated */
+    cr_status status = stream_peek(in, FILE_HEAD);
+    if (!status) status = npy_header(&h, stream_head(in), stream_ready(in), in->path, in->why);
+    if (!status) stream_skip(in, h.head), status = check_size(&h, in);
     if (status) return status;
-    status = cr_array_new(out, ctx, dtype_of(&h), h.shape.rank, h.shape.dim);
-    if (status) return file_fail(why, status, path, "%s", cr_status_text(status));
-    status = read_numbers(&h, *out, s + h.head, path, why);
-    if (!status) return CR_OK;
-    cr_array_free(*out);
-    *out = NULL;
+    status = array_new(out, &in->mem, dtype_of(&h), h.shape.rank, h.shape.dim);
+    if (status) return file_fail(in->why, status, in->path, "%s", cr_status_text(status));
+    status = read_numbers(&h, *out, in);
+    if (status) cr_array_free(*out), *out = NULL;
     return status;
 }
 
-/* What the header announces is enough, and a byte more, to see that there is one. */
-cr_status file_npy_look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
+/* Of a pipe: what the header announces is enough, and a byte more, to see that there is one. */
+static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
     struct npy h;
     cr_status status = npy_header(&h, s, n, path, why);
     if (!status) *enough = h.head + (uint64_t)h.count * (uint64_t)h.size + 1;
@@ -119,14 +141,13 @@ cr_status file_npy_look(const char *s, size_t n, const char *path, uint64_t *eno
 }
 
 cr_status cr_npy_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why) {
-    struct bytes b;
+    struct stream in;
     struct mem mem = context_mem(ctx);
     if (out) *out = NULL;
     if (!out || !path) return CR_EINVAL;
-    cr_status status = file_read_looking(&b, path, FILE_MOST, file_npy_look, &mem, why);
-    if (status) return status;
-    status = file_npy_parse(out, b.s, b.n, path, ctx, why);
-    file_drop(&b);
+    cr_status status = stream_open(&in, path, look, &mem, why);
+    if (!status) status = file_npy_parse(out, &in);
+    stream_close(&in);
     return status;
 }
 

@@ -1,9 +1,10 @@
-/* npz (numpy.savez): npy files in a zip archive, stored or deflated, read by libzip. No size that the archive states is believed: memory
- * grows with what has been unpacked, as far as the npy header within says. */
+/* npz (numpy.savez): npy files in a zip archive, stored or deflated, read by libzip. No size that the archive states is believed. */
+#define _POSIX_C_SOURCE 200809L
 #include "file/npz.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/context.h"
 #include "file/npy.h"
@@ -22,6 +23,7 @@ struct npz {
     cr_context *ctx;
     zip_t *zip;
     char *path;
+    uint64_t size; /* of the archive */
     struct member *member;
     size_t members, cap;
 };
@@ -86,8 +88,10 @@ static cr_status list(struct npz *z, cr_text *why) {
 
 static cr_status fill(struct npz *z, const char *path, const struct bytes *bytes, cr_text *why) {
     zip_error_t error;
+    struct stat st;
     z->path = copy(&z->mem, path, strlen(path));
     if (!z->path) return CR_ENOMEM;
+    z->size = bytes ? bytes->n : stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
     zip_error_init(&error);
     z->zip = open_zip(path, bytes, &error);
     cr_status status =
@@ -125,48 +129,43 @@ const char *npz_name(const struct npz *z, int i) {
 
 struct unpacking {
     zip_file_t *file;
-    struct bytes out;
     const char *path; /* "file.npz: x" */
     cr_text *why;
-    bool whole;
 };
 
-static cr_status unpack_to(struct unpacking *u, uint64_t n) {
-    if (n >= SIZE_MAX - 1) return CR_ENOMEM;
-    if (u->out.room < n + 1) {
-        char *s = mem_resize(&u->out.mem, u->out.s, u->out.room, (size_t)n + 1);
-        if (!s) return CR_ENOMEM;
-        u->out.s = s, u->out.room = (size_t)n + 1;
-    }
-    while (u->out.n < n && !u->whole) {
-        zip_int64_t got = zip_fread(u->file, u->out.s + u->out.n, n - u->out.n);
-        if (got < 0)
-            return say(u->why, CR_EFORMAT, u->path, "cannot be unpacked", zip_file_get_error(u->file));
-        u->whole = got == 0;
-        u->out.n += (size_t)got;
-    }
+static cr_status next(void *user, char *to, size_t n, size_t *got) {
+    struct unpacking *u = user;
+    zip_int64_t r = zip_fread(u->file, to, n);
+    if (r < 0) return say(u->why, CR_EFORMAT, u->path, "cannot be unpacked", zip_file_get_error(u->file));
+    *got = (size_t)r;
     return CR_OK;
 }
 
-/* As far as the header says, and a byte more. */
-static cr_status unpack(struct unpacking *u) {
-    uint64_t enough = UINT64_MAX;
-    cr_status status = unpack_to(u, FILE_HEAD);
-    if (!status) status = file_npy_look(u->out.s, u->out.n, u->path, &enough, u->why);
-    while (!status && !u->whole && u->out.n < enough && u->out.n <= FILE_MOST)
-        status = unpack_to(u, 2 * u->out.n < enough ? 2 * u->out.n : enough);
-    return status;
+/* The most bytes that a member may have: deflate makes at most 1032 of one, and no member has more than the archive. */
+static cr_status most_of(uint64_t *most, struct npz *z, const struct member *m, const char *path,
+                         cr_text *why) {
+    zip_stat_t st;
+    if (zip_stat_index(z->zip, m->index, 0, &st))
+        return say(why, CR_EFORMAT, path, "cannot be unpacked", zip_get_error(z->zip));
+    if (st.comp_method != ZIP_CM_STORE && st.comp_method != ZIP_CM_DEFLATE)
+        return file_fail(why, CR_EFORMAT, path,
+                         "is packed by method %d of zip, expected stored or deflated, as numpy.savez has it",
+                         (int)st.comp_method);
+    *most = z->size < FILE_MOST ? z->size * 1032 : FILE_MOST;
+    return CR_OK;
 }
 
 static cr_status read_member(cr_array **out, struct npz *z, const struct member *m, const char *path,
                              cr_text *why) {
-    struct unpacking u = {
-        .file = zip_fopen_index(z->zip, m->index, 0), .out = {.mem = z->mem}, .path = path, .why = why};
+    uint64_t most = 0;
+    cr_status status = most_of(&most, z, m, path, why);
+    if (status) return status;
+    struct unpacking u = {zip_fopen_index(z->zip, m->index, 0), path, why};
     if (!u.file) return say(why, CR_EFORMAT, path, "cannot be unpacked", zip_get_error(z->zip));
-    cr_status status = unpack(&u);
-    if (!status) status = file_npy_parse(out, u.out.s, u.out.n, path, z->ctx, why);
+    struct stream in = stream_from(next, &u, most, path, &z->mem, why);
+    status = file_npy_parse(out, &in);
+    stream_close(&in);
     zip_fclose(u.file);
-    file_drop(&u.out);
     return status;
 }
 

@@ -22,10 +22,10 @@ struct reading {
     cr_text *why;
 };
 
-/* Room for n bytes and the NUL. */
+/* Room for n bytes, n > 0. */
 static bool reserve(struct bytes *b, uint64_t n) {
-    if (n >= SIZE_MAX) return false;
-    size_t room = (size_t)n + 1;
+    size_t room = (size_t)n;
+    if (room != n) return false;
     if (room <= b->room) return true;
     char *s = mem_resize(&b->mem, b->s, b->room, room);
     if (!s) return false;
@@ -66,14 +66,10 @@ static uint64_t next_goal(const struct reading *r, uint64_t n) {
     return goal > r->enough ? r->enough : goal;
 }
 
-/* A large file is not held beside what is made of it, where the host allows that. The NUL needs a place in its last page, which is
- * ours alone (MAP_PRIVATE). */
+/* A large file is not held beside what is made of it, where the host allows that. */
 static bool map(struct bytes *b, const struct reading *r) {
-    long page = sysconf(_SC_PAGESIZE);
-    if (!b->mem.map_files || r->size < map_least || r->size > r->most || page < 1 ||
-        r->size % (uint64_t)page == 0)
-        return false;
-    void *s = mmap(NULL, (size_t)r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, r->fd, 0);
+    if (!b->mem.map_files || r->size < map_least || r->size > r->most) return false;
+    void *s = mmap(NULL, (size_t)r->size, PROT_READ, MAP_PRIVATE, r->fd, 0);
     if (s == MAP_FAILED) return false;
     b->s = s;
     b->n = b->room = (size_t)r->size;
@@ -84,7 +80,6 @@ static bool map(struct bytes *b, const struct reading *r) {
 static cr_status look_at_mapped(struct bytes *b, struct reading *r, file_look_fn *look) {
     cr_status status = look ? look(b->s, FILE_HEAD, r->path, &r->enough, r->why) : CR_OK;
     if (b->n > r->enough) b->n = (size_t)r->enough;
-    b->s[b->n] = 0;
     return status;
 }
 
@@ -96,7 +91,6 @@ static cr_status read_all(struct bytes *b, struct reading *r, file_look_fn *look
     while (!status && !r->whole && b->n <= r->most && b->n < r->enough)
         status = fill(b, r, next_goal(r, b->n));
     if (!status && b->n > r->most) status = too_large(r);
-    if (!status) b->s[b->n] = 0;
     return status;
 }
 

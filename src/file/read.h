@@ -6,7 +6,7 @@
 
 struct bytes {
     struct mem mem;
-    char *s; /* a NUL stands behind the last */
+    char *s; /* no NUL behind the last */
     size_t n, room;
     bool
         mapped; /* into memory, all of room: pages of the file, which the system takes back when it needs them */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tensor/array.h"
+
 cr_table *table_new(const struct mem *mem) {
     cr_table *t = mem_zero(mem, sizeof *t);
     if (!t) return NULL;
@@ -55,6 +57,75 @@ void table_trim(cr_table *t) {
     if (!cell) return; /* the old block serves as well */
     t->cell = cell;
     t->bytes = bytes;
+}
+
+/* ---- Rows of columns ---- */
+
+/* A matrix is made of the columns where they stand, in blocks of n rows; `across` of them are a column, but for the last few rows. */
+struct turning {
+    double *cell, *room;  /* room: two blocks of all columns */
+    unsigned char *moved; /* a bit for each block of a column */
+    size_t n, columns, across;
+};
+
+/* The block at i * across + j goes to j * columns + i: each moves once, along the cycles of this permutation. */
+static void follow(const struct turning *t, size_t from) {
+    size_t bytes = t->n * sizeof *t->cell, at = from;
+    double *hand = t->room, *other = t->room + t->n;
+    memcpy(hand, t->cell + at * t->n, bytes);
+    do {
+        at = at % t->across * t->columns + at / t->across;
+        memcpy(other, t->cell + at * t->n, bytes);
+        memcpy(t->cell + at * t->n, hand, bytes);
+        memcpy(hand, other, bytes);
+        t->moved[at / 8] |= (unsigned char)(1u << at % 8);
+    } while (at != from);
+}
+
+/* rows of columns that are `stride` apart. */
+static void turn(double *to, const double *cell, size_t rows, size_t columns, size_t stride) {
+    for (size_t k = 0; k < columns; k++)
+        for (size_t i = 0; i < rows; i++) to[i * columns + k] = cell[k * stride + i];
+}
+
+static void turn_all(const struct turning *t, size_t stride, size_t rest) {
+    size_t block = t->n * t->columns, whole = t->n * t->across;
+    double *last = t->room + block;
+    turn(last, t->cell + whole, rest, t->columns, stride);
+    for (size_t k = 1; k < t->columns; k++)
+        memmove(t->cell + k * whole, t->cell + k * stride, whole * sizeof *t->cell);
+    for (size_t i = 0; i < t->columns * t->across; i++)
+        if (!(t->moved[i / 8] & 1u << i % 8)) follow(t, i);
+    for (size_t i = 0; i < t->across; i++) {
+        turn(t->room, t->cell + i * block, t->n, t->columns, t->n);
+        memcpy(t->cell + i * block, t->room, block * sizeof *t->cell);
+    }
+    memcpy(t->cell + t->across * block, last, rest * t->columns * sizeof *t->cell);
+}
+
+static cr_status make_matrix(cr_table *t) {
+    enum { block_numbers = 1 << 14, rows_least = 16 }; /* 128 KiB of all columns stay in a cache */
+    size_t n = block_numbers / t->columns > rows_least ? block_numbers / t->columns : rows_least;
+    if (n > t->rows) n = t->rows ? t->rows : 1;
+    struct turning b = {.cell = t->cell, .n = n, .columns = t->columns, .across = t->rows / n};
+    size_t room = mem_mul(mem_mul(2 * n, t->columns), sizeof *b.room), bits = t->columns * b.across / 8 + 1;
+    b.room = mem_alloc(&t->mem, room);
+    b.moved = mem_zero(&t->mem, bits);
+    bool ok = b.room && b.moved;
+    if (ok) turn_all(&b, t->stride, t->rows - b.across * n);
+    mem_free(&t->mem, b.room, room);
+    mem_free(&t->mem, b.moved, bits);
+    return ok ? CR_OK : CR_ENOMEM;
+}
+
+cr_status table_take(cr_array **out, cr_table *t) {
+    int64_t dim[2] = {(int64_t)t->rows, (int64_t)t->columns};
+    if (t->given) return CR_EINVAL;
+    cr_status status = t->columns > 1 ? make_matrix(t) : CR_OK;
+    if (!status) t->given = true; /* its columns are none any more, come what may */
+    if (!status) status = array_adopt(out, &t->mem, CR_F64, t->columns == 1 ? 1 : 2, dim, t->cell, t->bytes);
+    if (!status) t->cell = NULL;
+    return status;
 }
 
 /* ---- Categories ---- */
@@ -158,7 +229,7 @@ const char *cr_table_name(const cr_table *t, int column) {
 }
 
 const double *cr_table_column(const cr_table *t, int column) {
-    return has(t, column) ? t->cell + (size_t)column * t->stride : NULL;
+    return has(t, column) && !t->given ? t->cell + (size_t)column * t->stride : NULL;
 }
 
 int cr_table_find(const cr_table *t, const char *name) {

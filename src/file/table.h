@@ -20,8 +20,9 @@ struct cr_table {
     struct category *category; /* by column; NULL: none has any */
     size_t category_bytes;
     size_t columns, name_cap;
-    double *cell; /* column by column: the k-th starts at cell[k * stride] */
+    double *cell; /* column by column: the k-th starts at cell[k * stride]; NULL once given away */
     size_t rows, stride, bytes;
+    bool given;
 };
 
 cr_table *table_new(const struct mem *mem); /* NULL: out of memory */
@@ -38,5 +39,8 @@ double table_category(cr_table *t, size_t column, const char *s, size_t n);
 bool table_number_categories(cr_table *t);
 /* Gives back what no row took. */
 void table_trim(cr_table *t);
+/* All columns side by side, one row behind the other: of one column a vector. Gives the numbers away: in their place, so that
+ * they are never there twice. CR_EINVAL: they are given away already. */
+cr_status table_take(cr_array **out, cr_table *t);
 
 #endif

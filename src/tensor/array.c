@@ -13,9 +13,11 @@ struct cr_array {
     struct shape shape;
     int64_t count;
     void *data;
+    size_t adopted; /* bytes of a block that another made; 0: our own, aligned */
 };
 
-cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank, const int64_t dims[]) {
+/* Without numbers yet. */
+static cr_status make(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank, const int64_t dims[]) {
     if (!dtype_known((int)dtype) || rank < 0 || (rank && !dims)) return CR_EINVAL;
     if (rank > CR_MAX_RANK) return CR_ELIMIT;
     int64_t count = shape_count(rank, dims);
@@ -23,11 +25,28 @@ cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int r
     struct mem m = *mem;
     cr_array *a = mem_zero(&m, sizeof *a);
     if (!a) return CR_ENOMEM;
-    *a = (struct cr_array){m, dtype, shape_of(rank, dims), count, NULL};
-    a->data = mem_alloc_aligned(&m, cr_array_bytes(a));
+    *a = (struct cr_array){.mem = m, .dtype = dtype, .shape = shape_of(rank, dims), .count = count};
+    *out = a;
+    return CR_OK;
+}
+
+cr_status array_new(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank, const int64_t dims[]) {
+    cr_array *a = NULL;
+    cr_status status = make(&a, mem, dtype, rank, dims);
+    if (status) return status;
+    a->data = mem_alloc_aligned(&a->mem, cr_array_bytes(a));
     if (!a->data) return cr_array_free(a), CR_ENOMEM;
     memset(a->data, 0, cr_array_bytes(a));
     *out = a;
+    return CR_OK;
+}
+
+cr_status array_adopt(cr_array **out, const struct mem *mem, cr_dtype dtype, int rank, const int64_t dims[],
+                      void *block, size_t bytes) {
+    cr_status status = make(out, mem, dtype, rank, dims);
+    if (status) return status;
+    (*out)->data = block;
+    (*out)->adopted = bytes;
     return CR_OK;
 }
 
@@ -41,7 +60,8 @@ cr_status cr_array_new(cr_array **out, cr_context *ctx, cr_dtype dtype, int rank
 void cr_array_free(cr_array *a) {
     if (!a) return;
     struct mem m = a->mem;
-    mem_free_aligned(&m, a->data, cr_array_bytes(a));
+    if (a->adopted) mem_free(&m, a->data, a->adopted);
+    else mem_free_aligned(&m, a->data, cr_array_bytes(a));
     mem_free(&m, a, sizeof *a);
 }
 

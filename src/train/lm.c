@@ -200,6 +200,7 @@ static enum outcome iterate(struct cr_fit *f, bool first) {
         bool good = residual_at(f, s->trial, s->trial_r);
         if (f->status) return BROKEN;
         double drop = good ? robust_drop(&s->robust, s->m, s->r, s->trial_r) : -INFINITY;
+        if (isnan(drop)) drop = -INFINITY; /* of squares that overflow */
         double fall = whole ? foretold_whole(s, length) : foretold(f);
         if (good && fall <= noise && drop >= -10 * noise) return refine(f) ? REFINED : ENDED;
         resize_region(s, drop, fall, length);
@@ -239,6 +240,7 @@ cr_status fit_least_squares(struct cr_fit *f) {
     if (f->status) return f->status;
     if (!finite) return CR_ENAN;
     s->cost = robust_cost(&s->robust, s->m, s->r);
+    if (!isfinite(s->cost)) return CR_ENAN; /* squares of residuals overflow: no step could be compared */
     if (!lm_linearise(f)) return f->status ? f->status : CR_ENAN;
     for (int dawdled = 0, first = true; f->iterations < f->most_iterations; first = false) {
         if (s->offset <= tolerance || s->cost == 0) return stopped_at(f, fit_tolerance_reached, CR_OK);

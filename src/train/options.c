@@ -40,6 +40,9 @@ static cr_status set_flush(cr_fit *f, const char *value) {
 
 static bool integer(double x) { return x >= 0 && x < 0x1p53 && x == floor(x); }
 
+/* Its square, and the square over a residual's, are numbers that neither overflow nor vanish. */
+static bool is_scale(double x) { return x >= 1e-100 && x <= 1e100; }
+
 cr_status cr_fit_set(cr_fit *f, const char *name, const char *value) {
     double x;
     if (!f || !name || !value) return CR_EINVAL;
@@ -49,13 +52,13 @@ cr_status cr_fit_set(cr_fit *f, const char *name, const char *value) {
     size_t n = strlen(value);
     if (n == 0 || text_parse_number(value, n, &x) != n) return CR_EINVAL;
     if (strcmp(name, "iterations") == 0 && integer(x)) return f->most_iterations = (int64_t)x, CR_OK;
-    if (strcmp(name, "tolerance") == 0) return f->tolerance = x, CR_OK;
+    if (strcmp(name, "tolerance") == 0 && x >= 0 && x <= 1) return f->tolerance = x, CR_OK;
     if (strcmp(name, "starts") == 0 && integer(x) && x > 0) return f->starts = (int64_t)x, CR_OK;
     if (strcmp(name, "seed") == 0 && integer(x)) return f->seed = (int64_t)x, CR_OK;
     if (strcmp(name, "absolute_sigma") == 0 && (x == 0 || x == 1)) return f->absolute = x == 1, CR_OK;
-    if (strcmp(name, "robust_scale") == 0 && x > 0 && f->residual)
+    if (strcmp(name, "robust_scale") == 0 && is_scale(x) && f->residual)
         return f->residual->robust.scale = x, CR_OK;
-    return strcmp(name, "rate") == 0 && x > 0 ? (f->rate = x, CR_OK) : CR_EINVAL;
+    return strcmp(name, "rate") == 0 && x > 0 && isfinite(x) ? (f->rate = x, CR_OK) : CR_EINVAL;
 }
 
 static cr_status unknown(cr_fit *f, const char *what, const char *name) {

@@ -96,7 +96,7 @@ static cr_status fit_column(struct cr_train *t, struct column *c, cr_node input)
                           cr_dtype_name(c->dtype));
     cr_status status = measure(t, c);
     if (status || c->whole || c->batch) return status;
-    c->batch_bytes = mem_mul(c->row_bytes, (size_t)t->batch);
+    c->batch_bytes = mem_mul(c->row_bytes, (size_t)train_most_rows(t));
     c->batch = mem_alloc_aligned(&t->mem, c->batch_bytes);
     return c->batch ? CR_OK : train_memory(t);
 }
@@ -118,7 +118,29 @@ static bool reads(const cr_program *p, const char *name) {
     return false;
 }
 
-cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, int64_t rows) {
+static bool has_column(const struct cr_train *t, const char *name) {
+    for (size_t i = 0; i < t->columns; i++)
+        if (strcmp(t->column[i].name, name) == 0) return true;
+    return false;
+}
+
+/* An input that nobody gave data for, with the shape that is expected. */
+static cr_status no_data(struct cr_train *t, cr_graph *g, const char *name, int64_t rows) {
+    cr_node x = cr_find(g, name);
+    struct cr_text s = text_make(&t->mem);
+    for (int k = 0; k < cr_rank(x); k++) text_add(&s, k ? ", %lld" : "[%lld", (long long)cr_dims(x)[k]);
+    text_str(&s, cr_rank(x) ? "]" : ", one number");
+    if (cr_rank(x) && cr_dims(x)[0] == rows) text_add(&s, " for %lld observations", (long long)rows);
+    cr_status status = train_fail(t, CR_EUNBOUND, "the input '%s' has no data: expected %s%s", name,
+                                  cr_dtype_name(cr_dtype_of(x)), cr_text_str(&s));
+    text_drop(&s);
+    return status;
+}
+
+cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, cr_graph *g, int64_t rows) {
+    for (int i = 0; cr_program_input(program, i); i++)
+        if (!has_column(t, cr_program_input(program, i)))
+            return no_data(t, g, cr_program_input(program, i), rows);
     for (size_t i = 0; i < t->columns; i++) {
         struct column *c = &t->column[i];
         if (!reads(program, c->name)) continue;
@@ -281,7 +303,7 @@ static cr_status start(struct cr_train *t, struct phase *p) {
     if (!status && p->training && t->tells) status = bind_told(t, p->run);
     if (status) return train_fail(t, status, "%s", cr_run_error(p->run));
     cr_run_seed(p->run, t->seed);
-    return train_bind(t, p->program, p->run, p->rows);
+    return train_bind(t, p->program, p->run, p->g, p->rows);
 }
 
 void phase_drop(struct phase *p) {

@@ -34,7 +34,7 @@ static cr_status compile(struct predicting *p, cr_node x) {
     if (status)
         return train_fail(p->t, status, "%s",
                           cr_graph_error(p->g) ? cr_graph_error(p->g) : cr_status_text(status));
-    return train_bind(p->t, p->program, p->run, p->rows);
+    return train_bind(p->t, p->program, p->run, p->g, p->rows);
 }
 
 /* All of the result, once its shape is known. */
@@ -80,11 +80,12 @@ cr_status cr_train_predict(cr_array **out, cr_train *t, const char *name) {
     cr_text_clear(&t->error);
     if (t->rows < 1) return train_fail(t, CR_ESHAPE, "there are no observations");
     struct predicting p = {.t = t, .name = name};
-    int64_t *order = mem_alloc(&t->mem, mem_mul((size_t)t->batch, sizeof *order));
+    size_t room = (size_t)train_most_rows(t) * sizeof(int64_t);
+    int64_t *order = mem_alloc(&t->mem, room);
     cr_status status = order ? CR_OK : train_memory(t);
     for (int64_t at = 0; at < t->rows && !status; at += t->batch)
         status = step(&p, at, t->rows - at < t->batch ? t->rows - at : t->batch, order);
-    mem_free(&t->mem, order, (size_t)t->batch * sizeof *order);
+    mem_free(&t->mem, order, room);
     drop(&p);
     if (status) cr_array_free(p.out);
     else *out = p.out;

@@ -71,6 +71,7 @@ static cr_status say_not_finite(struct cr_fit *f) {
     if (bad)
         text_add(&t, "%lld of %lld residuals are not finite, number %lld the first, ", bad, (long long)s->m,
                  first);
+    else if (s && isinf(s->cost)) text_str(&t, "the squares of the residuals overflow ");
     else text_str(&t, "the loss or its derivative is not finite ");
     text_str(&t, "at the starting values");
     for (int64_t i = 0; i < f->n && i < 8; i++) {
@@ -80,6 +81,7 @@ static cr_status say_not_finite(struct cr_fit *f) {
         text_number(&t, f->x[i]);
     }
     text_str(&t, f->n > 8 ? ", ...: choose others" : ": choose others");
+    if (s && !bad && isinf(s->cost)) text_str(&t, ", or other units for the data");
     fit_failed(f, CR_ENAN, t.failed ? f->reason : cr_text_str(&t));
     text_drop(&t);
     return CR_ENAN;

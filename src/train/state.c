@@ -28,6 +28,10 @@ cr_status train_save_state(struct cr_train *t) {
     return status ? train_fail(t, status, "%s", cr_store_error(t->store)) : CR_OK;
 }
 
+bool cr_train_begun(const cr_train *t) {
+    return t && cr_store_data((cr_store *)(uintptr_t)t->store, counter_name, NULL, NULL); /* only read */
+}
+
 int train_begun_compiled(const struct cr_train *t) {
     int64_t compiled;
     if (!cr_store_data((cr_store *)(uintptr_t)t->store, way_name, NULL, NULL)) return -1;
@@ -46,8 +50,10 @@ cr_status train_load_state(struct cr_train *t) {
     counters_of(t, now);
     for (int i = 0; i < 4; i++)
         if (c[i] != now[i])
-            return train_fail(t, CR_EINVAL, "this training was begun with %s %lld, found %lld", what[i],
-                              (long long)c[i], (long long)now[i]);
+            return train_fail(
+                t, CR_EINVAL,
+                "this training was begun with %s %lld, found %lld: go on with the same, or begin another",
+                what[i], (long long)c[i], (long long)now[i]);
     t->epoch = c[4], t->step = c[5], t->position = c[6], t->best_epoch = c[7];
     memcpy(t->sum, s, sizeof t->sum);
     t->best_value = s[train_metrics];

@@ -178,16 +178,16 @@ static cr_status set_number(cr_train *t, const char *name, const char *value) {
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         if (strcmp(whole[i].name, name) != 0) continue;
         if (!number || x != floor(x) || x < (double)whole[i].least || x >= 0x1p53)
-            return train_fail(t, CR_EINVAL, "%s: expected an integer from %lld, found '%s'", name,
+            return train_fail(t, CR_EINVAL, "%s: expected an integer from %lld to 2^53, found '%s'", name,
                               (long long)whole[i].least, value);
         *whole[i].to = (int64_t)x;
         return CR_OK;
     }
     if (strcmp(name, "validation") != 0) return train_fail(t, CR_ENAME, "there is no option '%s'", name);
-    if (!number || !(x < 1 || x == floor(x)))
-        return train_fail(t, CR_EINVAL,
-                          "validation: expected a share below 1 or a number of observations, found '%s'",
-                          value);
+    if (!number || !(x >= 0 && x < 0x1p53 && (x < 1 || x == floor(x))))
+        return train_fail(
+            t, CR_EINVAL,
+            "validation: expected a share from 0 to below 1, or a number of observations, found '%s'", value);
     t->validation = x;
     return CR_OK;
 }
@@ -198,6 +198,8 @@ static cr_status set(cr_train *t, const char *name, const char *value) {
         return set_text(t, name, t->method, sizeof t->method, value);
     }
     if (strcmp(name, "best") == 0) return set_best(t, value);
+    if (strcmp(name, "compile") == 0 && !*value)
+        return train_fail(t, CR_EINVAL, "compile: expected auto, 0 or the name of a compiler, found ''");
     if (strcmp(name, "compile") == 0) return set_text(t, name, t->compiler, sizeof t->compiler, value);
     if (strcmp(name, "cache") == 0) return set_text(t, name, t->cache, sizeof t->cache, value);
     bool *to = strcmp(name, "shuffle") == 0 ? &t->shuffle : strcmp(name, "gradients") == 0 ? &t->tells : NULL;

@@ -111,7 +111,11 @@ cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order);
 cr_status train_build(struct cr_train *t, int64_t rows, bool training, cr_graph **g, cr_node *loss);
 /* Columns cast to what the inputs of g are, with room for batches; bound; filled with these observations. */
 cr_status train_fit_columns(struct cr_train *t, cr_graph *g);
-cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, int64_t rows);
+/* Of a batch. */
+static inline int64_t train_most_rows(const struct cr_train *t) {
+    return t->rows < t->batch ? t->rows : t->batch;
+}
+cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, cr_graph *g, int64_t rows);
 void train_gather(struct cr_train *t, int64_t rows, const int64_t *order);
 
 /* state.c: where a training stands, as tensors of the store. */

@@ -1,5 +1,6 @@
 /* npy files: those of NumPy (tests/data/npy), and those of nobody's good will. */
 #define _XOPEN_SOURCE 700
+#include "base/context.h"
 #include "file/npy.h"
 #include "support/why.h"
 
@@ -195,6 +196,12 @@ TEST(an_unknown_version_is_refused) {
     refuse_bytes(s, n, FACTS("version 1.1"));
 }
 
+static cr_status parse(cr_array **out, const char *s, size_t n, const char *path) {
+    struct mem mem = context_mem(NULL);
+    struct stream in = stream_of(s, n, path, &mem, why);
+    return file_npy_parse(out, &in);
+}
+
 TEST(a_file_cut_anywhere_is_refused) {
     (void)state;
     char s[4096];
@@ -202,7 +209,7 @@ TEST(a_file_cut_anywhere_is_refused) {
     for (size_t i = 0; i < n; i++) {
         cr_array *a = NULL;
         cr_text_clear(why);
-        assert_int_equal(file_npy_parse(&a, s, i, "cut", NULL, why), CR_EFORMAT);
+        assert_int_equal(parse(&a, s, i, "cut"), CR_EFORMAT);
         assert_non_null(strstr(cr_text_str(why), i == 0   ? "is empty"
                                                  : i < 70 ? "bytes long, but the file has only"
                                                           : "cut off"));
@@ -216,7 +223,7 @@ TEST(bytes_after_the_numbers_are_refused) {
     size_t n = make(s, "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }", 48);
     cr_array *a = NULL;
     refuse_bytes(s, n + 1, FACTS("more than one array", "48 bytes, and more follow"));
-    assert_int_equal(file_npy_parse(&a, s, n + 1, "memory", NULL, NULL), CR_EFORMAT);
+    assert_int_equal(parse(&a, s, n + 1, "memory"), CR_EFORMAT);
 }
 
 TEST(a_header_longer_than_the_file_is_refused) {

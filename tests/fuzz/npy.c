@@ -1,6 +1,7 @@
 /* Any bytes as an npy file: an array no larger than the file, or a sentence. */
 #include "fuzz.h"
 
+#include "base/context.h"
 #include "file/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -10,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cr_array *a = NULL;
     double sum = 0;
     if (cr_text_new(&why, ctx) == CR_OK) {
-        cr_status s = file_npy_parse(&a, (const char *)data, size, "fuzz.npy", ctx, why);
+        struct mem mem = context_mem(ctx);
+        struct stream in = stream_of((const char *)data, size, "fuzz.npy", &mem, why);
+        cr_status s = file_npy_parse(&a, &in);
         const unsigned char *bytes = a ? cr_array_data(a) : NULL;
         for (size_t i = 0; a && i < cr_array_bytes(a); i++) sum += bytes[i];
         if ((s == CR_OK) != (a != NULL) || (s != CR_OK && cr_text_size(why) == 0)) abort();

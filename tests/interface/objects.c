@@ -289,6 +289,7 @@ static void trainings(void) {
     GIVES(NULL, cr_train_metric, NULL, 0, NULL, NULL);
     GIVES(0, cr_train_epoch, NULL);
     GIVES(false, cr_train_owns, NULL, "w");
+    GIVES(false, cr_train_begun, NULL);
     GIVES(0, cr_train_epochs, NULL);
     GIVES(0, cr_train_best_epoch, NULL);
     GIVES(0, cr_train_step, NULL);

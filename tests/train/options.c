@@ -212,10 +212,12 @@ TEST(a_start_that_gives_no_number_is_described) {
 
 TEST(values_that_make_no_sense_are_refused) {
     (void)state;
-    static const char *const bad[][2] = {{"method", "magic"}, {"robust", "tukey"},    {"robust_scale", "0"},
-                                         {"starts", "0"},     {"starts", "1.5"},      {"seed", "-1"},
-                                         {"rate", "0"},       {"iterations", "x"},    {"tolerance", ""},
-                                         {"colour", "1"},     {"absolute_sigma", "2"}};
+    static const char *const bad[][2] = {
+        {"method", "magic"}, {"robust", "tukey"},       {"robust_scale", "0"},
+        {"starts", "0"},     {"starts", "1.5"},         {"seed", "-1"},
+        {"rate", "0"},       {"iterations", "x"},       {"tolerance", ""},
+        {"colour", "1"},     {"absolute_sigma", "2"},   {"tolerance", "-1"},
+        {"tolerance", "2"},  {"robust_scale", "1e300"}, {"rate", "1e999"}};
     struct problem p = problem_of("param a: f64 = 0; a^2");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (cr_fit_set(p.f, bad[i][0], bad[i][1]) != CR_EINVAL)

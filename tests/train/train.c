@@ -409,12 +409,12 @@ static void refuse(const char *name, const char *value_text, const char *fact) {
 
 TEST(options_that_make_no_sense_are_refused) {
     (void)state;
-    refuse("batch", "0", "batch: expected an integer from 1, found '0'");
+    refuse("batch", "0", "batch: expected an integer from 1 to 2^53, found '0'");
     refuse("batch", "many", "found 'many'");
     refuse("epochs", "1.5", "epochs: expected an integer from 0");
     refuse("validation", "50", "leave none to train on");
-    refuse("validation", "2.5", "a share below 1 or a number");
-    refuse("validation", "-1", "a share below 1 or a number");
+    refuse("validation", "2.5", "a share from 0 to below 1, or a number");
+    refuse("validation", "-1", "a share from 0 to below 1, or a number");
     refuse("best", "accuracy", "the model has no metric 'accuracy'");
     refuse("optimiser", "magic", "there is no optimiser 'magic'");
     refuse("shuffle", "yes", "expected 0 or 1");
