@@ -59,12 +59,14 @@ enum set { SET_BASE, SET_AVX2, SET_AVX512 };
 /* The widest instruction set of this processor that there are kernels for. */
 static enum set set_of_machine(void) {
 #ifdef ELEMENT_X86
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SET_BASE;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         return SET_AVX512;
-    if (__builtin_cpu_supports("avx2")) return SET_AVX2;
-#endif
+    return SET_AVX2;
+#else
     return SET_BASE;
+#endif
 }
 
 element_fn *cpu_element(int op, cr_dtype from, cr_dtype to) {

@@ -2,10 +2,11 @@
 #include "device/cpu/element.h"
 #ifdef ELEMENT_X86
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
-#pragma GCC target("avx2")
+#pragma GCC target("avx2,fma")
 #endif
+#define FUSED /* clang tells it by no macro */
 #define FIND      element_avx2
 #define FIND_FOLD fold_avx2
 #include "device/cpu/element.inc"

@@ -2,11 +2,12 @@
 #include "device/cpu/element.h"
 #ifdef ELEMENT_X86
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))), \
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma"))), \
                              apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,fma,prefer-vector-width=512")
 #endif
+#define FUSED /* clang tells it by no macro */
 #define FIND      element_avx512
 #define FIND_FOLD fold_avx512
 #include "device/cpu/element.inc"

@@ -12,6 +12,7 @@ const mod = (a, b) => { const r = a % b; return r !== 0 && (r < 0) !== (b < 0) ?
 // To the nearest integer, ties to even.
 const rint = a => { const r = Math.round(a); return r - a === 0.5 && r % 2 !== 0 ? r - 1 : r; };
 
+const sigmoid = x => (x < 0 ? exp(x) : 1) / (1 + exp(-abs(x))), softplus = x => maximum(x, 0) + log1p(exp(-abs(x)));
 // erf(x) = 2/sqrt(pi) e^(-x^2) sum over n of 2^n x^(2n+1) / (2n+1)!!: no term has another sign (Abramowitz and Stegun 7.1.6).
 function erfSeries(x) {
   let term = x, sum = x;

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""The coefficients of src/device/cpu/series.inc: polynomials of the least greatest error, rounded to their format.
+
+    tools/minimax.py [NAME ..]     all of them, as C; beside each the greatest error that the rounded polynomial has, as a power of 2
+
+Remez's exchange (Remez 1934) in 60 digits; then each coefficient is rounded, the lowest first, and the others are fitted
+again to what rounding changed. Needs mpmath."""
+import sys
+
+from mpmath import mp, mpf
+
+mp.dps = 60
+
+
+def solve_equioscillating(f, weight, points, powers):
+    """Coefficients p and the level h with weight (p - f) = +-h at the points."""
+    n = len(powers)
+    a, b = mp.matrix(n + 1, n + 1), mp.matrix(n + 1, 1)
+    for i, x in enumerate(points):
+        for j, k in enumerate(powers):
+            a[i, j] = x**k
+        a[i, n] = (-1) ** i / max(weight(x), mpf(10) ** -6)
+        b[i] = f(x)
+    s = mp.lu_solve(a, b)
+    return [s[j] for j in range(n)]
+
+
+def extrema(error, low, high, count):
+    """The points where the error is greatest between its changes of sign, from a fine grid."""
+    grid = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * i / 400) for i in range(401)]
+    values = [error(x) for x in grid]
+    found = []
+    for x, e in zip(grid, values):
+        if found and (e >= 0) == (found[-1][1] >= 0):
+            if abs(e) > abs(found[-1][1]):
+                found[-1] = (x, e)
+        else:
+            found.append((x, e))
+    while len(found) > count:
+        found.pop(0 if abs(found[0][1]) < abs(found[-1][1]) else -1)
+    return [x for x, _ in found], max(abs(e) for e in values)
+
+
+def remez(f, weight, low, high, powers):
+    n = len(powers)
+    points = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / (n + 1)) for i in range(n + 1)]
+    best = None
+    for _ in range(25):
+        p = solve_equioscillating(f, weight, points, powers)
+        new, worst = extrema(lambda x: weight(x) * (sum(c * x**k for c, k in zip(p, powers)) - f(x)), low, high, n + 1)
+        if best is None or worst < best[1]:
+            best = (p, worst)
+        elif worst > best[1] * mpf("0.9999"):
+            break
+        if len(new) < n + 1:
+            break
+        points = new
+    return best[0]
+
+
+def rounded(x, bits):
+    m, e = mp.frexp(x)
+    return mp.ldexp(mp.nint(mp.ldexp(m, bits)), int(e) - bits)
+
+
+def replaced(weight, low, high, power, powers):
+    """The combination of powers that is nearest to one power, by weighted least squares."""
+    points = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / 80) for i in range(80)]
+    a = mp.matrix([[weight(x) * x**k for k in powers] for x in points])
+    b = mp.matrix([weight(x) * x**power for x in points])
+    return mp.lu_solve(a.T * a, a.T * b)
+
+
+def fit(f, weight, low, high, degree, bits):
+    """Coefficients from x^0 on, each a number of so many bits, and the greatest error."""
+    low, high = mpf(low), mpf(high)
+    c = remez(f, weight, low, high, list(range(degree + 1)))
+    for k in range(degree + 1):
+        lost, c[k] = c[k] - rounded(c[k], bits), rounded(c[k], bits)
+        above = list(range(k + 1, degree + 1))
+        for j, part in zip(above, replaced(weight, low, high, k, above) if above else []):
+            c[j] += lost * part
+    _, worst = extrema(lambda x: weight(x) * (sum(d * x**i for i, d in enumerate(c)) - f(x)), low, high, 1)
+    return c, worst
+
+
+def away(f, at, value):
+    """f, and its limit where the quotient that defines it is 0/0."""
+    return lambda x: value if abs(x - at) < mpf(10) ** -25 else f(x)
+
+
+half_log2 = mp.log(2) / 2 * mpf("1.0001")
+root = mp.sqrt(2) - 1
+exp2 = away(lambda r: (mp.exp(r) - 1 - r) / r**2, 0, mpf(1) / 2)
+log3 = away(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 0, mpf(1) / 3)
+atanh2 = away(lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, 0, mpf(2) / 3)
+
+# name: function, weight of its error, interval, degree in f64 and in f32 (None: not used there)
+SERIES = {
+    # (e^r - 1 - r)/r^2; the error is seen beside e^r - 1, which is r at least
+    "exp": (exp2, lambda r: abs(r), -half_log2, half_log2, 9, 4),
+    # (log(1 + f) - f + f^2/2)/f^3 beside log(1 + f)
+    "log": (log3, lambda f: f**2, mp.sqrt(mpf(1) / 2) - 1, root, None, 7),
+    # (2 atanh(s)/s - 2)/z, z = s^2, s = f/(2 + f), beside 2
+    "atanh": (atanh2, lambda z: z / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
+}
+
+
+def hexadecimal(x):
+    digits, exponent = x.hex().split("p")
+    return f"{digits.rstrip('0').rstrip('.')}p{int(exponent)}"
+
+
+def main(names):
+    for name in names or SERIES:
+        f, weight, low, high, *degrees = SERIES[name]
+        for suffix, bits, degree in zip(("f64", "f32"), (53, 24), degrees):
+            if degree is None:
+                continue
+            c, worst = fit(f, weight, low, high, degree, bits)
+            print(f"{name}_{suffix}: degree {degree}, error 2^{float(mp.log(worst, 2)):.1f}")
+            for x in c:
+                print(f"    {hexadecimal(float(x))}{'f' if bits == 24 else ''}")
+
+
+main(sys.argv[1:])
