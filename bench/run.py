@@ -8,6 +8,7 @@ The sides are processes that stay; one that is not there, or does not start, sta
     C            BUILD/NAME_reference    the same by hand
     PyTorch      bench/peers/torch_side.py, run by FOLDER/bin/python (bench/peers/setup.sh makes it)
     JAX, CasADi  bench/peers/jax_side.py, casadi_side.py, likewise
+    floor        BUILD/floor             the least that the bytes to be moved, or the operations, can take on this machine
     others       --built-peers FOLDER (`make bench PEERS=FOLDER`): programs that someone built there, each called
                  PEER_QUESTION (kann_mlp, llmc_attention) and given the words that the Chainrule side of the question gets
     Chainrule    BUILD/NAME_chainrule
@@ -43,7 +44,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Side:
     """A process that answers the line protocol; absent when it does not start."""
 
-    def __init__(self, label, *command):
+    def __init__(self, label, *command, computes=True):
+        self.computes = computes # or only takes the time that it says
         self.label, self.process, self.why, self.ns = label, None, None, []
         if not os.access(command[0], os.X_OK):
             self.why = "not installed" if "python" in command[0] else "not built" if command[0] else "not found: PEERS=FOLDER names where it is built"
@@ -94,7 +96,7 @@ def agree(side, losses):
 
 def check(sides):
     """Drops what computes something else. Gives the number of those."""
-    wrong, present = 0, [s for s in sides if s.process]
+    wrong, present = 0, [s for s in sides if s.process and s.computes]
     losses = present[0].ask(f"losses {CHECKED}").get("losses", []) if present else []
     for side in present[1:]:
         why = agree(side, losses)
@@ -119,21 +121,28 @@ def duration(ns):
     return f"{ns:.3g} ns"
 
 
-def row(side, first):
-    if not side.process: return [side.label, f"not measured ({side.why})", "", ""]
-    ratio = f"{statistics.median(a / b for a, b in zip(side.ns, first.ns)):.3g}" if first.ns else ""
-    return [side.label, duration(statistics.median(side.ns)), duration(min(side.ns)), ratio]
+def ratio(side, to):
+    """The median of the ratios within each round; "" where one of both was not measured."""
+    return f"{statistics.median(a / b for a, b in zip(side.ns, to.ns)):.3g}" if to and to.ns and side.process else ""
+
+
+def row(side, first, floor):
+    if not side.process: return [side.label, "not measured", *[""] * (3 if floor else 2)]
+    return [side.label, duration(statistics.median(side.ns)), duration(min(side.ns)), ratio(side, first),
+            *([ratio(side, floor)] if floor else [])]
 
 
 def table(sides):
-    """Aligned, and Markdown."""
-    first = next((s for s in sides if s.process), sides[0])
-    rows = [["", "median", "fastest", "ratio"], *(row(s, first) for s in sides)]
-    width = [max(len(r[i]) for r in rows) for i in range(4)]
+    """Aligned, and Markdown. The column floor stands where a side of that name took part."""
+    first = next((s for s in sides if s.process and s.computes), sides[0])
+    floor = next((s for s in sides if not s.computes), None)
+    rows = [["", "median", "fastest", "ratio", *(["to floor"] if floor else [])], *(row(s, first, floor) for s in sides)]
+    width = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(x.ljust(w) if i == 0 else x.rjust(w) for i, (x, w) in enumerate(zip(r, width))) + " |"
              for r in rows]
     rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(width)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    absent = [f"{s.label}: {s.why}." for s in sides if not s.process]
+    return "\n".join([lines[0], rule, *lines[1:], *([""] + absent if absent else [])])
 
 
 def measure(report, title, sides, rounds, steps):
@@ -188,7 +197,8 @@ def machine(o):
 
 Made by `make bench`. All sides of a table ran in turns, {o.rounds} rounds of {o.steps} steps, after a check that they compute
 the same numbers. *median*: of the rounds, of the median time of a step. *ratio*: to the first row, the median of the
-ratios within each round; it holds when the machine is shared, the times less so.
+ratios within each round; it holds when the machine is shared, the times less so. *floor*: a pass over the bytes that must be
+read and written, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
 
 - {model}, {os.cpu_count()} cores{', ' + widest if widest else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
@@ -197,10 +207,23 @@ ratios within each round; it holds when the machine is shared, the times less so
 
 # ---- What is asked ----
 
+LAYERS = { # question, its sizes, and what a side can't do without: bytes read, bytes written, multiply-adds, exponentials
+    ("softmax", 4096, 1024): lambda n, m: (4 * n * m, 4 * n * m, 0, n * m),
+    ("softmax", 64, 50257): lambda n, m: (4 * n * m, 4 * n * m, 0, n * m),
+    ("layer_norm", 4096, 1024): lambda n, m: (8 * n * m, 8 * n * m, 0, 0),
+    ("layer_norm", 64, 50257): lambda n, m: (8 * n * m, 8 * n * m, 0, 0),
+    ("gelu", 4096, 1024): lambda n, m: (8 * n * m, 8 * n * m, 0, n * m),
+    ("gelu", 64, 50257): lambda n, m: (8 * n * m, 8 * n * m, 0, n * m),
+    # The half of each matrix that is not masked: two products forward and five backward; its exponentials twice.
+    ("attention", 32, 128, 64): lambda h, n, d: (16 * h * n * d, 16 * h * n * d, 7 * h * d * n * (n + 1) // 2, h * n * (n + 1)),
+    ("attention", 32, 1024, 64): lambda h, n, d: (16 * h * n * d, 16 * h * n * d, 7 * h * d * n * (n + 1) // 2, h * n * (n + 1)),
+}
 PEERS = { # modes of each peer that bench/peers/NAME_side.py knows, for each question
     "worked": {"torch": ("eager",), "jax": ("jit", "eager"), "casadi": ("vm", "c")},
     "reduce": {"torch": ("eager", "compile"), "jax": ("jit",), "casadi": ("vm", "c")},
     "mlp": {"torch": ("eager", "eager-foreach", "compile"), "jax": ("jit",), "casadi": ("vm",)},
+    "layer": {"torch": ("eager", "compile"), "jax": ("jit",)},
+    "small": {"torch": ("eager", "compile"), "jax": ("jit",)},
 }
 LABELS = {"torch": "PyTorch", "jax": "JAX", "casadi": "CasADi"}
 
@@ -215,6 +238,10 @@ def peers(o, name, *words):
         yield Side(os.path.basename(path), path, *words)
     if name == "mlp" and not o.built_peers:
         yield Side("kann", "") # named, though it can't be had from a registry of packages
+
+
+def floor(o, *least):
+    return Side("floor", os.path.join(o.build, "floor"), *map(str, least), computes=False)
 
 
 def questions(o, folder):
@@ -233,6 +260,14 @@ def questions(o, folder):
         yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
             reference("reduce", n), *peers(o, "reduce", n, "1"), *(way("reduce", n, threads) for threads in ("1", "2") for way in (chainrule, compiled))],
             1 if n == "3e7" else o.steps)
+    yield ("A small net, 2-16-16-1 with relu on 100 points: a step of gradient descent",
+           lambda: [reference("small"), *peers(o, "small"), chainrule("small"), compiled("small")], o.steps)
+    for (name, *sizes), least in LAYERS.items():
+        words = [name, *map(str, sizes)]
+        yield (f"{name} of {' x '.join(words[1:])}, forward and backward, 1 thread", lambda: [
+            reference("layer", *words), floor(o, *least(*sizes)), *peers(o, "layer", *words, "1"),
+            *(Side("Chainrule", os.path.join(o.build, "layer_chainrule"), "1", way, *words) for way in ("0", "cc"))],
+            max(o.steps // 5, 1))
     for batch in "128", "1":
         data = os.path.join(folder, batch)
         for threads in "1", "2":

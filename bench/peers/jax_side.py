@@ -3,6 +3,8 @@
 
     jax_side.py worked MODE
     jax_side.py reduce MODE N THREADS
+    jax_side.py layer MODE QUESTION SIZES.. THREADS      those of bench/common/layer.h
+    jax_side.py small MODE
     jax_side.py mlp MODE FOLDER BATCH THREADS      FOLDER holds the data that bench/common/mlp_data.h describes
 
 MODE: eager, or jit: the whole step, Adam with it, is one compiled function that is given its weights to write over.
@@ -93,8 +95,71 @@ class Reduce(Question):
         return float(value) + sum(map(float, d))
 
 
+class Layer(Question):
+    def __init__(self, mode, name, *sizes):
+        super().__init__(mode)
+        layer = protocol.Layer(numpy, name, *sizes)
+        self.tensors = [jnp.asarray(x) for x in layer.inputs]
+        classes = jnp.asarray(layer.classes, "int32")
+        value = {"softmax": lambda x: -jnp.sum(jnp.take_along_axis(jax.nn.log_softmax(x), classes[:, None], 1)),
+                 "layer_norm": self.layer_norm, "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+                 "attention": self.attention}[name]
+
+        def both(tensors):
+            leaves = tensors[:-1] if layer.has_cotangent else tensors
+            y, back = jax.vjp(value, *leaves)
+            return y, *back(tensors[-1] if layer.has_cotangent else jnp.float32(1))
+        self.both = self.jit(both)
+
+    @staticmethod
+    def layer_norm(x, gain, bias):
+        mean = jnp.mean(x, -1, keepdims=True)
+        return (x - mean) * jax.lax.rsqrt(jnp.var(x, -1, keepdims=True) + 1e-5) * gain + bias
+
+    @staticmethod
+    def attention(q, k, v):
+        s = q @ jnp.swapaxes(k, -1, -2) / q.shape[-1] ** 0.5
+        seen = jnp.tril(jnp.ones(s.shape[-2:], bool))
+        return jax.nn.softmax(jnp.where(seen, s, -jnp.inf)) @ v
+
+    def reset(self): pass
+
+    def step(self, i):
+        results = jax.block_until_ready(self.both(self.tensors))
+        k = i % len(results)
+        return float(results[k].reshape(-1)[7919 * i % results[k].size])
+
+
+class Small(Question):
+    calls = 100
+
+    def __init__(self, mode):
+        super().__init__(mode)
+        x, y, self.initial = protocol.small(numpy)
+        self.x, self.y = jnp.asarray(x), jnp.asarray(y)
+        self.update = self.jit(self.descend, donate_argnums=0)
+
+    @staticmethod
+    def loss(p, x, y):
+        w1, b1, w2, b2, w3, b3 = p
+        score = (jax.nn.relu(jax.nn.relu(x @ w1 + b1) @ w2 + b2) @ w3 + b3)[:, 0]
+        return jnp.mean(jax.nn.relu(1 - y * score)) + 1e-4 * sum(jnp.sum(v * v) for v in p)
+
+    @staticmethod
+    def descend(p, x, y):
+        loss, d = jax.value_and_grad(Small.loss)(p, x, y)
+        return [v - 0.05 * g for v, g in zip(p, d)], loss
+
+    def reset(self): self.p = [jnp.array(v) for v in self.initial]
+
+    def step(self, i):
+        for _ in range(self.calls): self.p, loss = self.update(self.p, self.x, self.y)
+        jax.block_until_ready(self.p)
+        return float(loss)
+
+
 def main():
-    questions = {"worked": Worked, "reduce": Reduce, "mlp": Mlp}
+    questions = {"worked": Worked, "reduce": Reduce, "layer": Layer, "small": Small, "mlp": Mlp}
     if len(sys.argv) < 3 or sys.argv[1] not in questions: sys.exit(__doc__)
     question, mode, *words = sys.argv[1:]
     if question == "worked": jax.config.update("jax_enable_x64", True)

@@ -62,3 +62,44 @@ def data(folder, batch, numpy):
 def numbers(n, numpy):
     """What the elementwise question is asked of: as in bench/chainrule/reduce.c."""
     return (numpy.arange(n) % 8191 / 2048 - 2).astype("<f4")
+
+
+def hashed(i, numpy):
+    """Of bench/common/layer.h: the upper 16 bits of 2654435761 i modulo 2^32."""
+    return (numpy.asarray(i, "uint64") * numpy.uint64(2654435761) & numpy.uint64(0xffffffff)) >> numpy.uint64(16)
+
+
+class Layer:
+    """Shapes and data of the questions of bench/common/layer.h."""
+
+    def __init__(self, numpy, name, *sizes):
+        shape, self.name = tuple(int(n) for n in sizes), name
+        vector = shape[-1:]
+        self.shapes = {"softmax": [shape], "layer_norm": [shape, vector, vector, shape], "gelu": [shape, shape],
+                       "attention": [shape] * 4}[name]
+        self.inputs = [self.tensor(j, s, numpy) for j, s in enumerate(self.shapes)]
+        self.classes = (hashed(numpy.arange(shape[0]), numpy) % numpy.uint64(shape[-1])).astype("int64")
+        self.has_cotangent = name != "softmax"
+
+    @staticmethod
+    def tensor(j, shape, numpy):
+        k = numpy.arange(numpy.prod(shape), dtype="uint64") + numpy.uint64(1 + 1000003 * j)
+        return (hashed(k, numpy).astype("float32") / numpy.float32(16384) - numpy.float32(2)).reshape(shape)
+
+
+def sample(results, i):
+    """What step i gives, of results with reshape(-1)."""
+    flat = results[i % len(results)].reshape(-1)
+    return float(flat[7919 * i % flat.shape[0]])
+
+
+def small(numpy):
+    """The points [100, 2], the classes, and the parameters W1, b1 .. of bench/common/small.h."""
+    x = (hashed(numpy.arange(1, 201), numpy).astype("float32") / numpy.float32(16384) - numpy.float32(2)).reshape(100, 2)
+    y = numpy.where(x[:, 0] * x[:, 1] > 0, 1, -1).astype("float32")
+    parameters, at = [], 1000004
+    for n, m in ((2, 16), (16, 16), (16, 1)):
+        w = hashed(numpy.arange(at, at + n * m), numpy).astype("float32") / numpy.float32(32768) - numpy.float32(1)
+        parameters += [w.reshape(n, m) * numpy.sqrt(numpy.float32(6 / n)), numpy.zeros(m, "float32")]
+        at += n * m + m
+    return x, y, parameters

@@ -3,6 +3,8 @@
 
     torch_side.py worked MODE
     torch_side.py reduce MODE N THREADS
+    torch_side.py layer MODE QUESTION SIZES.. THREADS      those of bench/common/layer.h
+    torch_side.py small MODE
     torch_side.py mlp MODE FOLDER BATCH THREADS      FOLDER holds the data that bench/common/mlp_data.h describes
 
 MODE: eager, eager-foreach, compile. eager is what PyTorch does best without compiling: Adam with fused=True; eager-foreach is
@@ -90,8 +92,59 @@ class Reduce(Question):
         return float(value) + sum(float(leaf.grad) for leaf in self.leaves[1:])
 
 
+class Layer(Question):
+    def __init__(self, mode, name, *sizes):
+        super().__init__(mode)
+        layer, f = protocol.Layer(numpy, name, *sizes), torch.nn.functional
+        tensors = [torch.from_numpy(x) for x in layer.inputs]
+        self.cotangent = tensors.pop() if layer.has_cotangent else None
+        self.leaves = [t.requires_grad_() for t in tensors]
+        classes = torch.from_numpy(layer.classes)
+        self.value = self.compile({
+            "softmax": lambda x: f.cross_entropy(x, classes, reduction="sum"),
+            "layer_norm": lambda x, gain, bias: f.layer_norm(x, x.shape[-1:], gain, bias),
+            "gelu": f.gelu,
+            "attention": lambda q, k, v: f.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0],
+        }[name])
+
+    def reset(self): pass
+
+    def step(self, i):
+        for leaf in self.leaves: leaf.grad = None
+        value = self.value(*self.leaves)
+        value.backward(self.cotangent)
+        return protocol.sample([value.detach(), *(leaf.grad for leaf in self.leaves)], i)
+
+
+class Small(Question):
+    calls = 100
+
+    def __init__(self, mode):
+        super().__init__(mode)
+        x, y, self.initial = protocol.small(numpy)
+        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y)
+        self.loss = self.compile(self.written)
+
+    def written(self, p):
+        w1, b1, w2, b2, w3, b3 = p
+        score = (torch.relu(torch.relu(self.x @ w1 + b1) @ w2 + b2) @ w3 + b3)[:, 0]
+        return torch.relu(1 - self.y * score).mean() + 1e-4 * sum((v * v).sum() for v in p)
+
+    def reset(self):
+        self.p = [torch.from_numpy(v.copy()).requires_grad_() for v in self.initial]
+        self.descent = torch.optim.SGD(self.p, lr=0.05)
+
+    def step(self, i):
+        for _ in range(self.calls):
+            self.descent.zero_grad(set_to_none=True)
+            loss = self.loss(self.p)
+            loss.backward()
+            self.descent.step()
+        return loss.item()
+
+
 def main():
-    questions = {"worked": Worked, "reduce": Reduce, "mlp": Mlp}
+    questions = {"worked": Worked, "reduce": Reduce, "layer": Layer, "small": Small, "mlp": Mlp}
     if len(sys.argv) < 3 or sys.argv[1] not in questions: sys.exit(__doc__)
     question, mode, *words = sys.argv[1:]
     torch.set_num_threads(int(words.pop()) if words else 1)

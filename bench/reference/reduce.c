@@ -2,15 +2,12 @@
  *
  *     reduce_reference [N]     1e6
  *
- * exp is a polynomial without branches, so that the compiler makes vectors of the loop: of its own accord it does not call
- * the C library's vector functions. Floor: x is read and dx is written, 8 bytes an element; two exponentials and two quotients. */
-#include <math.h>
-#include <stdint.h>
+ * Floor: x is read and dx is written, 8 bytes an element; two exponentials and two quotients. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/protocol.h"
+#include "reference/vector.h"
 
 enum { BLOCK = 4096 };
 
@@ -20,25 +17,6 @@ struct side {
 };
 
 static void reset(void *self) { ((struct side *)self)->a = 0.5f; }
-
-/* e^x to 2 ulp where the result is a normal number, clamped elsewhere: x = n log 2 + r, |r| <= log(2)/2. */
-static inline float exponential(float x) {
-    const float shift = 0x1.8p23f; /* added, it leaves n in the low bits */
-    x = x < -87 ? -87 : x > 88 ? 88 : x;
-    float z = fmaf(x, 1.44269504f, shift), n = z - shift;
-    float r = fmaf(n, -0x1.7f7d1cp-20f, fmaf(n, -0x1.62e400p-1f, x));
-    float p = fmaf(r, 1.3888889e-3f, 8.3333333e-3f);
-    p = fmaf(p, r, 4.1666667e-2f);
-    p = fmaf(p, r, 1.6666667e-1f);
-    p = fmaf(p, r, 0.5f);
-    p = fmaf(p, r, 1);
-    p = fmaf(p, r, 1);
-    uint32_t bits;
-    memcpy(&bits, &z, sizeof bits);
-    bits = (bits << 23) + 0x3f800000u; /* 2^n */
-    memcpy(&z, &bits, sizeof z);
-    return p * z;
-}
 
 struct sums {
     float value, da, db, dc;
