@@ -143,12 +143,12 @@ function sayStep(rate, now) {
   const then = lossAt(changes), same = abs(then - now) <= 1e-12 * abs(now), moves = changes.some(({row, i, v}) => abs(v - value[row.value][i]) > 1e-9 * (1 + abs(v)));
   compute(lossSteps);
   const what = same ? moves ? ", no lower: the step leaps over the valley to the other side" : ", and rests" : then <= now ? "" : ", higher: the rate is too large";
-  return `at rate ${format(rate)} ${loss.name} goes from ${format(now)} to ${format(then)}${what}`;
+  return `at learning rate ${format(rate)} ${loss.name} goes from ${format(now)} to ${format(then)}${what}`;
 }
 function sayDescent() {
   const now = lossNow(), fall = descended.reduce((sum, row) => sum + norm(row.slope) ** 2, 0) * state.rate;
   if (!descended.length || !Number.isFinite(now) || !Number.isFinite(fall)) return "";
-  if (!data.live) return `at rate ${format(state.rate)} ${loss.name} changes by ${format(-fall, 4)}, to first order.`;
+  if (!data.live) return `at learning rate ${format(state.rate)} ${loss.name} changes by ${format(-fall, 4)}, to first order.`;
   return `${[state.rate, state.rate === 1 ? 0.1 : 1].map(rate => sayStep(rate, now)).join("; ")}.`;
 }
 function findings() {

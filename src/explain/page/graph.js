@@ -67,10 +67,11 @@ function compose(group) {
 // ---- Lines of a wide picture, as of a text ----
 
 const bandGap = 16, margin = 8;
-// How large a picture w by h is drawn when it is cut into lines; 0: it is not, as it is not wide, or too high for two lines.
+// How large a picture w by h is drawn when it is cut into lines: so that all of them are seen, or two at least; 0: it is not, as it is not
+// wide, or too high.
 function lineScale(w, h) {
-  const [room, most] = roomFor();
-  return w > room ? [1, 0.9, 0.8].find(k => 2 * (h + bandGap) * k <= most) ?? 0 : 0;
+  const [room, most] = roomFor(), scales = [1, 0.9, 0.8], seen = k => floor(most / ((h + bandGap) * k));
+  return w <= room ? 0 : scales.find(k => seen(k) > 1 && seen(k) >= ceil(1.1 * w * k / room)) ?? scales.find(k => seen(k) > 1) ?? 0;
 }
 // Where it is cut, behind nodes: [0, 1100, 2150].
 function cuts(all) {
