@@ -328,7 +328,10 @@ def five_questions_are_answered_without_a_click(b, folder):
     equal(b.run("return document.querySelector('#findings p').textContent"), "Valueloss = 5.5. v moves it most: its gradient is 3.", "0.5*3^2 + 1, and v - 1")
     # Two of three elements, and nan where they are: log of what is below 0.
     b.open("file://" + explain(folder, ["l = log(r - 1); loss = sum(l)", "r=[0.5,2,-1]"]))
-    assert b.text("#alert").startswith("l = log(n1) is nan at [0] because n1[0] = -0.5"), b.text("#alert")
+    equal(b.text("#alert"), "l = log(n1) is nan at [0] and 1 more of 3 elements, because n1[0] = -0.5 with n1 = r - 1 (line 1, column 5).")
+    # A fit to data is no net: its numbers have units of their own.
+    b.open("file://" + explain(folder, ["loss = sum((a*[1e6, 2e6, 3e6] + b - [1, 2, 4])^2)", "a=0", "b=0"]))
+    assert "explodes" not in b.text("main") and "dead" not in b.text("#findings"), b.text("#findings")
     # d sqrt(x)/dx at 0 is infinite, and 0 times that no number.
     b.open("file://" + explain(folder, ["s = sqrt(x); loss = s^2", "x=0"]))
     equal(b.text("#alert"), "The values are numbers, but a gradient is not: dloss/dx = dloss/ds * ∂s/∂x = 0 * inf = nan, because ∂s/∂x = 0.5/s = 0.5/0 = inf.")
