@@ -58,7 +58,10 @@ function isDead(row) {
   const [still, units] = row.kind === "op" ? deadUnits(row.value) : [0, 0];
   return units > 0 && (still > units / 2 || summary(row.value).zero > 0.9 * count(row.value));
 }
-const verdicts = list => fade(list.map(row => rms(row.slope))).map((word, i) => layerList().length < 2 ? "" : word || (isDead(list[i]) ? "mostly dead" : ""));
+function verdicts(list) {
+  const layered = layerList().length > 0;
+  return fade(list.map(row => rms(row.slope))).map((word, i) => !layered ? "" : word || (isDead(list[i]) ? "mostly dead" : ""));
+}
 
 // A parameter stands before the node that it is first used in.
 const depth = row => row.kind === "parameter" ? Math.min(...(byOperand.get(row.id) || []).map(e => e.from)) - 0.5 : row.id;
