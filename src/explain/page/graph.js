@@ -71,7 +71,7 @@ const bandGap = 16, margin = 8;
 // wide, or too high.
 function lineScale(w, h) {
   const [room, most] = roomFor(), scales = [1, 0.9, 0.8], seen = k => floor(most / ((h + bandGap) * k));
-  return w <= room ? 0 : scales.find(k => seen(k) > 1 && seen(k) >= ceil(1.1 * w * k / room)) ?? scales.find(k => seen(k) > 1) ?? 0;
+  return w * 0.85 <= room ? 0 : scales.find(k => seen(k) > 1 && seen(k) >= ceil(1.1 * w * k / room)) ?? scales.find(k => seen(k) > 1) ?? 0;
 }
 // Where it is cut, behind nodes: [0, 1100, 2150].
 function cuts(all) {
@@ -255,7 +255,8 @@ function show(view) {
 // Large enough to be read, from the start; or all of it. What goes on beyond the edge is told.
 function fit(all) {
   const {w, h} = picture.whole, [room, most] = roomFor(), width = room + 24;
-  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(picture.scale, whole), height = Math.min(most, Math.ceil(h * scale));
+  const across = width / w, whole = Math.min(1.25, across, most / h), least = across < 0.7 ? picture.scale : Math.min(picture.scale, across);
+  const scale = all ? whole : Math.max(least, whole), height = Math.min(most, Math.ceil(h * scale));
   picture.svg.setAttribute("height", height);
   show({x: picture.whole.x - Math.max(0, width / scale - w) / 2, y: picture.whole.y, w: width / scale, h: height / scale});
 }
