@@ -23,13 +23,15 @@ static bool needs_point(const cr_graph *g, const struct node *n) {
     return n->dtype != CR_I64 && n->dtype != CR_BOOL;
 }
 
-/* "[[1, 2], [3, 4]]". Where it is shown and not to be read again, a long one is cut. */
+/* To be shown, and not to be read again. */
+static bool is_shown(const struct walk *w) { return w->labels && !w->exact; }
+
+/* "[[1, 2], [3, 4]]". Where it is shown, a long one is cut. */
 static void write_list(struct walk *w, const struct node *n) {
     struct cr_text *out = w->out;
     const cr_graph *g = w->g;
     struct shape s = graph_shape(g, n);
-    int64_t count = graph_elements(g, n),
-            shown = count < list_limit || !w->labels || w->exact ? count : list_limit;
+    int64_t count = graph_elements(g, n), shown = count < list_limit || !is_shown(w) ? count : list_limit;
     for (int64_t i = 0; i < shown; i++) {
         int64_t inner = 1;
         int opened = 0, k = s.rank;
@@ -62,7 +64,7 @@ static bool plain(const cr_graph *g, const struct node *n, enum setting setting)
 static void put_const(struct walk *w, uint32_t id, enum level least, enum setting setting) {
     const struct node *n = graph_at(w->g, id);
     double v;
-    bool cast = !plain(w->g, n, setting);
+    bool cast = !is_shown(w) && !plain(w->g, n, setting);
     bool minus = !cast && walk_scalar(w->g, id, &v) && signbit(v) && !isnan(v) && least > LEVEL_MINUS;
     if (cast) walk_text(w, "cast(");
     if (minus) walk_text(w, "(");
@@ -156,10 +158,10 @@ static bool is_infix(const struct walk *w, const struct node *n, const uint32_t 
     return op_kind(n->op) != KIND_ELEM || walk_infix(n->op)->own <= LEVEL_COMPARE || !all_numbers(w, n, x);
 }
 
-/* Ops that no one writes by name: to be shown, and not to be read again. */
+/* Ops that no one writes by name. */
 static bool put_plainly(struct walk *w, const struct node *n, uint32_t x, enum level least) {
     bool root = n->op == OP_rsqrt;
-    if (!w->labels || w->exact || (n->op != OP_recip && !root)) return false;
+    if (!is_shown(w) || (n->op != OP_recip && !root)) return false;
     if (LEVEL_PRODUCT < least) walk_text(w, "(");
     walk_text(w, root ? "1/sqrt(" : "1/");
     walk_operand(w, x, root ? LEVEL_ANY : LEVEL_MINUS, SETTING_TYPED);

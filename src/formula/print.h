@@ -15,9 +15,8 @@ struct print_labels {
 enum { print_limit = 1 << 20, most_text = 16 << 20 /* that a model may have, and print_exact writes */ };
 
 /* The formula of x as the formula language has it, with as few parentheses as that needs; reading it back
- * gives the same node, but for literals and powi(x, n=2) (see print_exact) and, with labels, recip(x) and rsqrt(x), shown as
- * 1/x and 1/sqrt(x). Printing stops at labelled nodes; without labels
- * (NULL), at named ones; always at leaves. expand_root: x itself is written out although it has a label.
+ * gives the same node, but for literals and powi(x, n=2) (see print_exact). With labels it is to be shown: recip(x) is 1/x,
+ * rsqrt(x) 1/sqrt(x), and literals have no casts. Printing stops at labelled nodes; without labels (NULL), at named ones; always at leaves. expand_root: x itself is written out although it has a label.
  * Out of memory shows in out. */
 void print_formula(struct cr_text *out, cr_node x, const struct print_labels *labels, bool expand_root);
 /* The same to be read again: literals that stand alone, or with literals only, give the same nodes too, and not but the

@@ -95,7 +95,7 @@ def a_number_changed_changes_everything_at_once(b, folder):
     b.click("#descend")
     assert "does not fall" in b.text("#story"), b.text("#story")
     b.click("#reset")
-    equal(b.text("#story"), "To first order one step changes loss by -0.4; in truth at rate 0.1 loss goes from 1 to 0.64.")
+    equal(b.text("#story"), "To first order one step changes loss by -0.4; in truth at learning rate 0.1 loss goes from 1 to 0.64.")
     b.click("#descend10")
     # w - 2 shrinks by 1 - 2*0.1 = 0.8 a step: loss = 0.8^20
     found = b.run("return lossNow()")
@@ -322,13 +322,16 @@ def five_questions_are_answered_without_a_click(b, folder):
     b.open("file://" + explain(folder, LOSS))
     equal(b.run("return [...document.querySelectorAll('#findings p')].map(p => [...p.children].map(e => e.textContent).join(': '))"),
           ["Value: loss = 1.", "Why: dloss/dw = ∂loss/∂n2 * ∂n2/∂n1 * ∂n1/∂w = -2 * 1 * 1 = -2",
-           "One step: At rate 0.1 loss goes from 1 to 0.64; at rate 1 loss goes from 1 to 1, no lower: the step leaps over the valley to the other side."])
+           "One step: At learning rate 0.1 loss goes from 1 to 0.64; at learning rate 1 loss goes from 1 to 1, no lower: the step leaps over the valley to the other side."])
     assert above_the_fold(b, "#findings") and above_the_fold(b, "#graph")
     b.open("file://" + explain(folder, ["loss = (w*x - y)^2 + 0.5*(v - 1)^2", "w=1", "x=1", "y=2", "v=4", "--wrt", "w,v"]))
     equal(b.run("return document.querySelector('#findings p').textContent"), "Valueloss = 5.5. v moves it most: its gradient is 3.", "0.5*3^2 + 1, and v - 1")
     # Two of three elements, and nan where they are: log of what is below 0.
     b.open("file://" + explain(folder, ["l = log(r - 1); loss = sum(l)", "r=[0.5,2,-1]"]))
-    assert b.text("#alert").startswith("l = log(n1) is nan at [0] because n1[0] = -0.5"), b.text("#alert")
+    equal(b.text("#alert"), "l = log(n1) is nan at [0] and 1 more of 3 elements, because n1[0] = -0.5 with n1 = r - 1 (line 1, column 5).")
+    # A fit to data is no net: its numbers have units of their own.
+    b.open("file://" + explain(folder, ["loss = sum((a*[1e6, 2e6, 3e6] + b - [1, 2, 4])^2)", "a=0", "b=0"]))
+    assert "explodes" not in b.text("main") and "dead" not in b.text("#findings"), b.text("#findings")
     # d sqrt(x)/dx at 0 is infinite, and 0 times that no number.
     b.open("file://" + explain(folder, ["s = sqrt(x); loss = s^2", "x=0"]))
     equal(b.text("#alert"), "The values are numbers, but a gradient is not: dloss/dx = dloss/ds * ∂s/∂x = 0 * inf = nan, because ∂s/∂x = 0.5/s = 0.5/0 = inf.")

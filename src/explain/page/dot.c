@@ -88,12 +88,13 @@ static void line(struct cr_text *out, const struct page *p, struct line l, uint3
 /* Lines into boxes are drawn once (strict). What comes from outside is a small box with its name. */
 static void lines(struct cr_text *out, const struct page *p, uint32_t group, bool down) {
     struct line l, inner[16];
-    for (uint32_t i = 0; i < p->x->edges; i++) {
+    for (uint32_t k = 0; k < p->kept_edges; k++) {
+        uint32_t i = p->edge[k];
         const struct edge *e = &p->x->edge[i];
         if (!page_line(p, e, &l)) continue;
         if (l.group == group) line(out, p, l, i, down);
-        for (int k = 0, n = page_inner_lines(p, e, inner, 16); k < n; k++)
-            if (inner[k].group == group) line(out, p, inner[k], i, down);
+        for (int j = 0, n = page_inner_lines(p, e, inner, 16); j < n; j++)
+            if (inner[j].group == group) line(out, p, inner[j], i, down);
     }
 }
 
@@ -102,8 +103,8 @@ static void picture(struct cr_text *out, const struct page *p, uint32_t group, c
              "strict digraph \"%u%s\" {\nrankdir=%s; nodesep=0.22; ranksep=0.2;\n"
              "node [shape=box, fixedsize=true, label=\"\"];\nedge [arrowsize=0.7];\n",
              (unsigned)group, direction, direction);
-    for (uint32_t r = 0; r < p->x->rows; r++) {
-        if (!p->kept[r]) continue;
+    for (uint32_t k = 0; k < p->kept_rows; k++) {
+        uint32_t r = p->row[k];
         if (p->group_of[r] == group) box(out, 'r', r, page_row_size(p, r));
         if (p->box[r] && p->group[p->group_of[r]].parent == group)
             box(out, 'b', p->group_of[r], page_row_size(p, r));

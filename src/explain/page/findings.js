@@ -13,16 +13,17 @@ function elementAt(row, i) { // of element i: [1, 0]
 // What an operand was where the nan arose; of a tensor of another shape, its range.
 function sayOperand(row, of, i) {
   if (isScalar(row.value)) return equals([row.name, named(row.say), valueText(row.value)]);
-  if (i >= 0 && value[row.value] && count(row.value) === count(of.value)) return `${row.name}${elementAt(row, i)} = ${one(row.value, i, 6)}`;
+  if (i >= 0 && value[row.value] && count(row.value) === count(of.value)) return `${row.name}${elementAt(row, i)} = ${one(row.value, i, 6)}${row.say ? ` with ${row.name} = ${named(row.say)}` : ""}`;
   const s = summary(row.value);
   return `${row.name}, ${shape(row.value)}, goes from ${format(s.min ?? NaN, 4)} to ${format(s.max ?? NaN, 4)}${s.inf ? ` and has ${s.inf} inf` : ""}`;
 }
 const sayPosition = at => at.replace(/^(.*:)?(\d+):(\d+)$/, (_, file, line, column) => `${file ? `${file.slice(0, -1)}, ` : ""}line ${line}, column ${column}`);
 function sayOrigin(row) {
   const n = count(row.value), at = value[row.value]?.findIndex(isnan) ?? -1, which = n === 1 ? "" : at >= 0 ? elementAt(row, at) : "", where = row.at ? ` (${sayPosition(row.at)})` : "";
-  const many = n > 1 ? `, as ${badness(row)} of its ${n} elements ${badness(row) === 1 ? "is" : "are"}` : "", why = operands(row).map(o => sayOperand(o, row, at));
-  if (!row.say) return `nan is among the numbers given: ${row.name}${which} is nan${many}.`;
-  return `${row.name} = ${named(row.say)} is nan${which ? ` at ${which}` : ""}${why.length ? ` because ${why.join(" and ")}` : ""}${where}${many}.`;
+  const others = badness(row) - (which ? 1 : 0), many = n > 1 ? which && others ? ` and ${others} more of ${n} elements` : which ? "" : ` in ${others} of ${n} elements` : "";
+  if (!row.say) return `nan is among the numbers given: ${row.name} is nan${which ? ` at ${which}` : ""}${many}.`;
+  const why = operands(row).map(o => sayOperand(o, row, at));
+  return `${row.name} = ${named(row.say)} is nan${which ? ` at ${which}` : ""}${many}${why.length ? `${n > 1 ? "," : ""} because ${why.join(" and ")}` : ""}${where}.`;
 }
 function sayGradientOrigin(row) {
   const edges = byOperand.get(row.id) || [], steep = edges.filter(e => e.local && isScalar(e.gradient) && !Number.isFinite(value[e.gradient][0]));
@@ -30,10 +31,10 @@ function sayGradientOrigin(row) {
 }
 // The first node that is nan, or has a nan gradient, although all that it is made of is not.
 function findOrigin() {
-  const all = [...rows.values()], value = all.find(row => badness(row) && operands(row).every(o => !badness(o)));
-  const slope = value ? undefined : all.reverse().find(row => row.slope !== undefined && summary(row.slope).nan);
-  state.origin = value ?? slope;
-  state.nan = value ? sayOrigin(value) : slope ? sayGradientOrigin(slope) : "";
+  const all = [...rows.values()], first = all.find(row => badness(row) && operands(row).every(o => !badness(o)));
+  const slope = first ? undefined : all.reverse().find(row => row.slope !== undefined && summary(row.slope).nan);
+  state.origin = first ?? slope;
+  state.nan = first ? sayOrigin(first) : slope ? sayGradientOrigin(slope) : "";
 }
 function refreshAlert() {
   const place = data.live ? state.disagreement : null;
@@ -54,11 +55,13 @@ function fade(gradients) {
   }).reverse();
 }
 function isDead(row) {
-  if (row.kind !== "op") return false;
-  const [still, units] = deadUnits(row.value);
-  return (count(row.value) > 8 && summary(row.value).zero > 0.9 * count(row.value)) || (units > 0 && still > units / 2);
+  const [still, units] = row.kind === "op" ? deadUnits(row.value) : [0, 0];
+  return units > 0 && (still > units / 2 || summary(row.value).zero > 0.9 * count(row.value));
 }
-const verdicts = list => fade(list.map(row => rms(row.slope))).map((word, i) => word || (isDead(list[i]) ? "mostly dead" : ""));
+function verdicts(list) {
+  const layered = layerList().length > 0;
+  return fade(list.map(row => rms(row.slope))).map((word, i) => !layered ? "" : word || (isDead(list[i]) ? "mostly dead" : ""));
+}
 
 // A parameter stands before the node that it is first used in.
 const depth = row => row.kind === "parameter" ? Math.min(...(byOperand.get(row.id) || []).map(e => e.from)) - 0.5 : row.id;
@@ -68,18 +71,19 @@ function layers() {
   const at = new Map(told.map(row => [row, depth(row)]));
   return told.sort((a, b) => at.get(a) - at.get(b)).slice(-80);
 }
-// Scopes with parameters, each one layer: the root mean square of its parameters' gradients; and parameters outside of scopes. Without
-// scopes, each tensor.
+// Layers: the parameters h.W and h.b are layer h, whose gradient is the root mean square of theirs. A tensor outside of scopes is one of its
+// own; numbers alone have units of their own, and are compared with nothing.
 function layerList() {
   const all = new Map();
   for (const row of rows.values()) {
-    if (row.kind !== "parameter" || row.slope === undefined) continue;
-    const key = row.group ? `g${row.group}` : `r${row.id}`, layer = all.get(key) ?? {name: row.group ? rows.get(data.groups[row.group].row).name : row.name, scope: row.group > 0, squares: 0, count: 0, at: row.group ? data.groups[row.group].row : depth(row)};
-    layer.squares += norm(row.slope) ** 2, layer.count += count(row.slope);
-    all.set(key, layer);
+    const scope = row.name.slice(0, Math.max(0, row.name.lastIndexOf(".")));
+    if (row.kind !== "parameter" || row.slope === undefined || (!scope && count(row.slope) === 1)) continue;
+    const name = scope || row.name, layer = all.get(name) ?? {name, scope: scope !== "", squares: 0, count: 0, at: Infinity};
+    layer.squares += norm(row.slope) ** 2, layer.count += count(row.slope), layer.at = Math.min(layer.at, depth(row));
+    all.set(name, layer);
   }
   const list = [...all.values()].map(layer => ({...layer, g: sqrt(layer.squares / layer.count)})).sort((a, b) => a.at - b.at);
-  return list.some(layer => layer.scope) ? list : layers().map(row => ({name: row.name, scope: false, g: rms(row.slope)}));
+  return list.length > 1 ? list : [];
 }
 // Names in a row, "z1 to z5" where many follow each other.
 function nameSome(list, chosen) {
@@ -104,7 +108,7 @@ function sayHealthy() {
   if (by.length < 2) return [];
   return [`it neither vanishes nor explodes: least in ${nameSome(list, [by[0]])} (${format(by[0].g, 2)}), greatest in ${nameSome(list, [by.at(-1)])} (${format(by.at(-1).g, 2)})`];
 }
-const deadNames = () => layers().filter(isDead).map(row => row.name);
+const deadNames = () => layerList().length ? layers().filter(isDead).map(row => row.name) : [];
 
 function layerTable() {
   const list = layers(), word = verdicts(list), most = Math.max(...list.map(row => rms(row.slope)).filter(Number.isFinite));
@@ -143,20 +147,20 @@ function sayStep(rate, now) {
   const then = lossAt(changes), same = abs(then - now) <= 1e-12 * abs(now), moves = changes.some(({row, i, v}) => abs(v - value[row.value][i]) > 1e-9 * (1 + abs(v)));
   compute(lossSteps);
   const what = same ? moves ? ", no lower: the step leaps over the valley to the other side" : ", and rests" : then <= now ? "" : ", higher: the rate is too large";
-  return `at rate ${format(rate)} ${loss.name} goes from ${format(now)} to ${format(then)}${what}`;
+  return `at learning rate ${format(rate)} ${loss.name} goes from ${format(now)} to ${format(then)}${what}`;
 }
 function sayDescent() {
   const now = lossNow(), fall = descended.reduce((sum, row) => sum + norm(row.slope) ** 2, 0) * state.rate;
   if (!descended.length || !Number.isFinite(now) || !Number.isFinite(fall)) return "";
-  if (!data.live) return `at rate ${format(state.rate)} ${loss.name} changes by ${format(-fall, 4)}, to first order.`;
+  if (!data.live) return `at learning rate ${format(state.rate)} ${loss.name} changes by ${format(-fall, 4)}, to first order.`;
   return `${[state.rate, state.rate === 1 ? 0.1 : 1].map(rate => sayStep(rate, now)).join("; ")}.`;
 }
 function findings() {
-  const movers = descended.filter(row => norm(row.slope) >= 0).sort((a, b) => norm(b.slope) - norm(a.slope)), top = movers[0], wrong = wrongs(), dead = deadNames();
+  const movers = descended.filter(row => !state.nan && norm(row.slope) >= 0).sort((a, b) => norm(b.slope) - norm(a.slope)), top = movers[0], wrong = wrongs(), dead = deadNames();
   const most = movers.length > 1 ? ` ${top.name} moves it most: its gradient is ${isScalar(top.slope) ? valueText(top.slope) : `of norm ${format(norm(top.slope), 4)}`}.` : "";
   return [["Value", `${loss.name} = ${loss.value === undefined ? "?" : valueText(loss.value)}.${most}`],
-    ["Why", state.nan || !top ? "" : sayWhy(top) || (isScalar(top.slope) && movers.length === 1 ? `${derivative(top.id)} = ${valueText(top.slope)}` : "")],
-    ["Gradient", [...(wrong.length ? wrong : sayHealthy()), dead.length ? `mostly dead units: ${dead.slice(0, 6).join(", ")}` : ""].filter(s => s).map(s => `${s}.`).map(capital).join(" ")],
+    ["Why", !top ? "" : sayWhy(top) || (isScalar(top.slope) && movers.length === 1 ? `${derivative(top.id)} = ${valueText(top.slope)}` : "")],
+    ["Gradient", state.nan ? "" : [...(wrong.length ? wrong : sayHealthy()), dead.length ? `mostly dead units: ${dead.slice(0, 6).join(", ")}` : ""].filter(s => s).map(s => `${s}.`).map(capital).join(" ")],
     ["One step", sayDescent()]].filter(([, said]) => said).map(([what, said]) => [what, what === "One step" ? capital(said) : said]);
 }
 function refreshTables() {

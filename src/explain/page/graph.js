@@ -67,10 +67,11 @@ function compose(group) {
 // ---- Lines of a wide picture, as of a text ----
 
 const bandGap = 16, margin = 8;
-// How large a picture w by h is drawn when it is cut into lines; 0: it is not, as it is not wide, or too high for two lines.
+// How large a picture w by h is drawn when it is cut into lines: so that all of them are seen, or two at least; 0: it is not, as it is not
+// wide, or too high.
 function lineScale(w, h) {
-  const [room, most] = roomFor();
-  return w > room ? [1, 0.9, 0.8].find(k => 2 * (h + bandGap) * k <= most) ?? 0 : 0;
+  const [room, most] = roomFor(), scales = [1, 0.9, 0.8], seen = k => floor(most / ((h + bandGap) * k));
+  return w * 0.85 <= room ? 0 : scales.find(k => seen(k) > 1 && seen(k) >= ceil(1.1 * w * k / room)) ?? scales.find(k => seen(k) > 1) ?? 0;
 }
 // Where it is cut, behind nodes: [0, 1100, 2150].
 function cuts(all) {
@@ -254,7 +255,8 @@ function show(view) {
 // Large enough to be read, from the start; or all of it. What goes on beyond the edge is told.
 function fit(all) {
   const {w, h} = picture.whole, [room, most] = roomFor(), width = room + 24;
-  const whole = Math.min(1.25, width / w, most / h), scale = all ? whole : Math.max(picture.scale, whole), height = Math.min(most, Math.ceil(h * scale));
+  const across = width / w, whole = Math.min(1.25, across, most / h), least = across < 0.7 ? picture.scale : Math.min(picture.scale, across);
+  const scale = all ? whole : Math.max(least, whole), height = Math.min(most, Math.ceil(h * scale));
   picture.svg.setAttribute("height", height);
   show({x: picture.whole.x - Math.max(0, width / scale - w) / 2, y: picture.whole.y, w: width / scale, h: height / scale});
 }

@@ -65,6 +65,21 @@ static void keep_rows(struct page *p, uint32_t seen[]) {
     }
 }
 
+static bool list_kept(struct page *p) {
+    const struct explanation *x = p->x;
+    p->row = mem_alloc(&x->mem, mem_mul(x->rows, sizeof *p->row));
+    p->edge = mem_alloc(&x->mem, mem_mul(x->edges, sizeof *p->edge));
+    if (!p->row || !p->edge) return false;
+    for (uint32_t r = 0, n = 0; r < x->rows; r++)
+        if (p->kept[r]) p->row[n++] = r;
+    for (size_t i = 0; i < x->edges; i++) {
+        const struct edge *e = &x->edge[i];
+        p->uses[e->to] += p->kept[e->from];
+        if (p->kept[e->from] && p->kept[e->to]) p->edge[p->kept_edges++] = (uint32_t)i;
+    }
+    return true;
+}
+
 cr_status page_open(struct page *p, struct explanation *x) {
     *p = (struct page){.x = x};
     if (!take_memory(p)) return p->status = CR_ENOMEM;
@@ -74,8 +89,7 @@ cr_status page_open(struct page *p, struct explanation *x) {
     if (!seen) return p->status = CR_ENOMEM;
     keep_rows(p, seen);
     mem_free(&x->mem, seen, bytes);
-    for (size_t i = 0; i < x->edges; i++) p->uses[x->edge[i].to] += p->kept[x->edge[i].from];
-    return CR_OK;
+    return list_kept(p) ? CR_OK : (p->status = CR_ENOMEM);
 }
 
 void page_close(struct page *p) {
@@ -86,6 +100,8 @@ void page_close(struct page *p) {
     mem_free(m, p->box, rows * sizeof *p->box);
     mem_free(m, p->kept, rows);
     mem_free(m, p->uses, rows * sizeof *p->uses);
+    mem_free(m, p->row, p->x->rows * sizeof *p->row);
+    mem_free(m, p->edge, p->x->edges * sizeof *p->edge);
 }
 
 /* ---- Lines ---- */

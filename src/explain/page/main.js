@@ -68,7 +68,7 @@ function makePage() {
   const shapes = make("p.legend", {}, ["parameter", "input", "constant", "op", "loss"].map(kind => {
     const svg = make.svg("svg", {viewBox: "-18 -10 36 20", width: 30, height: 17, "aria-hidden": "true"}, make.svg(`g.node.${kind}`, {}, outline(kind, 32, 16)));
     return make("span", {}, svg, ` ${kind}`);
-  }), make("span.value-word", {}, "value"), make("span.local-word", {}, "local gradient"), make("span.slope-word", {}, `gradient of ${loss.name}`));
+  }), make("span.value-word", {}, "value"), make("span.local-word", {}, "local gradient"), make("span.slope-word", {}, `gradient of ${loss.name}`), program.some((_, place) => count(place) > 3) ? make("span", {}, "|…| norm of a tensor") : null);
   document.getElementById("page").append(
     make("header", {}, make("div", {}, make("h1", {}, data.title), make("p", {}, `How each gradient of ${loss.name} comes about`)), make("button", {id: "theme", "aria-label": "light or dark", title: "Light or dark", onclick: theme}, "◐")),
     detail.alert, detail.findings, makeWalk(), makeGraph(), shapes, detail.box,

@@ -17,11 +17,12 @@ struct page {
     struct explanation *x;
     struct group *group;
     uint32_t groups;
-    uint32_t *group_of; /* by row: the picture it stands in */
-    uint32_t *box;      /* by row: 1 + the group it is the result of, or 0 */
-    bool *kept;         /* by row: is it on the page? */
-    uint32_t *uses;     /* by row: edges that end at it */
-    uint32_t kept_rows;
+    uint32_t *group_of;   /* by row: the picture it stands in */
+    uint32_t *box;        /* by row: 1 + the group it is the result of, or 0 */
+    bool *kept;           /* by row: is it on the page? */
+    uint32_t *uses;       /* by row: edges that end at it */
+    uint32_t *row, *edge; /* those that are on the page: each picture looks at these alone */
+    uint32_t kept_rows, kept_edges;
     cr_status status;
 };
 
