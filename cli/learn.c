@@ -84,8 +84,8 @@ static int add_data(struct learning *l, const struct arguments *a, const char *v
     char name[256];
     const char *equals = strchr(value, '=');
     cr_array *x = NULL;
-    if (!equals) return add_file(l, a, value);
-    if (equals == value || (size_t)(equals - value) >= sizeof name)
+    if (!equals && *value) return add_file(l, a, value);
+    if (!equals || equals == value || !equals[1] || (size_t)(equals - value) >= sizeof name)
         return wrong_use(
             "--data: expected input=FILE, input=FILE:NAME, or a FILE whose columns or arrays are "
             "called as the inputs, found '%s'",

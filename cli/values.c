@@ -164,6 +164,7 @@ bool ends_with(const char *s, const char *end) {
 
 bool read_value(cr_array **out, const char *s, cr_text *why) {
     *out = NULL;
+    if (*s == '@' && !s[1]) return say(why, "expected a file behind @, as in x=@x.npy", s), false;
     if (*s == '@') return load_data(out, s + 1, NULL, why);
     if (*s == '[') {
         if (read_list(out, s)) return true;
