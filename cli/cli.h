@@ -117,6 +117,8 @@ int order_of(const struct arguments *a); /* --order, or 1 */
 void session_add(struct session *s, const char *text);
 
 bool ends_with(const char *s, const char *end);
+/* Alike but for case, or for one slip in three letters or more: one too many, another, or two exchanged. */
+bool is_near(const char *a, const char *b);
 
 /* data.c: PATH, or PATH:NAME for one of several arrays, of any format that cr_data_open knows; --categories, where the verb has arguments
  * (else NULL), count. */

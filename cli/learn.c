@@ -139,7 +139,8 @@ int learn_open(struct learning *l, const struct arguments *a) {
         cr_text_new(&l->text, l->ctx) || cr_text_new(&l->why, l->ctx) || cr_store_new(&l->store, l->ctx))
         return fail("out of memory");
     if (cr_model_load(&l->model, a->formula, l->ctx, l->why))
-        return fail("%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM));
+        return fail("%s%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM),
+                    ends_with(a->formula, ".cr") ? "" : " (expected a file of a model, as mlp.cr)");
     if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");
     int code = set_options(l, a);
     if (!code) code = set_windows(l, a);

@@ -177,11 +177,17 @@ static bool read_plain(struct csv *c, double *x, bool *last) {
 static cr_status bad_cell(const struct csv *c, const struct cell *cell, size_t column) {
     const char *name = cr_table_name(c->t, (int)column), *first = cell->s;
     bool comma = memchr(cell->s, ',', cell->n), word = (*first | 0x20) >= 'a' && (*first | 0x20) <= 'z';
-    return file_fail(c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected a number, found '%s'%s",
-                     (long long)c->line, file_show(name, strlen(name)).s, file_show(cell->s, cell->n).s,
-                     comma  ? " (write the decimal point as '.', and thousands without a sign)"
-                     : word ? " (a column of words is read as one of categories)"
-                            : "");
+    bool date = cell->n > 6 && (memchr(cell->s + 1, '-', cell->n - 1) || memchr(cell->s, '/', cell->n) ||
+                                memchr(cell->s, ':', cell->n));
+    bool title = word && comma && c->separator == ' '; /* above the names, without what parts them */
+    return file_fail(
+        c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected a number, found '%s'%s",
+        (long long)c->line, file_show(name, strlen(name)).s, file_show(cell->s, cell->n).s,
+        title   ? " (line 1 parts its names by blanks: is it a title? leave it out, or begin it with #)"
+        : comma ? " (write the decimal point as '.', and thousands without a sign)"
+        : word  ? " (a column of words is read as one of categories)"
+        : date  ? " (a column of dates is read as one of categories)"
+                : ": mend that cell, or leave out that line");
 }
 
 /* Without the doubling of quotes. */
