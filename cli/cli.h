@@ -137,6 +137,7 @@ struct learning {
     cr_text *text, *why;
     cr_array *array[64];
     int arrays;
+    const char *weights;    /* the file that they came from, or NULL */
     int64_t window, stride; /* window 0: observations are rows */
     void *map[8];           /* files of text */
     size_t map_bytes[8];

@@ -9,6 +9,7 @@
 int learn_failed(const struct learning *l) {
     static const char missing[] = "the input '";
     const char *s = cr_train_error(l->train) ? cr_train_error(l->train) : cr_status_text(CR_ENOMEM);
+    if (l->weights && strncmp(s, "the parameter '", 15) == 0) return fail("%s: %s", l->weights, s);
     if (strncmp(s, missing, sizeof missing - 1) != 0) return fail("%s", s);
     const char *name = s + sizeof missing - 1;
     return fail("%s: give it as --data %.*s=FILE", s, (int)strcspn(name, "'"), name);
@@ -186,6 +187,7 @@ int check_weights(const cr_model *model, cr_store *store, const char *path) {
 int learn_weights(struct learning *l, const char *path) {
     if (!path) return wrong_use("--weights FILE: the parameters that 'chainrule train --out FILE' wrote");
     cr_text_clear(l->why);
+    l->weights = path;
     if (cr_store_load(l->store, path, l->ctx, l->why)) return fail("%s", cr_text_str(l->why));
     return check_weights(l->model, l->store, path);
 }

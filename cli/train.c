@@ -291,8 +291,9 @@ static int check_place(const char *option, const char *path) {
     size_t n = slash ? (size_t)(slash - path) + 1 : 0;
     if (!path || n >= sizeof folder || access(path, F_OK) == 0) return EXIT_DONE;
     if (n) memcpy(folder, path, n), folder[n] = 0;
-    return access(folder, W_OK) ? fail("--%s: %s: cannot be written: %s", option, path, strerror(errno))
-                                : EXIT_DONE;
+    if (access(folder, W_OK) == 0) return EXIT_DONE;
+    return fail("--%s: %s: cannot be written: %s%s", option, path, strerror(errno),
+                errno == ENOENT ? ": make its folder first" : "");
 }
 
 static int train(struct watching *w) {

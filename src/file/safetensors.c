@@ -74,8 +74,8 @@ struct loading {
 };
 
 static cr_status bad(const struct loading *l, const char *name, const char *what) {
-    return file_fail(l->why, CR_EFORMAT, l->path, "safetensors: '%s': %s", file_show(name, strlen(name)).s,
-                     what);
+    return file_fail(l->why, CR_EFORMAT, l->path, "safetensors: '%s': %s%s", file_show(name, strlen(name)).s,
+                     what, strstr(what, "fetch") ? "" : ": fetch or save it anew");
 }
 
 static cr_status read_header(struct loading *l) {
@@ -84,7 +84,8 @@ static cr_status read_header(struct loading *l) {
     const char *other = file_guess(b->s, b->n);
     if (other) return file_fail(l->why, CR_EFORMAT, l->path, "expected safetensors, found %s", other);
     if (b->n < 8)
-        return file_fail(l->why, CR_EFORMAT, l->path, "expected safetensors, found %zu bytes", b->n);
+        return file_fail(l->why, CR_EFORMAT, l->path,
+                         "expected safetensors, found %zu bytes: fetch or copy it again", b->n);
     uint64_t n = little_endian(b->s, 8);
     if (n > HEADER_MOST || n > b->n - 8)
         return file_fail(l->why, CR_EFORMAT, l->path,
@@ -135,12 +136,20 @@ static cr_status read_shape(const struct loading *l, struct entry *e, const json
     return CR_OK;
 }
 
+static cr_status bad_dtype(const struct loading *l, const char *name, const char *found) {
+    char what[300];
+    size_t n = (size_t)snprintf(what, sizeof what, "dtype '%s', expected", file_show(found, strlen(found)).s);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        n += (size_t)snprintf(what + n, sizeof what - n, " %s", kinds[i].name);
+    return bad(l, name, what);
+}
+
 static cr_status read_entry(const struct loading *l, struct entry *e, const json_t *o) {
     const json_t *dtype = json_object_get(o, "dtype"), *at = json_object_get(o, "data_offsets");
     if (!json_is_object(o) || json_object_size(o) != 3 || !json_is_string(dtype))
         return bad(l, e->name, "expected dtype, shape and data_offsets");
     e->kind = find_kind(json_string_value(dtype));
-    if (!e->kind) return bad(l, e->name, "a dtype that is not supported");
+    if (!e->kind) return bad_dtype(l, e->name, json_string_value(dtype));
     cr_status status = read_shape(l, e, json_object_get(o, "shape"));
     if (status) return status;
     if (!json_is_array(at) || json_array_size(at) != 2 || !natural(json_array_get(at, 0)) ||
@@ -199,7 +208,8 @@ static cr_status check_places(struct loading *l) {
         at = l->entry[i].end;
     }
     if (at == l->size) return CR_OK;
-    return file_fail(l->why, CR_EFORMAT, l->path, "there are %llu bytes that belong to no tensor",
+    return file_fail(l->why, CR_EFORMAT, l->path,
+                     "there are %llu bytes that belong to no tensor: fetch or save it anew",
                      (unsigned long long)(l->size - at));
 }
 

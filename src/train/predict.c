@@ -86,6 +86,7 @@ static cr_status step(struct predicting *p, int64_t at, int64_t rows, int64_t *o
     status = cr_bind(p->run, p->name, cr_array_dtype(p->out),
                      (char *)cr_array_data(p->out) + (size_t)at * p->row_bytes, (size_t)rows * p->row_bytes);
     if (!status) status = cr_step(p->run);
+    if (status == CR_ESHAPE || status == CR_EDTYPE) return train_bad_parameter(p->t, status, p->run);
     return status ? train_fail(p->t, status, "%s", cr_run_error(p->run)) : CR_OK;
 }
 
