@@ -95,6 +95,11 @@ static int add_data(struct learning *l, const struct arguments *a, const char *v
     name[equals - value] = 0;
     if (l->window && is_text(equals + 1)) return add_text(l, name, equals + 1);
     if (!load_data(&x, equals + 1, a, l->why)) return fail("%s", cr_text_str(l->why));
+    if (cr_array_rank(x) && cr_array_dims(x)[0] == 0) {
+        cr_array_free(x);
+        return fail("%s: '%s' has no rows%s", equals + 1, name,
+                    ends_with(equals + 1, ".txt") ? ": a text is read with --window N" : "");
+    }
     return add(l, name, x, equals + 1);
 }
 
