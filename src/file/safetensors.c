@@ -78,24 +78,38 @@ static cr_status bad(const struct loading *l, const char *name, const char *what
                      what, strstr(what, "fetch") ? "" : ": fetch or save it anew");
 }
 
+/* What the first bytes tell, before memory is taken for the rest. */
+static cr_status check_start(const char *s, size_t n, const char *path, cr_text *why) {
+    const char *other = file_guess(s, n);
+    if (other) return file_fail(why, CR_EFORMAT, path, "expected safetensors, found %s", other);
+    if (n < 8)
+        return file_fail(why, CR_EFORMAT, path,
+                         "expected safetensors, found %zu bytes: fetch or copy it again", n);
+    uint64_t length = little_endian(s, 8);
+    if (length > HEADER_MOST)
+        return file_fail(
+            why, CR_EFORMAT, path,
+            "expected safetensors: its header would have %llu bytes, more than %u: fetch or save it "
+            "anew",
+            (unsigned long long)length, HEADER_MOST);
+    if (length >= 2 && (n < 9 || s[8] == '{')) return CR_OK;
+    return file_fail(why, CR_EFORMAT, path, "expected safetensors: its header does not begin with '{'");
+}
+
+static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
+    return (void)enough, check_start(s, n, path, why);
+}
+
 static cr_status read_header(struct loading *l) {
     const struct bytes *b = l->file;
     json_error_t error;
-    const char *other = file_guess(b->s, b->n);
-    if (other) return file_fail(l->why, CR_EFORMAT, l->path, "expected safetensors, found %s", other);
-    if (b->n < 8)
-        return file_fail(l->why, CR_EFORMAT, l->path,
-                         "expected safetensors, found %zu bytes: fetch or copy it again", b->n);
+    cr_status status = check_start(b->s, b->n, l->path, l->why);
+    if (status) return status;
     uint64_t n = little_endian(b->s, 8);
-    if (n > HEADER_MOST || n > b->n - 8)
+    if (n > b->n - 8)
         return file_fail(l->why, CR_EFORMAT, l->path,
-                         n > HEADER_MOST ? "expected safetensors: its header would have %llu bytes, more "
-                                           "than %u: fetch or save it anew"
-                                         : "is cut short: its header has %llu bytes: fetch or copy it again",
-                         (unsigned long long)n, HEADER_MOST);
-    if (n < 2 || b->s[8] != '{')
-        return file_fail(l->why, CR_EFORMAT, l->path,
-                         "expected safetensors: its header does not begin with '{'");
+                         "is cut short: its header has %llu bytes: fetch or copy it again",
+                         (unsigned long long)n);
     l->header = json_loadb(b->s + 8, (size_t)n, JSON_REJECT_DUPLICATES, &error);
     if (!l->header)
         return file_fail(l->why, CR_EFORMAT, l->path,
@@ -394,6 +408,8 @@ cr_status cr_store_save(const char *path, const cr_store *store, cr_store_choose
 
 #else
 
+static file_look_fn *const look = NULL;
+
 static cr_status without(const char *path, cr_text *why) {
     return file_fail(why, CR_EFORMAT, path, "this library was built without jansson, which safetensors need");
 }
@@ -415,7 +431,7 @@ cr_status cr_store_load(cr_store *store, const char *path, cr_context *ctx, cr_t
     struct bytes b;
     struct mem mem = context_mem(ctx);
     if (!store || !path) return CR_EINVAL;
-    cr_status status = file_read(&b, path, FILE_MOST, &mem, why);
+    cr_status status = file_read_looking(&b, path, FILE_MOST, look, &mem, why);
     if (!status) status = file_safetensors_parse(store, &b, path, why);
     file_drop(&b);
     return status;
