@@ -378,10 +378,7 @@ static int prepare(struct fitting *t, struct bound *b) {
 static bool told_of_column(const struct fitting *t) {
     for (const struct given *g = t->a->given; g; g = g->next) {
         cr_array *wide = NULL;
-        cr_node x = cr_find(t->s->graph, g->name);
-        bool fitted = cr_ok(t->observed) && cr_name(t->observed) &&
-                      strncmp(cr_name(t->observed), g->name, g->name_size) == 0;
-        if (!g->optional || !(fitted || (cr_ok(x) && strcmp(cr_op_of(x), "input") == 0))) continue;
+        if (!g->optional || !(is_fitted(t, g) || is_used(t, g))) continue;
         if (cr_array_cast(&wide, g->array, CR_F64)) return false;
         const double *v = cr_array_data(wide);
         int64_t i = 0, n = cr_array_count(wide);

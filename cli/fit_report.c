@@ -79,7 +79,7 @@ static void text_statistics(struct fitting *t) {
 
 /* ---- Names that became parameters, where a column may have been meant ---- */
 
-static bool is_used(const struct fitting *t, const struct given *column) {
+bool is_used(const struct fitting *t, const struct given *column) {
     cr_node x = cr_find(t->s->graph, column->name);
     return cr_ok(x) && strcmp(cr_op_of(x), "input") == 0;
 }
@@ -91,7 +91,7 @@ static const struct given *meant(const struct fitting *t, const char *name) {
 }
 
 /* The column that is fitted: where the formula is called so, its input is "y observed". */
-static bool is_fitted(const struct fitting *t, const struct given *column) {
+bool is_fitted(const struct fitting *t, const struct given *column) {
     const char *of = t->observed.id ? cr_name(t->observed) : "";
     bool begins = strncmp(of, column->name, column->name_size) == 0;
     return begins && (!of[column->name_size] || strcmp(of + column->name_size, " observed") == 0);
