@@ -117,6 +117,8 @@ int order_of(const struct arguments *a); /* --order, or 1 */
 void session_add(struct session *s, const char *text);
 
 bool ends_with(const char *s, const char *end);
+/* Alike but for case, or for one slip in three letters or more: one too many, another, or two exchanged. */
+bool is_near(const char *a, const char *b);
 
 /* data.c: PATH, or PATH:NAME for one of several arrays, of any format that cr_data_open knows; --categories, where the verb has arguments
  * (else NULL), count. */
@@ -135,6 +137,7 @@ struct learning {
     cr_text *text, *why;
     cr_array *array[64];
     int arrays;
+    const char *weights;    /* the file that they came from, or NULL */
     int64_t window, stride; /* window 0: observations are rows */
     void *map[8];           /* files of text */
     size_t map_bytes[8];

@@ -75,6 +75,7 @@ bool open_data(cr_data **out, const char *path, const struct arguments *a, cr_te
     if (!reading && !cr_context_new(&reading)) cr_context_map_files(reading, true);
     bool ok = read_wishes(&w, a, why) && cr_data_open(out, path, w.n, w.c, reading, why) == CR_OK;
     drop_wishes(&w);
+    if (!ok && a && strstr(cr_text_str(why), "of categories)")) cr_text_append(why, ": --categories COLUMN");
     return ok;
 }
 

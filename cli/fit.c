@@ -374,9 +374,29 @@ static int prepare(struct fitting *t, struct bound *b) {
     return code ? code : use_sigma(t);
 }
 
+/* Of a column that the fit reads the first number that is none, which may be why it failed. */
+static bool told_of_column(const struct fitting *t) {
+    for (const struct given *g = t->a->given; g; g = g->next) {
+        cr_array *wide = NULL;
+        if (!g->optional || !(is_fitted(t, g) || is_used(t, g))) continue;
+        if (cr_array_cast(&wide, g->array, CR_F64)) return false;
+        const double *v = cr_array_data(wide);
+        int64_t i = 0, n = cr_array_count(wide);
+        while (i < n && isfinite(v[i])) i++;
+        if (i < n)
+            fail("%s: column '%s': number %lld is %g: mend or leave out that observation", t->a->data,
+                 g->name, (long long)i + 1, v[i]);
+        cr_array_free(wide);
+        if (n == 0) fail("%s: column '%s' holds no numbers: expected rows of them", t->a->data, g->name);
+        if (i < n || n == 0) return true;
+    }
+    return false;
+}
+
 static int run(struct fitting *t) {
     t->status = cr_fit_run(t->f);
     if (!t->a->quiet && isatty(STDERR_FILENO)) fputc('\n', stderr);
+    if (t->status == CR_ENAN && t->a->data && told_of_column(t)) return EXIT_FAILED;
     if (t->status && t->status != CR_EFAIL)
         return session_failed(t->s, cr_fit_error(t->f) ? cr_fit_error(t->f) : cr_status_text(t->status));
     take_params(t->s);
@@ -416,14 +436,10 @@ int run_fit(struct arguments *a) {
     cr_text *why = NULL;
     int code = EXIT_DONE;
     bool model = ends_with(a->formula, ".cr");
-    if (ends_with(a->formula, ".csv"))
-        return wrong_use("expected the formula or model first, then the data, found '%s'", a->formula);
     if (!a->data && !model)
         return wrong_use("which data? chainrule fit FORMULA DATA.csv, its columns called as in the formula");
     if (cr_text_new(&why, NULL)) return fail("out of memory");
-    if (a->data && !open_data(&d, a->data, a, why))
-        code = fail("%s%s", cr_text_str(why),
-                    strstr(cr_text_str(why), "of categories)") ? ": --categories COLUMN" : "");
+    if (a->data && !open_data(&d, a->data, a, why)) code = fail("%s", cr_text_str(why));
     if (!code && d) code = add_columns(a, d, why);
     if (!code && (code = session_open(&s, a, VALUES_NEEDED))) tell_renamed(d);
     if (!code) {

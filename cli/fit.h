@@ -14,7 +14,9 @@ struct fitting {
     cr_status status;            /* of the run */
 };
 
-/* fit_report.c: the result as text or JSON. */
+/* fit_report.c: the result as text or JSON; is this column the one that is fitted; does the formula have it? */
+bool is_fitted(const struct fitting *t, const struct given *column);
+bool is_used(const struct fitting *t, const struct given *column);
 void fit_text(struct fitting *t);
 void fit_json(struct fitting *t);
 

@@ -79,23 +79,7 @@ static void text_statistics(struct fitting *t) {
 
 /* ---- Names that became parameters, where a column may have been meant ---- */
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
-
-/* Alike but for case, or for one slip in three letters or more: one too many, another, or two exchanged. */
-static bool is_near(const char *a, const char *b) {
-    size_t n = strlen(a), m = strlen(b), i = 0, end = 0;
-    if (n > m) return is_near(b, a);
-    while (i < n && lower(a[i]) == lower(b[i])) i++;
-    if (i == n && n == m) return true;
-    if (n < 3 || m > n + 1) return false;
-    while (end < n - i && lower(a[n - 1 - end]) == lower(b[m - 1 - end])) end++;
-    size_t left = n - i - end, other = m - i - end; /* what differs between */
-    bool exchanged =
-        left == 2 && other == 2 && lower(a[i]) == lower(b[i + 1]) && lower(a[i + 1]) == lower(b[i]);
-    return exchanged || (left <= 1 && other <= 1);
-}
-
-static bool is_used(const struct fitting *t, const struct given *column) {
+bool is_used(const struct fitting *t, const struct given *column) {
     cr_node x = cr_find(t->s->graph, column->name);
     return cr_ok(x) && strcmp(cr_op_of(x), "input") == 0;
 }
@@ -107,7 +91,7 @@ static const struct given *meant(const struct fitting *t, const char *name) {
 }
 
 /* The column that is fitted: where the formula is called so, its input is "y observed". */
-static bool is_fitted(const struct fitting *t, const struct given *column) {
+bool is_fitted(const struct fitting *t, const struct given *column) {
     const char *of = t->observed.id ? cr_name(t->observed) : "";
     bool begins = strncmp(of, column->name, column->name_size) == 0;
     return begins && (!of[column->name_size] || strcmp(of + column->name_size, " observed") == 0);

@@ -238,6 +238,7 @@ int run_grad(struct arguments *a) {
         return wrong_use("--order, --jacobian, --hessian, --jvp and --hvp: one of them");
     int code = session_open(&s, a, VALUES_NEEDED);
     if (code) return code;
+    if (a->order == 0) s.n = 0; /* the value alone */
     code = a->jvp || a->hvp ? along_directions(&s, a) : by_each_name(&s, a);
     if (!code) code = print_text(s.text);
     session_close(&s);

@@ -9,6 +9,7 @@
 int learn_failed(const struct learning *l) {
     static const char missing[] = "the input '";
     const char *s = cr_train_error(l->train) ? cr_train_error(l->train) : cr_status_text(CR_ENOMEM);
+    if (l->weights && strncmp(s, "the parameter '", 15) == 0) return fail("%s: %s", l->weights, s);
     if (strncmp(s, missing, sizeof missing - 1) != 0) return fail("%s", s);
     const char *name = s + sizeof missing - 1;
     return fail("%s: give it as --data %.*s=FILE", s, (int)strcspn(name, "'"), name);
@@ -84,8 +85,8 @@ static int add_data(struct learning *l, const struct arguments *a, const char *v
     char name[256];
     const char *equals = strchr(value, '=');
     cr_array *x = NULL;
-    if (!equals) return add_file(l, a, value);
-    if (equals == value || (size_t)(equals - value) >= sizeof name)
+    if (!equals && *value) return add_file(l, a, value);
+    if (!equals || equals == value || !equals[1] || (size_t)(equals - value) >= sizeof name)
         return wrong_use(
             "--data: expected input=FILE, input=FILE:NAME, or a FILE whose columns or arrays are "
             "called as the inputs, found '%s'",
@@ -94,6 +95,11 @@ static int add_data(struct learning *l, const struct arguments *a, const char *v
     name[equals - value] = 0;
     if (l->window && is_text(equals + 1)) return add_text(l, name, equals + 1);
     if (!load_data(&x, equals + 1, a, l->why)) return fail("%s", cr_text_str(l->why));
+    if (cr_array_rank(x) && cr_array_dims(x)[0] == 0) {
+        cr_array_free(x);
+        return fail("%s: '%s' has no rows%s", equals + 1, name,
+                    ends_with(equals + 1, ".txt") ? ": a text is read with --window N" : "");
+    }
     return add(l, name, x, equals + 1);
 }
 
@@ -139,7 +145,8 @@ int learn_open(struct learning *l, const struct arguments *a) {
         cr_text_new(&l->text, l->ctx) || cr_text_new(&l->why, l->ctx) || cr_store_new(&l->store, l->ctx))
         return fail("out of memory");
     if (cr_model_load(&l->model, a->formula, l->ctx, l->why))
-        return fail("%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM));
+        return fail("%s%s", *cr_text_str(l->why) ? cr_text_str(l->why) : cr_status_text(CR_ENOMEM),
+                    ends_with(a->formula, ".cr") ? "" : " (expected a file of a model, as mlp.cr)");
     if (cr_train_new(&l->train, l->model, l->store, l->ctx)) return fail("out of memory");
     int code = set_options(l, a);
     if (!code) code = set_windows(l, a);
@@ -185,6 +192,7 @@ int check_weights(const cr_model *model, cr_store *store, const char *path) {
 int learn_weights(struct learning *l, const char *path) {
     if (!path) return wrong_use("--weights FILE: the parameters that 'chainrule train --out FILE' wrote");
     cr_text_clear(l->why);
+    l->weights = path;
     if (cr_store_load(l->store, path, l->ctx, l->why)) return fail("%s", cr_text_str(l->why));
     return check_weights(l->model, l->store, path);
 }

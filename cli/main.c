@@ -181,8 +181,12 @@ static int read_operand(const struct verb *v, struct arguments *a, char *s) {
     const char *value = a->formula ? value_of(s) : NULL;
     bool values = strstr(v->operands, VALUES) != NULL;
     if (!a->formula && *v->operands) return a->formula = s, EXIT_DONE;
+    if (v->run == run_fit && ends_with(a->formula, ".csv"))
+        return wrong_use("expected the formula or model first, then the data, found '%s'", a->formula);
     if (value && values) return read_given(a, s, value);
     if (!a->data && v->run == run_fit) return a->data = s, EXIT_DONE;
+    if (strncmp(v->options, "data ", 5) == 0 && !strchr(s, '='))
+        return wrong_use("expected name=value, found '%s': is it data? --data %s", s, s);
     return wrong_use(values ? "expected name=value (a formula with blanks stands in quotes), found '%s'"
                             : "what is '%s'?",
                      s);

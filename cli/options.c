@@ -163,11 +163,26 @@ static int set(struct arguments *a, const struct row *row, const char *value) {
     return EXIT_DONE;
 }
 
+static int unknown_option(const struct verb *v, const char *s, size_t n) {
+    static const char *const rates[] = {"lr", "learning-rate", "learning_rate", "rate"};
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)n, s);
+    for (int i = 0; i < count; i++)
+        if (has(v, &rows[i]) && is_near(name, rows[i].name))
+            return wrong_use("there is no option '--%s': did you mean --%s?", name, rows[i].name);
+    for (size_t i = 0; v->run == run_train && i < sizeof rates / sizeof *rates; i++)
+        if (strcmp(name, rates[i]) == 0)
+            return wrong_use(
+                "there is no option '--%s': the rate is the optimiser's, as in --optimiser 'adam(rate=0.01)'",
+                name);
+    return wrong_use("there is no option '--%.*s'", (int)n, s);
+}
+
 int read_option(const struct verb *v, struct arguments *a, int *i) {
     const char *s = a->argv[*i] + 2;
     size_t n = strcspn(s, "=");
     const struct row *row = find(v, s, n);
-    if (!row) return wrong_use("there is no option '--%.*s'", (int)n, s);
+    if (!row) return unknown_option(v, s, n);
     if (!row->value) return s[n] ? wrong_use("--%s takes no value", row->name) : set(a, row, NULL);
     const char *value = s[n] ? s + n + 1 : *i + 1 < a->argc ? a->argv[++*i] : NULL;
     return value ? set(a, row, value) : wrong_use("--%s needs a value: %s", row->name, row->value);

@@ -6,9 +6,13 @@
 
 #include "cli.h"
 
+/* Of a session of data, which has no model of its own, an input without a value is one without data. */
 int session_failed(const struct session *s, const char *sentence) {
-    (void)s;
-    return fail("%s", sentence && *sentence ? sentence : cr_status_text(CR_ENOMEM));
+    const char *unbound = "input '", *say = sentence && *sentence ? sentence : cr_status_text(CR_ENOMEM);
+    size_t n = strlen(unbound);
+    if (s->model || strncmp(say, unbound, n) != 0 || !ends_with(say, "' has no value"))
+        return fail("%s", say);
+    return fail("%s: give it as --data %.*s=FILE", say, (int)strcspn(say + n, "'"), say + n);
 }
 
 static bool is_file(const char *s) {

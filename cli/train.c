@@ -258,6 +258,17 @@ static int resume(struct watching *w) {
     return EXIT_DONE;
 }
 
+/* A bare name is the least, which is seldom meant of an accuracy: it is said. */
+static void print_end(const struct watching *w, const cr_train *t) {
+    const char *best = option_value(w->a, "best");
+    bool bare = best && !strchr(best, ' ') && strcmp(best, "loss") != 0;
+    printf("%lld epochs, %lld steps, %.1f s: %s; the best was epoch %lld", (long long)cr_train_epoch(t),
+           (long long)cr_train_step(t), now() - w->start, cr_train_reason(t),
+           (long long)cr_train_best_epoch(t));
+    if (bare) printf(", of the least %s (the most is --best 'max %s')", best, best);
+    putchar('\n');
+}
+
 static int finish(struct watching *w, cr_status status) {
     struct learning *l = w->l;
     clear_line(w);
@@ -267,10 +278,7 @@ static int finish(struct watching *w, cr_status status) {
     if (status == CR_ESTOPPED)
         return fail("interrupted at step %lld", (long long)cr_train_step(l->train)), EXIT_INTERRUPTED;
     if (status) return learn_failed(l);
-    if (!w->a->quiet)
-        printf("%lld epochs, %lld steps, %.1f s: %s; the best was epoch %lld\n",
-               (long long)cr_train_epoch(l->train), (long long)cr_train_step(l->train), now() - w->start,
-               cr_train_reason(l->train), (long long)cr_train_best_epoch(l->train));
+    if (!w->a->quiet) print_end(w, l->train);
     if (cr_train_take_best(l->train)) return learn_failed(l);
     code = save(l, option_value(w->a, "out"), own_parameter);
     return code ? code : draw_curve(w);
@@ -283,8 +291,9 @@ static int check_place(const char *option, const char *path) {
     size_t n = slash ? (size_t)(slash - path) + 1 : 0;
     if (!path || n >= sizeof folder || access(path, F_OK) == 0) return EXIT_DONE;
     if (n) memcpy(folder, path, n), folder[n] = 0;
-    return access(folder, W_OK) ? fail("--%s: %s: cannot be written: %s", option, path, strerror(errno))
-                                : EXIT_DONE;
+    if (access(folder, W_OK) == 0) return EXIT_DONE;
+    return fail("--%s: %s: cannot be written: %s%s", option, path, strerror(errno),
+                errno == ENOENT ? ": make its folder first" : "");
 }
 
 static int train(struct watching *w) {

@@ -164,6 +164,7 @@ bool ends_with(const char *s, const char *end) {
 
 bool read_value(cr_array **out, const char *s, cr_text *why) {
     *out = NULL;
+    if (*s == '@' && !s[1]) return say(why, "expected a file behind @, as in x=@x.npy", s), false;
     if (*s == '@') return load_data(out, s + 1, NULL, why);
     if (*s == '[') {
         if (read_list(out, s)) return true;
@@ -177,4 +178,19 @@ bool read_value(cr_array **out, const char *s, cr_text *why) {
     if (cr_array_new(out, NULL, CR_F64, 0, NULL)) return false;
     *(double *)cr_array_data(*out) = x;
     return true;
+}
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
+
+bool is_near(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b), i = 0, end = 0;
+    if (n > m) return is_near(b, a);
+    while (i < n && lower(a[i]) == lower(b[i])) i++;
+    if (i == n && n == m) return true;
+    if (n < 3 || m > n + 1) return false;
+    while (end < n - i && lower(a[n - 1 - end]) == lower(b[m - 1 - end])) end++;
+    size_t left = n - i - end, other = m - i - end; /* what differs between */
+    bool exchanged =
+        left == 2 && other == 2 && lower(a[i]) == lower(b[i + 1]) && lower(a[i + 1]) == lower(b[i]);
+    return exchanged || (left <= 1 && other <= 1);
 }

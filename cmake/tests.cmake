@@ -121,7 +121,7 @@ endif()
 
 # What these commands do needs safetensors, gzip, npz and PNG.
 if(NOT CR_ZLIB OR NOT CR_JANSSON OR NOT CR_LIBZIP OR NOT CR_LIBPNG OR NOT ZLIB_LIBRARY OR NOT JANSSON_LIBRARY)
-  foreach(test cli.train cli.examples_of_help cli.bad_data cli.sequence cli.explain crash.checkpoint page.browser)
+  foreach(test cli.train cli.examples_of_help cli.bad_data cli.numbers cli.newcomer cli.sequence cli.explain crash.checkpoint page.browser)
     if(TEST ${test})
       set_tests_properties(${test} PROPERTIES DISABLED TRUE)
     endif()

@@ -126,7 +126,7 @@ CR_API void cr_text_free(cr_text *text);
 CR_API const char *cr_text_str(const cr_text *text);
 CR_API size_t cr_text_size(const cr_text *text);
 CR_API void cr_text_clear(cr_text *text);
-CR_API cr_status cr_text_append(cr_text *text, const char *more);
+CR_API cr_status cr_text_append(cr_text *text, const char *more); /* also of its own string */
 /* The same as a string of JSON, in quotes; bytes that are no UTF-8 as U+FFFD. */
 CR_API cr_status cr_text_json(cr_text *text, const char *s);
 
@@ -837,7 +837,7 @@ CR_API cr_status cr_digits(cr_text *out, const char *format, cr_eval *e, cr_node
 /* That bound, for one element (row-major) of y, which may be a gradient: |what e computes - what exact arithmetic gives|. */
 CR_API cr_status cr_rounding_bound(double *bound, cr_eval *e, cr_node y, int64_t element);
 
-/* ---- Files: why takes the sentence when one cannot be read (may be NULL)
+/* ---- Files: why takes the sentence when one cannot be read, in place of what it held (may be NULL)
  * ------------------------------------ */
 
 CR_API cr_status cr_npy_load(cr_array **out, const char *path, cr_context *ctx, cr_text *why);

@@ -39,9 +39,18 @@ static bool reserve(struct cr_text *t, size_t n) {
     return true;
 }
 
+static bool is_within(const struct cr_text *t, const char *s) {
+    uintptr_t from = (uintptr_t)s, own = (uintptr_t)t->s;
+    return t->s && from >= own && from <= own + t->n;
+}
+
+/* s may be within the text itself, which moves as it grows. */
 void text_bytes(struct cr_text *t, const char *s, size_t n) {
-    if (!t || !reserve(t, n)) return;
-    if (n) memcpy(t->s + t->n, s, n);
+    if (!t) return;
+    bool within = is_within(t, s);
+    size_t at = within ? (size_t)(s - t->s) : 0;
+    if (!reserve(t, n)) return;
+    if (n) memmove(t->s + t->n, within ? t->s + at : s, n);
     t->n += n;
     t->s[t->n] = 0;
 }
@@ -140,7 +149,10 @@ void text_json(struct cr_text *t, const char *s, const char *also) {
 
 cr_status cr_text_json(cr_text *t, const char *s) {
     if (!t || !s) return CR_EINVAL;
-    text_json(t, s, "");
+    struct cr_text own = text_make(&t->mem); /* of what grows, a copy */
+    if (is_within(t, s)) text_str(&own, s);
+    text_json(t, own.s ? own.s : s, "");
+    text_end(&own, t);
     return text_status(t);
 }
 

@@ -113,7 +113,8 @@ static cr_status quoted_cell(struct csv *c, struct cell *cell) {
         c->s++;
     }
     if (c->s >= c->end)
-        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: a quote is opened, but not closed",
+        return file_fail(c->why, CR_EFORMAT, c->path,
+                         "line %lld: a quote is opened, but not closed: close it, or leave it out",
                          (long long)line);
     cell->n = (size_t)(c->s++ - cell->s);
     if (cell_ends(c)) return CR_OK;
@@ -177,11 +178,17 @@ static bool read_plain(struct csv *c, double *x, bool *last) {
 static cr_status bad_cell(const struct csv *c, const struct cell *cell, size_t column) {
     const char *name = cr_table_name(c->t, (int)column), *first = cell->s;
     bool comma = memchr(cell->s, ',', cell->n), word = (*first | 0x20) >= 'a' && (*first | 0x20) <= 'z';
-    return file_fail(c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected a number, found '%s'%s",
-                     (long long)c->line, file_show(name, strlen(name)).s, file_show(cell->s, cell->n).s,
-                     comma  ? " (write the decimal point as '.', and thousands without a sign)"
-                     : word ? " (a column of words is read as one of categories)"
-                            : "");
+    bool date = cell->n > 6 && (memchr(cell->s + 1, '-', cell->n - 1) || memchr(cell->s, '/', cell->n) ||
+                                memchr(cell->s, ':', cell->n));
+    bool title = word && comma && c->separator == ' '; /* above the names, without what parts them */
+    return file_fail(
+        c->why, CR_EFORMAT, c->path, "line %lld, column '%s': expected a number, found '%s'%s",
+        (long long)c->line, file_show(name, strlen(name)).s, file_show(cell->s, cell->n).s,
+        title   ? " (line 1 parts its names by blanks: is it a title? leave it out, or begin it with #)"
+        : comma ? " (write the decimal point as '.', and thousands without a sign)"
+        : word  ? " (a column of words is read as one of categories)"
+        : date  ? " (a column of dates is read as one of categories)"
+                : ": mend that cell, or leave out that line");
 }
 
 /* Without the doubling of quotes. */
@@ -273,13 +280,14 @@ static cr_status add_column(struct csv *c, const struct cr_text *name) {
         return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: more than %d columns", (long long)c->line,
                          most_columns);
     if (!is_utf8(s, name->n))
-        return file_fail(c->why, CR_EFORMAT, c->path, "line %lld: the name of column %zu, '%s', is not UTF-8",
+        return file_fail(c->why, CR_EFORMAT, c->path,
+                         "line %lld: the name of column %zu, '%s', is not UTF-8: save it so",
                          (long long)c->line, c->t->columns + 1, shown.s);
     cr_status status = table_add(c->t, s, name->n);
     if (status == CR_ENOMEM) return no_memory(c);
     if (!status) return CR_OK;
-    return file_fail(c->why, status, c->path, "line %lld: two columns are called '%s'", (long long)c->line,
-                     shown.s);
+    return file_fail(c->why, status, c->path, "line %lld: two columns are called '%s': rename one",
+                     (long long)c->line, shown.s);
 }
 
 static cr_status read_name(struct csv *c, bool header, bool *last) {
@@ -320,7 +328,8 @@ static cr_status check_text(const char *s, size_t n, const char *path, cr_text *
     if (n == 0) return file_fail(why, CR_EFORMAT, path, "is empty, expected a CSV file");
     if (guess) return file_fail(why, CR_EFORMAT, path, "is no CSV file but %s", guess);
     if (!nul) return CR_OK;
-    return file_fail(why, CR_EFORMAT, path, "line %zu: a NUL byte, expected text", count_lines(s, nul));
+    return file_fail(why, CR_EFORMAT, path, "line %zu: a NUL byte, expected text: save it as CSV in UTF-8",
+                     count_lines(s, nul));
 }
 
 static cr_status open_categories(struct csv *c, const struct csv_text *text) {

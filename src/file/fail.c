@@ -13,7 +13,8 @@ cr_status file_fail(cr_text *why, cr_status status, const char *path, const char
     va_start(ap, format);
     vsnprintf(s, sizeof s, format, ap);
     va_end(ap);
-    text_add(why, "%s: %s", path, s);
+    cr_text_clear(why); /* of what was said before nothing is left */
+    text_add(why, "%s: %s", *path ? path : "''", s);
     return status;
 }
 

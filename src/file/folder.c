@@ -223,7 +223,8 @@ static cr_status open_all(struct folder *out, struct reading *r, const cr_catego
     else if (!status && !has_table) status = list(r, r->path, false, &r->file);
     if (!status && r->file.n == 0)
         status = file_fail(r->why, CR_EFORMAT, r->path,
-                           "holds no PNG images, neither itself nor in folders called as their labels");
+                           "holds no PNG images, neither itself nor in folders called as their labels: "
+                           "convert others to PNG");
     if (!status) status = read_images(out, r);
     return status ? status : take_labels(out, r);
 }

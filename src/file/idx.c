@@ -93,7 +93,7 @@ static cr_status read_numbers(struct idx *x, struct stream *in) {
     if (!status) status = stream_peek(in, 1);
     if (status || stream_ready(in) == 0) return status;
     return file_fail(in->why, CR_EFORMAT, in->path,
-                     "there are bytes behind the %lld numbers that its header announces",
+                     "there are bytes behind the %lld numbers that its header announces: save it anew",
                      (long long)x->count);
 }
 

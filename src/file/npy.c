@@ -78,9 +78,10 @@ static cr_status put_next(void *user, int64_t i, const unsigned char *s) {
     bool fits = put(n->place.h, n->data, n->dtype, n->place.at, bits);
     step(&n->place);
     if (fits) return CR_OK;
-    return file_fail(n->in->why, CR_EFORMAT, n->in->path,
-                     "number %lld is %llu (dtype u8), expected at most %lld, which i64 holds", (long long)i,
-                     (unsigned long long)bits, (long long)INT64_MAX);
+    return file_fail(
+        n->in->why, CR_EFORMAT, n->in->path,
+        "number %lld is %llu (dtype u8), expected at most %lld, which i64 holds: save it as i8 or f8",
+        (long long)i, (unsigned long long)bits, (long long)INT64_MAX);
 }
 
 static cr_status too_few(const struct npy *h, const struct stream *in, uint64_t n) {

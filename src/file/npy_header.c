@@ -87,7 +87,7 @@ static cr_status refuse_dtype(struct header *h, struct word w) {
         if (strchr(known[i].kinds, w.s[k])) what = known[i].what;
     return file_fail(h->why, CR_EFORMAT, h->path,
                      "npy header: dtype '%s', %s; expected bool (b1), integers (i1 i2 i4 i8 u1 u2 u4 u8) or "
-                     "floats (f2 f4 f8)",
+                     "floats (f2 f4 f8): save it as one of these",
                      file_show(w.s, w.n).s, what);
 }
 
@@ -101,7 +101,8 @@ static cr_status read_descr(struct header *h) {
     struct word w;
     h->has_descr = true;
     if (at(h, '[') || at(h, '(') || at(h, '{'))
-        return expected(h, "one dtype for all numbers, not a structured one with named fields");
+        return expected(
+            h, "one dtype for all numbers, not a structured one with named fields (save each by itself)");
     if (!take_string(h, &w)) return expected(h, "a dtype in quotes");
     if (w.n != 3 || !memchr("<>|", w.s[0], 3) || !known_dtype(w.s[1], w.s[2])) return refuse_dtype(h, w);
     if (w.s[0] == '|' && w.s[2] != '1') return refuse_dtype(h, w); /* no byte order */
@@ -193,7 +194,8 @@ cr_status npy_header(struct npy *npy, const char *s, size_t n, const char *path,
     if (n == 0 || memcmp(s, "\x93NUMPY", n < 6 ? n : 6) != 0) return no_npy(s, n, path, why);
     if (n < 10) return cut_off(path, 10, n, why);
     if (u[6] < 1 || u[6] > 3 || u[7] != 0)
-        return file_fail(why, CR_EFORMAT, path, "npy version %d.%d, expected 1.0, 2.0 or 3.0", u[6], u[7]);
+        return file_fail(why, CR_EFORMAT, path,
+                         "npy version %d.%d, expected 1.0, 2.0 or 3.0: save it by numpy.save", u[6], u[7]);
     size_t head = u[6] == 1 ? 10 : 12;
     if (n < head) return cut_off(path, head, n, why);
     uint64_t length = u[8] | (uint64_t)u[9] << 8;

@@ -36,7 +36,8 @@ static cr_status say(cr_text *why, cr_status status, const char *path, const cha
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ)
         return file_fail_errno(why, path, "cannot be read", system);
     if (code == ZIP_ER_MEMORY) status = CR_ENOMEM;
-    return file_fail(why, status, path, "%s: %s", what, zip_error_strerror(error));
+    return file_fail(why, status, path, "%s: %s%s", what, zip_error_strerror(error),
+                     status == CR_EFORMAT ? ": fetch or save it anew" : "");
 }
 
 static zip_t *open_zip(const char *path, const struct bytes *b, zip_error_t *error) {

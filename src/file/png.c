@@ -14,24 +14,27 @@ bool png_is(const char *s, size_t n) { return n >= 4 && memcmp(s, "\x89PNG", 4) 
 static cr_status check_like(const struct image *x, const struct image *like, const char *path, cr_text *why) {
     if (!like || (x->height == like->height && x->width == like->width && x->colour == like->colour))
         return CR_OK;
-    return file_fail(why, CR_EFORMAT, path,
-                     "%lld x %lld pixels in %s, expected %lld x %lld in %s as the images before it",
-                     (long long)x->width, (long long)x->height, x->colour ? "colour" : "grey",
-                     (long long)like->width, (long long)like->height, like->colour ? "colour" : "grey");
+    return file_fail(
+        why, CR_EFORMAT, path,
+        "%lld x %lld pixels in %s, expected %lld x %lld in %s as the images before it: make them of one size",
+        (long long)x->width, (long long)x->height, x->colour ? "colour" : "grey", (long long)like->width,
+        (long long)like->height, like->colour ? "colour" : "grey");
 }
 
 /* Before memory is taken: deflate makes at most 1032 bytes of one, and a pixel takes a bit at least. */
 static cr_status check_size(const struct image *x, size_t n, const char *path, cr_text *why) {
     uint64_t pixels = (uint64_t)x->height * (uint64_t)x->width;
     if (pixels / 8 <= (uint64_t)n * 1032) return CR_OK;
-    return file_fail(why, CR_EFORMAT, path,
-                     "its header announces %lld x %lld pixels, more than its %zu bytes can hold",
-                     (long long)x->width, (long long)x->height, n);
+    return file_fail(
+        why, CR_EFORMAT, path,
+        "its header announces %lld x %lld pixels, more than its %zu bytes can hold: fetch or save it anew",
+        (long long)x->width, (long long)x->height, n);
 }
 
 static cr_status broken(const png_image *p, const char *path, cr_text *why) {
     bool memory = strstr(p->message, "memory") != NULL;
-    return file_fail(why, memory ? CR_ENOMEM : CR_EFORMAT, path, "cannot be read as PNG: %s", p->message);
+    return file_fail(why, memory ? CR_ENOMEM : CR_EFORMAT, path, "cannot be read as PNG: %s%s", p->message,
+                     memory ? "" : ": fetch or save it anew");
 }
 
 /* From samples beside each other to planes one after the other. */

@@ -74,27 +74,42 @@ struct loading {
 };
 
 static cr_status bad(const struct loading *l, const char *name, const char *what) {
-    return file_fail(l->why, CR_EFORMAT, l->path, "safetensors: '%s': %s", file_show(name, strlen(name)).s,
-                     what);
+    return file_fail(l->why, CR_EFORMAT, l->path, "safetensors: '%s': %s%s", file_show(name, strlen(name)).s,
+                     what, strstr(what, "fetch") ? "" : ": fetch or save it anew");
+}
+
+/* What the first bytes tell, before memory is taken for the rest. */
+static cr_status check_start(const char *s, size_t n, const char *path, cr_text *why) {
+    const char *other = file_guess(s, n);
+    if (other) return file_fail(why, CR_EFORMAT, path, "expected safetensors, found %s", other);
+    if (n < 8)
+        return file_fail(why, CR_EFORMAT, path,
+                         "expected safetensors, found %zu bytes: fetch or copy it again", n);
+    uint64_t length = little_endian(s, 8);
+    if (length > HEADER_MOST)
+        return file_fail(
+            why, CR_EFORMAT, path,
+            "expected safetensors: its header would have %llu bytes, more than %u: fetch or save it "
+            "anew",
+            (unsigned long long)length, HEADER_MOST);
+    if (length >= 2 && (n < 9 || s[8] == '{')) return CR_OK;
+    return file_fail(why, CR_EFORMAT, path, "expected safetensors: its header does not begin with '{'");
+}
+
+static cr_status look(const char *s, size_t n, const char *path, uint64_t *enough, cr_text *why) {
+    return (void)enough, check_start(s, n, path, why);
 }
 
 static cr_status read_header(struct loading *l) {
     const struct bytes *b = l->file;
     json_error_t error;
-    const char *other = file_guess(b->s, b->n);
-    if (other) return file_fail(l->why, CR_EFORMAT, l->path, "expected safetensors, found %s", other);
-    if (b->n < 8)
-        return file_fail(l->why, CR_EFORMAT, l->path, "expected safetensors, found %zu bytes", b->n);
+    cr_status status = check_start(b->s, b->n, l->path, l->why);
+    if (status) return status;
     uint64_t n = little_endian(b->s, 8);
-    if (n > HEADER_MOST || n > b->n - 8)
+    if (n > b->n - 8)
         return file_fail(l->why, CR_EFORMAT, l->path,
-                         n > HEADER_MOST ? "expected safetensors: its header would have %llu bytes, more "
-                                           "than %u: fetch or save it anew"
-                                         : "is cut short: its header has %llu bytes: fetch or copy it again",
-                         (unsigned long long)n, HEADER_MOST);
-    if (n < 2 || b->s[8] != '{')
-        return file_fail(l->why, CR_EFORMAT, l->path,
-                         "expected safetensors: its header does not begin with '{'");
+                         "is cut short: its header has %llu bytes: fetch or copy it again",
+                         (unsigned long long)n);
     l->header = json_loadb(b->s + 8, (size_t)n, JSON_REJECT_DUPLICATES, &error);
     if (!l->header)
         return file_fail(l->why, CR_EFORMAT, l->path,
@@ -135,12 +150,20 @@ static cr_status read_shape(const struct loading *l, struct entry *e, const json
     return CR_OK;
 }
 
+static cr_status bad_dtype(const struct loading *l, const char *name, const char *found) {
+    char what[300];
+    size_t n = (size_t)snprintf(what, sizeof what, "dtype '%s', expected", file_show(found, strlen(found)).s);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        n += (size_t)snprintf(what + n, sizeof what - n, " %s", kinds[i].name);
+    return bad(l, name, what);
+}
+
 static cr_status read_entry(const struct loading *l, struct entry *e, const json_t *o) {
     const json_t *dtype = json_object_get(o, "dtype"), *at = json_object_get(o, "data_offsets");
     if (!json_is_object(o) || json_object_size(o) != 3 || !json_is_string(dtype))
         return bad(l, e->name, "expected dtype, shape and data_offsets");
     e->kind = find_kind(json_string_value(dtype));
-    if (!e->kind) return bad(l, e->name, "a dtype that is not supported");
+    if (!e->kind) return bad_dtype(l, e->name, json_string_value(dtype));
     cr_status status = read_shape(l, e, json_object_get(o, "shape"));
     if (status) return status;
     if (!json_is_array(at) || json_array_size(at) != 2 || !natural(json_array_get(at, 0)) ||
@@ -199,7 +222,8 @@ static cr_status check_places(struct loading *l) {
         at = l->entry[i].end;
     }
     if (at == l->size) return CR_OK;
-    return file_fail(l->why, CR_EFORMAT, l->path, "there are %llu bytes that belong to no tensor",
+    return file_fail(l->why, CR_EFORMAT, l->path,
+                     "there are %llu bytes that belong to no tensor: fetch or save it anew",
                      (unsigned long long)(l->size - at));
 }
 
@@ -384,6 +408,8 @@ cr_status cr_store_save(const char *path, const cr_store *store, cr_store_choose
 
 #else
 
+static file_look_fn *const look = NULL;
+
 static cr_status without(const char *path, cr_text *why) {
     return file_fail(why, CR_EFORMAT, path, "this library was built without jansson, which safetensors need");
 }
@@ -405,7 +431,7 @@ cr_status cr_store_load(cr_store *store, const char *path, cr_context *ctx, cr_t
     struct bytes b;
     struct mem mem = context_mem(ctx);
     if (!store || !path) return CR_EINVAL;
-    cr_status status = file_read(&b, path, FILE_MOST, &mem, why);
+    cr_status status = file_read_looking(&b, path, FILE_MOST, look, &mem, why);
     if (!status) status = file_safetensors_parse(store, &b, path, why);
     file_drop(&b);
     return status;

@@ -108,7 +108,7 @@ static const struct {
     {"./", "a quotient is element by element: write /"},
     {".^", "a power is element by element: write ^"},
     {"!", "did you mean \"not\"?"},
-    {"~", "did you mean \"not\"?"},
+    {"~", "did you mean \"not\", or \"=\" as in \"y = a*x\"?"},
     {"&", "did you mean \"and\"?"},
     {"|", "did you mean \"or\", or abs(x)?"},
     {"?", "a choice is where(condition, x, y)"},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "formula/walk.h"
+#include "graph/function.h"
 #include "ops/call.h"
 #include "tensor/dtype.h"
 
@@ -119,8 +120,8 @@ static uint32_t first(const cr_graph *g, const struct node *n) { return graph_ar
 static void put_part(struct walk *w, uint32_t id, const struct node *n) {
     const struct node *of = graph_at(w->g, first(w->g, n));
     bool control = op_kind(of->op) == KIND_CONTROL; /* then of all operands, and which result */
-    put_call(w, ops_part_name(of->op, (int)graph_attr(w->g, n)[0]), first(w->g, n), control ? (int)of->n : 1,
-             graph_args(w->g, of), walk_alone(w));
+    const char *name = control ? control_name(w->g, of) : ops_part_name(of->op, (int)graph_attr(w->g, n)[0]);
+    put_call(w, name, first(w->g, n), control ? (int)of->n : 1, graph_args(w->g, of), walk_alone(w));
     walk_tail(w, id);
 }
 
@@ -133,7 +134,7 @@ static bool all_steps_one(const cr_graph *g, const struct node *n) {
 static const char *call_name(const cr_graph *g, const struct node *n) {
     if (walk_transpose(g, n)) return "t";
     if (n->op == OP_unslice && all_steps_one(g, n)) return "pad";
-    return op_name(n->op);
+    return control_name(g, n);
 }
 
 /* Numbers alone, which a reader would make one number of where an operator stands between them. */

@@ -67,6 +67,7 @@ struct value reader_fail(struct reader *r, cr_status status, const struct token 
     va_start(ap, format);
     vsnprintf(what, sizeof what, format, ap);
     va_end(ap);
+    cr_text_clear(r->why);
     if (r->why) lexer_show(r->why, r->place.source, r->place.file, at->line, at->column, what);
     return (struct value){0};
 }

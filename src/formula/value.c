@@ -27,6 +27,7 @@ struct value node_value(struct reader *r, cr_node x, const struct token *at) {
         int n = snprintf(prefix, sizeof prefix, "%s%s%d:%d: ", file ? file : "", file ? ":" : "", at->line,
                          at->column);
         if (n > 0 && strncmp(sentence, prefix, (size_t)n) == 0) sentence += n;
+        cr_text_clear(r->why);
         lexer_show(r->why, r->place.source, file, at->line, at->column, sentence);
     }
     return (struct value){0};
@@ -113,12 +114,26 @@ static cr_node list_constant(struct reader *r, const struct value *v, const stru
     return x;
 }
 
+/* Several results of different shapes, most often: of a scan its carry and what it stacked. */
+static void check_alike(struct reader *r, size_t n, const cr_node x[], const struct token *at) {
+    struct shape_text first, other;
+    for (size_t i = 1; i < n && !r->status; i++) {
+        struct shape a = ops_shape(x[0]), b = ops_shape(x[i]);
+        if (shape_equal(&a, &b)) continue;
+        reader_fail(r, CR_ESHAPE, at,
+                    "a list of items of shapes %s and %s is no tensor: make them alike, or take one by its "
+                    "number, as in r[0]",
+                    ops_show(&first, &a), ops_show(&other, &b));
+    }
+}
+
 static cr_node list_stack(struct reader *r, const struct value *v, const struct token *at) {
     size_t n = v->list->n;
     cr_node y = graph_error_node(r->g), *x = mem_alloc(&r->mem, mem_mul(n, sizeof *x));
     for (size_t i = 0; x && i < n; i++) x[i] = value_node(r, v->list->item[i], at);
     reader_at(r, at);
     if (!x) reader_no_memory(r);
+    if (x && !r->status) check_alike(r, n, x, at);
     if (x && !r->status) y = cr_stack((int)n, x, 0);
     mem_free(&r->mem, x, n * sizeof *x);
     return y;

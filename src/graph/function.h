@@ -65,5 +65,10 @@ static inline const int64_t *control_attr(const cr_graph *g, const struct node *
 /* A node of a control op holds its functions while it lives. */
 void control_hold(cr_graph *g, const struct node *n);
 void control_release(cr_graph *g, const struct node *n);
+/* What a person calls a node's op: a loop under a condition is a while. */
+static inline const char *control_name(const cr_graph *g, const struct node *n) {
+    bool loop = n->op == OP_scan && control_functions(g, n) > 1 && control_function(g, n, 1);
+    return loop ? "while" : op_name(n->op);
+}
 
 #endif

@@ -12,6 +12,7 @@ static cr_status write(cr_text *source, cr_text *header, const cr_program *p, st
     wish->output = node;
     wish->output_name = name;
     cr_status status = emit_c(source, header, &p->plan, wish, sentence);
+    if (status) cr_text_clear(why);
     if (status && why) text_str(why, *sentence ? sentence : cr_status_text(status));
     return status;
 }

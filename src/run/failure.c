@@ -34,13 +34,13 @@ static void say_operand(struct line *l, const cr_graph *g, uint32_t id) {
         say(l, "%s", graph_text(g, (uint32_t)graph_attr(g, n)[0]));
     else if (n->op == OP_const && graph_elements(g, n) == 1)
         say(l, "%.6g", dtype_get((cr_dtype)n->dtype, graph_attr(g, n), 0));
-    else say(l, "%s(..)", op_name(n->op));
+    else say(l, "%s(..)", control_name(g, n));
 }
 
 /* A callback goes by the name that its author gave it. */
 static const char *name_of(const cr_graph *g, const struct node *n) {
     const cr_function *f = n->op == OP_call ? control_function(g, n, 0) : NULL;
-    return f && f->callback ? f->name : op_name(n->op);
+    return f && f->callback ? f->name : control_name(g, n);
 }
 
 static void say_node(struct line *l, const cr_graph *g, uint32_t id) {

@@ -36,7 +36,7 @@ static void close_lists(struct cr_text *out, int rank, const int64_t dim[], int6
 
 enum { most_empty = 1 << 20 }; /* a shape of a few bytes may ask for any number of empty lists */
 
-/* Of size 0: the lists above the first axis of size 0 are there, and empty. */
+/* Of size 0: in JSON the lists above the first axis of size 0 are there, and empty; a person is shown the shape. */
 static void print_nothing(struct cr_text *out, int rank, const int64_t dim[], enum print_style style) {
     int above = 0;
     while (above < rank && dim[above]) above++;
@@ -47,6 +47,9 @@ static void print_nothing(struct cr_text *out, int rank, const int64_t dim[], en
         text_str(out, "[]");
         close_lists(out, above, dim, i);
     }
+    if (style == PRINT_JSON || rank < 2) return;
+    text_str(out, " of shape ");
+    text_dims(out, rank, dim);
 }
 
 void tensor_print(struct cr_text *out, cr_dtype dtype, int rank, const int64_t dim[], const void *data,

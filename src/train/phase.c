@@ -389,11 +389,18 @@ static cr_status out_of_range(struct cr_train *t, const struct phase *p, const i
     return train_fail(t, CR_EINDEX, "step %lld: %s", (long long)t->step, cr_run_error(p->run));
 }
 
+/* What the store has does not fit the model: all inputs were checked as they were bound. */
+cr_status train_bad_parameter(struct cr_train *t, cr_status status, const cr_run *run) {
+    return train_fail(t, status, "the parameter %s: are these the weights of another model?",
+                      cr_run_error(run));
+}
+
 cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order) {
     train_gather(t, p->rows, order);
     if (p->training) cr_run_set_step(p->run, t->step);
     cr_status status = cr_step(p->run);
     if (status == CR_ENAN && p->training) return told_of_data(t, p, order) ? CR_ENAN : trace(t, p);
     if (status == CR_EINDEX) return out_of_range(t, p, order);
+    if (status == CR_ESHAPE || status == CR_EDTYPE) return train_bad_parameter(t, status, p->run);
     return status ? train_fail(t, status, "step %lld: %s", (long long)t->step, cr_run_error(p->run)) : CR_OK;
 }

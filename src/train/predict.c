@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "device/special.h"
+#include "graph/graph.h"
 #include "train/train.h"
 
 struct predicting {
@@ -50,6 +51,21 @@ static cr_status make_out(struct predicting *p, cr_node x) {
     return CR_OK;
 }
 
+/* With what there is: what has a row for each observation, and is no input. */
+static cr_status no_node(struct predicting *p) {
+    struct cr_text names = text_make(&p->t->mem);
+    for (uint32_t id = 1; id < p->g->count && names.n < 200; id++) {
+        cr_node x = graph_handle(p->g, id);
+        const char *name = cr_name(x);
+        bool rows = cr_rank(x) && cr_dims(x)[0] == p->rows && strcmp(cr_op_of(x), "input") != 0;
+        if (name && rows && !strchr(name, '.')) text_add(&names, names.n ? ", %s" : "%s", name);
+    }
+    cr_status status = train_fail(p->t, CR_ENAME, "the model has no '%s'%s%s", p->name,
+                                  names.n ? ": for each observation there are " : "", cr_text_str(&names));
+    text_drop(&names);
+    return status;
+}
+
 static cr_status make(struct predicting *p, int64_t rows) {
     cr_node result;
     drop(p);
@@ -57,7 +73,7 @@ static cr_status make(struct predicting *p, int64_t rows) {
     cr_status status = train_build(p->t, rows, false, &p->g, &result);
     if (!status) status = train_fit_columns(p->t, p->g);
     cr_node x = status ? result : cr_find(p->g, p->name);
-    if (!status && !cr_ok(x)) status = train_fail(p->t, CR_ENAME, "the model has no '%s'", p->name);
+    if (!status && !cr_ok(x)) status = no_node(p);
     if (!status) status = make_out(p, x);
     return status ? status : compile(p, x);
 }
@@ -70,6 +86,7 @@ static cr_status step(struct predicting *p, int64_t at, int64_t rows, int64_t *o
     status = cr_bind(p->run, p->name, cr_array_dtype(p->out),
                      (char *)cr_array_data(p->out) + (size_t)at * p->row_bytes, (size_t)rows * p->row_bytes);
     if (!status) status = cr_step(p->run);
+    if (status == CR_ESHAPE || status == CR_EDTYPE) return train_bad_parameter(p->t, status, p->run);
     return status ? train_fail(p->t, status, "%s", cr_run_error(p->run)) : CR_OK;
 }
 

@@ -336,6 +336,14 @@ static bool patience_over(const cr_train *t) {
 
 /* ---- Running ---- */
 
+static cr_status no_metric(cr_train *t) {
+    char names[400] = "";
+    size_t n = 0;
+    for (int i = 0; i < t->metrics && n < sizeof names - train_name - 2; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", t->metric[i].name);
+    return train_fail(t, CR_ENAME, "best: the model has no metric '%s': there are %s", t->best, names);
+}
+
 static cr_status open(cr_train *t, bool training) {
     if (t->status) return t->status;
     cr_text_clear(&t->error);
@@ -345,8 +353,7 @@ static cr_status open(cr_train *t, bool training) {
     struct phase *first;
     if (training) t->compiled = train_begun_compiled(t);
     if (!status) status = train_phase(&first, t, rows < t->batch ? rows : t->batch, training);
-    if (!status && best_metric(t) < 0)
-        status = train_fail(t, CR_ENAME, "best: the model has no metric '%s'", t->best);
+    if (!status && best_metric(t) < 0) status = no_metric(t);
     return status;
 }
 

@@ -109,12 +109,13 @@ void phase_drop(struct phase *p);
 cr_status phase_step(struct cr_train *t, struct phase *p, const int64_t *order);
 /* The graph of the model for batches of `rows`. */
 cr_status train_build(struct cr_train *t, int64_t rows, bool training, cr_graph **g, cr_node *loss);
-/* Columns cast to what the inputs of g are, with room for batches; bound; filled with these observations. */
-cr_status train_fit_columns(struct cr_train *t, cr_graph *g);
-/* Of a batch. */
+cr_status train_bad_parameter(struct cr_train *t, cr_status status, const cr_run *run);
+/* The rows of the largest batch. */
 static inline int64_t train_most_rows(const struct cr_train *t) {
     return t->rows < t->batch ? t->rows : t->batch;
 }
+/* Columns cast to what the inputs of g are, with room for batches; bound; filled with these observations. */
+cr_status train_fit_columns(struct cr_train *t, cr_graph *g);
 cr_status train_bind(struct cr_train *t, const cr_program *program, cr_run *run, cr_graph *g, int64_t rows);
 void train_gather(struct cr_train *t, int64_t rows, const int64_t *order);
 

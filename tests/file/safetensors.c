@@ -131,7 +131,7 @@ TEST(every_rule_that_is_broken_is_told) {
     refuse("{\"a\":1}", 0, "'a': expected dtype, shape and data_offsets");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "expected dtype, shape and data_offsets");
     refuse("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
-           "'a': a dtype that is not supported");
+           "'a': dtype 'F8_E4M3', expected BOOL I32");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "not negative");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", 4, "a size is an integer");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":3,\"data_offsets\":[0,4]}}", 4, "expected a shape");
