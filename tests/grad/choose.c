@@ -82,10 +82,39 @@ TEST(a_while_of_many_slices_runs_until_all_are_done) {
     cr_function_free(more), cr_function_free(step);
 }
 
+/* Built, not run: two tangents of a scan in pieces; or a gradient of slices that go different ways. */
+static cr_status build_some(cr_context *ctx, void *slices) {
+    cr_graph *b = cr_graph_new(ctx), *g = cr_graph_new(ctx);
+    cr_node in[2] = {cr_input(b, "h", CR_F64, 0, NULL), cr_input(b, "k", CR_F64, 0, NULL)},
+            y = cr_mul(in[0], in[1]), more = cr_lt(in[0], in[1]), h = cr_input(g, "h", CR_F64, 0, NULL),
+            hs = cr_input(g, "hs", CR_F64, 1, (int64_t[]){2}), one = cr_number(g, 1), x = h;
+    cr_function *step = NULL, *condition = NULL;
+    cr_status s = cr_graph_status(b) ? cr_graph_status(b) : cr_graph_status(g);
+    if (!s) s = cr_function_new(&step, 2, in, 1, &y);
+    if (!s) s = cr_function_new(&condition, 2, in, 1, &more);
+    if (!s && !slices) s = cr_scan_within(&x, 16, step, 5, false, 1, &h, 0, NULL, 1, &h);
+    for (int i = 0; i < 2 && !s && !slices; i++) s = cr_jvp(&x, 1, &x, 1, &h, &one);
+    if (!s && slices) s = cr_while(&x, condition, step, 4, 1, &h, 1, &h);
+    if (!s && slices) s = cr_cond(&x, cr_lt(h, one), step, step, 2, (cr_node[]){h, x});
+    if (!s && slices) s = cr_vmap(&x, 1, &x, 1, &h, &hs);
+    if (!s && slices) s = cr_grad(&x, total(x), 1, &hs);
+    cr_function_free(step), cr_function_free(condition);
+    cr_graph_free(b), cr_graph_free(g);
+    return s;
+}
+
+TEST(every_allocation_may_fail) {
+    (void)state;
+    bool slices = true;
+    alloc_fail_each(build_some, NULL);
+    alloc_fail_each(build_some, &slices);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_condition_that_differs_from_slice_to_slice_takes_from_both_branches),
         RUN(a_while_of_many_slices_runs_until_all_are_done),
+        RUN(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
