@@ -380,6 +380,12 @@ CR_API cr_status cr_cond(cr_node out[], cr_node condition, cr_function *yes, cr_
 CR_API cr_status cr_scan(cr_node out[], cr_function *body, int64_t n, bool reverse, int n_carry,
                          const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
                          const cr_node consts[]);
+/* The same, where reverse mode is to keep at most so many bytes of carries: a scan of shorter scans, each of which runs again on the way
+ * back; these too are cut where the bytes ask for it, and then run once more. Values, and gradients but for the sign of a zero, have the
+ * bits of cr_scan's. Fewer bytes than some 2 log2(n) carries are taken as that. */
+CR_API cr_status cr_scan_within(cr_node out[], size_t bytes, cr_function *body, int64_t n, bool reverse,
+                                int n_carry, const cr_node carry[], int n_xs, const cr_node xs[],
+                                int n_consts, const cr_node consts[]);
 /* f on each of n elements: a scan without a carry. */
 CR_API cr_status cr_map(cr_node out[], cr_function *f, int64_t n, int n_xs, const cr_node xs[], int n_consts,
                         const cr_node consts[]);

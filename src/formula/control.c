@@ -12,14 +12,14 @@ static const struct word {
     enum word_kind kind;
     int functions; /* how many are handed over */
     bool rows;     /* each step sees an element of an operand's leading axis */
-    const char *attribute[3];
+    const char *attribute[4];
 } words[] = {
     {"scan",
-     "scan(f, carry, x..., steps=n, reverse=false, constant=...)",
+     "scan(f, carry, x..., steps=n, reverse=false, memory=bytes, constant=...)",
      SCAN,
      1,
      true,
-     {"steps", "reverse"}},
+     {"steps", "reverse", "memory"}},
     {"map", "map(f, x..., constant=...)", MAP, 1, true, {NULL}},
     {"while", "while(condition, f, carry, most=n, constant=...)", WHILE, 2, false, {"most"}},
     {"cond", "cond(condition, f, g, x..., constant=...)", COND, 2, false, {NULL}},
@@ -53,7 +53,7 @@ struct control {
     struct token key[most]; /* of a constant: its parameter */
     int carry, n;           /* operands that are carried; all that become inputs */
     const struct arguments *a;
-    double steps, reverse; /* nan: not given */
+    double steps, reverse, memory; /* nan: not given */
 };
 
 static const struct operand *keyword(const struct reader *r, const struct arguments *a, int k) {
@@ -87,11 +87,14 @@ static void add_values(struct reader *r, struct control *c, int i, bool row) {
 }
 
 static void take_attribute(struct reader *r, struct control *c, const struct operand *x) {
-    bool flag = token_is(&x->key, "reverse");
-    if (x->value.kind != (flag ? VALUE_BOOL : VALUE_NUMBER) || (!flag && !x->value.integer))
+    const double v = x->value.number;
+    bool flag = token_is(&x->key, "reverse"), memory = token_is(&x->key, "memory");
+    bool whole = x->value.integer || (memory && v == floor(v)); /* 1e6 */
+    if (x->value.kind != (flag ? VALUE_BOOL : VALUE_NUMBER) || (!flag && !whole))
         reader_fail(r, CR_EINVAL, &x->at, "%.*s: expected %s, known before the run", (int)x->key.n, x->key.s,
                     flag ? "true or false" : "an integer");
-    *(flag ? &c->reverse : &c->steps) = x->value.number;
+    if (memory && v < 0) reader_fail(r, CR_EINVAL, &x->at, "memory: a count of bytes below 0: %.0f", v);
+    *(flag ? &c->reverse : memory ? &c->memory : &c->steps) = v;
 }
 
 /* Constants that are not known become inputs. */
@@ -234,7 +237,8 @@ static void build(struct reader *r, const struct control *c, cr_function *f, cr_
     switch (c->word->kind) {
     case SCAN:
     case MAP:
-        cr_scan(out, f, n, c->reverse == 1, c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
+        cr_scan_within(out, c->memory < 0x1p53 ? (size_t)c->memory : SIZE_MAX, f, n, c->reverse == 1,
+                       c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
         break;
     case WHILE: cr_while(out, f, g, n, c->carry, x, rest, x + c->carry); break;
     case COND: cr_cond(out, c->condition, f, g, c->n, x); break;
@@ -263,7 +267,7 @@ static void collect(struct reader *r, struct control *c) {
 }
 
 struct value read_control(struct reader *r, const struct token *name, const struct arguments *a) {
-    struct control c = {.word = find_word(name), .at = *name, .a = a, .steps = NAN};
+    struct control c = {.word = find_word(name), .at = *name, .a = a, .steps = NAN, .memory = NAN};
     cr_node out[most];
     if (!functions_given(r, &c)) return (struct value){0};
     if (!r->g) return open_value();

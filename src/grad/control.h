@@ -58,7 +58,7 @@ cr_function *derive_row(cr_graph *g, cr_function *f);
 cr_function *derive_slices(cr_graph *g, cr_function *f, int64_t slices, bool fold_keys,
                            const uint8_t batched[]);
 /* The control node y for many slices: x its operands, those with batched[k] with a leading axis more. An error node with the error
- * set: a loop whose count differs from slice to slice, a callback. control_part_batch: part k of y, of what this gave. */
+ * set: a callback. control_part_batch: part k of y, of what this gave. */
 cr_node control_batch(cr_node y, int64_t slices, cr_node x[], const bool batched[], bool fold_keys);
 cr_node control_part_batch(cr_node y, int k, int64_t slices, cr_node many);
 

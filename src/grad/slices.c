@@ -1,7 +1,7 @@
 /* Control ops for many slices at once: the same ops, on their functions for many slices. */
 #include <string.h>
 
-#include "grad/control.h"
+#include "grad/choose.h"
 #include "ops/batch.h"
 
 struct job {
@@ -35,13 +35,13 @@ static cr_node batch_call(struct job *j) {
     return f ? control_node(j->g, OP_call, 1, &f, 0, NULL, (int)j->n->n, j->x) : graph_error_node(j->g);
 }
 
-/* Of a condition that is the same for all slices. */
+/* Where the condition differs from slice to slice, each takes from both. */
 static cr_node batch_cond(struct job *j) {
     cr_function *f[2];
     for (uint32_t k = 1; k < j->n->n; k++) j->mask[k - 1] = j->batched[k];
-    if (j->batched[0]) return refuse(j, "the condition differs from slice to slice: write where");
     f[0] = of_slices(j, 0);
     f[1] = f[0] ? of_slices(j, 1) : NULL;
+    if (f[1] && j->batched[0]) return choose_cond(j->g, f[0], f[1], (int)j->n->n, j->x);
     return f[1] ? control_node(j->g, OP_cond, 2, f, 0, NULL, (int)j->n->n, j->x) : graph_error_node(j->g);
 }
 
@@ -54,15 +54,16 @@ static cr_node steps_first(cr_node x) {
 static cr_node batch_loop(struct job *j) {
     struct loop_attr l = loop_attr(j->g, j->n);
     uint32_t first = (uint32_t)l.counted, xs = (uint32_t)l.carry, consts = xs + (uint32_t)l.xs;
-    if (control_function(j->g, j->n, 1) || (l.counted && j->batched[0]))
-        return refuse(j, "their numbers of steps differ");
+    bool condition = control_function(j->g, j->n, 1) != NULL, counts = l.counted && j->batched[0];
     for (uint32_t k = 0; k + first < j->n->n; k++) {
         if (k < xs) need_slices(j, k + first, k);
         j->mask[k] = k < xs || j->batched[k + first];
         if (k >= xs && k < consts && j->batched[k + first]) j->x[k + first] = steps_first(j->x[k + first]);
     }
-    cr_function *f = j->g->status ? NULL : of_slices(j, 0);
-    return f ? control_loop(j->g, f, NULL, &l, (int)j->n->n, j->x) : graph_error_node(j->g);
+    cr_function *f = j->g->status ? NULL : of_slices(j, 0), *holds = condition && f ? of_slices(j, 1) : NULL;
+    if (!f || (condition && !holds)) return graph_error_node(j->g);
+    if (!condition && !counts) return control_loop(j->g, f, NULL, &l, (int)j->n->n, j->x);
+    return choose_loop(j->g, f, holds, j->slices, &l, (int)j->n->n, j->x);
 }
 
 static cr_node batch_implicit(struct job *j) {
@@ -90,13 +91,16 @@ cr_node control_batch(cr_node y, int64_t slices, cr_node x[], const bool batched
     return many;
 }
 
+/* The slices of a loop that chooses have one more carry, behind the others: how many steps each took. */
 cr_node control_part_batch(cr_node y, int k, int64_t slices, cr_node many) {
     const struct node *n = graph_get(y);
-    cr_node part = cr_part(many, k);
-    if (n->op != OP_scan || !cr_ok(part)) return part;
-    struct loop_attr l = loop_attr(y.graph, n);
-    if (k == ops_part_count(y.graph, n) - 1) return ops_repeat(part, slices);
-    if (k < l.carry) return part;
+    if (n->op != OP_scan || !cr_ok(many)) return cr_part(many, k);
+    struct loop_attr l = loop_attr(y.graph, n), of_many = loop_attr(many.graph, graph_get(many));
+    int more = (int)(of_many.carry - l.carry);
+    if (k == ops_part_count(y.graph, n) - 1)
+        return more ? cr_part(many, (int)l.carry) : ops_repeat(cr_part(many, k), slices);
+    if (k < l.carry) return cr_part(many, k);
+    cr_node part = cr_part(many, k + more); /* kept carries stand behind one more result */
     int rank = cr_rank(part);
-    return ops_move_axis(part, -rank + 1, -rank);
+    return cr_ok(part) ? ops_move_axis(part, -rank + 1, -rank) : part;
 }

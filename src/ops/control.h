@@ -41,4 +41,9 @@ cr_node control_node(cr_graph *g, int op, int functions, cr_function *const func
 cr_node control_loop(cr_graph *g, cr_function *body, cr_function *condition, const struct loop_attr *l, int n,
                      const cr_node x[]);
 
+/* A scan of ready operands in pieces, so that reverse mode keeps at most so many bytes, if that can be. How many: 1 is not cut. */
+int64_t control_pieces(const cr_function *body, const struct loop_attr *l, size_t bytes);
+void control_in_pieces(cr_node out[], cr_graph *g, cr_function *body, const struct loop_attr *l, size_t bytes,
+                       const cr_node x[]);
+
 #endif

@@ -1,25 +1,9 @@
 /* Functions as nodes: loops, conditions, callbacks and roots, with all their derivatives, beside the same written out or a
  * closed form. */
-#include "support/test.h"
+#include "support/functions.h"
 #include "support/ways.h"
 
 static cr_node scalar(cr_graph *g, const char *name) { return cr_input(g, name, CR_F64, 0, NULL); }
-
-/* The function that a formula is of these inputs, each [n] or, for 0, a number. */
-static cr_function *function_of(cr_dtype dtype, int64_t n, const char *const inputs[], int outputs,
-                                const char *const formula[]) {
-    cr_graph *g = cr_graph_new(NULL);
-    cr_function *f = NULL;
-    cr_node in[8], out[8];
-    int n_in = 0;
-    for (; inputs[n_in]; n_in++) in[n_in] = cr_input(g, inputs[n_in], dtype, n > 0, &n);
-    for (int i = 0; i < outputs; i++) out[i] = cr_formula(g, formula[i]);
-    if (cr_function_new(&f, n_in, in, outputs, out)) fail_msg("%s", cr_graph_error(g));
-    cr_graph_free(g);
-    return f;
-}
-#define NAMES(...) \
-    (const char *const[]) { __VA_ARGS__, NULL }
 
 static cr_node total(cr_node x) { return cr_sum(x, 0, NULL, false); }
 
@@ -168,9 +152,6 @@ TEST(functions_of_many_slices_are_each_slice_of_its_own) {
             compute(WAY_CPU, y[i], 5, in, one, each * sizeof *one);
             for (size_t j = 0; j < each; j++) assert_near(got[(size_t)s * each + j], one[j], 1e-13);
         }
-    cr_node cs = cr_input(g, "cs", CR_BOOL, 1, &row);
-    assert_int_equal(cr_vmap(all, 1, y + 4, 1, &c, &cs), CR_EINVAL); /* told, not wrong */
-    assert_non_null(strstr(cr_graph_error(g), "differs from slice to slice"));
     cr_graph_free(g);
     cr_function_free(f), cr_function_free(root), cr_function_free(other);
 }

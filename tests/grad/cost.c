@@ -134,7 +134,7 @@ TEST(a_gradient_takes_at_most_four_times_the_operations_of_its_function) {
     (void)state;
     for (int i = 0; i < model_count; i++) {
         cr_graph *g = cr_graph_new(NULL);
-        cr_node y = build(g, &models[i]), x[4], t[4], all[5], along;
+        cr_node y = build(g, &models[i]), x[4], t[4], all[5], along = y;
         for (int k = 0; k < 4; k++) {
             char name[24];
             x[k] = cr_find(g, models[i].wrt[k]);

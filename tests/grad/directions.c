@@ -1,6 +1,6 @@
 /* Derivatives of high order along a direction: how few nodes they take, of every smooth row and of functions in a graph; and their
  * values, beside the same written out in elementwise ops (whose orders tests/grad/orders.c compares with mpmath). */
-#include "support/test.h"
+#include "support/functions.h"
 #include "support/rows.h"
 
 #include "graph/function.h"
@@ -130,50 +130,39 @@ static cr_node make_prod(cr_graph *g) {
     return cr_prod(VECTOR(g, "u", "u^2", "cos(u)", "exp(u)"), 0, NULL, false);
 }
 
-/* The function that these formulas are of h, p, x and k. */
-static cr_function *function_of(int n_in, int n_out, const char *const formula[]) {
-    static const char *const names[] = {"h", "p", "x", "k"};
-    cr_graph *b = cr_graph_new(NULL);
-    cr_function *f = NULL;
-    cr_node in[4], out[3];
-    for (int i = 0; i < n_in; i++) in[i] = cr_input(b, names[i], CR_F64, 0, NULL);
-    for (int i = 0; i < n_out; i++) out[i] = cr_formula(b, formula[i]);
-    if (cr_function_new(&f, n_in, in, n_out, out)) fail_msg("%s", cr_graph_error(b));
-    cr_graph_free(b);
-    return f;
-}
-#define FUNCTION(n_in, n_out, ...) function_of(n_in, n_out, (const char *const[]){__VA_ARGS__})
-
 static cr_node make_scan(cr_graph *g) {
-    cr_function *f = FUNCTION(4, 3, "sin(h)*x + k*p", "p*cos(h)", "h^2*p");
+    cr_function *f =
+        function_of(CR_F64, 0, NAMES("h", "p", "x", "k"), 3, NAMES("sin(h)*x + k*p", "p*cos(h)", "h^2*p"));
     cr_node x = VECTOR(g, "u", "u^2"), k = cr_formula(g, "exp(u)"), out[3];
     cr_scan(out, f, 2, false, 2, (cr_node[]){cr_formula(g, "sin(u)"), cr_find(g, "u")}, 1, &x, 1, &k);
     cr_function_free(f);
     return cr_add(out[0], total(out[2]));
 }
 static cr_node make_map(cr_graph *g) {
-    cr_function *f = FUNCTION(3, 1, "sin(h)*x + p*x^2");
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p", "x"), 1, NAMES("sin(h)*x + p*x^2"));
     cr_node x = VECTOR(g, "u", "u^2"), out;
     cr_map(&out, f, 2, 1, &x, 2, (cr_node[]){cr_find(g, "u"), cr_formula(g, "exp(u)")});
     cr_function_free(f);
     return total(out);
 }
 static cr_node make_while(cr_graph *g) {
-    cr_function *f = FUNCTION(2, 2, "sin(h) + p", "p*cos(h)"), *holds = FUNCTION(2, 1, "p > 0.28");
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p"), 2, NAMES("sin(h) + p", "p*cos(h)")),
+                *holds = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("p > 0.28"));
     cr_node out[2];
     cr_while(out, holds, f, 5, 2, (cr_node[]){cr_formula(g, "u^2"), cr_find(g, "u")}, 0, NULL);
     cr_function_free(f), cr_function_free(holds);
     return out[0];
 }
 static cr_node make_cond(cr_graph *g) {
-    cr_function *f = FUNCTION(2, 1, "sin(h)*exp(h*p)"), *other = FUNCTION(2, 1, "h + p");
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("sin(h)*exp(h*p)")),
+                *other = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("h + p"));
     cr_node u = cr_find(g, "u"), out;
     cr_cond(&out, cr_lt(u, cr_number(g, 1)), f, other, 2, (cr_node[]){u, cr_cos(u)});
     cr_function_free(f), cr_function_free(other);
     return out;
 }
 static cr_node make_call(cr_graph *g) {
-    cr_function *f = FUNCTION(2, 2, "sin(h)*exp(h*p)", "h + p^2");
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p"), 2, NAMES("sin(h)*exp(h*p)", "h + p^2"));
     cr_node u = cr_find(g, "u"), out[2];
     cr_call(out, f, 2, (cr_node[]){u, cr_cos(u)});
     cr_function_free(f);
@@ -181,7 +170,7 @@ static cr_node make_call(cr_graph *g) {
 }
 /* h^3 + h = p: the constant is made so that the root is exp(u). */
 static cr_node make_implicit(cr_graph *g) {
-    cr_function *f = FUNCTION(2, 1, "h^3 + h - p");
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("h^3 + h - p"));
     cr_node c = cr_formula(g, "exp(u)^3 + exp(u)"),
             y = cr_implicit(f, cr_formula(g, "stop_gradient(exp(u))"), 1, &c);
     cr_function_free(f);

@@ -83,6 +83,7 @@ static void graphs(void) {
     REFUSES(cr_call, NULL, NULL, 0, NULL);
     REFUSES(cr_cond, NULL, none, NULL, NULL, 0, NULL);
     REFUSES(cr_scan, NULL, NULL, 0, false, 0, NULL, 0, NULL, 0, NULL);
+    REFUSES(cr_scan_within, NULL, 0, NULL, 0, false, 0, NULL, 0, NULL, 0, NULL);
     REFUSES(cr_map, NULL, NULL, 0, 0, NULL, 0, NULL);
     REFUSES(cr_while, NULL, NULL, NULL, 0, 0, NULL, 0, NULL);
     NO_NODE(cr_implicit, NULL, none, 0, NULL);
