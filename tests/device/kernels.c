@@ -24,8 +24,8 @@ static void put(cr_dtype dtype, void *to, int64_t i, double v) {
 static cr_status computed(cr_graph *g, cr_node y, cr_dtype dtype, void *x, size_t bytes, int64_t *i,
                           size_t indices, void *to) {
     cr_target *t = cr_target_new(g);
-    cr_program *p;
-    cr_run *r;
+    cr_program *p = NULL;
+    cr_run *r = NULL;
     if (cr_target_output(t, "y", y) || cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
     assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
     assert_int_equal(cr_bind(r, "x", dtype, x, bytes), CR_OK);
