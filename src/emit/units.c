@@ -336,12 +336,26 @@ static void write_end(struct units_of *u, size_t number) {
 
 /* ---- Which loops are compiled ---- */
 
-/* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them. */
+/* Is it a few sums and products? */
+static bool is_light(const struct units_of *u) {
+    for (uint32_t i = 0; i < u->l.s->n; i++) switch (instruction(u, i)->op) {
+        case OP_add:
+        case OP_sub:
+        case OP_mul:
+        case OP_neg:
+        case OP_square: break;
+        default: return false;
+        }
+    return u->l.s->n <= 4;
+}
+
+/* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them, unless reading
+ * what repeats or is strided into tiles is most of their work. */
 static bool too_short(const struct units_of *u) {
     const struct nest *n = &u->l.e->nest;
-    int64_t inner = n->n ? n->axis[n->n - 1].size : 1;
+    int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
     if (n->n == n->rows && n->n) inner = 1;
-    return inner < 16 && u->loop->count > 256;
+    return inner < least && u->loop->count > 256;
 }
 
 static bool can_be(const struct units_of *u) {
