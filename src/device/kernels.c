@@ -141,6 +141,25 @@ static bool is_solid(const struct tensor *x, int first) {
     return rank == 0 || (rank == 1 && stride[0] == 1);
 }
 
+/* Single numbers whose indices stand evenly: to[i] = from[index[i]] for i up to n. False: one is outside. */
+static inline bool pick(size_t size, char *to, const char *from, int64_t step, int64_t limit,
+                        const int64_t *index, int64_t even, int64_t n) {
+    bool good = true;
+    for (int64_t i = 0; i < n; i++, index += even, to += size) {
+        int64_t at = *index < 0 ? *index + limit : *index;
+        bool in = (uint64_t)at < (uint64_t)limit;
+        memcpy(to, from + (in ? at : 0) * step, size);
+        good &= in;
+    }
+    return good;
+}
+
+static bool pick_numbers(int64_t size, char *to, const char *from, int64_t step, int64_t limit,
+                         const int64_t *index, int64_t even, int64_t n) {
+    return size == 4 ? pick(4, to, from, step, limit, index, even, n)
+                     : pick(8, to, from, step, limit, index, even, n);
+}
+
 static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
     const struct tensor *x = &c->in[0];
@@ -148,10 +167,19 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct axes batches = axes_of(x, s.batch), index = axes_of(&c->in[1], c->in[1].rank);
     int64_t size = (int64_t)size_of(x), step = x->stride[s.batch] * size, base = 0, at, left = 0;
     size_t run = is_solid(x, s.batch + 1) ? (size_t)(s.run * size) : 0; /* bytes side by side */
+    bool single = s.run == 1 && (run == 4 || run == 8) && index.even >= 0 && s.limit > 0;
     char *to = (char *)c->out.data + first * s.run * size;
     (void)task;
     for (int64_t i = first; i < end; i++, left--, to += s.run * size) {
         if (left == 0) base = axes_offset(&batches, i / s.picks) * size, left = s.picks - i % s.picks;
+        if (single) { /* all of this batch at once */
+            int64_t n = end - i < left ? end - i : left;
+            if (!pick_numbers(size, to, (const char *)x->data + base, step, s.limit,
+                              (const int64_t *)index.x->data + i * index.even, index.even, n))
+                c->outside = true;
+            i += n - 1, left -= n - 1, to += (n - 1) * size;
+            continue;
+        }
         if (!index_at(&index, s.limit, i, &at)) {
             c->outside = true;
             continue;
@@ -172,14 +200,17 @@ cr_status kernel_gather(struct kernel_call *c) {
     return indices_good(c, &s);
 }
 
-#define ADD_RUN(T)                                               \
-    do {                                                         \
-        T *y = out;                                              \
-        const T *x = in;                                         \
-        for (int64_t i = 0; i < n; i++) y[i] = (T)(y[i] + x[i]); \
+#define ADD_RUN(T)                                                          \
+    do {                                                                    \
+        T *y = out;                                                         \
+        const T *x = in;                                                    \
+        if (step == 1)                                                      \
+            for (int64_t i = 0; i < n; i++) y[i] = (T)(y[i] + x[i]);        \
+        else                                                                \
+            for (int64_t i = 0; i < n; i++) y[i] = (T)(y[i] + x[i * step]); \
     } while (0)
 
-static void add_run(cr_dtype dtype, void *out, const void *in, int64_t n) {
+static void add_run(cr_dtype dtype, void *out, const void *in, int64_t step, int64_t n) {
     switch (dtype) {
     case CR_F64: ADD_RUN(double); break;
     case CR_F32: ADD_RUN(float); break;
@@ -199,14 +230,15 @@ static void scatter_run(const struct kernel_call *c, const struct indexing *s, c
     double buffer[some];
     char *out = element(&c->out, to * s->run);
     const char *in = element(x, axes_offset(runs, from));
-    if (solid) {
-        add_run(x->dtype, out + first * size, in + first * size, end - first);
+    if (solid || s->rest == 1) {
+        int64_t step = solid ? 1 : x->stride[axes];
+        add_run(x->dtype, out + first * size, in + first * step * size, step, end - first);
         return;
     }
     for (; first < end; first += some) {
         int64_t n = end - first < some ? end - first : some;
         copy_range(buffer, in, (size_t)size, s->rest, x->dim + axes, x->stride + axes, first, n);
-        add_run(x->dtype, out + first * size, buffer, n);
+        add_run(x->dtype, out + first * size, buffer, 1, n);
     }
 }
 
@@ -323,29 +355,75 @@ cr_status kernel_recur(struct kernel_call *c) { return share_lines(c, recur_part
         }                                                  \
     } while (0)
 
-#define EXTREME_LINE(T)                                            \
-    do {                                                           \
-        const T *x = (const T *)in->data + axes_offset(&lines, i); \
-        if (c->op == OP_argmax) EXTREME(T, >);                     \
-        else EXTREME(T, <);                                        \
+/* Some lines at once, without a branch: in short ones each second number, nearly, is a surprise. What has a nan is looked
+ * at again. */
+enum { lines_at_once = 4, short_line = 128 };
+#define EXTREMES(T, better)                                                               \
+    do {                                                                                  \
+        T best[lines_at_once];                                                            \
+        for (int l = 0; l < lines_at_once; l++) best[l] = *(const T *)line[l], at[l] = 0; \
+        bool nan = false;                                                                 \
+        for (int l = 0; l < lines_at_once; l++) nan |= best[l] != best[l];                \
+        for (int64_t k = 1; k < n; k++)                                                   \
+            for (int l = 0; l < lines_at_once; l++) {                                     \
+                T v = ((const T *)line[l])[k * step];                                     \
+                bool b = v better best[l];                                                \
+                best[l] = b ? v : best[l];                                                \
+                at[l] = b ? k : at[l];                                                    \
+                nan |= v != v;                                                            \
+            }                                                                             \
+        if (!nan) return true;                                                            \
     } while (0)
+
+#define EITHER(MACRO, T)                  \
+    do {                                  \
+        if (op == OP_argmax) MACRO(T, >); \
+        else MACRO(T, <);                 \
+    } while (0)
+
+static int64_t extreme(int op, cr_dtype dtype, const void *data, int64_t n, int64_t step) {
+    int64_t at = 0;
+#define ONE(T, better)      \
+    do {                    \
+        const T *x = data;  \
+        EXTREME(T, better); \
+    } while (0)
+    switch (dtype) {
+    case CR_F64: EITHER(ONE, double); break;
+    case CR_F32: EITHER(ONE, float); break;
+    case CR_I64: EITHER(ONE, int64_t); break;
+    default: EITHER(ONE, int32_t); break;
+    }
+#undef ONE
+    return at;
+}
+
+/* False: there is a nan among them. */
+static bool extremes(int op, cr_dtype dtype, const void *const line[lines_at_once], int64_t n, int64_t step,
+                     int64_t at[lines_at_once]) {
+    switch (dtype) {
+    case CR_F64: EITHER(EXTREMES, double); break;
+    case CR_F32: EITHER(EXTREMES, float); break;
+    case CR_I64: EITHER(EXTREMES, int64_t); break;
+    default: EITHER(EXTREMES, int32_t); break;
+    }
+    return false;
+}
 
 /* The first of equals; a nan wins, as in NumPy. */
 static void extreme_part(void *arg, int64_t first, int64_t end, size_t task) {
     const struct kernel_call *c = arg;
     const struct tensor *in = c->in;
     struct axes lines = axes_of(in, in->rank - 1);
-    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1];
+    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1], *at = (int64_t *)c->out.data;
     (void)task;
-    for (int64_t i = first; i < end; i++) {
-        int64_t at = 0;
-        switch (in->dtype) {
-        case CR_F64: EXTREME_LINE(double); break;
-        case CR_F32: EXTREME_LINE(float); break;
-        case CR_I64: EXTREME_LINE(int64_t); break;
-        default: EXTREME_LINE(int32_t); break;
-        }
-        ((int64_t *)c->out.data)[i] = at;
+    for (int64_t i = first; i < end; i += lines_at_once) {
+        const void *line[lines_at_once];
+        int count = end - i < lines_at_once ? (int)(end - i) : lines_at_once;
+        for (int l = 0; l < count; l++) line[l] = element(in, axes_offset(&lines, i + l));
+        if (count == lines_at_once && n <= short_line && extremes(c->op, in->dtype, line, n, step, at + i))
+            continue;
+        for (int l = 0; l < count; l++) at[i + l] = extreme(c->op, in->dtype, line[l], n, step);
     }
 }
 

@@ -74,12 +74,20 @@ static bool is_lines(const struct units_of *u, uint32_t i) {
     return instruction(u, i)->kind == FOLD_WHOLE || instruction(u, i)->kind == FOLD_PART;
 }
 
+/* Of a line shorter than the lanes, those that its numbers reach, up to a power of 2: the others only have what a fold starts with,
+ * which changes nothing that was combined with it once before. */
+static int lanes_of(const struct units_of *u) {
+    int lanes = 1;
+    while (lanes < fold_lanes && lanes < u->run) lanes *= 2;
+    return lanes;
+}
+
 static void start_lanes(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
     char type[80];
-    emit_line(e, "%s lane_%s[%d];", type_of(e, id, type), emit_name(e, id), fold_lanes);
-    emit_line(e, "for (int lane = 0; lane < %d; lane++) lane_%s[lane] = %s;", fold_lanes, emit_name(e, id),
+    emit_line(e, "%s lane_%s[%d];", type_of(e, id, type), emit_name(e, id), lanes_of(u));
+    emit_line(e, "for (int lane = 0; lane < %d; lane++) lane_%s[lane] = %s;", lanes_of(u), emit_name(e, id),
               emit_start(e, id));
 }
 
@@ -117,11 +125,12 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     emit_fold_name(e, &f, id);
     const char *fold_name = f.failed ? "" : f.s;
     if (instruction(u, i)->kind == FOLD_PART)
-        emit_line(e, "((%s *)(void *)(shared + %zu))[%s] = tree_%s(lane_%s);", t, instruction(u, i)->partial,
-                  unit, fold_name, name);
+        emit_line(e, "((%s *)(void *)(shared + %zu))[%s] = tree_%s(lane_%s, %d);", t,
+                  instruction(u, i)->partial, unit, fold_name, name, lanes_of(u) / 2);
     else {
         char value[200];
-        if (columns_of(u) == 1) snprintf(value, sizeof value, "tree_%s(lane_%s)", fold_name, name);
+        if (columns_of(u) == 1)
+            snprintf(value, sizeof value, "tree_%s(lane_%s, %d)", fold_name, name, lanes_of(u) / 2);
         else snprintf(value, sizeof value, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
         emit_combine(e, &all, id, emit_start(e, id), value);
         emit_line(e, "const %s %s = %s;", t, nest_make_local(e, id), all.failed ? "0" : all.s);
@@ -168,12 +177,14 @@ static void lanes_loop(struct units_of *u, int part) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
-    emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-    emit_open(e, "VECTOR for (int lane = 0; lane < %d; lane++)", fold_lanes);
-    emit_line(e, "const int64_t %s = at + lane;", j);
-    body(u, part);
-    emit_close(e);
-    emit_close(e);
+    if (u->run >= fold_lanes) {
+        emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
+        emit_open(e, "VECTOR for (int lane = 0; lane < %d; lane++)", fold_lanes);
+        emit_line(e, "const int64_t %s = at + lane;", j);
+        body(u, part);
+        emit_close(e);
+        emit_close(e);
+    }
     if (u->run % fold_lanes) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
@@ -336,12 +347,26 @@ static void write_end(struct units_of *u, size_t number) {
 
 /* ---- Which loops are compiled ---- */
 
-/* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them. */
+/* Is it a few sums and products? */
+static bool is_light(const struct units_of *u) {
+    for (uint32_t i = 0; i < u->l.s->n; i++) switch (instruction(u, i)->op) {
+        case OP_add:
+        case OP_sub:
+        case OP_mul:
+        case OP_neg:
+        case OP_square: break;
+        default: return false;
+        }
+    return u->l.s->n <= 4;
+}
+
+/* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them, unless reading
+ * what repeats or is strided into tiles is most of their work. */
 static bool too_short(const struct units_of *u) {
     const struct nest *n = &u->l.e->nest;
-    int64_t inner = n->n ? n->axis[n->n - 1].size : 1;
+    int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
     if (n->n == n->rows && n->n) inner = 1;
-    return inner < 16 && u->loop->count > 256;
+    return inner < least && u->loop->count > 256;
 }
 
 static bool can_be(const struct units_of *u) {

@@ -128,7 +128,7 @@ void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node) {
     text_add(&f, "static inline %s %s(%s acc, %s a) { return (%s)(%s); }\n", t, combined, t, t, t,
              ops_row(n->op)->value);
     text_add(&f,
-             "static inline %s tree_%s(%s *lane) {\n    for (int half = 8; half > 0; half /= 2)\n        for "
+             "static inline %s tree_%s(%s *lane, int half) {\n    for (; half > 0; half /= 2)\n        for "
              "(int k = "
              "0; k < half; k++) lane[k] = %s(lane[k], lane[k + half]);\n    return lane[0];\n}\n",
              t, name, t, combined);
@@ -139,7 +139,7 @@ void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node) {
              "16; k++) "
              "lane[k] = %s(lane[k], x[i + k]);\n    for (int k = 0; i < n; i++, k++) lane[k] = %s(lane[k], "
              "x[i]);\n    "
-             "return tree_%s(lane);\n}\n",
+             "return tree_%s(lane, 8);\n}\n",
              t, name, t, t, emit_start(e, node), combined, combined, name);
     text_add(
         &f,

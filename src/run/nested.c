@@ -228,6 +228,7 @@ struct trips {
     struct nested *n;
     struct loop_attr l;
     char *now, *next; /* all carries */
+    bool in_place;    /* no result of a step stands among the carries: they are overwritten at once */
     int64_t limit, done;
 };
 
@@ -236,6 +237,8 @@ static char *carry_now(const struct trips *t, uint32_t k) { return t->now + t->n
 /* Mostly a number or a few. */
 static void copy_bytes(char *to, const char *from, size_t bytes) {
     if (bytes == 8) memcpy(to, from, 8);
+    else if (bytes == 16) memcpy(to, from, 16);
+    else if (bytes == 1) *to = *from;
     else if (bytes) memcpy(to, from, bytes);
 }
 
@@ -268,20 +271,21 @@ static char *y_row(const struct trips *t, uint32_t k, int64_t row) {
 }
 
 static void place_results(const struct trips *t, int64_t row) {
-    for (uint32_t k = 0; k < results(t->n->c); k++)
+    for (uint32_t k = 0; k < results(t->n->c) && !t->n->c->small; k++)
         place_out(t->n, 0, k, k < (uint32_t)t->l.carry ? t->next + t->n->c->at[k] : y_row(t, k, row));
 }
 
 static void take_results(struct trips *t, int64_t row) {
     const struct control *c = t->n->c;
+    char *carries = t->in_place ? t->now : t->next;
     for (uint32_t k = 0; k < results(c); k++) {
-        char *to = k < (uint32_t)t->l.carry ? t->next + c->at[k] : y_row(t, k, row);
+        char *to = k < (uint32_t)t->l.carry ? carries + c->at[k] : y_row(t, k, row);
         const struct move *m = &t->n->move[k];
         if (to && m->from) copy_bytes(to, m->from, m->bytes);
         else if (to) take_out(t->n, 0, k, to);
     }
     if (c->small) {
-        if (c->carry_bytes) memcpy(t->now, t->next, c->carry_bytes);
+        if (c->carry_bytes && !t->in_place) memcpy(t->now, t->next, c->carry_bytes);
         return;
     }
     char *swap = t->now;
@@ -350,8 +354,18 @@ static void find_moves(const struct trips *t) {
     n->holds = n->c->small && n->c->inner[1].program ? condition_at(n) : NULL;
 }
 
+/* A result that is a carry as it was, or a view of one, must be taken before any carry is overwritten. */
+static bool none_among_carries(const struct trips *t) {
+    for (uint32_t k = 0; k < results(t->n->c); k++) {
+        const char *from = t->n->move[k].from;
+        if (!t->n->c->inner[0].out[k]) continue;
+        if (!from || (from >= t->now && from < t->now + t->n->c->carry_bytes)) return false;
+    }
+    return true;
+}
+
 /* Operands of both functions; carries start in the first copy. */
-static void bind_all(const struct trips *t, uint32_t id) {
+static void bind_all(struct trips *t, uint32_t id) {
     const struct control *c = t->n->c;
     const cr_function *f = c->inner[0].f;
     uint32_t carry = (uint32_t)t->l.carry, xs = carry + (uint32_t)t->l.xs;
@@ -371,6 +385,7 @@ static void bind_all(const struct trips *t, uint32_t id) {
         else frame_forget_calls(&t->n->place[i], c->inner[i].program);
     }
     find_moves(t);
+    t->in_place = t->n->c->small && none_among_carries(t);
 }
 
 /* Rows that no step wrote, and what came of the carry. */

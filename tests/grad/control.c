@@ -114,6 +114,39 @@ TEST(a_scan_and_its_derivatives_are_those_of_the_loop_written_out) {
     scan_beside_unrolled(CR_F32, 3, 4, false, false, 2e-4);
 }
 
+/* Fibonacci's numbers: each carry takes what the next was. Then the same with carries that are parts of another, turned round, and
+ * with a carry as it was among what each step gives. */
+static void carries_that_move(int64_t n) {
+    static const double fibonacci[] = {0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55};
+    enum { steps = 8 };
+    const char *const formula[] = {"b", "c", n ? "b[[1, 0]] + c" : "b + c", "a"};
+    cr_function *f = function_of(CR_F64, n, NAMES("a", "b", "c"), 4, formula);
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node start[3], out[4];
+    double value[2 * steps];
+    size_t width = n ? (size_t)n : 1;
+    for (int i = 0; i < 3; i++) { /* 0, 1, 1 */
+        start[i] = cr_cast(cr_number(g, i > 0), CR_F64);
+        if (n) start[i] = cr_expand(start[i], 1, &n);
+    }
+    assert_int_equal(cr_scan(out, f, steps, false, 3, start, 0, NULL, 0, NULL), CR_OK);
+    cr_function_free(f);
+    for (enum way way = 0; way < WAYS; way++)
+        for (int i = 0; i < 4; i++) {
+            compute(way, out[i], 0, NULL, value, (i == 3 ? steps : 1) * width * sizeof *value);
+            for (size_t k = 0; k < (i == 3 ? steps : 1) * width; k++)
+                if (value[k] != fibonacci[i == 3 ? k / width : steps + (size_t)i])
+                    fail_msg("%s: result %d, element %d: %g", way_name(way), i, (int)k, value[k]);
+        }
+    cr_graph_free(g);
+}
+
+TEST(a_carry_may_take_what_another_was) {
+    (void)state;
+    carries_that_move(0);
+    carries_that_move(2);
+}
+
 TEST(large_carries_are_not_copied_and_still_right) {
     (void)state;
     scan_beside_unrolled(CR_F64, 200, 3, false, false, 1e-10);
@@ -596,6 +629,7 @@ TEST(mistakes_are_told_with_what_was_expected) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_scan_and_its_derivatives_are_those_of_the_loop_written_out),
+        RUN(a_carry_may_take_what_another_was),
         RUN(large_carries_are_not_copied_and_still_right),
         RUN(functions_of_many_slices_are_each_slice_of_its_own),
         RUN(a_long_scan_holds_its_body_once),

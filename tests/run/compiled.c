@@ -295,6 +295,44 @@ TEST(axes_that_do_not_run_on_give_the_same_bits) {
 }
 
 /* Units go to threads; what they leave is combined in one order. */
+/* Lines shorter than the lanes have as many as they need: zeros keep their signs, a nan and infinities their way. */
+TEST(folds_of_lines_shorter_than_the_lanes_give_the_same_bits) {
+    (void)state;
+    static const char *const fold[] = {"sum", "prod", "max", "min"};
+    static const double special[] = {-0.0, 0.0, NAN, INFINITY, -INFINITY, 1, -2};
+    static const int64_t length[] = {1, 2, 3, 5, 8, 9, 15, 17};
+    struct two b;
+    start(&b);
+    for (size_t i = 0; i < sizeof length / sizeof *length; i++) {
+        int64_t n = length[i];
+        char text[40];
+        input(&b, CR_F64, 2, (int64_t[]){14, n}, -3, 3);
+        for (int64_t k = 0; k < 14 * n; k++) /* a line of each alone, then each among others */
+            if (k < 7 * n || k % n == k / n % n) ((double *)b.data[i])[k] = special[k / n % 7];
+        for (int f = 0; f < 4; f++) {
+            snprintf(text, sizeof text, "%s(x%d, axis=1)", fold[f], (int)i);
+            output(&b, formula(&b, text));
+        }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* Many lines shorter than a vector, of a few sums and products: loops of their own, since shapes differ. */
+TEST(sums_over_short_lines_give_the_same_bits) {
+    (void)state;
+    static const char *const texts[] = {"x0 + x1", "t(x0)*x2 - x2", "-(x3 - x4*x3)^2", "x5[::-1, ::-1] + x6"};
+    struct two b;
+    start(&b);
+    input(&b, CR_F64, 2, (int64_t[]){103, 5}, -3, 3), input(&b, CR_F64, 1, (int64_t[]){5}, -3, 3);
+    input(&b, CR_F64, 2, (int64_t[]){5, 1}, -3, 3);
+    input(&b, CR_F32, 2, (int64_t[]){70, 7}, -3, 3), input(&b, CR_F32, 2, (int64_t[]){70, 1}, -3, 3);
+    input(&b, CR_F64, 2, (int64_t[]){40, 15}, -3, 3), input(&b, CR_F64, 1, (int64_t[]){15}, -3, 3);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Two operands, and one twice in a list of five, which share their memory. A loop stands beside them: for moves alone nothing is
  * compiled. */
 TEST(steps_that_move_few_numbers_move_the_same) {
@@ -395,6 +433,8 @@ int main(void) {
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
+        RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
+        RUN(sums_over_short_lines_give_the_same_bits),
         RUN(steps_that_move_few_numbers_move_the_same),
         RUN(threads_change_no_bit),
         RUN(random_graphs_give_the_same_bits),

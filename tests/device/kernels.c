@@ -1,0 +1,127 @@
+/* Kernels that look for the extreme of lines and pick numbers by index, beside a plain loop over the same numbers. */
+#include "support/test.h"
+
+enum { most = 4096 };
+
+static uint64_t seed = 3;
+static int below(int n) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+    return (int)((seed >> 33) % (uint64_t)n);
+}
+
+static size_t size_of(cr_dtype dtype) { return dtype == CR_F64 || dtype == CR_I64 ? 8 : 4; }
+
+static void put(cr_dtype dtype, void *to, int64_t i, double v) {
+    switch (dtype) {
+    case CR_F64: ((double *)to)[i] = v; break;
+    case CR_F32: ((float *)to)[i] = (float)v; break;
+    case CR_I64: ((int64_t *)to)[i] = (int64_t)v; break;
+    default: ((int32_t *)to)[i] = (int32_t)v;
+    }
+}
+
+/* One step of a graph over x, and over the indices i if there are any; y is freed with the rest. */
+static cr_status computed(cr_graph *g, cr_node y, cr_dtype dtype, void *x, size_t bytes, int64_t *i,
+                          size_t indices, void *to) {
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    if (cr_target_output(t, "y", y) || cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    assert_int_equal(cr_bind(r, "x", dtype, x, bytes), CR_OK);
+    if (i) assert_int_equal(cr_bind(r, "i", CR_I64, i, indices * sizeof *i), CR_OK);
+    assert_int_equal(cr_bind(r, "y", cr_dtype_of(y), to, (size_t)cr_count(y) * size_of(cr_dtype_of(y))),
+                     CR_OK);
+    cr_status status = cr_step(r);
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return status;
+}
+
+/* The first of the largest, or of the smallest; of those that are nan if there is one. */
+static int64_t expected(const double *x, int64_t n, int64_t step, bool least) {
+    int64_t at = 0;
+    for (int64_t k = 0; k < n; k++)
+        if (isnan(x[k * step])) return k;
+    for (int64_t k = 1; k < n; k++)
+        if (least ? x[k * step] < x[at * step] : x[k * step] > x[at * step]) at = k;
+    return at;
+}
+
+static void extremes(cr_dtype dtype, int64_t lines, int64_t n, bool turned, bool least, int nans) {
+    static double value[most], room[most];
+    int64_t y[most];
+    for (int64_t i = 0; i < lines * n; i++) value[i] = below(7) - 3; /* few, so that many are equal */
+    for (int i = 0; i < nans; i++) value[below((int)(lines * n))] = NAN;
+    for (int64_t i = 0; i < lines * n; i++) put(dtype, room, i, value[i]);
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", dtype, 2, turned ? (int64_t[]){n, lines} : (int64_t[]){lines, n});
+    int axis = turned ? 0 : 1;
+    cr_node at = least ? cr_argmin(x, axis) : cr_argmax(x, axis);
+    assert_int_equal(computed(g, at, dtype, room, (size_t)(lines * n) * size_of(dtype), NULL, 0, y), CR_OK);
+    for (int64_t i = 0; i < lines; i++) {
+        int64_t found = expected(value + (turned ? i : i * n), n, turned ? lines : 1, least);
+        if (y[i] != found)
+            fail_msg("%s of %s, %d lines of %d: line %d: %d, expected %d", least ? "argmin" : "argmax",
+                     cr_dtype_name(dtype), (int)lines, (int)n, (int)i, (int)y[i], (int)found);
+    }
+}
+
+TEST(the_first_of_the_extremes_is_found_in_lines_of_every_length) {
+    (void)state;
+    static const cr_dtype dtypes[] = {CR_F64, CR_F32, CR_I64, CR_I32};
+    static const int64_t shapes[][2] = {{1, 1},   {4, 1},    {3, 5},   {9, 10},
+                                        {8, 127}, {11, 128}, {7, 129}, {5, 600}};
+    for (size_t d = 0; d < 4; d++)
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+            for (int way = 0; way < 4; way++)
+                for (int nans = 0; nans <= (d < 2 ? 3 : 0); nans++)
+                    extremes(dtypes[d], shapes[s][0], shapes[s][1], way & 1, way & 2, nans);
+}
+
+/* Numbers of a vector, or of a column, by indices that stand one behind the other or two apart, negative ones among them. */
+static void picks(cr_dtype dtype, int64_t limit, int64_t count, bool apart, bool column, int64_t bad) {
+    double room[most], got[most];
+    int64_t index[most], wide = column ? 3 : 1;
+    for (int64_t i = 0; i < limit * wide; i++) put(dtype, room, i, (double)(i - 7));
+    for (int64_t i = 0; i < 2 * count; i++) index[i] = below((int)(2 * limit)) - limit;
+    if (bad >= 0) index[bad] = limit + 3, index[2 * count - 2] = -limit - 1;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_input(g, "x", dtype, column ? 2 : 1, (int64_t[]){limit, wide});
+    cr_input(g, "i", CR_I64, 1, (int64_t[]){2 * count});
+    const char *const text[] = {"x[i]", "x[i[::2]]", "x[:, 1][i]", "x[:, 1][i[::2]]"};
+    cr_node y = cr_formula(g, text[apart + 2 * column]);
+    int64_t n = apart ? count : 2 * count;
+    memset(got, 0, sizeof got);
+    cr_status status =
+        computed(g, y, dtype, room, (size_t)(limit * wide) * size_of(dtype), index, (size_t)(2 * count), got);
+    assert_int_equal(status, bad >= 0 ? CR_EINDEX : CR_OK);
+    for (int64_t k = 0; k < n && !status; k++) {
+        int64_t at = index[apart ? 2 * k : k];
+        double want[1];
+        if (at < 0) at += limit;
+        put(dtype, want, 0, (double)(at * wide + column - 7));
+        assert_memory_equal(want, (char *)got + (size_t)k * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(single_numbers_are_picked_by_indices_that_are_checked) {
+    (void)state;
+    static const cr_dtype dtypes[] = {CR_F64, CR_F32, CR_I64, CR_I32};
+    for (size_t d = 0; d < 4; d++)
+        for (int way = 0; way < 4; way++) {
+            picks(dtypes[d], 1, 1, way & 1, way & 2, -1);
+            picks(dtypes[d], 9, 40, way & 1, way & 2, -1);
+            picks(dtypes[d], 9, 40, way & 1, way & 2, 6);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(the_first_of_the_extremes_is_found_in_lines_of_every_length),
+        RUN(single_numbers_are_picked_by_indices_that_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
