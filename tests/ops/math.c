@@ -30,6 +30,8 @@ static const struct function {
     {OP_tanh, tanh, tanhl},
     {OP_sinh, sinh, sinhl},
     {OP_cosh, cosh, coshl},
+    {OP_erf, erf, erfl},
+    {OP_erfc, erfc, erfcl},
     {OP_sigmoid, sigmoid, sigmoid_l},
     {OP_softplus, softplus, softplus_l},
 };
@@ -58,7 +60,7 @@ static uint64_t random_bits(uint64_t *s) { /* splitmix64 (Vigna 2015) */
 static double random_number(uint64_t *s, bool is_f64) {
     uint64_t u = random_bits(s);
     if (u & 1) {
-        double scale[] = {1e-3, 0.5, 2, 30, 800};
+        double scale[] = {1e-3, 0.5, 6, 30, 800};
         return ((double)(u >> 11) * 0x1p-52 - 1) * scale[(u >> 1) % 5];
     }
     uint32_t low = (uint32_t)(u >> 32);
@@ -159,6 +161,22 @@ TEST(the_ends_of_the_range_are_exact) {
         {OP_tanh, -(double)INFINITY, -1},
         {OP_tanh, -0.0, -0.0},
         {OP_tanh, -1e30, -1},
+        {OP_exp2, -2000, 0},
+        {OP_exp2, 10, 1024},
+        {OP_exp2, 2000, (double)INFINITY},
+        {OP_log2, 1024, 10},
+        {OP_log2, 0, -(double)INFINITY},
+        {OP_log2, -1, (double)NAN},
+        {OP_sinh, -(double)INFINITY, -(double)INFINITY},
+        {OP_sinh, -0.0, -0.0},
+        {OP_cosh, -(double)INFINITY, (double)INFINITY},
+        {OP_cosh, 0, 1},
+        {OP_erf, -(double)INFINITY, -1},
+        {OP_erf, -0.0, -0.0},
+        {OP_erf, 100, 1},
+        {OP_erfc, -(double)INFINITY, 2},
+        {OP_erfc, (double)INFINITY, 0},
+        {OP_erfc, -0.0, 1},
         {OP_sigmoid, -(double)INFINITY, 0},
         {OP_sigmoid, (double)INFINITY, 1},
         {OP_sigmoid, 0, 0.5},
