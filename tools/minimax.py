@@ -95,6 +95,9 @@ exp2 = away(lambda r: (mp.exp(r) - 1 - r) / r**2, 0, mpf(1) / 2)
 log3 = away(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 0, mpf(1) / 3)
 atanh2 = away(lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, 0, mpf(2) / 3)
 
+sin3 = away(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, 0, mpf(-1) / 6)
+cos4 = away(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, 0, mpf(1) / 24)
+quarter = (mp.pi / 4) ** 2 * mpf("1.001")
 erf0 = away(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 0, 2 / mp.sqrt(mp.pi))
 
 
@@ -128,6 +131,9 @@ SERIES = [
     ("exp", exp2, lambda r: abs(r), -half_log2, half_log2, 9, 4),
     # (log(1 + f) - f + f^2/2)/f^3 beside log(1 + f)
     ("log", log3, lambda f: f**2, mp.sqrt(mpf(1) / 2) - 1, root, None, 7),
+    # (sin(r)/r - 1)/z and (cos r - 1 + z/2)/z^2, z = r^2, |r| <= pi/4
+    ("sin", sin3, lambda z: z, 0, quarter, 5, 2),
+    ("cos", cos4, lambda z: z**2, 0, quarter, 5, 2),
     # erf(x)/x - 1 in x^2
     ("erf", lambda z: erf0(z) - 1, lambda z: 1 / erf0(z), 0, mpf("0.2501"), 8, 5),
     # (middle + a) e^(a^2) erfc(a) in t, for a from 1/2 to where erfc is 0

@@ -21,19 +21,11 @@ static const struct function {
     wide_fn *wide;
     widest_fn *widest;
 } functions[] = {
-    {OP_exp, exp, expl},
-    {OP_expm1, expm1, expm1l},
-    {OP_log, log, logl},
-    {OP_log1p, log1p, log1pl},
-    {OP_exp2, exp2, exp2l},
-    {OP_log2, log2, log2l},
-    {OP_tanh, tanh, tanhl},
-    {OP_sinh, sinh, sinhl},
-    {OP_cosh, cosh, coshl},
-    {OP_erf, erf, erfl},
-    {OP_erfc, erfc, erfcl},
-    {OP_sigmoid, sigmoid, sigmoid_l},
-    {OP_softplus, softplus, softplus_l},
+    {OP_exp, exp, expl},       {OP_expm1, expm1, expm1l},        {OP_log, log, logl},
+    {OP_log1p, log1p, log1pl}, {OP_exp2, exp2, exp2l},           {OP_log2, log2, log2l},
+    {OP_tanh, tanh, tanhl},    {OP_sinh, sinh, sinhl},           {OP_cosh, cosh, coshl},
+    {OP_erf, erf, erfl},       {OP_erfc, erfc, erfcl},           {OP_sin, sin, sinl},
+    {OP_cos, cos, cosl},       {OP_sigmoid, sigmoid, sigmoid_l}, {OP_softplus, softplus, softplus_l},
 };
 enum { function_count = sizeof functions / sizeof *functions, batch = 4096 };
 
@@ -130,6 +122,28 @@ TEST(f64_is_within_its_ulps) {
     within_its_ulps(CR_F64);
 }
 
+/* Where least is left of an angle: sin of the double nearest to k pi, cos of that nearest to (k + 1/2) pi. One large angle among them
+ * sends all to the C library or round it: the bits are the same. */
+TEST(angles_next_to_multiples_of_pi_keep_their_digits) {
+    (void)state;
+    if (LDBL_MANT_DIG < 64) skip();
+    static double x[batch], y[batch], again[batch];
+    for (int op = 0; op < 2; op++) {
+        element_fn *kernel = cpu_element(op ? OP_cos : OP_sin, CR_F64, CR_F64);
+        for (int k = 0; k < batch; k++)
+            x[k] = (double)((k * 81.0L + op * 0.5L) * 3.14159265358979323846264338327950288L);
+        kernel(batch, y, x, x, x, 0);
+        for (int k = 0; k < batch; k++) {
+            double e = ulps(y[k], op ? cosl(x[k]) : sinl(x[k]), DBL_MANT_DIG, DBL_MIN_EXP);
+            if (!(e <= 2)) fail_msg("%s(%a): %g ulp", op ? "cos" : "sin", x[k], e);
+        }
+        x[batch / 2] = 1e300;
+        kernel(batch, again, x, x, x, 0);
+        again[batch / 2] = y[batch / 2];
+        assert_memory_equal(y, again, sizeof y);
+    }
+}
+
 /* At the ends: what C's Annex F says of the functions, and of sigmoid and softplus their limits. */
 TEST(the_ends_of_the_range_are_exact) {
     (void)state;
@@ -177,6 +191,10 @@ TEST(the_ends_of_the_range_are_exact) {
         {OP_erfc, -(double)INFINITY, 2},
         {OP_erfc, (double)INFINITY, 0},
         {OP_erfc, -0.0, 1},
+        {OP_sin, (double)INFINITY, (double)NAN},
+        {OP_sin, -0.0, -0.0},
+        {OP_cos, -(double)INFINITY, (double)NAN},
+        {OP_cos, -0.0, 1},
         {OP_sigmoid, -(double)INFINITY, 0},
         {OP_sigmoid, (double)INFINITY, 1},
         {OP_sigmoid, 0, 0.5},
@@ -247,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(f32_is_within_its_ulps),
         RUN(f64_is_within_its_ulps),
+        RUN(angles_next_to_multiples_of_pi_keep_their_digits),
         RUN(the_ends_of_the_range_are_exact),
         RUN(bits_depend_on_neither_place_nor_width),
     };
