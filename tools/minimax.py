@@ -95,6 +95,8 @@ exp2 = away(lambda r: (mp.exp(r) - 1 - r) / r**2, 0, mpf(1) / 2)
 log3 = away(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 0, mpf(1) / 3)
 atanh2 = away(lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, 0, mpf(2) / 3)
 
+# where the digits of atanh cancel: its series
+atanh5 = lambda z: sum(mpf(2) / (2 * j + 5) * z**j for j in range(45))
 sin3 = away(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, 0, mpf(-1) / 6)
 cos4 = away(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, 0, mpf(1) / 24)
 quarter = (mp.pi / 4) ** 2 * mpf("1.001")
@@ -141,6 +143,8 @@ SERIES = [
     ("erfc", erfc_end("1.5"), lambda t: 1 / erfc_end("1.5")(t), in_t("0.4999", "1.5"), in_t("10.2", "1.5"), None, 9),
     # (2 atanh(s)/s - 2)/z, z = s^2, s = f/(2 + f), beside 2
     ("atanh", atanh2, lambda z: z / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
+    # (2 atanh(s)/s - 2 - 2 z/3)/z^2 beside 2, for pow
+    ("power", atanh5, lambda z: z**2 / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
 ]
 
 
