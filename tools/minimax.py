@@ -95,15 +95,57 @@ exp2 = away(lambda r: (mp.exp(r) - 1 - r) / r**2, 0, mpf(1) / 2)
 log3 = away(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 0, mpf(1) / 3)
 atanh2 = away(lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, 0, mpf(2) / 3)
 
-# name: function, weight of its error, interval, degree in f64 and in f32 (None: not used there)
-SERIES = {
+# where the digits of atanh cancel: its series
+atanh5 = lambda z: sum(mpf(2) / (2 * j + 5) * z**j for j in range(45))
+sin3 = away(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, 0, mpf(-1) / 6)
+cos4 = away(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, 0, mpf(1) / 24)
+quarter = (mp.pi / 4) ** 2 * mpf("1.001")
+erf0 = away(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 0, 2 / mp.sqrt(mp.pi))
+
+
+def erfcx(a):
+    """e^(a^2) erfc(a); of large a by the continued fraction of Laplace."""
+    if a < 6:
+        return mp.exp(a * a) * mp.erfc(a)
+    y = a
+    for n in range(400, 0, -1):
+        y = a + mpf(n) / 2 / y
+    return 1 / (y * mp.sqrt(mp.pi))
+
+
+def erfc_end(middle):
+    """(middle + a) e^(a^2) erfc(a) in t = (a - middle)/(a + middle)."""
+    middle = mpf(middle)
+
+    def f(t):
+        a = middle * (1 + t) / (1 - t)
+        return (middle + a) * erfcx(a)
+    return f
+
+
+def in_t(a, middle):
+    return (mpf(a) - mpf(middle)) / (mpf(a) + mpf(middle))
+
+
+# name, function, weight of its error, interval, degree in f64 and in f32 (None: not used there)
+SERIES = [
     # (e^r - 1 - r)/r^2; the error is seen beside e^r - 1, which is r at least
-    "exp": (exp2, lambda r: abs(r), -half_log2, half_log2, 9, 4),
+    ("exp", exp2, lambda r: abs(r), -half_log2, half_log2, 9, 4),
     # (log(1 + f) - f + f^2/2)/f^3 beside log(1 + f)
-    "log": (log3, lambda f: f**2, mp.sqrt(mpf(1) / 2) - 1, root, None, 7),
+    ("log", log3, lambda f: f**2, mp.sqrt(mpf(1) / 2) - 1, root, None, 7),
+    # (sin(r)/r - 1)/z and (cos r - 1 + z/2)/z^2, z = r^2, |r| <= pi/4
+    ("sin", sin3, lambda z: z, 0, quarter, 5, 2),
+    ("cos", cos4, lambda z: z**2, 0, quarter, 5, 2),
+    # erf(x)/x - 1 in x^2
+    ("erf", lambda z: erf0(z) - 1, lambda z: 1 / erf0(z), 0, mpf("0.2501"), 8, 5),
+    # (middle + a) e^(a^2) erfc(a) in t, for a from 1/2 to where erfc is 0
+    ("erfc", erfc_end("2.5"), lambda t: 1 / erfc_end("2.5")(t), in_t("0.4999", "2.5"), in_t("27.5", "2.5"), 22, None),
+    ("erfc", erfc_end("1.5"), lambda t: 1 / erfc_end("1.5")(t), in_t("0.4999", "1.5"), in_t("10.2", "1.5"), None, 9),
     # (2 atanh(s)/s - 2)/z, z = s^2, s = f/(2 + f), beside 2
-    "atanh": (atanh2, lambda z: z / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
-}
+    ("atanh", atanh2, lambda z: z / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
+    # (2 atanh(s)/s - 2 - 2 z/3)/z^2 beside 2, for pow
+    ("power", atanh5, lambda z: z**2 / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
+]
 
 
 def hexadecimal(x):
@@ -112,8 +154,9 @@ def hexadecimal(x):
 
 
 def main(names):
-    for name in names or SERIES:
-        f, weight, low, high, *degrees = SERIES[name]
+    for name, f, weight, low, high, *degrees in SERIES:
+        if names and name not in names:
+            continue
         for suffix, bits, degree in zip(("f64", "f32"), (53, 24), degrees):
             if degree is None:
                 continue

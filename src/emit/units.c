@@ -369,11 +369,20 @@ static bool too_short(const struct units_of *u) {
     return inner < least && u->loop->count > 256;
 }
 
+/* sin and cos call the C library for large numbers alone, by a branch that keeps a compiled loop from becoming vectors; the built-in way
+ * looks at a tile first. */
+static bool looks_first(const struct units_of *u) {
+    if (u->loop->count <= 256) return false;
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (instruction(u, i)->op == OP_sin || instruction(u, i)->op == OP_cos) return true;
+    return false;
+}
+
 static bool can_be(const struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (instruction(u, i)->kind == FOLD_PART && columns_of(u) != 1) return false;
     return u->l.s->n <= sizeof u->l.part && u->loop->count > 0 && !(u->columns > 1 && columns_of(u) != 1) &&
-           !too_short(u);
+           !too_short(u) && !looks_first(u);
 }
 
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,

@@ -21,17 +21,11 @@ static const struct function {
     wide_fn *wide;
     widest_fn *widest;
 } functions[] = {
-    {OP_exp, exp, expl},
-    {OP_expm1, expm1, expm1l},
-    {OP_log, log, logl},
-    {OP_log1p, log1p, log1pl},
-    {OP_exp2, exp2, exp2l},
-    {OP_log2, log2, log2l},
-    {OP_tanh, tanh, tanhl},
-    {OP_sinh, sinh, sinhl},
-    {OP_cosh, cosh, coshl},
-    {OP_sigmoid, sigmoid, sigmoid_l},
-    {OP_softplus, softplus, softplus_l},
+    {OP_exp, exp, expl},       {OP_expm1, expm1, expm1l},        {OP_log, log, logl},
+    {OP_log1p, log1p, log1pl}, {OP_exp2, exp2, exp2l},           {OP_log2, log2, log2l},
+    {OP_tanh, tanh, tanhl},    {OP_sinh, sinh, sinhl},           {OP_cosh, cosh, coshl},
+    {OP_erf, erf, erfl},       {OP_erfc, erfc, erfcl},           {OP_sin, sin, sinl},
+    {OP_cos, cos, cosl},       {OP_sigmoid, sigmoid, sigmoid_l}, {OP_softplus, softplus, softplus_l},
 };
 enum { function_count = sizeof functions / sizeof *functions, batch = 4096 };
 
@@ -58,7 +52,7 @@ static uint64_t random_bits(uint64_t *s) { /* splitmix64 (Vigna 2015) */
 static double random_number(uint64_t *s, bool is_f64) {
     uint64_t u = random_bits(s);
     if (u & 1) {
-        double scale[] = {1e-3, 0.5, 2, 30, 800};
+        double scale[] = {1e-3, 0.5, 6, 30, 800};
         return ((double)(u >> 11) * 0x1p-52 - 1) * scale[(u >> 1) % 5];
     }
     uint32_t low = (uint32_t)(u >> 32);
@@ -128,6 +122,135 @@ TEST(f64_is_within_its_ulps) {
     within_its_ulps(CR_F64);
 }
 
+/* Bases of every size, and exponents that leave the result between 0 and inf, or almost. */
+static double worst_pow(cr_dtype dtype, element_fn *kernel, double at[2]) {
+    static double x[batch], y[batch], z[batch];
+    static float x32[batch], y32[batch], z32[batch];
+    uint64_t seed = 4;
+    double worst = 0, range = dtype == CR_F64 ? 1080 : 152;
+    bool is_f64 = dtype == CR_F64;
+    for (int round = 0; round < 20; round++) {
+        for (int k = 0; k < batch; k++) {
+            double u = (double)(random_bits(&seed) >> 11) * 0x1p-53,
+                   v = (double)(random_bits(&seed) >> 11) * 0x1p-53;
+            x[k] = k % 4 == 0 ? 0.7 + 0.75 * u : exp2(range * 0.98 * (2 * u - 1));
+            y[k] = range * (2 * v - 1) / (k % 8 == 0 ? log2(x[k]) : 1 + fabs(log2(x[k])));
+            x32[k] = (float)x[k], y32[k] = (float)y[k];
+            if (!is_f64) x[k] = x32[k], y[k] = y32[k];
+        }
+        if (is_f64) kernel(batch, z, x, y, y, 0);
+        else kernel(batch, z32, x32, y32, y32, 0);
+        for (int k = 0; k < batch; k++) {
+            long double expected = powl(x[k], y[k]),
+                        most = is_f64 ? DBL_MAX * (1 + 0x1p-54L) : FLT_MAX * (1 + 0x1p-25L);
+            if (expected > most) expected = INFINITY;
+            double e = ulps(is_f64 ? z[k] : (double)z32[k], expected, is_f64 ? DBL_MANT_DIG : FLT_MANT_DIG,
+                            is_f64 ? DBL_MIN_EXP : FLT_MIN_EXP);
+            if (e > worst) worst = e, at[0] = x[k], at[1] = y[k];
+        }
+    }
+    return worst;
+}
+
+TEST(powers_are_within_their_ulps) {
+    (void)state;
+    if (LDBL_MANT_DIG < 64) skip();
+    for (cr_dtype dtype = CR_F32; dtype <= CR_F64; dtype++) {
+        element_fn *kernel[] = {element_base(OP_pow, dtype), cpu_element(OP_pow, dtype, dtype)};
+        for (int k = 0; k < 2; k++) {
+            double at[2] = {0}, worst = worst_pow(dtype, kernel[k], at);
+            print_message("pow %s%s: %.3f ulp at %a, %a\n", cr_dtype_name(dtype), k ? "" : ", base", worst,
+                          at[0], at[1]);
+            if (!(worst <= ops_ulps(OP_pow, 0))) fail_msg("pow: %g ulp at %a, %a", worst, at[0], at[1]);
+        }
+    }
+}
+
+TEST(powers_that_are_numbers_are_exact) {
+    (void)state;
+    for (int x = 2; x <= 64; x++) {
+        double expected = x;
+        for (int n = 1; expected < 0x1p53; n++, expected *= x) {
+            const double base = x, exponent = n;
+            double y;
+            for (int k = 0; k < 2; k++) {
+                (k ? element_base(OP_pow, CR_F64) : cpu_element(OP_pow, CR_F64, CR_F64))(1, &y, &base,
+                                                                                         &exponent, &base, 0);
+                if (y != expected) fail_msg("%d^%d = %.17g", x, n, y);
+            }
+        }
+    }
+}
+
+/* C's Annex F (F.10.4.4), of which the C library's pow is an independent copy. */
+TEST(powers_of_the_ends_are_those_of_annex_f) {
+    (void)state;
+    const double ends[] = {0,
+                           -0.0,
+                           1,
+                           -1,
+                           0.5,
+                           -0.5,
+                           2,
+                           -2,
+                           3,
+                           -3,
+                           2.5,
+                           -2.5,
+                           1e9,
+                           -1e9,
+                           0x1p53,
+                           0x1p53 + 2,
+                           0x1p52 + 1,
+                           0x1p51 + 0.5,
+                           5e-324,
+                           -5e-324,
+                           1e308,
+                           -1e308,
+                           (double)INFINITY,
+                           -(double)INFINITY,
+                           (double)NAN};
+    enum { n = sizeof ends / sizeof *ends };
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            double x = ends[i], y = ends[j], z, expected = pow(x, y);
+            float x32 = (float)x, y32 = (float)y, z32, expected32 = powf(x32, y32);
+            cpu_element(OP_pow, CR_F64, CR_F64)(1, &z, &x, &y, &y, 0);
+            cpu_element(OP_pow, CR_F32, CR_F32)(1, &z32, &x32, &y32, &y32, 0);
+            bool same = isnan(z)
+                            ? isnan(expected)
+                            : signbit(z) == signbit(expected) && fabs(z - expected) <= 4e-16 * fabs(expected);
+            bool same32 = isnan(z32) ? isnan(expected32)
+                                     : signbit(z32) == signbit(expected32) &&
+                                           fabsf(z32 - expected32) <= 2e-7f * fabsf(expected32);
+            if (!same && z != expected) fail_msg("pow(%g, %g) = %g, not %g", x, y, z, expected);
+            if (!same32 && z32 != expected32)
+                fail_msg("f32 pow(%g, %g) = %g, not %g", x, y, (double)z32, (double)expected32);
+        }
+}
+
+/* Where least is left of an angle: sin of the double nearest to k pi, cos of that nearest to (k + 1/2) pi. One large angle among them
+ * sends all to the C library or round it: the bits are the same. */
+TEST(angles_next_to_multiples_of_pi_keep_their_digits) {
+    (void)state;
+    if (LDBL_MANT_DIG < 64) skip();
+    static double x[batch], y[batch], again[batch];
+    for (int op = 0; op < 2; op++) {
+        element_fn *kernel = cpu_element(op ? OP_cos : OP_sin, CR_F64, CR_F64);
+        for (int k = 0; k < batch; k++)
+            x[k] = (double)((k * 81.0L + op * 0.5L) * 3.14159265358979323846264338327950288L);
+        kernel(batch, y, x, x, x, 0);
+        for (int k = 0; k < batch; k++) {
+            double e = ulps(y[k], op ? cosl(x[k]) : sinl(x[k]), DBL_MANT_DIG, DBL_MIN_EXP);
+            if (!(e <= 2)) fail_msg("%s(%a): %g ulp", op ? "cos" : "sin", x[k], e);
+        }
+        x[batch / 2] = 1e300;
+        kernel(batch, again, x, x, x, 0);
+        again[batch / 2] = y[batch / 2];
+        assert_memory_equal(y, again, sizeof y);
+    }
+}
+
 /* At the ends: what C's Annex F says of the functions, and of sigmoid and softplus their limits. */
 TEST(the_ends_of_the_range_are_exact) {
     (void)state;
@@ -159,6 +282,26 @@ TEST(the_ends_of_the_range_are_exact) {
         {OP_tanh, -(double)INFINITY, -1},
         {OP_tanh, -0.0, -0.0},
         {OP_tanh, -1e30, -1},
+        {OP_exp2, -2000, 0},
+        {OP_exp2, 10, 1024},
+        {OP_exp2, 2000, (double)INFINITY},
+        {OP_log2, 1024, 10},
+        {OP_log2, 0, -(double)INFINITY},
+        {OP_log2, -1, (double)NAN},
+        {OP_sinh, -(double)INFINITY, -(double)INFINITY},
+        {OP_sinh, -0.0, -0.0},
+        {OP_cosh, -(double)INFINITY, (double)INFINITY},
+        {OP_cosh, 0, 1},
+        {OP_erf, -(double)INFINITY, -1},
+        {OP_erf, -0.0, -0.0},
+        {OP_erf, 100, 1},
+        {OP_erfc, -(double)INFINITY, 2},
+        {OP_erfc, (double)INFINITY, 0},
+        {OP_erfc, -0.0, 1},
+        {OP_sin, (double)INFINITY, (double)NAN},
+        {OP_sin, -0.0, -0.0},
+        {OP_cos, -(double)INFINITY, (double)NAN},
+        {OP_cos, -0.0, 1},
         {OP_sigmoid, -(double)INFINITY, 0},
         {OP_sigmoid, (double)INFINITY, 1},
         {OP_sigmoid, 0, 0.5},
@@ -229,6 +372,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(f32_is_within_its_ulps),
         RUN(f64_is_within_its_ulps),
+        RUN(powers_are_within_their_ulps),
+        RUN(powers_that_are_numbers_are_exact),
+        RUN(powers_of_the_ends_are_those_of_annex_f),
+        RUN(angles_next_to_multiples_of_pi_keep_their_digits),
         RUN(the_ends_of_the_range_are_exact),
         RUN(bits_depend_on_neither_place_nor_width),
     };
