@@ -19,8 +19,16 @@ struct builder {
     size_t opened;
     uint32_t *next;       /* by node: the next node of its loop, until the loops are laid out */
     uint32_t *head, *end; /* by step: first and last node */
-    size_t head_cap, end_cap;
+    uint32_t *into;       /* by step: the one it has become part of, or itself */
+    size_t head_cap, end_cap, into_cap;
 };
+
+/* Where the node is computed by now. */
+static uint32_t step_of(const struct builder *b, uint32_t node) {
+    uint32_t step = b->p->step_of[node];
+    while (step != no_slot && b->into[step] != step) step = b->into[step];
+    return step;
+}
 
 /* ---- Slots and views ---- */
 
@@ -101,7 +109,9 @@ static uint32_t new_step(struct builder *b, enum step_kind kind, bool tail) {
     if (!mem_grow(&p->mem, &p->step, &p->step_cap, p->steps, sizeof *p->step)) return no_slot;
     if (!mem_grow(&p->mem, &b->head, &b->head_cap, p->steps, sizeof *b->head)) return no_slot;
     if (!mem_grow(&p->mem, &b->end, &b->end_cap, p->steps, sizeof *b->end)) return no_slot;
+    if (!mem_grow(&p->mem, &b->into, &b->into_cap, p->steps, sizeof *b->into)) return no_slot;
     p->step[p->steps] = (struct step){.kind = kind, .tail = tail};
+    b->into[p->steps] = (uint32_t)p->steps;
     b->head[p->steps] = b->end[p->steps] = 0;
     return (uint32_t)p->steps++;
 }
@@ -124,14 +134,14 @@ static bool step_alone(struct builder *b, enum step_kind kind, uint32_t node) {
 /* The step that must be over before this operand can be read as numbers in memory; and, for an instruction of
  * an open loop, the loop itself. -1: there from the start. */
 static int64_t ready_after(const struct builder *b, uint32_t arg) {
-    uint32_t step = b->p->step_of[plan_real(b->p->g, arg)];
+    uint32_t step = step_of(b, plan_real(b->p->g, arg));
     return step == no_slot ? -1 : (int64_t)step;
 }
 
 /* Is it a value that instructions of this loop hand on without memory? */
 static bool in_loop(const struct builder *b, uint32_t arg, uint32_t loop) {
     uint32_t x = plan_real(b->p->g, arg);
-    return b->p->step_of[x] == loop && plan_elementwise(graph_at(b->p->g, x)->op);
+    return step_of(b, x) == loop && plan_elementwise(graph_at(b->p->g, x)->op);
 }
 
 /* Is element i of row r of this view, of the loop's shape, number r of its slot? */
@@ -238,6 +248,16 @@ static uint32_t loop_for(struct builder *b, uint32_t id, uint32_t shape) {
     return loop;
 }
 
+static void loop_takes(struct builder *b, uint32_t loop, uint32_t id) {
+    struct step *s = &b->p->step[loop];
+    int64_t rows, run;
+    enum fold_kind kind = plan_fold(b->p->g, id, &rows, &run);
+    if (kind != FOLD_NO) s->rows = rows, s->run = run;
+    if (kind == FOLD_LINES) s->lines = true;
+    if (kind == FOLD_ROWS) s->rows_too = true;
+    step_takes(b, loop, id);
+}
+
 static bool plan_element(struct builder *b, uint32_t id) {
     uint32_t loop = loop_for(b, id, graph_at(b->p->g, id)->shape);
     if (loop == no_slot) return false;
@@ -284,12 +304,7 @@ static bool plan_reduce(struct builder *b, uint32_t id) {
     if (kind == FOLD_NO) return need_memory(p, x) && step_alone(b, STEP_REDUCE, id);
     uint32_t loop = loop_for(b, id, graph_at(p->g, x)->shape);
     if (loop == no_slot || !own_slot(p, SLOT_WORK, id)) return false;
-    struct step *s = &p->step[loop];
-    s->rows = rows;
-    s->run = run;
-    if (kind == FOLD_LINES) s->lines = true;
-    else s->rows_too = true;
-    step_takes(b, loop, id);
+    loop_takes(b, loop, id);
     return true;
 }
 
@@ -323,7 +338,7 @@ static bool loops_need_memory(struct builder *b) {
         if (b->wish->keep && plan_elementwise(n->op) && !need_memory(p, id)) return false;
         bool looped = plan_elementwise(n->op) || op_kind(n->op) == KIND_REDUCE;
         for (uint32_t k = 0; looped && k < n->n; k++)
-            if (!in_loop(b, n->arg[k], p->step_of[id]) && !need_memory(p, n->arg[k])) return false;
+            if (!in_loop(b, n->arg[k], step_of(b, id)) && !need_memory(p, n->arg[k])) return false;
     }
     for (size_t i = 0; i < b->wish->outputs; i++)
         if (!need_memory(p, b->wish->output[i])) return false;
@@ -333,6 +348,73 @@ static bool loops_need_memory(struct builder *b) {
         if (graph_at(p->g, id)->op == OP_variable || graph_at(p->g, id)->op == OP_stop_gradient)
             p->view[id] = p->view[plan_real(p->g, id)];
     return true;
+}
+
+/* ---- Loops that became neighbours ---- */
+
+static bool share_operand(const struct builder *b, uint32_t one, uint32_t other) {
+    for (uint32_t m = b->head[one]; m; m = b->next[m])
+        if (worth_joining(b, m, other)) return true;
+    return false;
+}
+
+/* Moves all nodes of a loop to the end of an earlier one, or none. */
+static bool move_loop(struct builder *b, uint32_t from, uint32_t to) {
+    struct plan *p = b->p;
+    const struct step before = p->step[to];
+    uint32_t end = b->end[to], node[loop_most], n = 0;
+    for (uint32_t m = b->head[from]; m; m = b->next[m]) node[n++] = m;
+    b->into[from] = to;
+    for (uint32_t i = 0; i < n; i++) {
+        if (may_join(b, node[i], to)) {
+            loop_takes(b, to, node[i]);
+            continue;
+        }
+        b->into[from] = from;
+        p->step[to] = before;
+        b->end[to] = end;
+        b->next[end] = 0;
+        for (uint32_t k = 0; k < n; k++)
+            p->step_of[node[k]] = from, b->next[node[k]] = k + 1 < n ? node[k + 1] : 0;
+        return false;
+    }
+    p->step[from].n = 0;
+    return true;
+}
+
+/* A node joins the newest loop that it may; so two loops can come about where, with all nodes known, one will do: what
+ * is read by both is then read once, and what the first makes for the second needs no memory. */
+static void join_loops(struct builder *b) {
+    struct plan *p = b->p;
+    uint32_t loop[open_loops] = {0};
+    size_t loops = 0;
+    for (uint32_t s = 0; s < p->steps && b->wish->fuse; s++) {
+        if (p->step[s].kind != STEP_LOOP) continue;
+        bool moved = false;
+        for (size_t i = loops; i-- > 0 && loops - i <= open_loops && !moved;) {
+            uint32_t to = loop[i % open_loops];
+            moved = p->step[to].shape == p->step[s].shape && p->step[to].n + p->step[s].n <= loop_most &&
+                    share_operand(b, s, to) && move_loop(b, s, to);
+        }
+        if (!moved) loop[loops++ % open_loops] = s;
+    }
+}
+
+/* Steps that have become parts of others leave no gap. */
+static void drop_empty(struct builder *b) {
+    struct plan *p = b->p;
+    uint32_t kept = 0;
+    for (uint32_t id = 1; id < p->g->count; id++) p->step_of[id] = step_of(b, id);
+    for (uint32_t s = 0; s < p->steps; s++) {
+        bool empty = b->into[s] != s;
+        b->into[s] = kept;
+        if (empty) continue;
+        p->step[kept] = p->step[s];
+        b->head[kept++] = b->head[s];
+    }
+    for (uint32_t id = 1; id < p->g->count; id++)
+        if (p->step_of[id] != no_slot) p->step_of[id] = b->into[p->step_of[id]];
+    p->steps = kept;
 }
 
 static bool lay_out(struct builder *b) {
@@ -359,11 +441,15 @@ cr_status plan_steps(struct plan *p, const struct plan_wish *wish) {
     for (uint32_t id = 1; id < count && ok;
          id++) /* the tail waits: it may not start before all else is done */
         if (b.tail[id]) ok = plan_node(&b, id);
-    ok = ok && loops_need_memory(&b) && lay_out(&b);
+    if (ok) join_loops(&b);
+    ok = ok && loops_need_memory(&b);
+    if (ok) drop_empty(&b);
+    ok = ok && lay_out(&b);
     mem_free(&p->mem, b.tail, count);
     mem_free(&p->mem, b.early, count);
     mem_free(&p->mem, b.next, count * sizeof *b.next);
     mem_free(&p->mem, b.head, b.head_cap * sizeof *b.head);
     mem_free(&p->mem, b.end, b.end_cap * sizeof *b.end);
+    mem_free(&p->mem, b.into, b.into_cap * sizeof *b.into);
     return ok ? CR_OK : CR_ENOMEM;
 }
