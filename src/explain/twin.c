@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "grad/control.h"
+#include "grad/wide.h"
 #include "graph/graph.h"
 #include "ops/build.h"
 #include "tensor/dtype.h"
@@ -44,7 +44,11 @@ cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x) {
 cr_node twin_node(cr_node y, const cr_node x[]) {
     const struct node *n = graph_get(y);
     struct shape s = graph_shape(y.graph, n);
-    if (n->op == OP_implicit) return implicit_refined(y, x);
+    if (n->op == OP_implicit) {
+        cr_function *f = wide_function(x[0].graph, control_function(y.graph, n, 0));
+        return f ? implicit_refined(f, (int)n->n, x) : graph_error_node(x[0].graph);
+    }
+    if (op_kind(n->op) == KIND_CONTROL) return wide_control(y, x);
     return ops_node(n->op, widened((cr_dtype)n->dtype), &s, (int)graph_attr_count(y.graph, n),
                     graph_attr(y.graph, n), (int)n->n, x);
 }

@@ -193,9 +193,10 @@ static cr_function *read_into(struct reader *r, const struct control *c, const s
         reader_fail(r, CR_EINVAL, &c->at,
                     "%s: a random draw in %.*s needs a key of its own, which the function is given",
                     c->word->name, (int)f->name.n, f->name.s);
+    if (!r->status && cr_function_new(&made, c->n, in, n, out)) /* told by the function's graph */
+        node_value(r, graph_error_node(b), &c->at);
     r->g = g;
     r->operands = a.first;
-    if (!r->status && cr_function_new(&made, c->n, in, n, out)) node_value(r, graph_error_node(b), &c->at);
     return made;
 }
 

@@ -395,21 +395,19 @@ void implicit_jvp(const struct whole *w) {
     end(w, &r);
 }
 
-cr_node implicit_refined(cr_node y, const cr_node x[]) {
+cr_node implicit_refined(cr_function *f, int n, const cr_node x[]) {
     enum { steps = 4 }; /* the error is squared in each: of 0.1 less than 1e-16 is left */
-    cr_function *f = control_function(y.graph, graph_get(y), 0);
-    struct whole w = {.y = x[0], .n = cr_operand_count(y), .x = x};
+    struct whole w = {.y = x[0], .n = n, .x = x};
     cr_graph *g = x[0].graph;
     struct room r;
-    if (!begin(&w, &r, 0, (size_t)w.n)) return graph_error_node(g);
-    put_all(&r, w.n, x);
+    if (!begin(&w, &r, 0, (size_t)n)) return graph_error_node(g);
+    put_all(&r, n, x);
     for (int i = 0; i < steps && !g->status; i++) {
         cr_node J = jacobian(&w, f, r.x[0]);
-        cr_node rest = cr_part(control_node(g, OP_call, 1, &f, 0, NULL, w.n, r.x), 0);
+        cr_node rest = cr_part(control_node(g, OP_call, 1, &f, 0, NULL, n, r.x), 0);
         if (cr_ok(J)) r.x[0] = cr_sub(r.x[0], like(cr_solve(J, as_vector(rest)), r.x[0]));
     }
-    cr_node refined =
-        g->status ? graph_error_node(g) : control_node(g, OP_implicit, 1, &f, 0, NULL, w.n, r.x);
+    cr_node refined = g->status ? graph_error_node(g) : control_node(g, OP_implicit, 1, &f, 0, NULL, n, r.x);
     end(&w, &r);
     return refined;
 }

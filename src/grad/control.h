@@ -43,13 +43,16 @@ cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_q
 /* A condition on the operands that the jvp's body has. */
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q);
 
-/* The implicit node y on operands x of another graph, the first of them improved by Newton's method: so its value follows the others,
- * as its derivatives say it does. */
-cr_node implicit_refined(cr_node y, const cr_node x[]);
+/* implicit of f on n operands x, the first of them improved by Newton's method: so its value follows the others, as its derivatives say
+ * it does. */
+cr_node implicit_refined(cr_function *f, int n, const cr_node x[]);
 
 /* f of its distinct operands: same[i] is the first that operand i is. keep marks the results that stay; NULL: all. f itself where all
  * operands differ and all results stay. */
 cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]);
+
+/* f in double precision (grad/wide.h). */
+cr_function *derive_wide(cr_graph *g, cr_function *f);
 
 /* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
 cr_function *derive_row(cr_graph *g, cr_function *f);

@@ -5,10 +5,11 @@
 #include "grad/control.h"
 #include "grad/grad.h"
 #include "grad/vmap.h"
+#include "grad/wide.h"
 #include "ops/batch.h"
 #include "tensor/dtype.h"
 
-enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW, SLICES, DISTINCT };
+enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW, SLICES, DISTINCT, WIDE };
 
 /* A function in the making. Arrays have room for twice f's operands and results. */
 struct making {
@@ -241,11 +242,21 @@ static void make_distinct(struct making *m) {
         if (keep[i]) give(m, m->y[i]);
 }
 
+static void make_wide(struct making *m) {
+    for (int i = 0; i < n_in(m); i++) {
+        cr_node like = graph_handle(m->f->g, m->f->in[i]);
+        cr_dtype dtype = dtype_is_float(cr_dtype_of(like)) ? CR_F64 : cr_dtype_of(like);
+        m->x[i] = m->in[m->n_in++] = cr_input(m->g, cr_name(like), dtype, cr_rank(like), cr_dims(like));
+    }
+    wide_inline(m->g, m->f, m->x, m->y);
+    for (int i = 0; i < n_out(m); i++) give(m, m->y[i]);
+}
+
 /* ---- Asking ---- */
 
 typedef void make_fn(struct making *m);
-static make_fn *const makes[] = {make_vjp,       make_jvp, make_loop_vjp, make_loop_jvp,
-                                 make_condition, make_row, make_slices,   make_distinct};
+static make_fn *const makes[] = {make_vjp, make_jvp,    make_loop_vjp, make_loop_jvp, make_condition,
+                                 make_row, make_slices, make_distinct, make_wide};
 enum { head = 3 };
 
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
@@ -332,6 +343,8 @@ cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[],
     mem_free(&f->mem, question, words * sizeof *question);
     return found;
 }
+
+cr_function *derive_wide(cr_graph *g, cr_function *f) { return ask(g, f, WIDE, 0, 0, 0, NULL, NULL); }
 
 cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, ROW, 0, 0, 0, NULL, NULL); }
 

@@ -76,6 +76,32 @@ TEST(check_names_the_op_of_every_fault_in_every_row_and_operand) {
     cr_text_free(out);
 }
 
+/* Of functions of f32 what is checked is the same in double precision: right rules are right to 1e-6, and a factor 1.001 shows. */
+TEST(functions_in_f32_are_checked_op_by_op_too) {
+    (void)state;
+    cr_text *out = NULL;
+    struct row_case c;
+    int cases = 0, caught = 0;
+    assert_int_equal(cr_text_new(&out, NULL), CR_OK);
+    for (int op = 1; op < OP_COUNT; op++)
+        for (int i = 0; runs_functions(op) && row_case_make(&c, op, i, CR_F32); i++, cases++) {
+            cr_node y = cr_sum(c.y, 0, NULL, false);
+            for (int faulty = 0; faulty < 2; faulty++) {
+                memset(&fault, 0, sizeof fault);
+                if (faulty) fault.op = op, fault.k = 1, fault.kind = FAULT_FACTOR, fault.place = IN_VJP;
+                cr_text_clear(out);
+                cr_status s = cr_check(out, c.e, y, c.n_wrt, c.wrt, 1e-6, 1e-8);
+                if (faulty) caught += s == CR_EFAIL && names(cr_text_str(out), op_name(op));
+                else if (s) fail_msg("%s: %s\n%s", c.label, cr_graph_error(c.g), cr_text_str(out));
+            }
+            row_case_free(&c);
+        }
+    memset(&fault, 0, sizeof fault);
+    print_message("%d cases, the fault in %d\n", cases, caught);
+    assert_true(cases >= 12 && 4 * caught >= 3 * cases);
+    cr_text_free(out);
+}
+
 /* ---- A function of the host's: its author may be wrong ---- */
 
 /* What of the author's derivatives is spoiled: by operand 0 or 1, in the vjp or the jvp, and how. */
@@ -161,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(right_rules_pass),
         RUN(check_names_the_op_of_every_fault_in_every_row_and_operand),
+        RUN(functions_in_f32_are_checked_op_by_op_too),
         RUN(check_names_the_call_of_a_callback_whose_author_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -566,6 +566,23 @@ TEST(functions_that_multiply_at_each_call_are_refused_in_good_time) {
     mistake(text, CR_ELIMIT, "functions expand to more than 4194304 words");
 }
 
+/* A function's text is read into a graph of its own: what fails there is told. */
+static cr_status read_scan(cr_context *ctx, void *arg) {
+    (void)arg;
+    cr_graph *g = cr_graph_new(ctx);
+    cr_status s = cr_graph_status(g);
+    if (!s) s = cr_input(g, "x", CR_F64, 1, (int64_t[]){3}).id ? CR_OK : CR_ENOMEM;
+    if (!s) cr_formula(g, "fn f(h, x, k) = h*k + x; scan(f, 0, x, k=x[0], memory=1)");
+    if (!s) s = cr_graph_status(g);
+    cr_graph_free(g);
+    return s;
+}
+
+TEST(memory_that_fails_in_a_function_handed_over_is_told) {
+    (void)state;
+    alloc_fail_each(read_scan, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(operators_bind_as_they_do_on_paper),
@@ -587,6 +604,7 @@ int main(void) {
         RUN(draws_depend_on_seed_step_scope_and_place_and_on_nothing_else),
         RUN(nesting_takes_no_stack),
         RUN(functions_that_multiply_at_each_call_are_refused_in_good_time),
+        RUN(memory_that_fails_in_a_function_handed_over_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
