@@ -2,6 +2,7 @@
  */
 #include "support/test.h"
 
+#include <dirent.h>
 #include <fenv.h>
 #include <locale.h>
 #include <pthread.h>
@@ -171,6 +172,34 @@ TEST(one_program_runs_in_many_threads) {
     cr_context_free(ctx);
 }
 
+/* Of this process, where the system shows them as files; else 0. */
+static int threads_now(void) {
+    int n = 0;
+    DIR *d = opendir("/proc/self/task");
+    for (struct dirent *e; d && (e = readdir(d));) n += e->d_name[0] != '.';
+    if (d) closedir(d);
+    return n;
+}
+
+TEST(threads_start_with_the_first_work_for_them) {
+    (void)state;
+    cr_context *ctx;
+    int before = threads_now();
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    assert_int_equal(cr_context_threads(ctx, 3), CR_OK);
+    if (!before || cr_context_thread_count(ctx) == 1) skip(); /* or built without a pool */
+    assert_int_equal(cr_context_thread_count(ctx), 3);
+    struct values v = values_of(4, 4, 4, CR_F32), large = values_of(128, 784, 512, CR_F32);
+    cr_program *p = program(ctx, 4, 4, 4, CR_F32), *q = program(ctx, 128, 784, 512, CR_F32);
+    assert_int_equal(run(p, &v, CR_F32), CR_OK);
+    assert_int_equal(threads_now(), before);
+    assert_int_equal(run(q, &large, CR_F32), CR_OK);
+    assert_int_equal(threads_now(), before + 2); /* the caller is the third */
+    values_free(&v), values_free(&large);
+    cr_program_free(p), cr_program_free(q);
+    cr_context_free(ctx);
+}
+
 static void host_parallel(void *user, void (*body)(void *arg, size_t i), void *arg, size_t count) {
     ++*(int *)user;
     for (size_t i = count; i-- > 0;) body(arg, i); /* any order must do */
@@ -214,6 +243,7 @@ TEST(the_hosts_rounding_and_locale_stay) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(threads_start_with_the_first_work_for_them), /* first: there are no other threads yet */
         RUN(bits_are_equal_for_one_two_and_three_threads),
         RUN(products_and_their_gradients_agree_with_the_oracle),
         RUN(one_program_runs_in_many_threads),
