@@ -100,7 +100,9 @@ int run_emit(struct arguments *a) {
     struct session s;
     cr_program *p = NULL;
     const char *path = option_value(a, "out"), *method = option_value(a, "optimiser");
-    if (!path) return wrong_use("--out step.c: where to write, and what to call the function");
+    if (!path && !a->plan)
+        return wrong_use(
+            "--out step.c: where to write, and what to call the function; or --plan: how it runs");
     int code = session_open(&s, a, NO_VALUES);
     if (code) return code;
     cr_target *t = cr_target_new(s.graph);
@@ -108,7 +110,9 @@ int run_emit(struct arguments *a) {
     if (!code) code = add_outputs(&s, t, option_value(a, "outputs"));
     if (!code && method) code = add_step(&s, t, method);
     if (!code && cr_compile(&p, t, NULL)) code = session_failed(&s, cr_graph_error(s.graph));
-    if (!code) code = write_files(&s, p, path);
+    if (!code && a->plan) code = cr_program_print(s.text, p) ? fail("out of memory") : print_text(s.text);
+    cr_text_clear(s.text);
+    if (!code && path) code = write_files(&s, p, path);
     cr_program_free(p);
     cr_target_free(t);
     session_close(&s);

@@ -114,6 +114,8 @@ static const struct row {
      "a page of metrics, rate, norms of gradients and times, written anew every second as training goes on",
      OWN, 0},
     {"threads", "N", "0, unless given, for one per processor", OWN, 0},
+    {"plan", NULL, "the steps in which it runs: what each reads, writes and calculates, and the memory", FLAG,
+     offsetof(struct arguments, plan)},
     {"manual", NULL, "the whole table in Markdown", FLAG, offsetof(struct arguments, manual)},
 };
 enum { count = sizeof rows / sizeof *rows };

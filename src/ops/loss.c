@@ -55,10 +55,20 @@ cr_node cr_nll(cr_node x, cr_node y) {
     return minus_class("nll", x, y);
 }
 
+/* Element by element as minus_class of log_softmax, whose other elements nobody needs. What is picked comes first, so that the
+ * loop over all classes needs nothing from outside half-way. */
+static cr_node class_cross_entropy(cr_node x, cr_node y) {
+    static const int last[1] = {-1};
+    cr_node a = ops_arithmetic(x, true), minus = minus_class("cross_entropy", a, y);
+    if (!cr_ok(minus)) return minus;
+    cr_node shift = ops_shift(a, 1, last), sum = cr_sum(cr_exp(cr_sub(a, shift)), 1, last, false);
+    return cr_add(cr_log(sum), cr_add(minus, cr_squeeze(shift, 1, last, false)));
+}
+
 cr_node cr_cross_entropy(cr_node x, cr_node y) {
     if (!ops_good("cross_entropy", 2, (cr_node[]){x, y})) return graph_error_node(x.graph);
     if (cr_rank(x) < 1)
         return graph_fail(x.graph, CR_ESHAPE, "cross_entropy", "logits need an axis of classes");
-    if (!dtype_is_float(cr_dtype_of(y))) return minus_class("cross_entropy", cr_log_softmax(x, -1), y);
+    if (!dtype_is_float(cr_dtype_of(y))) return class_cross_entropy(x, y);
     return cr_neg(cr_sum(cr_mul(y, cr_log_softmax(x, -1)), 1, (int[]){-1}, false));
 }

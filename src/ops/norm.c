@@ -78,15 +78,13 @@ cr_node cr_cdist(cr_node x, cr_node y) {
 
 cr_node cr_norm1(cr_node x, int n, const int axes[], bool keep) { return cr_sum(cr_abs(x), n, axes, keep); }
 
-/* The maximum over the axes, held constant, and 0 where that is not finite: exp(x - shift) overflows nowhere.
- */
-static cr_node shift_of(cr_node x, int n, const int axes[]) {
+cr_node ops_shift(cr_node x, int n, const int axes[]) {
     cr_node top = cr_stop_gradient(cr_max(x, n, axes, true));
     return cr_where(cr_lt(cr_abs(top), NUM(INFINITY)), top, NUM(0));
 }
 
 cr_node cr_logsumexp(cr_node x, int n, const int axes[], bool keep) {
-    cr_node a = ops_arithmetic(x, true), shift = shift_of(a, n, axes);
+    cr_node a = ops_arithmetic(x, true), shift = ops_shift(a, n, axes);
     cr_node sum = cr_sum(cr_exp(cr_sub(a, shift)), n, axes, keep);
     cr_node y = cr_log(sum);
     if (!cr_ok(y)) return y;
@@ -95,12 +93,13 @@ cr_node cr_logsumexp(cr_node x, int n, const int axes[], bool keep) {
 }
 
 cr_node cr_softmax(cr_node x, int axis) {
-    cr_node a = ops_arithmetic(x, true), e = cr_exp(cr_sub(a, shift_of(a, 1, &axis)));
-    return cr_div(e, cr_sum(e, 1, &axis, true));
+    cr_node a = ops_arithmetic(x, true), e = cr_exp(cr_sub(a, ops_shift(a, 1, &axis)));
+    if (cr_count(a) == 0) return e; /* whose sum has no quotient */
+    return cr_mul(e, cr_recip(cr_sum(e, 1, &axis, true))); /* one quotient a line, also on the way back */
 }
 
 cr_node cr_log_softmax(cr_node x, int axis) {
-    cr_node a = ops_arithmetic(x, true), shifted = cr_sub(a, shift_of(a, 1, &axis));
+    cr_node a = ops_arithmetic(x, true), shifted = cr_sub(a, ops_shift(a, 1, &axis));
     return cr_sub(shifted, cr_log(cr_sum(cr_exp(shifted), 1, &axis, true)));
 }
 

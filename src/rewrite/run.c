@@ -19,11 +19,37 @@ static cr_node lone(cr_node x) {
     return ops_reshape(a, &s);
 }
 
+/* Of operands that repeat the numbers of one smaller shape, the operation is done before repeating: 1/sum of a line, once. */
+static cr_node before_repeating(struct rewrite *r, cr_node x) {
+    const cr_graph *g = x.graph;
+    const struct node *n = graph_get(x);
+    struct shape small = {.rank = -1}, all = ops_shape(x);
+    cr_node a[3];
+    for (uint32_t i = 0; i < n->n; i++) {
+        if (i >= 3 || graph_at(g, graph_args(g, n)[i])->op != OP_expand) return x;
+        a[i] = cr_operand(cr_operand(x, (int)i), 0);
+        struct shape s = ops_shape(a[i]);
+        if (small.rank < 0 || cr_count(a[i]) > shape_count(small.rank, small.dim)) small = s;
+    }
+    if (n->n < 1 || shape_count(small.rank, small.dim) >= cr_count(x)) return x;
+    for (uint32_t i = 0; i < n->n; i++) {
+        if (!ops_has_shape(a[i], &small)) {
+            if (cr_rank(a[i])) return x; /* another smaller shape */
+            a[i] = ops_expand(a[i], &small);
+        }
+        if (!cr_ok(a[i])) return x;
+    }
+    cr_node y = ops_node(n->op, (cr_dtype)n->dtype, &small, (int)graph_attr_count(g, n), graph_attr(g, n),
+                         (int)n->n, a);
+    return cr_ok(y) ? ops_expand(rewrite_fold(r, y), &all) : x;
+}
+
 cr_node rewrite_run(struct rewrite *r, cr_node x) {
     const struct node *n = graph_get(x);
     cr_node y = !r->to_run                      ? x
                 : n->op == OP_matmul            ? outer_product(x)
                 : op_kind(n->op) == KIND_REDUCE ? lone(x)
+                : op_kind(n->op) == KIND_ELEM   ? before_repeating(r, x)
                                                 : x;
     return cr_ok(y) && !cr_same(x, y) ? rewrite_fit(r, y, x) : x;
 }

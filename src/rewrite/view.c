@@ -19,6 +19,11 @@ static bool scalar_repeated(int outer, int inner, cr_node x) {
     return outer == OP_expand && inner == OP_reshape && cr_rank(x) == 0;
 }
 
+/* reshape(expand(x)) where x is one number. */
+static bool number_repeated(int outer, int inner, cr_node x) {
+    return outer == OP_reshape && inner == OP_expand && cr_rank(x) == 0;
+}
+
 cr_node rewrite_views(struct rewrite *r, cr_node x) {
     int outer = graph_get(x)->op;
     if (outer != OP_permute && outer != OP_reshape && outer != OP_expand) return x;
@@ -28,6 +33,7 @@ cr_node rewrite_views(struct rewrite *r, cr_node x) {
     if (rewrite_opaque(r, a.id)) return x;
     if (outer == OP_permute && inner == OP_permute) return permuted_twice(x, a);
     if (outer == OP_reshape && inner == OP_reshape) return ops_reshape(b, &s);
+    if (number_repeated(outer, inner, b)) return ops_expand(b, &s);
     if (outer == OP_expand && (inner == OP_expand || scalar_repeated(outer, inner, b)))
         return ops_expand(b, &s);
     return x;

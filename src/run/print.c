@@ -1,4 +1,5 @@
-/* A program as text: its steps in the order in which they run, what each computes, and the bytes that it writes. */
+/* A program as text: its steps in the order in which they run, what each computes, what it reads, writes and calculates. */
+#include "run/cost.h"
 #include "run/program.h"
 #include "tensor/dtype.h"
 
@@ -23,22 +24,41 @@ static void print_line(cr_text *out, const cr_graph *g, uint32_t id) {
     text_add(out, "): %s%s\n", cr_dtype_name((cr_dtype)n->dtype), ops_show(&shape, &s));
 }
 
-/* What a step leaves in memory; the values of a loop that only the loop reads never get there. */
-static size_t bytes_written(const struct plan *p, const struct step *s) {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < s->n; i++)
-        if (p->view[p->node[s->first + i]].slot != no_slot)
-            bytes += plan_node_bytes(p->g, p->node[s->first + i]);
-    return bytes;
+struct cost {
+    size_t read, written;
+    double operations;
+};
+
+static struct cost cost_of(const struct plan *p, const struct step *s) {
+    struct cost c = {cost_read(p, s), cost_written(p, s), 0};
+    for (uint32_t k = 0; k < s->n; k++) c.operations += cost_node(p->g, p->node[s->first + k]);
+    return c;
+}
+
+static void print_sum(cr_text *out, const cr_program *p) {
+    struct cost all = {0};
+    for (size_t i = 0; i < p->plan.steps; i++) {
+        struct cost c = cost_of(&p->plan, &p->plan.step[i]);
+        all.read += c.read, all.written += c.written, all.operations += c.operations;
+    }
+    text_add(out, "%zu step%s: %zu bytes read, %zu written, %.0f operations; %zu bytes of workspace\n",
+             p->plan.steps, p->plan.steps == 1 ? "" : "s", all.read, all.written, all.operations,
+             cr_program_workspace(p));
 }
 
 cr_status cr_program_print(cr_text *out, const cr_program *p) {
-    static const char *const kind[] = {"loop", "reduction", "kernel", "copy"};
+    static const char *const kind[] = {[STEP_LOOP] = "loop",
+                                       [STEP_REDUCE] = "reduction",
+                                       [STEP_KERNEL] = "kernel",
+                                       [STEP_COPY] = "copy",
+                                       [STEP_CONTROL] = "functions"};
     if (!out || !p) return CR_EINVAL;
+    print_sum(out, p);
     for (size_t i = 0; i < p->plan.steps; i++) {
         const struct step *s = &p->plan.step[i];
-        text_add(out, "%zu: %s%s, writes %zu bytes\n", i + 1, kind[s->kind],
-                 s->tail ? " for updates alone" : "", bytes_written(&p->plan, s));
+        struct cost c = cost_of(&p->plan, s);
+        text_add(out, "%zu: %s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
+                 s->tail ? " for updates alone" : "", c.read, c.written, c.operations);
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);
     }
     for (size_t i = 0; i < p->plan.updates; i++) {

@@ -92,11 +92,6 @@ static uint64_t pick(uint64_t *seed, uint64_t n) { /* Knuth's MMIX generator */
     return (*seed >> 33) % n;
 }
 
-static int rounds(void) {
-    const char *scale = getenv("CHECK_SCALE");
-    return 300 * (scale ? atoi(scale) : 1);
-}
-
 TEST(every_product_agrees_with_the_oracle_in_equal_bits_for_any_threads_and_alignment) {
     (void)state;
     struct product_contexts all = products_of_build();
@@ -106,7 +101,7 @@ TEST(every_product_agrees_with_the_oracle_in_equal_bits_for_any_threads_and_alig
         EACH_SIZE_AND_DTYPE(s, t)
         for (int layout = 0; layout < layouts * layouts; layout += 5 - layout / 5)
             assert_same_bits(name, all.ctx[i], s, t, layout);
-        for (int k = 0; k < rounds(); k++) {
+        for (int k = 0; k < rounds(300); k++) {
             struct size s = {(int64_t)pick(&seed, 4), (int64_t)pick(&seed, 300), (int64_t)pick(&seed, 100),
                              (int64_t)pick(&seed, 300)};
             assert_same_bits(name, all.ctx[i], &s, k % 2 ? CR_F32 : CR_F64,

@@ -1,51 +1,9 @@
 /* What a gradient costs: the operations of programs that give the value and all of its gradient, over those of the value alone, on
- * three models that others are measured with. Operations are counted, not timed: one for each number that an elementwise op or a
- * sum makes or takes in, one for each product and each sum in a matrix product; moving numbers is free. */
+ * three models that others are measured with. */
 #include "support/test.h"
 
-#include "graph/function.h"
-#include "ops/control.h"
+#include "run/cost.h"
 #include "run/program.h"
-
-/* ---- Operations ---- */
-
-static double operations(const cr_graph *g);
-
-static double size_of(const cr_graph *g, uint32_t id) { return (double)graph_elements(g, graph_at(g, id)); }
-
-/* Steps times the body's. A body holds only what its results need. */
-static double of_functions(const cr_graph *g, const struct node *n) {
-    double steps = n->op == OP_scan ? (double)loop_attr(g, n).n : 1, body = 0;
-    for (uint32_t k = 0; k < control_functions(g, n); k++)
-        if (control_function(g, n, k)) body += operations(control_function(g, n, k)->g);
-    assert_true(steps >= 0);
-    return steps * body;
-}
-
-static double of_node(const cr_graph *g, uint32_t id) {
-    const struct node *n = graph_at(g, id);
-    const uint32_t *x = graph_args(g, n);
-    switch (op_kind(n->op)) {
-    case KIND_ELEM: return size_of(g, id);
-    case KIND_REDUCE: return size_of(g, x[0]);
-    case KIND_CONTROL: return of_functions(g, n);
-    case KIND_OPAQUE: break;
-    default: return 0;
-    }
-    if (n->op == OP_matmul) {
-        const struct node *a = graph_at(g, x[0]);
-        double terms = (double)graph_dims(g, a)[graph_rank(g, a) - 1];
-        return fmax(0, 2 * terms - 1) * size_of(g, id);
-    }
-    bool moves = n->op == OP_gather || n->op == OP_concat || n->op == OP_unslice || n->op == OP_cast;
-    return moves ? 0 : fmax(size_of(g, id), size_of(g, x[0])); /* scatter_add, running sums, extremes */
-}
-
-static double operations(const cr_graph *g) {
-    double sum = 0;
-    for (uint32_t id = 1; id < g->count; id++) sum += of_node(g, id);
-    return sum;
-}
 
 /* Of a program whose outputs these are, after rewriting. */
 static double program_operations(int n, const cr_node y[]) {
@@ -57,7 +15,7 @@ static double program_operations(int n, const cr_node y[]) {
         assert_int_equal(cr_target_output(t, name, y[i]), CR_OK);
     }
     if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(y[0].graph));
-    double found = operations(p->g);
+    double found = cost_graph(p->g);
     cr_program_free(p);
     cr_target_free(t);
     return found;

@@ -1,21 +1,29 @@
 /* The plan of a program as text. */
 #include "support/test.h"
 
-static void plan_is(const char *formula, bool update, const char *expected) {
-    cr_graph *g = cr_graph_new(NULL);
+/* Its plan is expected; the bytes of workspace, which the executor's buffers are part of, stand in it as %zu. */
+static void plan_is(cr_target *t, const char *expected) {
     cr_program *p = NULL;
     cr_text *text;
+    char whole[1024];
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
+    assert_int_equal(cr_program_print(text, p), CR_OK);
+    snprintf(whole, sizeof whole, "%s; %zu bytes of workspace\n%s", expected, cr_program_workspace(p),
+             expected + strlen(expected) + 1);
+    assert_string_equal(cr_text_str(text), whole);
+    cr_text_free(text);
+    cr_program_free(p);
+}
+
+static void plan_of_formula(const char *formula, bool update, const char *expected) {
+    cr_graph *g = cr_graph_new(NULL);
     cr_input(g, "x", CR_F64, 1, (int64_t[]){3});
     cr_node w = cr_param(g, "w", CR_F64, 1, (int64_t[]){3}), y = cr_named(cr_formula(g, formula), "y");
     cr_target *t = cr_target_new(g);
     assert_int_equal(cr_target_output(t, "y", y), CR_OK);
     if (update) assert_int_equal(cr_target_update(t, w, cr_mul(w, cr_number(g, 0.5))), CR_OK);
-    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
-    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
-    assert_int_equal(cr_program_print(text, p), CR_OK);
-    assert_string_equal(cr_text_str(text), expected);
-    cr_text_free(text);
-    cr_program_free(p);
+    plan_is(t, expected);
     cr_target_free(t);
     cr_graph_free(g);
 }
@@ -23,20 +31,47 @@ static void plan_is(const char *formula, bool update, const char *expected) {
 /* Three numbers of eight bytes; w*x lives in the loop alone. */
 TEST(a_fused_chain_is_one_step_and_writes_its_last_value_alone) {
     (void)state;
-    plan_is("sin(w*x)", false,
-            "1: loop, writes 24 bytes\n    %3 = mul(w, x): f64[3]\n    y = sin(%3): f64[3]\n");
+    plan_of_formula("sin(w*x)", false,
+                    "1 step: 48 bytes read, 24 written, 6 operations\0"
+                    "1: loop, 48 bytes read, 24 written, 6 operations\n"
+                    "    %3 = mul(w, x): f64[3]\n    y = sin(%3): f64[3]\n");
 }
 
+/* w, and the literal. */
 TEST(updates_are_told_after_the_steps) {
     (void)state;
-    plan_is("sin(w*x)", true,
-            "1: loop, writes 24 bytes\n    %3 = mul(w, x): f64[3]\n    y = sin(%3): f64[3]\n"
-            "2: loop for updates alone, writes 24 bytes\n    %7 = mul(w, %6): f64[3]\nupdate: w takes %7, in "
-            "place\n");
+    plan_of_formula("sin(w*x)", true,
+                    "2 steps: 80 bytes read, 48 written, 9 operations\0"
+                    "1: loop, 48 bytes read, 24 written, 6 operations\n"
+                    "    %3 = mul(w, x): f64[3]\n    y = sin(%3): f64[3]\n"
+                    "2: loop for updates alone, 32 bytes read, 24 written, 3 operations\n"
+                    "    %7 = mul(w, %6): f64[3]\nupdate: w takes %7, in place\n");
+}
+
+/* Four steps of one sum each. */
+TEST(loops_of_functions_are_steps_too) {
+    (void)state;
+    cr_graph *b = cr_graph_new(NULL), *g = cr_graph_new(NULL);
+    cr_node in[2] = {cr_input(b, "c", CR_F64, 0, NULL), cr_input(b, "v", CR_F64, 0, NULL)},
+            sum = cr_add(in[0], in[1]);
+    cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){4}), start = cr_input(g, "s", CR_F64, 0, NULL), y;
+    cr_function *add = NULL;
+    assert_int_equal(cr_function_new(&add, 2, in, 1, &sum), CR_OK);
+    assert_int_equal(cr_scan(&y, add, 4, false, 1, &start, 1, &x, 0, NULL), CR_OK);
+    cr_target *t = cr_target_new(g);
+    assert_int_equal(cr_target_output(t, "y", cr_named(y, "y")), CR_OK);
+    plan_is(t, "1 step: 40 bytes read, 8 written, 4 operations\0"
+               "1: functions, 40 bytes read, 8 written, 4 operations\n"
+               "    %3 = scan(s, x): f64[]\n    y = part(%3): f64[]\n");
+    cr_target_free(t);
+    cr_function_free(add);
+    cr_graph_free(g);
+    cr_graph_free(b);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {RUN(a_fused_chain_is_one_step_and_writes_its_last_value_alone),
-                                       RUN(updates_are_told_after_the_steps)};
+                                       RUN(updates_are_told_after_the_steps),
+                                       RUN(loops_of_functions_are_steps_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
