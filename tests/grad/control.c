@@ -1,51 +1,9 @@
-/* Functions as nodes: loops, conditions, callbacks and roots, with all their derivatives, beside the same written out or a
+/* Functions as nodes: loops, conditions and roots, with all their derivatives, beside the same written out or a
  * closed form. */
 #include "support/functions.h"
-#include "support/ways.h"
+#include "support/written_out.h"
 
 static cr_node scalar(cr_graph *g, const char *name) { return cr_input(g, name, CR_F64, 0, NULL); }
-
-static cr_node total(cr_node x) { return cr_sum(x, 0, NULL, false); }
-
-static void equal_everywhere(cr_node a, cr_node b, int n, const struct given in[], double tolerance) {
-    enum { most = 4096 };
-    static double x[most], y[most];
-    size_t bytes = (size_t)cr_count(a) * cr_dtype_size(cr_dtype_of(a));
-    assert_int_equal(cr_count(a), cr_count(b));
-    assert_true(bytes <= sizeof x);
-    for (enum way way = 0; way < WAYS; way++) {
-        compute(way, a, n, in, x, bytes);
-        compute(way, b, n, in, y, bytes);
-        for (int64_t i = 0; i < cr_count(a); i++) {
-            bool wide = cr_dtype_of(a) == CR_F64;
-            double u = wide ? x[i] : ((float *)x)[i], v = wide ? y[i] : ((float *)y)[i];
-            if (!(fabs(u - v) <= tolerance * fmax(1, fabs(v))))
-                fail_msg("%s: element %d: %.17g, written out %.17g", way_name(way), (int)i, u, v);
-        }
-    }
-}
-
-/* y and its derivatives by wrt to order 3, in both modes and mixed, beside z and its own. */
-static void same_derivatives(cr_node y, cr_node z, int n_wrt, const cr_node wrt[], int n,
-                             const struct given in[], double tolerance) {
-    cr_node a[4], b[4], s = y, t = z, one[4];
-    cr_graph *g = y.graph;
-    for (int order = 1; order <= 3; order++) {
-        assert_int_equal(cr_grad(a, s, n_wrt, wrt), CR_OK);
-        assert_int_equal(cr_grad(b, t, n_wrt, wrt), CR_OK);
-        s = t = cr_number(g, 0);
-        for (int i = 0; i < n_wrt; i++) {
-            equal_everywhere(a[i], b[i], n, in, tolerance);
-            s = cr_add(s, total(cr_sin(cr_mul(cr_number(g, 0.3), a[i])))); /* stays small */
-            t = cr_add(t, total(cr_sin(cr_mul(cr_number(g, 0.3), b[i]))));
-        }
-        for (int i = 0; i < n_wrt; i++) one[i] = cr_cos(wrt[i]);
-        assert_int_equal(cr_jvp(a, 1, &s, n_wrt, wrt, one), CR_OK);
-        assert_int_equal(cr_jvp(b, 1, &t, n_wrt, wrt, one), CR_OK);
-        equal_everywhere(a[0], b[0], n, in, tolerance);
-        if (order == 1) s = a[0], t = b[0]; /* reverse over forward over reverse */
-    }
-}
 
 /* ---- scan ---- */
 
@@ -432,115 +390,6 @@ TEST(a_call_keeps_its_operands_alone_for_the_way_back) {
     if (few > all / 5) fail_msg("called: %zu bytes, written out: %zu", few, all);
 }
 
-/* ---- callbacks ---- */
-
-/* y = x^3 / k, counted; fails where k is 0. */
-static cr_status cubes(void *user, int n_in, const cr_tensor in[], int n_out, const cr_tensor out[]) {
-    assert_int_equal(n_in, 2);
-    assert_int_equal(n_out, 1);
-    const double *x = in[0].data, *k = in[1].data;
-    double *y = out[0].data;
-    ++*(int *)user;
-    if (*k == 0) return CR_EFAIL;
-    for (int64_t i = 0; i < in[0].shape[0]; i++) y[i] = x[i] * x[i] * x[i] / *k;
-    return CR_OK;
-}
-
-static cr_status cubes_vjp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
-                           const cr_node y[], const cr_node g[]) {
-    (void)user, (void)n_in, (void)n_out;
-    grads[0] = cr_mul(g[0], cr_div(cr_mul(cr_number(x[0].graph, 3), cr_square(x[0])), x[1]));
-    grads[1] = cr_neg(total(cr_mul(g[0], cr_div(y[0], x[1]))));
-    return CR_OK;
-}
-
-static cr_status cubes_jvp(void *user, cr_node out[], int n_in, const cr_node x[], int n_out,
-                           const cr_node y[], const cr_node t[]) {
-    (void)user, (void)n_in, (void)n_out;
-    cr_node by_x = cr_div(cr_mul(cr_number(x[0].graph, 3), cr_square(x[0])), x[1]),
-            by_k = cr_neg(cr_div(y[0], x[1]));
-    out[0] = cr_number(x[0].graph, 0);
-    if (cr_ok(t[0])) out[0] = cr_add(out[0], cr_mul(by_x, t[0]));
-    if (cr_ok(t[1])) out[0] = cr_add(out[0], cr_mul(by_k, t[1]));
-    return CR_OK;
-}
-
-static cr_status bad_vjp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
-                         const cr_node y[], const cr_node g[]) {
-    (void)user, (void)n_in, (void)n_out, (void)y, (void)g;
-    grads[0] = total(x[0]);
-    return CR_OK;
-}
-
-static cr_status stray_vjp(void *other, cr_node grads[], int n_in, const cr_node x[], int n_out,
-                           const cr_node y[], const cr_node g[]) {
-    (void)n_in, (void)x, (void)n_out, (void)y, (void)g;
-    grads[0] = cr_input(other, "stray", CR_F64, 1, cr_dims(x[0]));
-    return CR_OK;
-}
-
-TEST(a_callback_is_an_op_of_the_users_own) {
-    (void)state;
-    cr_graph *g = cr_graph_new(NULL);
-    int64_t n = 3;
-    int calls = 0;
-    cr_node x = cr_input(g, "x", CR_F64, 1, &n), k = scalar(g, "k"), y, in_loop;
-    cr_function *f = NULL;
-    assert_int_equal(
-        cr_function_callback(&f, "cubes", 2, (cr_node[]){x, k}, 1, &x, cubes, cubes_vjp, cubes_jvp, &calls),
-        CR_OK);
-    assert_int_equal(cr_call(&y, f, 2, (cr_node[]){x, k}), CR_OK);
-    double xv[3] = {0.5, -1, 0.8}, kv = 1.5;
-    struct given in[] = {{"x", CR_F64, 1, &n, xv, NULL}, {"k", CR_F64, 0, NULL, &kv, NULL}};
-    cr_node written = cr_div(cr_powi(x, 3), k);
-    equal_everywhere(y, written, 2, in, 1e-14);
-    assert_true(calls > 0);
-    same_derivatives(total(cr_sin(y)), total(cr_sin(written)), 2, (cr_node[]){x, k}, 2, in, 1e-9);
-    assert_int_equal(cr_scan(&in_loop, f, 2, false, 1, &x, 0, NULL, 1, &k), CR_OK); /* (x^3/k)^3/k */
-    same_derivatives(total(in_loop), total(cr_div(cr_powi(written, 3), k)), 2, (cr_node[]){x, k}, 2, in,
-                     1e-8);
-    cr_graph_free(g);
-    cr_function_free(f);
-}
-
-TEST(a_callback_that_fails_or_lies_is_told) {
-    (void)state;
-    cr_graph *g = cr_graph_new(NULL);
-    int64_t n = 3;
-    int calls = 0;
-    cr_node x = cr_input(g, "x", CR_F64, 1, &n), k = scalar(g, "k"), y, d;
-    cr_function *f = NULL, *liar = NULL;
-    cr_function_callback(&f, "cubes", 2, (cr_node[]){x, k}, 1, &x, cubes, NULL, NULL, &calls);
-    cr_function_callback(&liar, "liar", 2, (cr_node[]){x, k}, 1, &x, cubes, bad_vjp, NULL, &calls);
-    cr_call(&y, f, 2, (cr_node[]){x, k});
-    cr_eval *e = NULL;
-    double xv[3] = {0.5, -1, 2}, kv = 0, out[3];
-    cr_eval_new(&e, g, NULL);
-    cr_eval_set(e, x, CR_F64, xv, sizeof xv), cr_eval_set(e, k, CR_F64, &kv, sizeof kv);
-    assert_int_equal(cr_eval_value(e, y, CR_F64, out, sizeof out), CR_EFAIL);
-    if (!strstr(cr_eval_error(e), "cubes of x0, x1: a method that did not")) fail_msg("%s", cr_eval_error(e));
-    assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_ENODERIV);
-    if (!strstr(cr_graph_error(g), "cubes: the callback has no vjp")) fail_msg("%s", cr_graph_error(g));
-    cr_graph_clear_error(g);
-    cr_call(&y, liar, 2, (cr_node[]){x, k});
-    assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_ESHAPE);
-    if (!strstr(cr_graph_error(g), "liar: the callback's vjp 1: expected [3], found []"))
-        fail_msg("%s", cr_graph_error(g));
-    cr_graph_clear_error(g);
-    cr_graph *other = cr_graph_new(NULL);
-    cr_function *strays = NULL;
-    cr_function_callback(&strays, "strays", 2, (cr_node[]){x, k}, 1, &x, cubes, stray_vjp, NULL, other);
-    cr_call(&y, strays, 2, (cr_node[]){x, k});
-    assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_EINVAL);
-    if (!strstr(cr_graph_error(g), "strays: the callback's vjp 1 is a node of another graph"))
-        fail_msg("%s", cr_graph_error(g));
-    cr_eval_free(e);
-    cr_function_free(strays);
-    cr_graph_free(other);
-    cr_graph_free(g);
-    cr_function_free(f), cr_function_free(liar);
-}
-
 /* ---- implicit ---- */
 
 TEST(a_root_has_the_derivatives_of_the_root) {
@@ -641,8 +490,6 @@ int main(void) {
         RUN(what_fails_or_is_trapped_in_a_body_is_named),
         RUN(a_call_is_the_function),
         RUN(a_call_keeps_its_operands_alone_for_the_way_back),
-        RUN(a_callback_is_an_op_of_the_users_own),
-        RUN(a_callback_that_fails_or_lies_is_told),
         RUN(a_root_has_the_derivatives_of_the_root),
         RUN(an_argmin_is_a_root_of_its_gradient),
         RUN(mistakes_are_told_with_what_was_expected),
