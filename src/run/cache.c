@@ -73,17 +73,14 @@ static cr_program *one_too_many(struct cache *c, size_t bytes) {
 }
 
 static void put(struct cache *c, cr_program *p, size_t bytes) {
-    cr_program *old;
     program_hold(p);
-    lock(c);
-    struct entry *same =
-        entry_of(c, p->key.hash); /* another thread was faster, or the hash alone is the same */
-    old = same ? take(c, same) : NULL;
-    while (old || (old = one_too_many(c, bytes))) {
+    for (;;) { /* while one is freed without the lock, another thread may put one in */
+        lock(c);
+        struct entry *same = entry_of(c, p->key.hash); /* of a faster thread, or the hash alone is the same */
+        cr_program *old = same ? take(c, same) : one_too_many(c, bytes);
+        if (!old) break;
         unlock(c);
         cr_program_free(old);
-        old = NULL;
-        lock(c);
     }
     c->entry[c->n++] = (struct entry){p, p->key.hash, ++c->clock, bytes};
     c->bytes += bytes;
