@@ -157,7 +157,8 @@ function sayDescent() {
 }
 function findings() {
   const movers = descended.filter(row => !state.nan && norm(row.slope) >= 0).sort((a, b) => norm(b.slope) - norm(a.slope)), top = movers[0], wrong = wrongs(), dead = deadNames();
-  const most = movers.length > 1 ? ` ${top.name} moves it most: its gradient is ${isScalar(top.slope) ? valueText(top.slope) : `of norm ${format(norm(top.slope), 4)}`}.` : "";
+  const alike = movers.filter(row => norm(row.slope) === norm(top.slope)), size = top && (isScalar(top.slope) && alike.length === 1 ? valueText(top.slope) : `of norm ${format(norm(top.slope), 4)}`);
+  const most = movers.length < 2 ? "" : alike.length === movers.length ? ` All parameters move it alike: each gradient is ${size}.` : alike.length > 1 ? ` ${alike.map(row => row.name).join(", ")} move it most: each gradient is ${size}.` : ` ${top.name} moves it most: its gradient is ${size}.`;
   return [["Value", `${loss.name} = ${loss.value === undefined ? "?" : valueText(loss.value)}.${most}`],
     ["Why", !top ? "" : sayWhy(top) || (isScalar(top.slope) && movers.length === 1 ? `${derivative(top.id)} = ${valueText(top.slope)}` : "")],
     ["Gradient", state.nan ? "" : [...(wrong.length ? wrong : sayHealthy()), dead.length ? `mostly dead units: ${dead.slice(0, 6).join(", ")}` : ""].filter(s => s).map(s => `${s}.`).map(capital).join(" ")],
