@@ -469,7 +469,8 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *   "reuse"      "1" (default): a graph of a structure that was compiled before in its context gets that program again: the same
  *                ops, attributes, constants, shapes, dtypes, names, positions and options, in the same order. So a loop that
  *                rebuilds its graph at every step pays for building it; a number that changes should be an input. The context
- *                holds the last programs, at most 128 and about 64 MiB of them. "0": compiled anew, and not held
+ *                holds the last programs, at most 128 and about 64 MiB of them, and none that runs functions of another context.
+ *                "0": compiled anew, and not held
  *   "compile"    "0" (default): loops are run by the built-in vectorised executor; no process is started. Else a C compiler, by name or
  *                path, or "cc" for the system's: loops become C, which it compiles for this processor, and which is loaded. The bits
  *                are the same, so it is a matter of speed alone: where there is no compiler, or it fails, takes too long or

@@ -36,11 +36,15 @@ static int64_t root(int64_t n, int levels) {
     }
 }
 
+/* Each level has pieces of two lengths, so there may be twice as many functions as in the one above. Four pieces keep what two do in two
+ * levels. */
+enum { fewest = 4 };
+
 int64_t control_pieces(const cr_function *body, const struct loop_attr *l, size_t bytes) {
     size_t row = carry_bytes(body, l);
     if (!row || l->n < 4 || bytes / row >= (uint64_t)l->n) return 1;
     int64_t rows = (int64_t)(bytes / row), s = l->n;
-    for (int levels = 2; s > 2; levels++) {
+    for (int levels = 2; s > fewest; levels++) {
         s = root(l->n, levels);
         if (levels * s <= rows) break;
     }

@@ -448,10 +448,10 @@ static cr_status find_or_compile(cr_program **out, const cr_target *t, const cr_
                                  const uint32_t *root, uint32_t *map) {
     struct key k = key_of(t, options, root, map);
     cr_status status = k.failed ? CR_ENOMEM : CR_OK;
-    if (!status) *out = cache_find(t->g->ctx, &k);
+    if (!status && !k.alone) *out = cache_find(t->g->ctx, &k);
     if (!status && !*out) {
         status = compile(out, t, options, root, map);
-        if (!status && worth_keeping(*out, options)) status = cache_keep(t->g->ctx, *out, &k);
+        if (!status && !k.alone && worth_keeping(*out, options)) status = cache_keep(t->g->ctx, *out, &k);
         if (status) cr_program_free(*out), *out = NULL;
     }
     key_drop(&k);

@@ -68,7 +68,8 @@ static void write_graph(struct key *k, const cr_graph *g, const uint32_t *map);
 
 static void write_function(struct key *k, const cr_function *f) {
     key_word(k, f != NULL);
-    if (!f) return;
+    if (f && f->ctx != k->ctx) k->alone = true;
+    if (!f || k->alone) return;
     key_word(k, (uint64_t)f->n_in << 32 | f->n_out);
     for (uint32_t i = 0; i < f->n_in; i++) key_word(k, f->in[i]);
     for (uint32_t i = 0; i < f->n_out; i++) key_word(k, f->out[i]);
@@ -83,11 +84,11 @@ static void write_function(struct key *k, const cr_function *f) {
     write_graph(k, f->g, NULL);
 }
 
-/* A constant of thousands of numbers, if it is in memory that can be shared. */
+/* A constant of thousands of numbers. */
 static bool refer(struct key *k, const cr_graph *g, uint32_t attr) {
     const void *bytes = intern_bytes(&g->attr, attr);
     size_t size = intern_size(&g->attr, attr);
-    if (size < large_bytes || g->mem.fn != k->mem.fn || g->mem.user != k->mem.user) return false;
+    if (size < large_bytes) return false;
     uint32_t number = intern_none;
     if (k->large.n || intern_init(&k->large, &k->mem)) number = intern_share(&k->large, &g->attr, attr);
     if (number == intern_none) k->failed = true;
@@ -156,6 +157,7 @@ static void write_graph(struct key *k, const cr_graph *g, const uint32_t *map) {
 
 void key_graph(struct key *k, const cr_graph *g, size_t n, const uint32_t root[], uint32_t *map) {
     uint32_t number = 0;
+    k->ctx = g->ctx;
     memset(map, 0, g->count * sizeof *map);
     for (size_t i = 0; i < n; i++) map[root[i]] = 1;
     for (uint32_t id = g->count; id-- > 1;) {

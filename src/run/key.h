@@ -9,9 +9,11 @@ struct key {
     struct mem mem;
     uint64_t *word;
     size_t n, cap;
-    struct intern large; /* long attributes: referred to, as graphs do; none: not begun */
-    uint64_t hash;       /* of the words; set by key_end */
-    bool failed;         /* out of memory; sticks */
+    struct intern large;   /* long attributes: referred to, as graphs do; none: not begun */
+    uint64_t hash;         /* of the words; set by key_end */
+    const cr_context *ctx; /* of the graph */
+    bool alone;  /* something in it is of another context, which may go first: no key for others to find */
+    bool failed; /* out of memory; sticks */
 };
 
 struct key key_make(const struct mem *m);

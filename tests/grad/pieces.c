@@ -153,10 +153,44 @@ TEST(ten_thousand_steps_keep_what_the_budget_allows_and_hold_the_body_once) {
     }
 }
 
+/* A scan in as many levels as there are, none of whose lengths is a power; h loses a thousandth at each step. */
+TEST(the_fewest_bytes_do_not_make_thousands_of_programs) {
+    (void)state;
+    enum { steps = 10007 };
+    struct failing memory = {0};
+    cr_context *ctx;
+    assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
+    cr_graph *b = cr_graph_new(ctx), *g = cr_graph_new(ctx);
+    cr_function *f = NULL;
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_node in = cr_input(b, "h", CR_F64, 0, NULL), next = cr_formula(b, "h*0.999"),
+            h = cr_input(g, "h", CR_F64, 0, NULL), out, dh;
+    assert_int_equal(cr_function_new(&f, 1, &in, 1, &next), CR_OK);
+    assert_int_equal(cr_scan_within(&out, 1, f, steps, false, 1, &h, 0, NULL, 0, NULL), CR_OK);
+    assert_int_equal(cr_grad(&dh, out, 1, &h), CR_OK);
+    cr_target *t = cr_target_new(g);
+    assert_int_equal(cr_target_output(t, "dh", dh), CR_OK);
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    print_message("%d steps: %zu bytes at most, workspace %zu\n", steps, memory.peak,
+                  cr_program_workspace(p));
+    assert_true(memory.peak < 160 << 20 && cr_program_workspace(p) < 3 << 10);
+    double x = 1, d = 0;
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    assert_int_equal(cr_bind(r, "h", CR_F64, &x, sizeof x), CR_OK);
+    assert_int_equal(cr_bind(r, "dh", CR_F64, &d, sizeof d), CR_OK);
+    assert_int_equal(cr_step(r), CR_OK);
+    double expected = pow(0.999, steps);
+    assert_near(d, expected, steps * 0x1p-52 * expected);
+    cr_run_free(r), cr_program_free(p), cr_target_free(t), cr_function_free(f);
+    cr_graph_free(b), cr_graph_free(g), cr_context_free(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(values_and_gradients_in_pieces_have_the_bits_of_the_whole),
         RUN(ten_thousand_steps_keep_what_the_budget_allows_and_hold_the_body_once),
+        RUN(the_fewest_bytes_do_not_make_thousands_of_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

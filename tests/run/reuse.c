@@ -217,6 +217,54 @@ TEST(functions_are_told_apart_by_what_they_compute) {
 
 /* ---- Where nothing is shared ---- */
 
+/* A program of this context that runs a function of another; large: with a constant that keys do not copy. */
+static void run_foreign(cr_context *ctx, cr_context *other, int64_t numbers) {
+    double *data = calloc((size_t)numbers, sizeof *data);
+    cr_graph *g = cr_graph_new(ctx), *inner = cr_graph_new(other);
+    cr_node carry = cr_input(inner, "carry", CR_F64, 1, &numbers),
+            next = cr_add(cr_sin(carry), cr_const(inner, CR_F64, 1, &numbers, data)),
+            start = cr_input(g, "start", CR_F64, 1, &numbers), y;
+    cr_function *f;
+    assert_int_equal(cr_function_new(&f, 1, &carry, 1, &next), CR_OK);
+    assert_int_equal(cr_scan(&y, f, 3, false, 1, &start, 0, NULL, 0, NULL), CR_OK);
+    cr_function_free(f);
+    cr_graph_free(inner);
+    cr_program *p = compiled(ctx, g, 1, (const char *const[]){"y"}, &y, NULL, NULL);
+    cr_graph_free(g);
+    cr_run *r;
+    double *value = calloc((size_t)numbers, sizeof *value);
+    data[0] = 1;
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    cr_bind(r, "start", CR_F64, data, (size_t)numbers * sizeof *data);
+    cr_bind(r, "y", CR_F64, value, (size_t)numbers * sizeof *value);
+    assert_int_equal(cr_step(r), CR_OK);
+    assert_ulps(value[0], 0.67843047736074, 4e3); /* sin(sin(sin(1))), of 14 digits */
+    cr_run_free(r);
+    cr_program_free(p);
+    free(data), free(value);
+}
+
+TEST(a_program_that_runs_a_function_of_another_context_goes_before_that_context) {
+    (void)state;
+    struct failing memory = {0};
+    cr_context *ctx, *other;
+    assert_int_equal(cr_context_new_with(&ctx, failing_realloc, &memory), CR_OK);
+    for (int64_t numbers = 1; numbers <= 1000; numbers += 999) {
+        struct failing its = {0};
+        assert_int_equal(cr_context_new_with(&other, failing_realloc, &its), CR_OK);
+        run_foreign(ctx, other, numbers);
+        cr_context_free(other);
+        assert_int_equal(its.live, 0);
+        assert_null(its.wrong);
+    }
+    assert_int_equal(cache_state(ctx).kept, 0);
+    run_foreign(ctx, ctx, 1); /* of its own context */
+    assert_int_equal(cache_state(ctx).kept, 1);
+    cr_context_free(ctx);
+    assert_int_equal(memory.live, 0);
+    assert_null(memory.wrong);
+}
+
 TEST(nothing_is_shared_without_a_context_or_where_that_is_not_wanted) {
     (void)state;
     struct variant anew = variants[0];
@@ -411,6 +459,7 @@ int main(void) {
         RUN(each_structure_finds_its_own_program_and_no_other),
         RUN(an_update_is_of_its_own_parameter_in_its_own_store),
         RUN(functions_are_told_apart_by_what_they_compute),
+        RUN(a_program_that_runs_a_function_of_another_context_goes_before_that_context),
         RUN(nothing_is_shared_without_a_context_or_where_that_is_not_wanted),
         RUN(what_a_failing_compiler_left_built_in_is_compiled_anew),
         RUN(an_equal_hash_alone_finds_nothing),
