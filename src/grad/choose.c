@@ -82,7 +82,7 @@ static cr_function *step_of(cr_graph *g, cr_function *body, cr_function *conditi
     int carry = (int)l->carry, consts = carry + (int)l->xs, n = (int)body->n_in, results = (int)body->n_out;
     if (begin(&c, g, (size_t)n + (size_t)results)) {
         struct shape each = {1, {slices}}, one = {0};
-        cr_node step = graph_error_node(c.b), count = step, active;
+        cr_node step = graph_error_node(c.b), count = step, active = step; /* unless memory is out */
         for (int i = 0; i < carry; i++) c.x[i] = input_like(&c, body, i);
         cr_node taken = input(&c, CR_I64, &each);
         for (int i = carry; i < consts; i++) c.x[i] = input_like(&c, body, i);

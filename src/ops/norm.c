@@ -94,7 +94,7 @@ cr_node cr_logsumexp(cr_node x, int n, const int axes[], bool keep) {
 
 cr_node cr_softmax(cr_node x, int axis) {
     cr_node a = ops_arithmetic(x, true), e = cr_exp(cr_sub(a, ops_shift(a, 1, &axis)));
-    if (cr_count(a) == 0) return e; /* whose sum has no quotient */
+    if (cr_count(a) == 0) return e;                        /* whose sum has no quotient */
     return cr_mul(e, cr_recip(cr_sum(e, 1, &axis, true))); /* one quotient a line, also on the way back */
 }
 

@@ -50,7 +50,8 @@ void cr_store_free(cr_store *s) {
 }
 
 static struct entry *find(const cr_store *s, const char *name) {
-    uint32_t id = s && name ? intern_find(&s->names, name, strlen(name)) : intern_none;
+    if (!s || !name) return NULL;
+    uint32_t id = intern_find(&s->names, name, strlen(name));
     size_t i = id == intern_none ? s->n : s->names.entry[id].owner;
     return i < s->n && s->entry[i].name == id ? &s->entry[i] : NULL;
 }

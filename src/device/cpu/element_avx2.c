@@ -6,7 +6,7 @@
 #else
 #pragma GCC target("avx2,fma")
 #endif
-#define FUSED /* clang tells it by no macro */
+#define FUSED     /* clang tells it by no macro */
 #define FIND      element_avx2
 #define FIND_FOLD fold_avx2
 #include "device/cpu/element.inc"
