@@ -29,8 +29,27 @@ struct writing {
     cr_text *why;
 };
 
+static const char *remedy(int error) {
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return ": make room, or write elsewhere";
+    case EACCES:
+    case EPERM:
+    case EROFS: return ": write elsewhere, or allow it";
+    case ENOENT: return ": make its folder first";
+    default: return "";
+    }
+}
+
+static cr_status refuse_as(const struct writing *w, const char *what, int error) {
+    cr_status status = file_fail_errno(w->why, w->path, what, error);
+    if (w->why) text_str(w->why, remedy(error));
+    return status;
+}
+
 static cr_status refuse(const struct writing *w, int error) {
-    return file_fail_errno(w->why, w->path, "cannot be written", error);
+    return refuse_as(w, "cannot be written", error);
 }
 
 static bool write_piece(int fd, const char *s, size_t n) {
@@ -91,8 +110,7 @@ static void sync_directory(const struct writing *w) {
 static cr_status write_neighbour(const struct writing *w, const struct stat *old) {
     int fd = open_neighbour(w);
     bool forbidden = fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS);
-    if (forbidden)
-        return file_fail_errno(w->why, w->path, "cannot be written, its folder takes no new file", errno);
+    if (forbidden) return refuse_as(w, "cannot be written, its folder takes no new file", errno);
     if (fd < 0) return refuse(w, errno);
     int error = write_all(w, fd);
     if (!error && old && fchmod(fd, old->st_mode & 0777)) error = 0; /* a file system without permissions */
@@ -100,8 +118,7 @@ static cr_status write_neighbour(const struct writing *w, const struct stat *old
     if (!error && rename(w->neighbour, w->place)) error = errno;
     if (error) {
         unlink(w->neighbour);
-        return old ? file_fail_errno(w->why, w->path, "cannot be written, what was there is kept", error)
-                   : refuse(w, error);
+        return refuse_as(w, old ? "cannot be written, what was there is kept" : "cannot be written", error);
     }
     sync_directory(w);
     return CR_OK;

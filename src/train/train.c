@@ -98,8 +98,10 @@ static int64_t rows_of(const struct column *c) {
 }
 
 static cr_status differ(cr_train *t, struct called it, int64_t rows, const struct column *other) {
-    return train_fail(t, CR_ESHAPE, "%s has %lld observations, %s has %lld: expected as many", it.s,
-                      (long long)rows, train_called(other->source, other->name).s, (long long)t->rows);
+    return train_fail(
+        t, CR_ESHAPE,
+        "%s has %lld observations, %s has %lld: expected as many: give both for the same observations", it.s,
+        (long long)rows, train_called(other->source, other->name).s, (long long)t->rows);
 }
 
 static cr_status add_column(cr_train *t, const char *name, struct column c) {

@@ -92,7 +92,9 @@ TEST(sequences_that_do_not_fit_are_refused) {
     c = course_of(text);
     assert_int_equal(cr_train_text(c.t, "z", "abc", 3, 2, 1), CR_OK);
     assert_int_equal(cr_train_text(c.t, "s", "abcd", 4, 2, 1), CR_ESHAPE);
-    assert_string_equal(cr_train_error(c.t), "'s' has 3 observations, 'z' has 2: expected as many");
+    assert_string_equal(cr_train_error(c.t),
+                        "'s' has 3 observations, 'z' has 2: expected as many: give both for the "
+                        "same observations");
     leave(&c);
     c = course_of(text);
     assert_int_equal(cr_train_text(c.t, "z", "abc", 3, 2, 1), CR_OK);

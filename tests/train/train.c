@@ -431,7 +431,9 @@ TEST(data_that_does_not_fit_is_refused) {
     assert_int_equal(cr_train_new(&t, c.m, c.store, NULL), CR_OK);
     assert_int_equal(cr_train_data(t, "x", c.x), CR_OK);
     assert_int_equal(cr_train_data(t, "y", few), CR_ESHAPE);
-    assert_string_equal(cr_train_error(t), "'y' has 3 observations, 'x' has 50: expected as many");
+    assert_string_equal(cr_train_error(t),
+                        "'y' has 3 observations, 'x' has 50: expected as many: give both for the "
+                        "same observations");
     assert_int_equal(cr_train_run(t), CR_ESHAPE); /* errors stick */
     cr_train_free(t);
     assert_int_equal(cr_train_new(&t, c.m, c.store, NULL), CR_OK);
