@@ -500,7 +500,7 @@ CR_API size_t cr_program_steps(const cr_program *p); /* kernels launched by one 
 /* The i-th input that a run must bind, and the i-th output; NULL past the end. */
 CR_API const char *cr_program_input(const cr_program *p, int i);
 CR_API const char *cr_program_output(const cr_program *p, int i);
-/* The plan as text: a line of sums, then every step with the bytes that it reads and writes and its operations, the nodes that it
+/* The plan as text: a line of sums (of values: the memory of what steps leave, within the workspace), then every step with the bytes that it reads and writes and its operations, the nodes that it
  * computes with their ops and shapes, and the updates. */
 CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
 

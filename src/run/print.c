@@ -35,15 +35,25 @@ static struct cost cost_of(const struct plan *p, const struct step *s) {
     return c;
 }
 
+/* Up to where values stand; kernels' own buffers lie behind, and depend on the number of threads. */
+static size_t bytes_of_values(const struct plan *p) {
+    size_t end = 0;
+    for (size_t i = 0; i < p->slots; i++) {
+        const struct slot *s = &p->slot[i];
+        if (s->kind == SLOT_WORK && s->offset + s->bytes > end) end = s->offset + s->bytes;
+    }
+    return end;
+}
+
 static void print_sum(cr_text *out, const cr_program *p) {
     struct cost all = {0};
     for (size_t i = 0; i < p->plan.steps; i++) {
         struct cost c = cost_of(&p->plan, &p->plan.step[i]);
         all.read += c.read, all.written += c.written, all.operations += c.operations;
     }
-    text_add(out, "%zu step%s: %zu bytes read, %zu written, %.0f operations; %zu bytes of workspace\n",
+    text_add(out, "%zu step%s: %zu bytes read, %zu written, %.0f operations; %zu bytes of values\n",
              p->plan.steps, p->plan.steps == 1 ? "" : "s", all.read, all.written, all.operations,
-             cr_program_workspace(p));
+             bytes_of_values(&p->plan));
 }
 
 cr_status cr_program_print(cr_text *out, const cr_program *p) {

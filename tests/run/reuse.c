@@ -79,7 +79,6 @@ static const struct variant variants[] = {
     {"x*2 + sum(x)", .dtype = CR_F64, .inner = "inner", .line = 2, .file = "b.cr"},
     {"x*2 + sum(x)", .dtype = CR_F64, .more = true},
     {"x*2 + sum(x)", .dtype = CR_F64, .last = true},
-    {"x*2 + sum(x)", .dtype = CR_F64, .threads = 2},
     {"x*2 + sum(x)", .dtype = CR_F64, .option = "device", .value = "reference"},
     {"x*2 + sum(x)", .dtype = CR_F64, .option = "trap_nan", .value = "1"},
     {"x*2 + sum(x)", .dtype = CR_F64, .option = "finite", .value = "1"},
@@ -89,13 +88,25 @@ static const struct variant variants[] = {
     {"x*2 + sum(x)", .dtype = CR_F64, .option = "rewrite", .value = "none"},
     {"x", .dtype = CR_F64, .constant = {1, 2, 3}},
     {"x", .dtype = CR_F64, .constant = {1, 2, 4}},
+    {"x*2 + sum(x)", .dtype = CR_F64, .threads = 2},
 };
-enum { count = sizeof variants / sizeof *variants };
+
+/* The last one differs where there are threads. */
+static int variant_count(void) {
+    cr_context *ctx;
+    int all = sizeof variants / sizeof *variants;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    assert_int_equal(cr_context_threads(ctx, 2), CR_OK);
+    if (cr_context_thread_count(ctx) != 2) all--;
+    cr_context_free(ctx);
+    return all;
+}
 
 TEST(each_structure_finds_its_own_program_and_no_other) {
     (void)state;
     cr_context *ctx;
-    cr_program *first[count];
+    int count = variant_count();
+    cr_program *first[sizeof variants / sizeof *variants];
     assert_int_equal(cr_context_new(&ctx), CR_OK);
     for (int i = 0; i < count; i++) {
         assert_int_equal(cr_context_threads(ctx, variants[i].threads ? variants[i].threads : 1), CR_OK);
