@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/sort.h"
 #include "tensor/array.h"
 
 cr_table *table_new(const struct mem *mem) {
@@ -155,10 +156,17 @@ double table_category(cr_table *t, size_t column, const char *s, size_t n) {
     return i != intern_none ? (double)i : c->given ? -1 : -2;
 }
 
+struct words {
+    const struct intern *names;
+    uint32_t *order;
+};
+
 /* Whole numbers first, by value: "10" behind "9"; words by their bytes. */
-static bool before(const struct intern *names, uint32_t a, uint32_t b) {
-    const char *s = intern_bytes(names, a), *t = intern_bytes(names, b);
-    size_t n = intern_size(names, a), m = intern_size(names, b);
+static bool before(const void *self, size_t i, size_t k) {
+    const struct words *w = self;
+    uint32_t a = w->order[i], b = w->order[k];
+    const char *s = intern_bytes(w->names, a), *t = intern_bytes(w->names, b);
+    size_t n = intern_size(w->names, a), m = intern_size(w->names, b);
     bool s_number = strspn(s, "0123456789") == n, t_number = strspn(t, "0123456789") == m;
     if (s_number != t_number) return s_number;
     if (s_number && n != m) return n < m;
@@ -166,23 +174,10 @@ static bool before(const struct intern *names, uint32_t a, uint32_t b) {
     return way < 0 || (way == 0 && n < m);
 }
 
-/* By heap: no more room than itself, never slow. */
-static void sink(const struct intern *names, uint32_t *order, size_t at, size_t n) {
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && before(names, order[child], order[child + 1])) child++;
-        if (!before(names, order[at], order[child])) return;
-        uint32_t other = order[at];
-        order[at] = order[child], order[child] = other;
-    }
-}
-
-static void sort(const struct intern *names, uint32_t *order, size_t n) {
-    for (size_t i = n / 2; i-- > 0;) sink(names, order, i, n);
-    for (size_t i = n; i-- > 1;) {
-        uint32_t last = order[i];
-        order[i] = order[0], order[0] = last;
-        sink(names, order, 0, i);
-    }
+static void swap(void *self, size_t i, size_t k) {
+    const struct words *w = self;
+    uint32_t other = w->order[i];
+    w->order[i] = w->order[k], w->order[k] = other;
 }
 
 static bool number_column(cr_table *t, size_t column) {
@@ -196,7 +191,8 @@ static bool number_column(cr_table *t, size_t column) {
     if (!c->order) c->order_bytes = 0;
     if (c->order && rank) {
         for (size_t i = 0; i < c->count; i++) c->order[i] = (uint32_t)i + 1;
-        if (!c->given) sort(&c->names, c->order, c->count);
+        if (!c->given)
+            sort_heap(&(struct sorting){&(struct words){&c->names, c->order}, before, swap}, c->count);
         for (size_t i = 0; i < c->count; i++) rank[c->order[i]] = (uint32_t)i;
         for (size_t i = 0; i < t->rows; i++) cell[i] = (double)rank[(size_t)cell[i]];
     }
