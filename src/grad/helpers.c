@@ -230,13 +230,8 @@ cr_node prod_others(cr_node y, cr_node a) {
  * becomes part of loops beside it. */
 cr_node gather_back(cr_node g, cr_node y, cr_node a, cr_node index) {
     int batch = cr_rank(index) - (int)attributes(y)[0];
-    if (batch > 0 && batch == cr_rank(index) && batch == cr_rank(a) - 1) {
-        struct shape line = {.rank = batch + 1};
-        for (int i = 0; i <= batch; i++) line.dim[i] = i < batch ? 1 : cr_dims(a)[i];
-        cr_node places = ops_reshape(cr_iota(a.graph, line.dim[batch]), &line);
-        cr_node here = cr_eq(places, cr_expand_dims(index, -1));
-        return cr_where(here, cr_expand_dims(g, -1), NUM(0));
-    }
+    if (batch > 0 && batch == cr_rank(index) && batch == cr_rank(a) - 1)
+        return cr_where(ops_is_index(index, cr_dims(a)[batch]), cr_expand_dims(g, -1), NUM(0));
     return cr_scatter_add(g, index, cr_dims(a)[batch], batch);
 }
 

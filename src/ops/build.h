@@ -98,6 +98,8 @@ cr_node ops_slice_axis(cr_node x, int axis, int64_t start, int64_t step,
                        int64_t count); /* axis from the end */
 /* Leading axes broadcast, the last two of each kept. False, without an error: they differ. */
 bool ops_broadcast_batch(cr_node *x, cr_node *y);
+/* True in row i, a new last axis of n, where index[i] is. */
+cr_node ops_is_index(cr_node index, int64_t n);
 cr_node ops_cumsum(cr_node x, int axis, bool reverse);
 cr_node ops_recur(cr_node x, cr_node y, int axis, bool reverse);
 cr_node cr_part(cr_node x, int k); /* a row of the table, but not public */

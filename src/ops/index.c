@@ -218,16 +218,20 @@ static cr_node place(cr_graph *g, int64_t n, int k) {
     return ops_reshape(cr_iota(g, n), &s);
 }
 
+cr_node ops_is_index(cr_node index, int64_t n) {
+    struct shape s = {.rank = cr_rank(index) + 1};
+    for (int i = 0; i < s.rank && i < CR_MAX_RANK; i++) s.dim[i] = i < s.rank - 1 ? 1 : n;
+    cr_node places = cr_iota(index.graph, n), column = cr_expand_dims(index, -1);
+    if (!cr_ok(places) || !cr_ok(column)) return graph_error_node(index.graph);
+    return cr_eq(column, ops_reshape(places, &s));
+}
+
 cr_node cr_one_hot(cr_node x, int64_t n) {
     if (!ops_good("one_hot", 1, &x)) return graph_error_node(x.graph);
     cr_node index = as_index("one_hot", x);
     if (n < 0 || !cr_ok(index))
         return n < 0 ? graph_fail(x.graph, CR_EINVAL, "one_hot", "%lld classes", (long long)n) : index;
-    struct shape s = {.rank = cr_rank(index) + 1};
-    for (int i = 0; i < s.rank && i < CR_MAX_RANK; i++) s.dim[i] = i < s.rank - 1 ? 1 : n;
-    cr_node classes = cr_iota(x.graph, n), column = cr_expand_dims(index, -1);
-    if (!cr_ok(classes) || !cr_ok(column)) return graph_error_node(x.graph);
-    return cr_cast(cr_eq(column, ops_reshape(classes, &s)), x.graph->default_float);
+    return cr_cast(ops_is_index(index, n), x.graph->default_float);
 }
 
 /* Elements with (column - row) <= k (lower) or >= k; the rest is 0. */
