@@ -14,14 +14,10 @@ static cr_node permuted_twice(cr_node outer, cr_node inner) {
     return cr_permute(cr_operand(inner, 0), rank, axes);
 }
 
-/* expand(reshape(x)) where x is a scalar. */
-static bool scalar_repeated(int outer, int inner, cr_node x) {
-    return outer == OP_expand && inner == OP_reshape && cr_rank(x) == 0;
-}
-
-/* reshape(expand(x)) where x is one number. */
+/* One number, repeated to whatever shape. */
 static bool number_repeated(int outer, int inner, cr_node x) {
-    return outer == OP_reshape && inner == OP_expand && cr_rank(x) == 0;
+    bool both = (outer == OP_expand && inner == OP_reshape) || (outer == OP_reshape && inner == OP_expand);
+    return both && cr_rank(x) == 0;
 }
 
 cr_node rewrite_views(struct rewrite *r, cr_node x) {
@@ -33,8 +29,7 @@ cr_node rewrite_views(struct rewrite *r, cr_node x) {
     if (rewrite_opaque(r, a.id)) return x;
     if (outer == OP_permute && inner == OP_permute) return permuted_twice(x, a);
     if (outer == OP_reshape && inner == OP_reshape) return ops_reshape(b, &s);
-    if (number_repeated(outer, inner, b)) return ops_expand(b, &s);
-    if (outer == OP_expand && (inner == OP_expand || scalar_repeated(outer, inner, b)))
+    if (number_repeated(outer, inner, b) || (outer == OP_expand && inner == OP_expand))
         return ops_expand(b, &s);
     return x;
 }
