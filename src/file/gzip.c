@@ -74,14 +74,9 @@ static cr_status next(void *user, char *to, size_t n, size_t *got) {
     return status;
 }
 
-/* Deflate makes at most 1032 bytes of one (zlib.net, "Technical Details"). */
-static uint64_t most_of(const struct stream *in) {
-    return in->most < FILE_MOST ? in->most * 1032 : FILE_MOST;
-}
-
 cr_status gzip_open(struct stream *out, struct stream *in) {
     struct unpacking *u = mem_zero(&in->mem, sizeof *u);
-    *out = stream_from(next, u, most_of(in), in->path, &in->mem, in->why);
+    *out = stream_from(next, u, stream_unpacked(in->most), in->path, &in->mem, in->why);
     if (u) *u = (struct unpacking){.in = in, .mem = in->mem};
     if (u) u->z.zalloc = zlib_alloc, u->z.zfree = zlib_free, u->z.opaque = &u->mem;
     if (u && inflateInit2(&u->z, 16 + MAX_WBITS) == Z_OK) return CR_OK;

@@ -142,7 +142,7 @@ static cr_status next(void *user, char *to, size_t n, size_t *got) {
     return CR_OK;
 }
 
-/* The most bytes that a member may have: deflate makes at most 1032 of one, and no member has more than the archive. */
+/* The most bytes that a member may have: none has more packed ones than the archive. */
 static cr_status most_of(uint64_t *most, struct npz *z, const struct member *m, const char *path,
                          cr_text *why) {
     zip_stat_t st;
@@ -152,7 +152,7 @@ static cr_status most_of(uint64_t *most, struct npz *z, const struct member *m, 
         return file_fail(why, CR_EFORMAT, path,
                          "is packed by method %d of zip, expected stored or deflated, as numpy.savez has it",
                          (int)st.comp_method);
-    *most = z->size < FILE_MOST ? z->size * 1032 : FILE_MOST;
+    *most = stream_unpacked(z->size);
     return CR_OK;
 }
 

@@ -29,6 +29,10 @@ struct stream stream_of(const char *bytes, size_t n, const char *path, const str
 struct stream stream_from(stream_fn *next, void *user, uint64_t most, const char *path, const struct mem *mem,
                           cr_text *why);
 void stream_close(struct stream *s);
+/* What so many packed bytes may unpack to: deflate makes at most 1032 bytes of one (zlib.net, "Technical Details"). */
+static inline uint64_t stream_unpacked(uint64_t packed) {
+    return packed < FILE_MOST ? packed * 1032 : FILE_MOST;
+}
 
 /* At least n bytes, at most FILE_HEAD, are in the block, unless it ends before. */
 cr_status stream_peek(struct stream *s, size_t n);

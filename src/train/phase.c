@@ -128,8 +128,8 @@ static bool has_column(const struct cr_train *t, const char *name) {
 static cr_status no_data(struct cr_train *t, cr_graph *g, const char *name, int64_t rows) {
     cr_node x = cr_find(g, name);
     struct cr_text s = text_make(&t->mem);
-    for (int k = 0; k < cr_rank(x); k++) text_add(&s, k ? ", %lld" : "[%lld", (long long)cr_dims(x)[k]);
-    text_str(&s, cr_rank(x) ? "]" : ", one number");
+    if (cr_rank(x)) text_dims(&s, cr_rank(x), cr_dims(x));
+    else text_str(&s, ", one number");
     if (cr_rank(x) && cr_dims(x)[0] == rows) text_add(&s, " for %lld observations", (long long)rows);
     cr_status status = train_fail(t, CR_EUNBOUND, "the input '%s' has no data: expected %s%s", name,
                                   cr_dtype_name(cr_dtype_of(x)), cr_text_str(&s));
