@@ -41,10 +41,15 @@ CHECKED, TOLERANCE = 20, 1e-4
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def widest():
+    """The widest vectors of this processor: avx512f, avx2, or ""."""
+    flags = (field("/proc/cpuinfo", "flags") or "").split()
+    return next((name for name in ("avx512f", "avx2") if name in flags), "")
+
+
 def environment():
     """OpenBLAS takes its oldest kernels for a processor that it does not know by name, whatever that can do."""
-    wide = "avx512f" in (field("/proc/cpuinfo", "flags") or "").split()
-    return {**({"OPENBLAS_CORETYPE": "SkylakeX"} if wide else {}), **os.environ}
+    return {**({"OPENBLAS_CORETYPE": "SkylakeX"} if widest() == "avx512f" else {}), **os.environ}
 
 
 class Side:
@@ -197,8 +202,7 @@ def compiler(build):
 
 
 def machine(o):
-    model, vector = field("/proc/cpuinfo", "model name") or platform.machine(), field("/proc/cpuinfo", "flags") or ""
-    widest = next((name for name in ("avx512f", "avx2") if name in vector.split()), "")
+    model, vectors = field("/proc/cpuinfo", "model name") or platform.machine(), widest()
     system = field("/etc/os-release", "PRETTY_NAME") or platform.system()
     return f"""# Performance
 
@@ -207,23 +211,20 @@ the same numbers. *median*: of the rounds, of the median time of a step. *ratio*
 ratios within each round; it holds when the machine is shared, the times less so. *floor*: a pass over the bytes that must be
 read and written, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
 
-- {model}, {os.cpu_count()} cores{', ' + widest if widest else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
+- {model}, {os.cpu_count()} cores{', ' + vectors if vectors else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
 """
 
 
 # ---- What is asked ----
 
-LAYERS = { # question, its sizes, and what a side can't do without: bytes read, bytes written, multiply-adds, exponentials
-    ("softmax", 4096, 1024): lambda n, m: (4 * n * m, 4 * n * m, 0, n * m),
-    ("softmax", 64, 50257): lambda n, m: (4 * n * m, 4 * n * m, 0, n * m),
-    ("layer_norm", 4096, 1024): lambda n, m: (8 * n * m, 8 * n * m, 0, 0),
-    ("layer_norm", 64, 50257): lambda n, m: (8 * n * m, 8 * n * m, 0, 0),
-    ("gelu", 4096, 1024): lambda n, m: (8 * n * m, 8 * n * m, 0, n * m),
-    ("gelu", 64, 50257): lambda n, m: (8 * n * m, 8 * n * m, 0, n * m),
+LAYERS = { # sizes; and what a side can't do without: bytes read, bytes written, multiply-adds, exponentials
+    "softmax": (((4096, 1024), (64, 50257)), lambda n, m: (4 * n * m, 4 * n * m, 0, n * m)),
+    "layer_norm": (((4096, 1024), (64, 50257)), lambda n, m: (8 * n * m, 8 * n * m, 0, 0)),
+    "gelu": (((4096, 1024), (64, 50257)), lambda n, m: (8 * n * m, 8 * n * m, 0, n * m)),
     # The half of each matrix that is not masked: two products forward and five backward; its exponentials twice.
-    ("attention", 32, 128, 64): lambda h, n, d: (16 * h * n * d, 16 * h * n * d, 7 * h * d * n * (n + 1) // 2, h * n * (n + 1)),
-    ("attention", 32, 1024, 64): lambda h, n, d: (16 * h * n * d, 16 * h * n * d, 7 * h * d * n * (n + 1) // 2, h * n * (n + 1)),
+    "attention": (((32, 128, 64), (32, 1024, 64)),
+                  lambda h, n, d: (16 * h * n * d, 16 * h * n * d, 7 * h * d * n * (n + 1) // 2, h * n * (n + 1))),
 }
 PEERS = { # modes of each peer that bench/peers/NAME_side.py knows, for each question
     "worked": {"torch": ("eager",), "jax": ("jit", "eager"), "casadi": ("vm", "c")},
@@ -269,12 +270,11 @@ def questions(o, folder):
             1 if n == "3e7" else o.steps)
     yield ("A small net, 2-16-16-1 with relu on 100 points: a step of gradient descent",
            lambda: [reference("small"), *peers(o, "small"), chainrule("small"), compiled("small")], o.steps)
-    for (name, *sizes), least in LAYERS.items():
+    for name, sizes, least in ((name, sizes, least) for name, (all_sizes, least) in LAYERS.items() for sizes in all_sizes):
         words = [name, *map(str, sizes)]
         yield (f"{name} of {' x '.join(words[1:])}, forward and backward, 1 thread", lambda: [
             reference("layer", *words), floor(o, *least(*sizes)), *peers(o, "layer", *words, "1"),
-            *(Side("Chainrule", os.path.join(o.build, "layer_chainrule"), "1", way, *words) for way in ("0", "cc"))],
-            max(o.steps // 5, 1))
+            *(way("layer", *words, "1") for way in (chainrule, compiled))], max(o.steps // 5, 1))
     for batch in "128", "1":
         data = os.path.join(folder, batch)
         for threads in "1", "2":

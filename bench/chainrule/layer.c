@@ -1,10 +1,11 @@
-/* A layer forward and backward, behind the line protocol: layer_chainrule THREADS COMPILER QUESTION SIZES.., the question and
- * its data as bench/common/layer.h has them; COMPILER 0: loops by the built-in executor. */
+/* A layer forward and backward, behind the line protocol: layer_chainrule QUESTION SIZES.. THREADS [COMPILER], the question and
+ * its data as bench/common/layer.h has them; with a compiler, loops are built by it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "chainrule.h"
+#include "chainrule/compile.h"
 #include "common/layer.h"
 #include "common/protocol.h"
 
@@ -35,19 +36,12 @@ static cr_status compile(struct side *s, const char *compiler) {
     const struct layer *l = &s->layer;
     cr_graph *g = cr_graph_new(s->ctx);
     cr_target *t = cr_target_new(g);
-    cr_options *o = cr_options_new(s->ctx);
     cr_node leaf[LAYER_MOST];
     for (int i = 0; i < l->inputs; i++)
         leaf[i] = cr_input(g, l->in[i].name, CR_F32, l->in[i].rank, l->in[i].dim);
     if (!l->value_is_tensor) cr_input(g, "y", CR_I32, 1, &l->rows);
     outputs(t, g, l, leaf);
-    cr_options_set(o, "compile", compiler);
-    cr_status status = cr_compile(&s->program, t, o);
-    if (status) fprintf(stderr, "layer_chainrule: %s\n", cr_graph_error(g));
-    cr_options_free(o);
-    cr_target_free(t);
-    cr_graph_free(g);
-    return status;
+    return bench_compile(&s->program, g, t, compiler);
 }
 
 static cr_status bind(struct side *s) {
@@ -64,13 +58,15 @@ static cr_status bind(struct side *s) {
 
 int main(int argc, char **argv) {
     struct side s = {0};
-    if (argc < 4 || layer_make(&s.layer, argc - 3, argv + 3)) {
-        fprintf(stderr, "usage: layer_chainrule THREADS COMPILER QUESTION SIZES..\n");
+    const char *compiler =
+        argc > 1 && atoi(argv[argc - 1]) == 0 ? argv[--argc] : NULL; /* the threads are a number */
+    if (argc < 3 || layer_make(&s.layer, argc - 2, argv + 1)) {
+        fprintf(stderr, "usage: layer_chainrule QUESTION SIZES.. THREADS [COMPILER]\n");
         return 2;
     }
     cr_status status = cr_context_new(&s.ctx);
-    if (!status) status = cr_context_threads(s.ctx, atoi(argv[1]));
-    if (!status) status = compile(&s, argv[2]);
+    if (!status) status = cr_context_threads(s.ctx, atoi(argv[argc - 1]));
+    if (!status) status = compile(&s, compiler);
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "layer_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
     char note[96];

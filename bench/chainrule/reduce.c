@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "chainrule.h"
+#include "chainrule/compile.h"
 #include "common/protocol.h"
 
 struct side {
@@ -33,17 +34,10 @@ static cr_status compile(struct side *s, const char *compiler) {
     for (int i = 0; i < 4; i++) leaf[i] = cr_input(g, name[i], CR_F32, i == 0, &s->n);
     value = cr_formula(g, "sum(tanh(a*x + b)*sigmoid(c*x))");
     cr_target *t = cr_target_new(g);
-    cr_options *o = cr_options_new(s->ctx);
-    cr_options_set(o, "compile", compiler);
     cr_grad(d, value, 4, leaf);
     cr_target_output(t, "value", value);
     for (int i = 0; i < 4; i++) cr_target_output(t, of[i], d[i]);
-    cr_status status = cr_compile(&s->program, t, o);
-    if (status) fprintf(stderr, "reduce_chainrule: %s\n", cr_graph_error(g));
-    cr_options_free(o);
-    cr_target_free(t);
-    cr_graph_free(g);
-    return status;
+    return bench_compile(&s->program, g, t, compiler);
 }
 
 static cr_status bind(struct side *s) {
@@ -71,7 +65,7 @@ int main(int argc, char **argv) {
     cr_status status = s.x && s.dx ? cr_context_new(&s.ctx) : CR_ENOMEM;
     for (int64_t i = 0; i < s.n && !status; i++) s.x[i] = (float)(i % 8191) / 2048 - 2;
     if (!status) status = cr_context_threads(s.ctx, argc > 2 ? atoi(argv[2]) : 1);
-    if (!status) status = compile(&s, argc > 3 ? argv[3] : "0");
+    if (!status) status = compile(&s, argc > 3 ? argv[3] : NULL);
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "reduce_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
     char note[96];

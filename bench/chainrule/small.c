@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "chainrule.h"
+#include "chainrule/compile.h"
 #include "common/protocol.h"
 #include "common/small.h"
 
@@ -68,15 +69,7 @@ static cr_target *target(cr_graph *g) {
 
 static cr_status compile(struct side *s, const char *compiler) {
     cr_graph *g = cr_graph_new(s->ctx);
-    cr_target *t = target(g);
-    cr_options *o = cr_options_new(s->ctx);
-    cr_options_set(o, "compile", compiler);
-    cr_status status = cr_compile(&s->program, t, o);
-    if (status) fprintf(stderr, "small_chainrule: %s\n", cr_graph_error(g));
-    cr_options_free(o);
-    cr_target_free(t);
-    cr_graph_free(g);
-    return status;
+    return bench_compile(&s->program, g, target(g), compiler);
 }
 
 static cr_status bind(struct side *s) {
@@ -95,7 +88,7 @@ int main(int argc, char **argv) {
     small_points(s.x, s.y);
     cr_status status = cr_context_new(&s.ctx);
     if (!status) status = cr_context_threads(s.ctx, 1);
-    if (!status) status = compile(&s, argc > 1 ? argv[1] : "0");
+    if (!status) status = compile(&s, argc > 1 ? argv[1] : NULL);
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "small_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
     char note[96];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "chainrule.h"
+#include "chainrule/compile.h"
 #include "common/protocol.h"
 
 enum { CALLS = 100000, EXAMPLES = 64 };
@@ -36,13 +37,7 @@ static cr_status compile(cr_program **out, const char *compiler) {
     cr_target *t = cr_target_new(g);
     cr_target_output(t, "loss", loss);
     cr_target_output(t, "dw", dw);
-    cr_options *o = cr_options_new(NULL);
-    cr_status status = cr_options_set(o, "compile", compiler);
-    if (!status) status = cr_compile(out, t, o);
-    cr_options_free(o);
-    cr_target_free(t);
-    cr_graph_free(g);
-    return status;
+    return bench_compile(out, g, t, compiler);
 }
 
 static cr_status bind(struct side *s) {
@@ -58,7 +53,7 @@ static cr_status bind(struct side *s) {
 
 int main(int argc, char **argv) {
     struct side s = {0};
-    cr_status status = compile(&s.program, argc > 1 ? argv[1] : "0");
+    cr_status status = compile(&s.program, argc > 1 ? argv[1] : NULL);
     if (!status) status = bind(&s);
     if (status) return fprintf(stderr, "worked_chainrule: %s\n", cr_status_text(status)), EXIT_FAILURE;
     const char *note = cr_program_compiled(s.program) ? "loops compiled" : "";
