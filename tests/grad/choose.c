@@ -3,8 +3,6 @@
 #include "support/ways.h"
 
 static cr_node scalar(cr_graph *g, const char *name) { return cr_input(g, name, CR_F64, 0, NULL); }
-static cr_node total(cr_node x) { return cr_sum(x, 0, NULL, false); }
-
 enum { ways = 4 };
 
 /* all is y, and each of its two derivatives, for these four numbers x. */

@@ -107,8 +107,6 @@ static cr_node matrix(cr_graph *g) {
 static cr_node symmetric(cr_graph *g) {
     return cr_reshape(VECTOR(g, "2 + u", "u", "u", "3 - u"), 2, (int64_t[]){2, 2});
 }
-static cr_node total(cr_node x) { return cr_sum(x, 0, NULL, false); }
-
 static cr_node make_solve(cr_graph *g) { return at(cr_solve(matrix(g), VECTOR(g, "1", "exp(u)")), 0); }
 static cr_node make_lower(cr_graph *g) {
     return at(cr_triangular_solve(matrix(g), VECTOR(g, "1", "exp(u)"), false), 1);

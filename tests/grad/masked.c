@@ -243,8 +243,6 @@ static void place_free(struct place *p) {
     cr_graph_free(p->g);
 }
 
-static cr_node total(cr_node x) { return cr_sum(x, 0, NULL, false); }
-
 static cr_node reverse(const struct place *p, cr_node y) {
     cr_node d;
     if (cr_grad(&d, total(y), 1, &p->x)) fail_msg("%s", cr_graph_error(p->g));

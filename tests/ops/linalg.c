@@ -182,8 +182,8 @@ static void compute(int threads, cr_dtype dtype, double out[6]) {
                      cr_eigh(a),     cr_eigh_vectors(a), cr_triangular_solve(a, x, true)};
     cr_eval_new(&e, g, NULL);
     for (int i = 0; i < 6; i++) {
-        cr_node total = cr_sum(cr_square(all[i]), 0, NULL, false);
-        assert_int_equal(cr_grad(&d, total, 1, &a), CR_OK);
+        cr_node squares = total(cr_square(all[i]));
+        assert_int_equal(cr_grad(&d, squares, 1, &a), CR_OK);
         out[i] = cr_eval_number(e, cr_sum(cr_abs(d), 0, NULL, false));
         if (isnan(out[i])) fail_msg("%d: %s", i, cr_eval_error(e) ? cr_eval_error(e) : "nan");
     }

@@ -260,7 +260,7 @@ static void parallel(void *user, void (*body)(void *arg, size_t i), void *arg, s
     for (size_t i = count; i-- > 0;) body(arg, i); /* any order must do */
 }
 
-static float total(cr_context *ctx, int64_t m, int64_t n, const char *expression, float out[]) {
+static float total_of(cr_context *ctx, int64_t m, int64_t n, const char *expression, float out[]) {
     static float x[1 << 20];
     for (int i = 0; i < 1 << 20; i++) x[i] = (float)sin(i * 0.37);
     cr_graph *g = cr_graph_new(ctx);
@@ -295,8 +295,8 @@ TEST(reductions_to_few_numbers_are_shared_out) {
         cr_context *ctx;
         assert_int_equal(cr_context_new(&ctx), CR_OK);
         assert_int_equal(cr_context_parallel(ctx, parallel, &s, 7), CR_OK);
-        total(NULL, cases[i].m, cases[i].n, cases[i].text, one);
-        total(ctx, cases[i].m, cases[i].n, cases[i].text, many);
+        total_of(NULL, cases[i].m, cases[i].n, cases[i].text, one);
+        total_of(ctx, cases[i].m, cases[i].n, cases[i].text, many);
         if (s.calls != 1 || s.most != 7)
             fail_msg("%s: shared out %zu times, in %zu parts", cases[i].text, s.calls, s.most);
         assert_memory_equal(one, many, sizeof one);

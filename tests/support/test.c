@@ -58,3 +58,5 @@ bool within_ulps(double a, double b, double ulps) {
     double size = fmax(fabs(a), fabs(b));
     return fabs(a - b) <= ulps * fmax(size * DBL_EPSILON, DBL_TRUE_MIN);
 }
+
+cr_node total(cr_node x) { return cr_sum(x, 0, NULL, false); }

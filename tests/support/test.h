@@ -39,6 +39,9 @@ int rounds(int n);
 /* Under the address or thread sanitizer, which keeps what was freed, and is slow. */
 extern const bool sanitized;
 
+/* The sum of all of x. */
+cr_node total(cr_node x);
+
 /* |a - b| <= ulps units in the last place of the larger, or both nan. */
 bool within_ulps(double a, double b, double ulps);
 #define assert_ulps(a, b, ulps)                                                             \

@@ -4,8 +4,6 @@
 
 #include "support/ways.h"
 
-cr_node total(cr_node x);
-
 /* Every way of running gives both, so that they are equal element by element. */
 void equal_everywhere(cr_node a, cr_node b, int n, const struct given in[], double tolerance);
 
