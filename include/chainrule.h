@@ -443,6 +443,10 @@ CR_API cr_status cr_print_latex(cr_text *out, cr_node x);
 CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 /* The node, built again in simpler form (1*x, x+0, constants folded ...). */
 CR_API cr_node cr_simplify(cr_node x);
+/* The node, built again in forms that lose fewer digits and are finite in more places: log(1 + x) as log1p(x), the logarithm of a softmax
+ * as log_softmax, 1/(1 + exp(-x)) as sigmoid(x) ... The same but for rounding. What is differentiated after it has better derivatives
+ * too. Names inside are those of the nodes it was built from. */
+CR_API cr_node cr_stable(cr_node x);
 
 /* ---- Compile and run ---------------------------------------------------------------------------------- */
 
@@ -464,7 +468,7 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *                on leaving. x86-64 and ARM64; elsewhere no effect
  *   "fuse"       "1", "0": one pass for a chain of elementwise ops
  *   "rewrite"    "exact" (default): what keeps every bit, but for the sign of a zero where a product of matrices adds but one
- *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite.
+ *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite, and forms that lose fewer digits (cr_stable).
  *                Neither with trap_nan nor on the reference device
  *   "reuse"      "1" (default): a graph of a structure that was compiled before in its context gets that program again: the same
  *                ops, attributes, constants, shapes, dtypes, names, positions and options, in the same order. So a loop that

@@ -72,6 +72,7 @@ static void graphs(void) {
     NO_NODE(cr_op, NULL, "sin", 1, &none, 0, NULL);
     NO_NODE(cr_formula, NULL, "1");
     NO_NODE(cr_simplify, none);
+    NO_NODE(cr_stable, none);
     REFUSES(cr_grad, NULL, none, 1, NULL);
     REFUSES(cr_vjp, NULL, 1, NULL, NULL, 1, NULL);
     REFUSES(cr_jvp, NULL, 1, NULL, 1, NULL, NULL);
