@@ -503,6 +503,9 @@ CR_API const char *cr_program_output(const cr_program *p, int i);
 /* The plan as text: a line of sums (of values: the memory of what steps leave, within the workspace), then every step with the bytes that it reads and writes and its operations, the nodes that it
  * computes with their ops and shapes, and the updates. */
 CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
+/* How the target becomes a program, stage by stage: its graph, the graph rewritten, the plan, where values stand in memory and from
+ * which step to which, the way in which loops run, and the C of cr_program_emit, or why there is none. */
+CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_options *options);
 
 /* The program as plain C99 for other programs, with no library behind it: a function PREFIX and a header PREFIX.h, which
  * says what it takes and how many bytes it works in. Outputs and updates are those of the target; only libm is called.
