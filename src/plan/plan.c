@@ -86,6 +86,7 @@ cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
     }
     if (wish->updates) memcpy(p->update, wish->update, wish->updates * sizeof *p->update);
     cr_status status = plan_steps(p, wish);
+    if (!status && wish->group) status = plan_groups(p, wish);
     return status ? status : plan_place(p, wish);
 }
 
@@ -94,6 +95,7 @@ void plan_drop(struct plan *p) {
     mem_free(&p->mem, p->view, p->g->count * sizeof *p->view);
     mem_free(&p->mem, p->step_of, p->g->count * sizeof *p->step_of);
     mem_free(&p->mem, p->update, p->updates * sizeof *p->update);
+    mem_free(&p->mem, p->group, p->group_cap * sizeof *p->group);
     mem_free(&p->mem, p->slot, p->slot_cap * sizeof *p->slot);
     mem_free(&p->mem, p->step, p->step_cap * sizeof *p->step);
     mem_free(&p->mem, p->node, p->node_cap * sizeof *p->node);
