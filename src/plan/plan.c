@@ -101,3 +101,25 @@ void plan_drop(struct plan *p) {
     mem_free(&p->mem, p->node, p->node_cap * sizeof *p->node);
     *p = (struct plan){.mem = p->mem};
 }
+
+cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_wish *wish) {
+    *out = *p;
+    out->group = NULL;
+    out->groups = out->group_cap = 0;
+    out->slot = mem_alloc(&p->mem, mem_mul(p->slots, sizeof *p->slot));
+    out->step = mem_alloc(&p->mem, mem_mul(p->steps, sizeof *p->step));
+    if (!out->slot || !out->step) return CR_ENOMEM;
+    memcpy(out->slot, p->slot, p->slots * sizeof *p->slot);
+    memcpy(out->step, p->step, p->steps * sizeof *p->step);
+    for (size_t i = 0; i < p->slots; i++) {
+        out->slot[i].first = no_slot;
+        if (out->slot[i].kind == SLOT_BLOCK) out->slot[i].kind = SLOT_WORK;
+    }
+    for (size_t s = 0; s < p->steps; s++) out->step[s].way = WAY_WHOLE;
+    return plan_place(out, wish);
+}
+
+void plan_drop_whole(struct plan *out) {
+    mem_free(&out->mem, out->slot, out->slots * sizeof *out->slot);
+    mem_free(&out->mem, out->step, out->steps * sizeof *out->step);
+}

@@ -126,6 +126,10 @@ struct plan_wish {
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
 cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish);
 void plan_drop(struct plan *p);
+/* The same steps, each whole, with places of their own; out lives no longer than p. CR_OK, CR_ENOMEM or CR_ELIMIT; plan_drop_whole
+ * after either. */
+cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_wish *wish);
+void plan_drop_whole(struct plan *out);
 
 enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_t *run);
 /* How often at most a term of it is combined, and so rounded, on its way to the result. */
