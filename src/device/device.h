@@ -113,8 +113,9 @@ void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *con
 struct matmul_block {
     int64_t batch, first, n;
     bool terms;
-    enum group_bound bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
-    const void *woven;      /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    enum group_bound
+        bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
+    const void *woven; /* the right operand, turned over by cpu_matmul_weave; or NULL */
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);

@@ -8,10 +8,11 @@
 #include "tensor/dtype.h"
 
 enum {
-    look_ahead = 64,  /* steps: what stands farther apart is kept in memory */
-    cheap_shared = 8, /* instructions that may run again for each batch element */
+    look_ahead = 64,         /* steps: what stands farther apart is kept in memory */
+    cheap_shared = 8,        /* instructions that may run again for each batch element */
     block_bytes = 512 << 10, /* of a block's values: half of a second-level cache */
-    block_least = 16, block_most = 64, /* rows; powers of two */
+    block_least = 16,
+    block_most = 64,       /* rows; powers of two */
     seed_bytes = 256 << 10 /* of its result: what is smaller stays in the cache as it is */
 };
 
@@ -20,9 +21,10 @@ enum { BEFORE, AFTER, MEMBER };
 
 struct finder {
     struct plan *p;
-    uint8_t *mark;         /* by node: of plan_mark_causal */
-    uint8_t *at;           /* by step */
-    uint32_t *last_read;   /* by slot: the last step that reads it; the number of steps: it is kept to the end */
+    uint8_t *mark; /* by node: of plan_mark_causal */
+    uint8_t *at;   /* by step */
+    uint32_t
+        *last_read; /* by slot: the last step that reads it; the number of steps: it is kept to the end */
     uint32_t seed, first, last; /* steps */
     struct group g;
 };
@@ -39,7 +41,9 @@ static uint32_t maker(const struct finder *f, uint32_t id) {
     return s != no_slot && f->at[s] >= MEMBER ? s : no_slot;
 }
 
-static enum group_way way_at(const struct finder *f, uint32_t s) { return (enum group_way)(f->at[s] - MEMBER); }
+static enum group_way way_at(const struct finder *f, uint32_t s) {
+    return (enum group_way)(f->at[s] - MEMBER);
+}
 
 /* ---- Do rows stay rows? ---- */
 
@@ -371,7 +375,8 @@ static bool is_seed(struct finder *f, uint32_t s) {
         for (int i = 0; i < rank - 2; i++)
             differs[k] = differs[k] || (graph_dims(f->p->g, n)[i] > 1 && plan_strides(f->p, n->arg[k])[i]);
     f->g = (struct group){.batch = batch_of(f, n), .rows = graph_dims(f->p->g, n)[rank - 2]};
-    return differs[0] && differs[1] && f->g.rows > 1 && plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes;
+    return differs[0] && differs[1] && f->g.rows > 1 &&
+           plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes;
 }
 
 static void note_reads(struct finder *f, const struct plan_wish *wish) {
@@ -392,8 +397,8 @@ static void note_reads(struct finder *f, const struct plan_wish *wish) {
 }
 
 /* The step to go on from. */
-static uint32_t find_one(struct finder *f, const struct plan_wish *wish, uint32_t seed, void *room, uint32_t *now,
-                         bool *seen, bool *ok) {
+static uint32_t find_one(struct finder *f, const struct plan_wish *wish, uint32_t seed, void *room,
+                         uint32_t *now, bool *seen, bool *ok) {
     struct plan *p = f->p;
     if (!is_seed(f, seed)) return seed + 1;
     memset(f->at, BEFORE, p->steps);
@@ -405,7 +410,8 @@ static uint32_t find_one(struct finder *f, const struct plan_wish *wish, uint32_
     struct worth w = weigh(f, seen);
     if (w.local <= w.outside) return seed + 1;
     uint32_t members = 0, before = 0;
-    for (uint32_t s = f->first; s <= f->last; s++) members += f->at[s] >= MEMBER, before += f->at[s] == BEFORE;
+    for (uint32_t s = f->first; s <= f->last; s++)
+        members += f->at[s] >= MEMBER, before += f->at[s] == BEFORE;
     *ok = make(f, w.row);
     if (*ok) reorder(f, room, now);
     return f->first + before + members;

@@ -61,11 +61,12 @@ enum group_bound { BOUND_NONE, BOUND_COLUMNS, BOUND_TERMS, BOUND_ROWS };
  * slot, and those of its parts that something needs. */
 struct step {
     enum step_kind kind;
-    uint32_t first, n;    /* nodes: plan->node[first .. first + n - 1] */
-    bool tail;            /* nothing but updates needs it: runs when nothing can fail any more */
-    bool lines, rows_too; /* of a LOOP: it has a FOLD_LINES, or is of a group and so goes by whole rows; a FOLD_ROWS */
-    uint32_t shape;       /* of a LOOP */
-    int64_t rows, run;    /* of a LOOP with either */
+    uint32_t first, n; /* nodes: plan->node[first .. first + n - 1] */
+    bool tail;         /* nothing but updates needs it: runs when nothing can fail any more */
+    bool lines,
+        rows_too; /* of a LOOP: it has a FOLD_LINES, or is of a group and so goes by whole rows; a FOLD_ROWS */
+    uint32_t shape;    /* of a LOOP */
+    int64_t rows, run; /* of a LOOP with either */
     enum group_way way;
     uint32_t group;         /* unless the way is WHOLE */
     enum group_bound bound; /* of a product of a group */
@@ -120,7 +121,7 @@ struct plan_wish {
     size_t updates;
     bool fuse;
     bool group; /* steps may run block by block */
-    bool keep; /* every value keeps a slot of its own to the end */
+    bool keep;  /* every value keeps a slot of its own to the end */
 };
 
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */

@@ -74,9 +74,11 @@ cr_status cr_program_print(cr_text *out, const cr_program *p) {
     for (size_t i = 0; i < p->plan.steps; i++) {
         const struct step *s = &p->plan.step[i];
         struct cost c = cost_of(&p->plan, s);
-        if (s->way != WAY_WHOLE && p->plan.group[s->group].first == i) print_group(out, &p->plan.group[s->group]);
-        text_add(out, "%zu: %s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
-                 s->tail ? " for updates alone" : "", c.read, c.written, c.operations);
+        if (s->way != WAY_WHOLE && p->plan.group[s->group].first == i)
+            print_group(out, &p->plan.group[s->group]);
+        text_add(out, "%zu: %s%s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
+                 s->tail ? " for updates alone" : "", s->bound ? " up to the diagonal" : "", c.read,
+                 c.written, c.operations);
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);
     }
     for (size_t i = 0; i < p->plan.updates; i++) {

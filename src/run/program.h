@@ -123,7 +123,8 @@ cr_status program_compile(cr_program *p, const struct cr_options *options);
 void program_drop_compiled(cr_program *p);
 /* Step s of them; and of a loop of a group the rows first .. end-1. */
 void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s);
-void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first, int64_t end);
+void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
+                      int64_t end);
 
 /* Room for groups, behind all other scratch of a task. */
 void program_make_groups(cr_program *p);

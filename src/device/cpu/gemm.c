@@ -228,7 +228,8 @@ static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t blo
 }
 
 static struct gemm_tile tile_of(const struct part *p) {
-    return (struct gemm_tile){.k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->j->p.add || p->first > 0};
+    return (struct gemm_tile){
+        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->j->p.add || p->first > 0};
 }
 
 static void multiply_block(const struct part *p, int64_t block, int64_t end) {

@@ -6,7 +6,9 @@
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-enum { diagonal = 14 }; /* rows or columns at a time, where what is left out changes from one to the next: a tile's */
+enum {
+    diagonal = 14
+}; /* rows or columns at a time, where what is left out changes from one to the next: a tile's */
 
 struct block {
     struct gemm g;
@@ -19,7 +21,8 @@ static char *at(const struct tensor *x, int64_t offset) {
 }
 
 /* Rows first .. first+n-1 of the result. */
-static struct block rows_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first, int64_t n) {
+static struct block rows_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
+                            int64_t n) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t columns = b->dim[r + 1], upto = first + n;
@@ -35,8 +38,8 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
 }
 
 /* The terms first .. first+n-1 of the rows or, as the bound says, columns from..to-1 of the result. */
-static struct block terms_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first, int64_t n,
-                             int64_t from, int64_t to) {
+static struct block terms_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
+                             int64_t n, int64_t from, int64_t to) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1];
@@ -113,8 +116,8 @@ void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to) {
     const struct tensor *b = &c->in[1];
     int r = b->rank - 2;
     struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1};
-    gemm_plan_of(&g).kernel->weave(to, b->dim[r + 1] + woven_gap, at(b, matmul_offset(b, batch)), b->stride[r + 1],
-                                   b->dim[r], b->dim[r + 1]);
+    gemm_plan_of(&g).kernel->weave(to, b->dim[r + 1] + woven_gap, at(b, matmul_offset(b, batch)),
+                                   b->stride[r + 1], b->dim[r], b->dim[r + 1]);
 }
 
 void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes) {
