@@ -101,3 +101,9 @@ void program_run_kernel(const cr_program *p, const struct team *team, char *cons
     else run_part(&j, 0);
     if (p->compiled.kernels->end[s]) p->compiled.kernels->end[s](slot, team->shared);
 }
+
+void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
+                      int64_t end) {
+    if (p->units && p->units[s].made) p->compiled.kernels->loop[s](slot, NULL, scratch, first, end);
+    else cpu_loop_rows(&p->loop[s], p->kernel + p->plan.step[s].first, slot, scratch, first, end);
+}
