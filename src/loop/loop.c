@@ -147,9 +147,13 @@ static size_t widest(const struct maker *m) {
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
 
-/* As many whole rows as make a tile, but one at least. */
-static int64_t rows_in_tile(const struct loop *l, int64_t tile) {
-    return l->run >= tile ? 1 : least(tile / l->run, fold_rows);
+/* As many whole rows as make a tile, but one at least; in a group none that straddles a block. */
+static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
+    int64_t rows = m->l->run >= tile ? 1 : least(tile / m->l->run, fold_rows);
+    if (m->s->way == WAY_WHOLE) return rows;
+    const struct group *g = &m->p->group[m->s->group];
+    while (g->rows % rows || g->block % rows) rows--;
+    return rows;
 }
 
 static void cut(struct maker *m, size_t widest_dtype) {
@@ -163,7 +167,7 @@ static void cut(struct maker *m, size_t widest_dtype) {
     l->tile_cols = l->unit_cols = tile;
     if (plan_whole_rows(s) || (!s->lines && s->rows_too && l->run <= tile)) {
         l->tile_cols = l->unit_cols = l->run;
-        l->tile_rows = l->unit_rows = rows_in_tile(l, tile);
+        l->tile_rows = l->unit_rows = rows_in_tile(m, tile);
     } else if (s->lines) {
         l->unit_cols = fold_block;
     }

@@ -231,7 +231,7 @@ static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     for (uint32_t m = b->head[loop]; m; m = b->next[m])
         for (uint32_t k = 0; k < graph_at(b->p->g, m)->n; k++)
             for (uint32_t j = 0; j < n->n; j++)
-                if (graph_at(b->p->g, m)->arg[k] == n->arg[j]) return true;
+                if (graph_at(b->p->g, m)->arg[k] == n->arg[j] && !repeats_one(b->p, n->arg[j])) return true;
     return false;
 }
 

@@ -158,6 +158,14 @@ void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const sl
     if (l->shared) finish_folds(&j);
 }
 
+void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *scratch,
+                   int64_t first, int64_t end) {
+    struct loop_job j = {l, kernel, slot, NULL, 1, 1, 1};
+    if (l->count == 0) return;
+    for (int64_t row = first; row < end; row += l->unit_rows)
+        run_unit(&j, scratch, row / l->unit_rows, row == first);
+}
+
 bool cpu_loop_calls(const struct loop *l, const struct kernel kernel[], char *const slot[],
                     const struct team *team, struct call out[]) {
     struct loop_job j = {.l = l, .kernel = kernel, .slot = slot, .team = team};
