@@ -360,10 +360,14 @@ typedef cr_status cr_callback_vjp(void *user, cr_node grads[], int n_in, const c
 typedef cr_status cr_callback_jvp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
                                   const cr_node y[], const cr_node tangents[]);
 /* in and out show dtype and shape. vjp or jvp may be NULL: then that mode fails with CR_ENODERIV. user must outlive every
- * node and program that holds the function. */
+ * node and program that holds the function. A context keeps programs for graphs to come (cr_compile), also when cr_program_free was
+ * called on them: in one, user must outlive the context. */
 CR_API cr_status cr_function_callback(cr_function **out, const char *name, int n_in, const cr_node in[],
                                       int n_out, const cr_node results[], cr_callback *fn,
                                       cr_callback_vjp *vjp, cr_callback_jvp *jvp, void *user);
+/* How far a callback's results are from exact at most, in units in the last place of each: 1 until it is said. cr_digits counts with it.
+ * To be said before others use f. CR_EINVAL: f is no callback, or ulps is below 0 or nan. */
+CR_API cr_status cr_function_ulps(cr_function *f, double ulps);
 
 /* In all of these, out has room for the results, operands are of the shapes and dtypes of the function's inputs (a number
  * repeats, a literal takes the dtype), and on failure every out is an error node. */

@@ -146,7 +146,7 @@ cr_status function_callback(cr_function **out, const char *name, int n_in, const
     if (!all_of(g, n_in, in, "operand", false) || !all_of(g, n_out, results, "result", false))
         return CR_EINVAL;
     cr_function *f = allocate(g, n_in, n_out);
-    if (f) f->g = cr_graph_new(g->ctx);
+    if (f) f->g = cr_graph_new(g->ctx), f->ulps = 1;
     if (f) f->name = mem_alloc(&f->mem, strlen(name) + 1);
     if (f && f->name) memcpy(f->name, name, strlen(name) + 1);
     if (!f || !f->g || !f->name || !show(f->g, 'x', n_in, in, f->in) ||

@@ -292,6 +292,22 @@ cr_status cr_function_callback(cr_function **out, const char *name, int n_in, co
     return status;
 }
 
+/* What a wrapped callback wraps; NULL: no callback. */
+static cr_function *wrapped(const cr_function *f) {
+    for (uint32_t id = 1; f && id < f->g->count; id++) {
+        const struct node *n = graph_at(f->g, id);
+        if (n->op == OP_call && control_function(f->g, n, 0)->callback) return control_function(f->g, n, 0);
+    }
+    return NULL;
+}
+
+cr_status cr_function_ulps(cr_function *f, double ulps) {
+    cr_function *raw = wrapped(f);
+    if (!raw || !(ulps >= 0)) return CR_EINVAL;
+    raw->ulps = ulps;
+    return CR_OK;
+}
+
 /* ---- implicit ---- */
 
 cr_node cr_implicit(cr_function *f, cr_node x, int n_consts, const cr_node consts[]) {
