@@ -49,7 +49,7 @@ static void one_pass(struct loop_of *l, int pass) {
     }
     if (along) nest_open(e, e->nest.rows, e->nest.n);
     for (uint32_t i = 0; i < l->s->n && along; i++) {
-        if (nest_pass(l, i) != pass) continue;
+        if (!nest_in_pass(l, i, pass)) continue;
         if (nest_role(l, nest_node(l, i)) == ROLE_WIDE) nest_result(l, i, false);
         else if (nest_role(l, nest_node(l, i)) == ROLE_FOLD) fold(l, i);
     }

@@ -19,6 +19,8 @@ bool nest_folds_lines(const struct loop_of *l, uint32_t node);
 
 /* The axes of e->nest. */
 void nest_make(const struct loop_of *l);
+/* Is instruction i written in this pass: its own, or a later one that needs its number and rather computes it again? */
+bool nest_in_pass(const struct loop_of *l, uint32_t i, int pass);
 /* Rooms of a row for numbers that a later pass needs. */
 void nest_declare_rows(struct loop_of *l);
 

@@ -174,11 +174,65 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     text_drop(&all);
 }
 
+/* ---- The next row, on its way while this one is computed ---- */
+
+/* What a pass takes, roughly: a function as much as ten sums. */
+static int weight(const struct units_of *u, int pass) {
+    int all = 0;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (!nest_in_pass(&u->l, i, pass) || instruction(u, i)->kind == DO_NARROW) continue;
+        switch (instruction(u, i)->op) {
+        case OP_add:
+        case OP_sub:
+        case OP_mul:
+        case OP_neg:
+        case OP_square:
+        case OP_sum: all += 1; break;
+        default: all += 10;
+        }
+    }
+    return all;
+}
+
+static int heaviest_pass(const struct units_of *u) {
+    int best = 0;
+    for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
+        if (weight(u, pass) > weight(u, best)) best = pass;
+    return best;
+}
+
+/* Is it read row after row, and the first such access to its numbers? */
+static bool streams(const struct units_of *u, uint32_t i) {
+    const struct access *a = &u->loop->access[i];
+    if (a->kind != ACCESS_DIRECT || a->narrow || is_written(u->l.e, u->l.s, a->slot)) return false;
+    for (uint32_t k = 0; k < i; k++)
+        if (u->loop->access[k].kind == ACCESS_DIRECT && u->loop->access[k].slot == a->slot) return false;
+    return true;
+}
+
+/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. */
+static void fetch_ahead(const struct units_of *u, int pass) {
+    enum { second_cache = 1 << 18, cache_line = 64 };
+    struct emitter *e = u->l.e;
+    size_t bytes = 0;
+    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u)) return;
+    for (uint32_t i = 0; i < u->loop->accesses; i++)
+        if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
+    for (uint32_t i = 0; i < u->loop->accesses && bytes <= second_cache; i++) {
+        const struct access *a = &u->loop->access[i];
+        if (!streams(u, i)) continue;
+        int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
+        for (int lane = 0; lane < fold_lanes; lane += each)
+            emit_line(e, "AHEAD(&%s[(r + 1) * %lld + %lld + at]);", emit_name(e, e->p->slot[a->slot].node),
+                      (long long)u->run, (long long)a->offset + lane);
+    }
+}
+
 /* ---- A pass over a row ---- */
 
 static void body(struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (nest_pass(&u->l, i) != pass) continue;
+        if (!nest_in_pass(&u->l, i, pass)) continue;
         enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
         if (role == ROLE_WIDE) nest_result(&u->l, i, false);
         else if (role == ROLE_FOLD) fold(u, i);
@@ -211,7 +265,8 @@ static void lanes_loop(struct units_of *u, int pass) {
     u->lane = "lane";
     if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-        emit_open(e, "VECTOR for (int lane = 0; lane < %d; lane++)", fold_lanes);
+        fetch_ahead(u, pass);
+        emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
         body(u, pass);
         emit_close(e);
