@@ -134,7 +134,7 @@ static struct parts parts_of(const struct making *m) {
 static void loop_vjp_inputs(struct making *m, const struct parts *p) {
     int consts = p->carry + p->xs;
     for (int i = 0; i < p->carry; i++)
-        if (p->in[i]) m->sum[i] = input(m, m->f->out[i], true);
+        if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     for (int i = consts; i < p->n_in; i++)
         if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     operands(m, 0, consts);
@@ -263,6 +263,14 @@ static make_fn *const makes[] = {make_vjp, make_jvp,    make_loop_vjp, make_loop
                                  make_row, make_slices, make_distinct, make_wide};
 enum { head = 3 };
 
+/* cell_vjp of cell. */
+static bool call_it(cr_function *made, const cr_function *f, enum kind kind) {
+    static const char *const behind[] = {
+        [VJP] = "_vjp", [JVP] = "_jvp",     [LOOP_VJP] = "_vjp", [LOOP_JVP] = "_jvp", [CONDITION] = "",
+        [ROW] = "_row", [SLICES] = "_many", [DISTINCT] = "",     [WIDE] = ""};
+    return !f->name || function_set_name(made, f->name, strlen(f->name), behind[kind]);
+}
+
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
     struct making m = {.f = f,
                        .mask = question + head,
@@ -277,7 +285,8 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
         status = m.g->status;
     }
     if (!status) status = cr_function_new(&made, m.n_in, m.in, m.n_out, m.out);
-    if (!status && !function_remember(f, words, question, made)) cr_function_free(made), status = CR_ENOMEM;
+    if (!status && !(call_it(made, f, (enum kind)question[0]) && function_remember(f, words, question, made)))
+        cr_function_free(made), status = CR_ENOMEM;
     if (status)
         graph_fail(g, status, NULL, "%s", m.g && m.g->status ? cr_graph_error(m.g) : cr_status_text(status));
     mem_free(&f->mem, m.in, mem_mul(arrays * m.room, sizeof *m.in));
