@@ -80,6 +80,7 @@ static void graphs(void) {
     PASSES(cr_function_free, NULL);
     GIVES(0, cr_function_inputs, NULL);
     GIVES(0, cr_function_outputs, NULL);
+    REFUSES(cr_function_ulps, NULL, 1);
     REFUSES(cr_function_callback, NULL, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_call, NULL, NULL, 0, NULL);
     REFUSES(cr_cond, NULL, none, NULL, NULL, 0, NULL);
