@@ -213,6 +213,7 @@ static cr_status scan(cr_node out[], cr_node count, size_t bytes, cr_function *b
     struct call c = {0};
     struct shape number = {0};
     bool cut = false, counted = count.id != 0;
+    int cuts;
     if (!out || !body || bad(n_carry, carry) || bad(n_xs, xs) || bad(n_consts, consts)) return CR_EINVAL;
     struct loop_attr l = {.n = n, .carry = n_carry, .xs = n_xs, .reverse = reverse, .counted = counted};
     cr_node y =
@@ -225,7 +226,7 @@ static cr_status scan(cr_node out[], cr_node count, size_t bytes, cr_function *b
         take_all(&c, "carry", body, 0, n_carry, carry, -1) &&
         take_all(&c, "operand", body, (uint32_t)n_carry, n_xs, xs, n) &&
         take_all(&c, "constant operand", body, (uint32_t)(n_carry + n_xs), n_consts, consts, -1)) {
-        cut = !counted && control_pieces(body, &l, bytes) > 1;
+        cut = !counted && control_pieces(body, &l, bytes, &cuts) > 1;
         if (cut) control_in_pieces(out, c.g, body, &l, bytes, c.x), y = out[0];
         else y = control_loop(c.g, body, NULL, &l, c.n, c.x);
     }
