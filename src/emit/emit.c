@@ -342,8 +342,6 @@ static bool start(struct emitter *e, uint32_t *output) {
     for (uint32_t id = 1; id < count; id++) { /* the caller's names first */
         int op = graph_at(e->g, id)->op;
         if (op == OP_input || op == OP_param) emit_name(e, id);
-        if (op == OP_seed || op == OP_step_number)
-            e->name[id] = intern_put(&e->used, op == OP_seed ? "run_seed" : "run_step", 8);
     }
     for (size_t i = 0; i < e->wish->outputs; i++) output[i] = emit_reserve(e, e->wish->output_name[i]);
     return e->status == CR_OK;

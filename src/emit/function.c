@@ -228,11 +228,17 @@ static bool mentions(const char *s, const char *name) {
 }
 
 /* Parameters that no step reads after all: the rewriter found a shorter way. */
-static void silence(struct emitter *e, const struct emit_function *f, const struct cr_text *steps) {
+static void silence(struct emitter *e, const struct emit_function *f, const struct emit_body *b,
+                    const struct cr_text *steps) {
     e->depth = 1;
-    for (uint32_t k = 0; k < f->f->n_in; k++)
-        if (f->in[k] && !(steps->n && mentions(steps->s, emit_name(e, f->in[k]))))
-            emit_line(e, "(void)%s;", emit_name(e, f->in[k]));
+    for (uint32_t k = 0; k < f->f->n_in + 2; k++) {
+        uint32_t source = k - f->f->n_in;
+        bool given = k < f->f->n_in ? f->in[k] != 0 : b->source[source];
+        const char *name = k >= f->f->n_in ? source ? "run_seed" : "run_step"
+                           : given         ? emit_name(e, f->in[k])
+                                           : "";
+        if (given && !(steps->n && mentions(steps->s, name))) emit_line(e, "(void)%s;", name);
+    }
 }
 
 static void write_results(struct emitter *e, const struct emit_function *f, const uint32_t name[]) {
@@ -268,7 +274,7 @@ static void write_whole(struct emitter *e, struct cr_text *out, const struct emi
     text_end(&parameters, out);
     text_str(out, ") {\n");
     emit_declarations(e);
-    silence(e, f, &steps);
+    silence(e, f, b, &steps);
     append(&steps, out);
     text_str(out, b->may_fail ? "    return 0;\n}\n" : "}\n");
 }
