@@ -252,11 +252,6 @@ static void write_results(struct emitter *e, const struct emit_function *f, cons
     }
 }
 
-static void append(struct cr_text *t, struct cr_text *to) {
-    text_bytes(to, t->s ? t->s : "", t->n);
-    text_end(t, to);
-}
-
 /* What stands behind its name. */
 static void write_whole(struct emitter *e, struct cr_text *out, const struct emit_function *f,
                         struct emit_body *b, uint32_t carries, uint32_t name[]) {
@@ -273,9 +268,12 @@ static void write_whole(struct emitter *e, struct cr_text *out, const struct emi
     text_bytes(out, parameters.n ? parameters.s : "void", parameters.n ? parameters.n : 4);
     text_end(&parameters, out);
     text_str(out, ") {\n");
+    size_t before = out->n;
     emit_declarations(e);
     silence(e, f, b, &steps);
-    append(&steps, out);
+    size_t blank = out->n == before && steps.n; /* the line that parts steps from declarations */
+    text_bytes(out, steps.n ? steps.s + blank : "", steps.n - blank);
+    text_end(&steps, out);
     text_str(out, b->may_fail ? "    return 0;\n}\n" : "}\n");
 }
 
