@@ -11,6 +11,8 @@ import os
 import sys
 import warnings
 
+if os.environ.get("PYTHONHASHSEED") != "0":  # PyTorch takes some samples from sets of words: the same order in each run
+    os.execve(sys.executable, [sys.executable, *sys.argv], dict(os.environ, PYTHONHASHSEED="0"))
 warnings.filterwarnings("ignore")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
