@@ -69,6 +69,13 @@ static bool same_access(const struct loop *l, const struct access *a, const stru
            (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
 }
 
+/* Do the numbers repeat, so often that each tile begins where they do? */
+static bool reads_again(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
+    int64_t period = rank > 1 ? shape_count(rank - 1, dim + 1) : 0;
+    if (period == 0 || stride[0] != 0) return false;
+    return (l->rows == 1 || l->run % period == 0) && (l->tile_cols == l->run || l->tile_cols % period == 0);
+}
+
 /* An access for reading this node's numbers, found or added. */
 static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
     const struct node *n = graph_at(m->p->g, node);
@@ -81,6 +88,7 @@ static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
          repeat = rank == 1 && stride[0] == 0;
     a.kind = direct ? ACCESS_DIRECT : repeat ? ACCESS_REPEAT : ACCESS_STRIDED;
     a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
+    a.again = a.rank && !narrow && reads_again(m->l, rank, dim, stride);
     memcpy(numbers, dim, a.rank * sizeof *dim);
     memcpy(numbers + a.rank, stride, a.rank * sizeof *stride);
     for (uint32_t i = 0; i < m->l->accesses; i++)

@@ -23,6 +23,7 @@ enum access_kind {
 struct access {
     uint8_t kind, dtype, rank; /* rank, sizes and strides: of STRIDED, neighbours that run on merged */
     bool narrow;               /* one number for each row */
+    bool again;                /* STRIDED: every tile reads the same numbers */
     uint32_t slot;
     uint32_t numbers; /* STRIDED: where its sizes stand in the loop's numbers; its strides follow */
     uint32_t buffer;  /* REPEAT and STRIDED: which tile buffer holds them */
