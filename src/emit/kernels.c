@@ -140,14 +140,20 @@ cr_status emit_kernels(struct cr_text *out, const struct plan *p, const struct l
                        struct kernel_units units[], bool products) {
     static const struct emit_wish wish = {.prefix = "kernel"};
     char why[256];
-    struct emitter e = {
-        .mem = p->mem, .p = p, .g = p->g, .wish = &wish, .exact = true, .real = -1, .why = why};
-    e.helpers = text_make(&e.mem);
+    struct emit_file file = {.helpers = text_make(&p->mem)};
+    struct emitter e = {.mem = p->mem,
+                        .p = p,
+                        .g = p->g,
+                        .wish = &wish,
+                        .file = &file,
+                        .exact = true,
+                        .real = -1,
+                        .why = why};
     e.values = text_make(&e.mem);
     if (emit_start_names(&e)) write_all(&e, out, loop, units, products);
-    if (out->failed || e.helpers.failed || e.values.failed) e.status = CR_ENOMEM;
+    if (out->failed || file.helpers.failed || e.values.failed) e.status = CR_ENOMEM;
     emit_drop_names(&e);
-    text_drop(&e.helpers);
+    text_drop(&file.helpers);
     text_drop(&e.values);
     return e.status;
 }

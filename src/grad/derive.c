@@ -134,7 +134,7 @@ static struct parts parts_of(const struct making *m) {
 static void loop_vjp_inputs(struct making *m, const struct parts *p) {
     int consts = p->carry + p->xs;
     for (int i = 0; i < p->carry; i++)
-        if (p->in[i]) m->sum[i] = input(m, m->f->out[i], true);
+        if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     for (int i = consts; i < p->n_in; i++)
         if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     operands(m, 0, consts);
@@ -248,8 +248,12 @@ static void make_wide(struct making *m) {
         cr_dtype dtype = dtype_is_float(cr_dtype_of(like)) ? CR_F64 : cr_dtype_of(like);
         m->x[i] = m->in[m->n_in++] = cr_input(m->g, cr_name(like), dtype, cr_rank(like), cr_dims(like));
     }
-    wide_inline(m->g, m->f, m->x, m->y);
-    for (int i = 0; i < n_out(m); i++) give(m, m->y[i]);
+    size_t count = m->f->g->count;
+    uint32_t *map = mem_alloc(&m->g->mem, mem_mul(count, sizeof *map));
+    if (!map) graph_fail(m->g, CR_ENOMEM, NULL, "out of memory");
+    else if (!m->g->status && wide_inline(m->g, m->f, m->x, m->carry != 0, map))
+        for (int i = 0; i < n_out(m); i++) give(m, graph_handle(m->g, map[m->f->out[i]]));
+    mem_free(&m->g->mem, map, count * sizeof *map);
 }
 
 /* ---- Asking ---- */
@@ -258,6 +262,14 @@ typedef void make_fn(struct making *m);
 static make_fn *const makes[] = {make_vjp, make_jvp,    make_loop_vjp, make_loop_jvp, make_condition,
                                  make_row, make_slices, make_distinct, make_wide};
 enum { head = 3 };
+
+/* cell_vjp of cell. */
+static bool call_it(cr_function *made, const cr_function *f, enum kind kind) {
+    static const char *const behind[] = {
+        [VJP] = "_vjp", [JVP] = "_jvp",     [LOOP_VJP] = "_vjp", [LOOP_JVP] = "_jvp", [CONDITION] = "",
+        [ROW] = "_row", [SLICES] = "_many", [DISTINCT] = "",     [WIDE] = ""};
+    return !f->name || function_set_name(made, f->name, strlen(f->name), behind[kind]);
+}
 
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
     struct making m = {.f = f,
@@ -273,7 +285,8 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
         status = m.g->status;
     }
     if (!status) status = cr_function_new(&made, m.n_in, m.in, m.n_out, m.out);
-    if (!status && !function_remember(f, words, question, made)) cr_function_free(made), status = CR_ENOMEM;
+    if (!status && !(call_it(made, f, (enum kind)question[0]) && function_remember(f, words, question, made)))
+        cr_function_free(made), status = CR_ENOMEM;
     if (status)
         graph_fail(g, status, NULL, "%s", m.g && m.g->status ? cr_graph_error(m.g) : cr_status_text(status));
     mem_free(&f->mem, m.in, mem_mul(arrays * m.room, sizeof *m.in));
@@ -344,7 +357,9 @@ cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[],
     return found;
 }
 
-cr_function *derive_wide(cr_graph *g, cr_function *f) { return ask(g, f, WIDE, 0, 0, 0, NULL, NULL); }
+cr_function *derive_wide(cr_graph *g, cr_function *f, bool open) {
+    return ask(g, f, WIDE, open, 0, 0, NULL, NULL);
+}
 
 cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, ROW, 0, 0, 0, NULL, NULL); }
 

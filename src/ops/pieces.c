@@ -2,6 +2,7 @@
  * runs the piece again. Cut L times, n steps keep L n^(1/L) carries and run L times more (Griewank 1992, "Achieving logarithmic growth
  * of temporal and spatial complexity in reverse automatic differentiation", of which this is the form with equal pieces). */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/batch.h"
 #include "ops/control.h"
@@ -72,6 +73,8 @@ static cr_function *piece_of(const struct long_scan *c, int64_t length) {
     if (b && !cr_scan_within(c->out, c->bytes, c->body, length, c->l.reverse != 0, carry, c->in, xs,
                              c->in + carry, n - carry - xs, c->in + carry + xs))
         cr_function_new(&piece, n, c->in, (int)c->body->n_out, c->out);
+    if (piece && c->body->name && !function_set_name(piece, c->body->name, strlen(c->body->name), "_piece"))
+        cr_function_free(piece), piece = NULL;
     if (!piece) graph_fail(c->g, b && b->status ? b->status : CR_ENOMEM, "scan", "%s", cr_graph_error(b));
     cr_graph_free(b);
     return piece;

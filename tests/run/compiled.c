@@ -261,6 +261,38 @@ TEST(folds_of_every_shape_give_the_bits_of_the_built_in_ones) {
     folds("cc", CR_F64, 1, 20000);
 }
 
+/* Rows that are kept whole, though their lines are of several blocks: at a block's border and beside it. */
+TEST(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones) {
+    (void)state;
+    static const char *const texts[] = {"softmax(x0)",
+                                        "layer_norm(x0, x2, x2)",
+                                        "max(x0*x3, axis=0)",
+                                        "grad(sum(layer_norm(x0, x2, x2)*x1), x0)",
+                                        "grad(sum(layer_norm(x0, x2, x2)*x1), x2)",
+                                        "x1[:, ::-1]/sum(x0*x0, axis=1, keep=true)"};
+    static const int64_t run[] = {4095, 4096, 4097, 8191, 8192, 8193, 12305};
+    struct two b;
+    start(&b);
+    for (int i = 0; i < 7; i++) {
+        cr_dtype dtype = i % 2 ? CR_F32 : CR_F64;
+        int first = b.inputs;
+        input(&b, dtype, 2, (int64_t[]){8 + i, run[i]}, -3, 3);
+        input(&b, dtype, 2, (int64_t[]){8 + i, run[i]}, -3, 3);
+        input(&b, dtype, 1, (int64_t[]){run[i]}, -3, 3);
+        input(&b, dtype, 2, (int64_t[]){8 + i, 1}, -3, 3);
+        for (int k = i % 2; k < 6; k += 2) {
+            char text[96], *to = text;
+            for (const char *c = texts[k]; *c; c++) /* the inputs of this length */
+                if (*c == 'x' && c[1] >= '0' && c[1] <= '3') to += sprintf(to, "x%d", first + *++c - '0');
+                else *to++ = *c;
+            *to = 0;
+            output(&b, formula(&b, text));
+        }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
 TEST(clang_gives_the_bits_of_the_built_in_ones) {
     (void)state;
     if (system("clang --version >/dev/null 2>&1") != 0) skip();
@@ -274,6 +306,8 @@ TEST(axes_that_do_not_run_on_give_the_same_bits) {
     input(&b, CR_F64, 3, (int64_t[]){5, 6, 70}, -3, 3);
     input(&b, CR_F64, 3, (int64_t[]){5, 1, 70}, -3, 3);
     input(&b, CR_F64, 2, (int64_t[]){6, 1}, -3, 3);
+    input(&b, CR_F32, 3, (int64_t[]){9, 60, 80}, -3, 3);
+    input(&b, CR_F32, 3, (int64_t[]){9, 1, 80}, -3, 3);
     static const char *const texts[] = {
         "x0*x1 + x2",
         "sum(x0*x1 + x2, axis=2)",
@@ -286,6 +320,7 @@ TEST(axes_that_do_not_run_on_give_the_same_bits) {
         "x0[:, ::2, 3:40]*2",
         "sum(x0[:, ::2, 3:40]*x1[:, :, 3:40], axis=2)",
         "softmax(permute(x0, [0, 2, 1]))",
+        "x3 - sum(x3*x4, axis=[1, 2], keep=true)",
         "sum(x0 > x1)",
         "x0 > 1 and x1 < 2",
     };
@@ -509,6 +544,7 @@ int main(void) {
         RUN(every_elementwise_row_gives_the_bits_of_the_built_in_kernels),
         RUN(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels),
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
+        RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),

@@ -23,7 +23,7 @@
 #endif
 #include "device/cpu/gemm_tile.inc"
 #include "device/cpu/gemm_vector.inc"
-#include "emit/product.inc"
+#include "device/cpu/gemm_compiled.inc"
 #include "device/cpu/gemm_undef.inc"
 
 #include "device/cpu/gemm_avx2_f64.inc"
@@ -37,7 +37,7 @@
 #endif
 #include "device/cpu/gemm_tile.inc"
 #include "device/cpu/gemm_vector.inc"
-#include "emit/product.inc"
+#include "device/cpu/gemm_compiled.inc"
 #include "device/cpu/gemm_undef.inc"
 
 #else
@@ -47,14 +47,14 @@
 #define ALONG_COLUMNS NAME(one_by_one)
 #include "device/cpu/gemm_tile.inc"
 #include "device/cpu/gemm_vector.inc"
-#include "emit/product.inc"
+#include "device/cpu/gemm_compiled.inc"
 #include "device/cpu/gemm_undef.inc"
 
 #include "device/cpu/gemm_plain_f64.inc"
 #define ALONG_COLUMNS NAME(one_by_one)
 #include "device/cpu/gemm_tile.inc"
 #include "device/cpu/gemm_vector.inc"
-#include "emit/product.inc"
+#include "device/cpu/gemm_compiled.inc"
 #include "device/cpu/gemm_undef.inc"
 #endif
 #endif
