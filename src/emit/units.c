@@ -5,29 +5,11 @@
 
 #include "tensor/dtype.h"
 
-struct units_of {
-    struct loop_of l;
-    const struct loop *loop;
-    int64_t rows, run;
-    int64_t columns;  /* blocks of a row that are units of their own */
-    bool blocks;      /* of rows are units */
-    const char *lane; /* the variable that counts lanes; NULL: not in lanes */
-};
-
 static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
-static int columns_of(const struct units_of *u) { return u->l.e->nest.n - u->l.e->nest.rows; }
-
-static const struct instruction *instruction(const struct units_of *u, uint32_t i) {
-    return &u->loop->instruction[i];
-}
-
-static const char *type_of(const struct emitter *e, uint32_t node, char room[80]) {
-    return emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, room);
-}
 
 /* ---- Where slots stand ---- */
 
-static bool is_written(const struct emitter *e, const struct step *s, uint32_t slot) {
+bool units_write(const struct emitter *e, const struct step *s, uint32_t slot) {
     for (uint32_t i = 0; i < s->n; i++)
         if (e->p->view[e->p->node[s->first + i]].slot == slot) return true;
     return false;
@@ -46,9 +28,9 @@ static void declare_slot(struct emitter *e, const struct step *s, uint32_t slot,
     seen->slot[seen->n++] = slot;
     uint32_t node = e->p->slot[slot].node;
     const struct node *n = graph_at(e->g, node);
-    const char *constant = is_written(e, s, slot) ? "" : "const ";
+    const char *constant = units_write(e, s, slot) ? "" : "const ";
     if (n->op == OP_iota) return;
-    const char *t = type_of(e, node, type);
+    const char *t = units_type(e, node, type);
     emit_line(e, "%s%s *const restrict %s = (%s%s *)(void *)slot[%lu];", constant, t, emit_name(e, node),
               constant, t, (unsigned long)slot);
     if (!ops_has_parts(n->op)) return;
@@ -71,7 +53,7 @@ void emit_declare_slots(struct emitter *e, const struct step *s) {
 /* ---- Folds ---- */
 
 static bool is_lines(const struct units_of *u, uint32_t i) {
-    return instruction(u, i)->kind == FOLD_WHOLE || instruction(u, i)->kind == FOLD_PART;
+    return units_instruction(u, i)->kind == FOLD_WHOLE || units_instruction(u, i)->kind == FOLD_PART;
 }
 
 /* Of a line shorter than the lanes, those that its numbers reach, up to a power of 2: the others only have what a fold starts with,
@@ -86,7 +68,7 @@ static void start_lanes(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
     char type[80];
-    emit_line(e, "%s lane_%s[%d];", type_of(e, id, type), emit_name(e, id), lanes_of(u));
+    emit_line(e, "%s lane_%s[%d];", units_type(e, id, type), emit_name(e, id), lanes_of(u));
     emit_line(e, "for (int lane = 0; lane < %d; lane++) lane_%s[lane] = %s;", lanes_of(u), emit_name(e, id),
               emit_start(e, id));
 }
@@ -121,7 +103,7 @@ static bool in_pieces(const struct units_of *u) { return u->columns == 1 && u->r
 static void declare_pieces(struct units_of *u, uint32_t i) {
     char type[80];
     uint32_t id = nest_node(&u->l, i);
-    emit_line(u->l.e, "%s piece_%s[%lld];", type_of(u->l.e, id, type), emit_name(u->l.e, id),
+    emit_line(u->l.e, "%s piece_%s[%lld];", units_type(u->l.e, id, type), emit_name(u->l.e, id),
               (long long)pieces(u->run, fold_block));
 }
 
@@ -136,7 +118,7 @@ static void open_pieces(struct units_of *u) {
 static void row_value(struct units_of *u, uint32_t id, const char *fold_name, char value[200]) {
     struct emitter *e = u->l.e;
     const char *name = emit_name(e, id);
-    if (in_pieces(u) && columns_of(u) != 1) {
+    if (in_pieces(u) && units_columns(u) != 1) {
         open_pieces(u);
         emit_line(e, "piece_%s[piece] = line_%s(fold_%s + low, high - low);", name, fold_name, name);
         emit_close(e);
@@ -144,7 +126,7 @@ static void row_value(struct units_of *u, uint32_t id, const char *fold_name, ch
     if (in_pieces(u))
         snprintf(value, 200, "line_%s(piece_%s, %lld)", fold_name, name,
                  (long long)pieces(u->run, fold_block));
-    else if (columns_of(u) == 1)
+    else if (units_columns(u) == 1)
         snprintf(value, 200, "tree_%s(lane_%s, %d)", fold_name, name, lanes_of(u) / 2);
     else snprintf(value, 200, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
 }
@@ -154,13 +136,13 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
     char type[80];
-    const char *t = type_of(e, id, type), *name = emit_name(e, id);
+    const char *t = units_type(e, id, type), *name = emit_name(e, id);
     struct cr_text f = text_make(&e->mem), all = text_make(&e->mem);
     emit_fold_name(e, &f, id);
     const char *fold_name = f.failed ? "" : f.s;
-    if (instruction(u, i)->kind == FOLD_PART)
+    if (units_instruction(u, i)->kind == FOLD_PART)
         emit_line(e, "((%s *)(void *)(shared + %zu))[%s] = tree_%s(lane_%s, %d);", t,
-                  instruction(u, i)->partial, unit, fold_name, name, lanes_of(u) / 2);
+                  units_instruction(u, i)->partial, unit, fold_name, name, lanes_of(u) / 2);
     else {
         char value[200];
         row_value(u, id, fold_name, value);
@@ -172,60 +154,6 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     }
     text_drop(&f);
     text_drop(&all);
-}
-
-/* ---- The next row, on its way while this one is computed ---- */
-
-/* What a pass takes, roughly: a function as much as ten sums. */
-static int weight(const struct units_of *u, int pass) {
-    int all = 0;
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (!nest_in_pass(&u->l, i, pass) || instruction(u, i)->kind == DO_NARROW) continue;
-        switch (instruction(u, i)->op) {
-        case OP_add:
-        case OP_sub:
-        case OP_mul:
-        case OP_neg:
-        case OP_square:
-        case OP_sum: all += 1; break;
-        default: all += 10;
-        }
-    }
-    return all;
-}
-
-static int heaviest_pass(const struct units_of *u) {
-    int best = 0;
-    for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
-        if (weight(u, pass) > weight(u, best)) best = pass;
-    return best;
-}
-
-/* Is it read row after row, and the first such access to its numbers? */
-static bool streams(const struct units_of *u, uint32_t i) {
-    const struct access *a = &u->loop->access[i];
-    if (a->kind != ACCESS_DIRECT || a->narrow || is_written(u->l.e, u->l.s, a->slot)) return false;
-    for (uint32_t k = 0; k < i; k++)
-        if (u->loop->access[k].kind == ACCESS_DIRECT && u->loop->access[k].slot == a->slot) return false;
-    return true;
-}
-
-/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. */
-static void fetch_ahead(const struct units_of *u, int pass) {
-    enum { second_cache = 1 << 18, cache_line = 64 };
-    struct emitter *e = u->l.e;
-    size_t bytes = 0;
-    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u)) return;
-    for (uint32_t i = 0; i < u->loop->accesses; i++)
-        if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
-    for (uint32_t i = 0; i < u->loop->accesses && bytes <= second_cache; i++) {
-        const struct access *a = &u->loop->access[i];
-        if (!streams(u, i)) continue;
-        int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
-        for (int lane = 0; lane < fold_lanes; lane += each)
-            emit_line(e, "AHEAD(&%s[(r + 1) * %lld + %lld + at]);", emit_name(e, e->p->slot[a->slot].node),
-                      (long long)u->run, (long long)a->offset + lane);
-    }
 }
 
 /* ---- A pass over a row ---- */
@@ -251,7 +179,8 @@ static void plain_loops(struct units_of *u, int pass) {
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
-        if (u->columns > 1) emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
+        if (u->columns > 1 || units_stream_in(u, pass))
+            emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
     body(u, pass);
@@ -265,7 +194,7 @@ static void lanes_loop(struct units_of *u, int pass) {
     u->lane = "lane";
     if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-        fetch_ahead(u, pass);
+        units_fetch_ahead(u, pass);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
         body(u, pass);
@@ -292,11 +221,19 @@ static void start_lines(struct units_of *u, int pass) {
 }
 
 /* Along the row, block by block of a line. */
+static void along_row(struct units_of *u, int pass, bool lanes) {
+    bool some = units_stream_in(u, pass);
+    if (some) units_open_streamed(u);
+    if (lanes) lanes_loop(u, pass);
+    else plain_loops(u, pass);
+    if (some) units_close_streamed(u, pass);
+}
+
 static void pieces_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     open_pieces(u);
     start_lines(u, pass);
-    lanes_loop(u, pass);
+    along_row(u, pass, true);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         struct cr_text f = text_make(&e->mem);
         uint32_t id = nest_node(&u->l, i);
@@ -310,20 +247,20 @@ static void pieces_loop(struct units_of *u, int pass) {
 }
 
 static void one_pass(struct units_of *u, int pass, const char *unit) {
-    bool along = false, lines = false, lanes = columns_of(u) == 1;
+    bool along = false, lines = false, lanes = units_columns(u) == 1;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        along = along || (nest_pass(&u->l, i) == pass && instruction(u, i)->kind != DO_NARROW);
+        along = along || (nest_pass(&u->l, i) == pass && units_instruction(u, i)->kind != DO_NARROW);
         if (!folds_line(u, i, pass)) continue;
         lines = true;
         if (in_pieces(u)) declare_pieces(u, i);
     }
     if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
-    else if (lines && lanes) start_lines(u, pass), lanes_loop(u, pass);
-    else if (along) plain_loops(u, pass);
+    else if (lines && lanes) start_lines(u, pass), along_row(u, pass, true);
+    else if (along) along_row(u, pass, false);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (nest_pass(&u->l, i) != pass) continue;
         if (is_lines(u, i)) end_lanes(u, i, unit);
-        else if (instruction(u, i)->kind == DO_NARROW) nest_result(&u->l, i, true);
+        else if (units_instruction(u, i)->kind == DO_NARROW) nest_result(&u->l, i, true);
     }
 }
 
@@ -349,10 +286,10 @@ static void declare_left(struct units_of *u, bool of_unit) {
     struct emitter *e = u->l.e;
     char type[80];
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = instruction(u, i);
+        const struct instruction *in = units_instruction(u, i);
         if (in->kind != FOLD_ROWS_PART) continue;
         uint32_t id = nest_node(&u->l, i);
-        const char *t = type_of(e, id, type);
+        const char *t = units_type(e, id, type);
         if (of_unit)
             emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t,
                       emit_name(e, id), t, in->partial, (long long)u->run);
@@ -402,12 +339,18 @@ static void block_units(struct units_of *u) {
 static void element_units(struct units_of *u) {
     struct emitter *e = u->l.e;
     int n = e->nest.n;
+    if (u->streams) {
+        emit_line(e, "const int64_t low = first, high = end;");
+        units_open_streamed(u);
+    }
     for (int i = 0; i < n; i++) {
         if (i) open_axis(e, i, i == n - 1);
+        else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
         else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
     }
     body(u, 0);
     for (int i = 0; i < n; i++) emit_close(e);
+    if (u->streams) units_close_streamed(u, 0);
 }
 
 /* Rooms for lines whose elements are not one axis. */
@@ -416,9 +359,9 @@ static void declare_lines(struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         char type[80], name[96];
-        if (!is_lines(u, i) || columns_of(u) == 1) continue;
+        if (!is_lines(u, i) || units_columns(u) == 1) continue;
         snprintf(name, sizeof name, "fold_%.80s", emit_name(e, id));
-        emit_scratch(e, type_of(e, id, type), name, u->run);
+        emit_scratch(e, units_type(e, id, type), name, u->run);
     }
 }
 
@@ -429,10 +372,10 @@ static void write_end(struct units_of *u, size_t number) {
     emit_open(e, "static void end_%zu(char *const slot[], char *shared)", number);
     emit_declare_slots(e, u->l.s);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = instruction(u, i);
+        const struct instruction *in = units_instruction(u, i);
         if (in->kind != FOLD_PART && in->kind != FOLD_ROWS_PART) continue;
         uint32_t id = nest_node(&u->l, i);
-        const char *t = type_of(e, id, type), *y = emit_name(e, e->p->slot[e->p->view[id].slot].node);
+        const char *t = units_type(e, id, type), *y = emit_name(e, e->p->slot[e->p->view[id].slot].node);
         struct cr_text f = text_make(&e->mem);
         emit_fold_name(e, &f, id);
         emit_line(e, "const %s *const left_%s = (const %s *)(void *)(shared + %zu);", t, emit_name(e, id), t,
@@ -463,7 +406,7 @@ static void write_end(struct units_of *u, size_t number) {
 
 /* Is it a few sums and products? */
 static bool is_light(const struct units_of *u) {
-    for (uint32_t i = 0; i < u->l.s->n; i++) switch (instruction(u, i)->op) {
+    for (uint32_t i = 0; i < u->l.s->n; i++) switch (units_instruction(u, i)->op) {
         case OP_add:
         case OP_sub:
         case OP_mul:
@@ -488,14 +431,15 @@ static bool too_short(const struct units_of *u) {
 static bool looks_first(const struct units_of *u) {
     if (u->loop->count <= 256) return false;
     for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (instruction(u, i)->op == OP_sin || instruction(u, i)->op == OP_cos) return true;
+        if (units_instruction(u, i)->op == OP_sin || units_instruction(u, i)->op == OP_cos) return true;
     return false;
 }
 
 static bool can_be(const struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (instruction(u, i)->kind == FOLD_PART && columns_of(u) != 1) return false;
-    return u->loop->count > 0 && !(u->columns > 1 && columns_of(u) != 1) && !too_short(u) && !looks_first(u);
+        if (units_instruction(u, i)->kind == FOLD_PART && units_columns(u) != 1) return false;
+    return u->loop->count > 0 && !(u->columns > 1 && units_columns(u) != 1) && !too_short(u) &&
+           !looks_first(u);
 }
 
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
@@ -516,9 +460,12 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
     emit_declare_slots(e, s);
     nest_declare_rows(&u.l);
     declare_lines(&u);
+    units_choose_streamed(&u);
+    units_declare_streamed(&u);
     if (!folds) element_units(&u);
     else if (u.blocks || u.columns > 1 || !plan_whole_rows(s)) block_units(&u);
     else row_units(&u);
+    if (u.streams) emit_line(e, "STREAMED;");
     emit_close(e);
     if (loop->shared) write_end(&u, number);
     *out = (struct kernel_units){.made = true, .row = e->rows_now};

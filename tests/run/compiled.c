@@ -299,6 +299,21 @@ TEST(clang_gives_the_bits_of_the_built_in_ones) {
     folds("clang", CR_F64, 7, 16);
 }
 
+/* More than a last cache holds goes past it: results of elements, of rows, of rows of several blocks; of starts at any place. */
+TEST(what_goes_past_the_caches_has_the_same_bits) {
+    (void)state;
+    static const int64_t shape[][2] = {{1, 3600001}, {3517, 1023}, {700, 5143}};
+    for (int i = 0; i < 3; i++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F32, 2, shape[i], -3, 3);
+        output(&b, formula(&b, i ? "x0 - mean(x0, axis=1, keep=true)" : "x0*2 + 1"));
+        output(&b, formula(&b, i ? "(x0 - mean(x0, axis=1, keep=true))*x0" : "x0*x0"));
+        compare(&b, "cc");
+        drop(&b);
+    }
+}
+
 TEST(axes_that_do_not_run_on_give_the_same_bits) {
     (void)state;
     struct two b;
@@ -467,6 +482,7 @@ int main(void) {
         RUN(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels),
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
         RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
+        RUN(what_goes_past_the_caches_has_the_same_bits),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
