@@ -4,23 +4,25 @@
 
 /* ---- The next row, on its way while this one is computed ---- */
 
-enum { of_function = 10 };
+/* More than a rounding: a function, which takes as long as ten sums. */
+static bool is_function(const struct units_of *u, uint32_t i) {
+    const struct instruction *in = units_instruction(u, i);
+    return plan_elementwise(in->op) && in->op != OP_cast && ops_ulps(in->op, in->n) > 0.5;
+}
 
-/* What a pass takes, roughly: a function as much as ten sums. */
+static bool has_functions(const struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind == DO_WIDE && is_function(u, i))
+            return true;
+    return false;
+}
+
+/* What a pass takes, roughly. */
 static int weight(const struct units_of *u, int pass) {
     int all = 0;
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (!nest_in_pass(&u->l, i, pass) || units_instruction(u, i)->kind == DO_NARROW) continue;
-        switch (units_instruction(u, i)->op) {
-        case OP_add:
-        case OP_sub:
-        case OP_mul:
-        case OP_neg:
-        case OP_square:
-        case OP_sum: all += 1; break;
-        default: all += of_function;
-        }
-    }
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind != DO_NARROW)
+            all += is_function(u, i) ? 10 : 1;
     return all;
 }
 
@@ -40,15 +42,16 @@ static bool streams(const struct units_of *u, uint32_t i) {
     return true;
 }
 
-/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. */
+/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
+ * that the first cache holds beside this one; and where functions are computed the processor is ahead by itself. */
 void units_fetch_ahead(const struct units_of *u, int pass) {
-    enum { second_cache = 1 << 18, cache_line = 64 };
+    enum { first_cache = 16 << 10, cache_line = 64 };
     struct emitter *e = u->l.e;
     size_t bytes = 0;
-    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u)) return;
+    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u) || has_functions(u, pass)) return;
     for (uint32_t i = 0; i < u->loop->accesses; i++)
         if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
-    for (uint32_t i = 0; i < u->loop->accesses && bytes <= second_cache; i++) {
+    for (uint32_t i = 0; i < u->loop->accesses && bytes <= first_cache; i++) {
         const struct access *a = &u->loop->access[i];
         if (!streams(u, i)) continue;
         int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
@@ -105,8 +108,8 @@ void units_choose_streamed(struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
-        u->l.streamed[i] = weight(u, nest_pass(&u->l, i)) < 2 * of_function &&
-                           !is_read(u, p->view[id].slot) && !is_read_later(u, i);
+        u->l.streamed[i] =
+            !has_functions(u, nest_pass(&u->l, i)) && !is_read(u, p->view[id].slot) && !is_read_later(u, i);
         u->streams = u->streams || u->l.streamed[i];
     }
 }
