@@ -38,8 +38,10 @@ struct emitter {
     const struct plan *p;
     cr_graph *g;
     const struct emit_wish *wish;
-    bool exact;             /* kernels with the bits of the built-in ones; else a program that people read */
-    struct cr_text values;  /* of exact ones: the functions that they call, each once */
+    bool exact;            /* kernels with the bits of the built-in ones; else a program that people read */
+    struct cr_text values; /* of exact ones: the functions that they call, each once */
+    const char *
+        most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
     int real;               /* the only float dtype, which may be changed by a macro; -1: there are two */
     struct intern used;     /* names of the function */
     uint32_t *name;         /* by node: its name, in `used`; intern_none: none yet */
@@ -77,6 +79,8 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
 void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
                   const char *next);
 const char *emit_start(const struct emitter *e, uint32_t node);
+/* Has it a branch for large numbers? */
+static inline bool emit_has_far(int op) { return op == OP_sin || op == OP_cos; }
 /* Of exact ones: "sum_f64" of tree_sum_f64, line_sum_f64 and lines_sum_f64, noted as needed. */
 void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node);
 /* The numbers of a constant, as literals. */

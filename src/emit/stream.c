@@ -77,7 +77,7 @@ static size_t bytes_of(const struct units_of *u) {
     return all;
 }
 
-static bool is_read(const struct units_of *u, uint32_t slot) {
+bool units_read(const struct units_of *u, uint32_t slot) {
     const struct plan *p = u->l.e->p;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         const struct node *n = graph_at(p->g, nest_node(&u->l, i));
@@ -108,8 +108,8 @@ void units_choose_streamed(struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
-        u->l.streamed[i] =
-            !has_functions(u, nest_pass(&u->l, i)) && !is_read(u, p->view[id].slot) && !is_read_later(u, i);
+        u->l.streamed[i] = !has_functions(u, nest_pass(&u->l, i)) && !units_read(u, p->view[id].slot) &&
+                           !is_read_later(u, i);
         u->streams = u->streams || u->l.streamed[i];
     }
 }

@@ -192,6 +192,7 @@ static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
+    if (e->most) e->most = "far";
     if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass);
@@ -209,6 +210,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         emit_close(e);
     }
     u->lane = NULL;
+    if (e->most) e->most = "most";
 }
 
 static bool folds_line(const struct units_of *u, uint32_t i, int pass) {
@@ -426,50 +428,117 @@ static bool too_short(const struct units_of *u) {
     return inner < least && u->loop->count > 256;
 }
 
-/* sin and cos call the C library for large numbers alone, by a branch that keeps a compiled loop from becoming vectors; the built-in way
- * looks at a tile first. */
-static bool looks_first(const struct units_of *u) {
+/* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
+ * as if there were none, and note the largest; where it is too large, or no number, they run again, with the branch. */
+static bool looks(const struct units_of *u) {
     if (u->loop->count <= 256) return false;
     for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (units_instruction(u, i)->op == OP_sin || units_instruction(u, i)->op == OP_cos) return true;
+        if (units_instruction(u, i)->kind != DO_NARROW && emit_has_far(units_instruction(u, i)->op))
+            return true;
     return false;
+}
+
+/* Do units come to the same when they run again? */
+static bool can_repeat(const struct units_of *u) {
+    const struct plan *p = u->l.e->p;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        uint32_t slot = p->view[nest_node(&u->l, i)].slot;
+        if (slot != no_slot && units_read(u, slot)) return false;
+    }
+    return true;
 }
 
 static bool can_be(const struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (units_instruction(u, i)->kind == FOLD_PART && units_columns(u) != 1) return false;
     return u->loop->count > 0 && !(u->columns > 1 && units_columns(u) != 1) && !too_short(u) &&
-           !looks_first(u);
+           (!looks(u) || can_repeat(u));
+}
+
+/* ---- The functions of a loop ---- */
+
+static void any_units(struct units_of *u) {
+    if (!u->folds) element_units(u);
+    else if (u->blocks || u->columns > 1 || !plan_whole_rows(u->l.s)) block_units(u);
+    else row_units(u);
+    if (u->streams) emit_line(u->l.e, "STREAMED;");
+}
+
+static void write_function(struct units_of *u, const char *head, size_t number) {
+    struct emitter *e = u->l.e;
+    for (uint32_t i = 0; i < u->l.s->n; i++) e->local[nest_node(&u->l, i)] = intern_none;
+    emit_open(e, "static %s_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              head, number);
+    e->rows_now = 0;
+    emit_declare_slots(e, u->l.s);
+    nest_declare_rows(&u->l);
+    declare_lines(u);
+    units_declare_streamed(u);
+}
+
+/* The largest angle of each dtype, of loops over elements and in lanes. */
+static void near_function(struct units_of *u, size_t number) {
+    struct emitter *e = u->l.e;
+    write_function(u, "bool near", number);
+    emit_line(e, "uint32_t most_f32 = 0, far_f32[%d] = {0};", fold_lanes);
+    emit_line(e, "uint64_t most_f64 = 0, far_f64[%d] = {0};", fold_lanes);
+    e->most = "most";
+    any_units(u);
+    e->most = NULL;
+    emit_open(e, "for (int lane = 0; lane < %d; lane++)", fold_lanes);
+    emit_line(e, "if (far_f32[lane] > most_f32) most_f32 = far_f32[lane];");
+    emit_line(e, "if (far_f64[lane] > most_f64) most_f64 = far_f64[lane];");
+    emit_close(e);
+    emit_line(e, "return most_f32 <= bits_f32((float)F64_NEAR) && most_f64 <= bits_f64(F64_NEAR);");
+    emit_close(e);
+}
+
+/* Some thousand numbers at a time, of which one may be large. */
+static void looking_function(struct units_of *u, size_t number, int64_t units) {
+    enum { at_once = 4096 };
+    struct emitter *e = u->l.e;
+    int64_t step = at_once / (u->loop->count / units);
+    near_function(u, number);
+    write_function(u, "void far", number);
+    any_units(u);
+    emit_close(e);
+    emit_open(e,
+              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              number);
+    emit_open(e, "for (int64_t from = first, to; from < end; from = to)");
+    emit_line(e, "to = end - from > %lld ? from + %lld : end;", (long long)(step > 1 ? step : 1),
+              (long long)(step > 1 ? step : 1));
+    emit_line(e, "if (!near_%zu(slot, shared, row, from, to)) far_%zu(slot, shared, row, from, to);", number,
+              number);
+    emit_close(e);
+    emit_close(e);
 }
 
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
                 struct kernel_units *out) {
-    struct units_of u = {
-        .l = {.e = e, .s = s}, .loop = loop, .rows = loop->rows, .run = loop->run, .columns = 1};
-    bool folds = s->lines || s->rows_too;
-    for (uint32_t i = 0; i < s->n; i++) e->local[nest_node(&u.l, i)] = intern_none;
+    struct units_of u = {.l = {.e = e, .s = s},
+                         .loop = loop,
+                         .rows = loop->rows,
+                         .run = loop->run,
+                         .columns = 1,
+                         .folds = s->lines || s->rows_too,
+                         .blocks = s->rows_too};
     nest_make(&u.l);
-    if (!folds) e->nest.rows = 0;
-    if (folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
-    u.blocks = s->rows_too;
+    if (!u.folds) e->nest.rows = 0;
+    if (u.folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
     if (!can_be(&u)) return false;
-    emit_open(e,
-              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
-              number);
-    e->rows_now = 0;
-    emit_declare_slots(e, s);
-    nest_declare_rows(&u.l);
-    declare_lines(&u);
-    units_choose_streamed(&u);
-    units_declare_streamed(&u);
-    if (!folds) element_units(&u);
-    else if (u.blocks || u.columns > 1 || !plan_whole_rows(s)) block_units(&u);
-    else row_units(&u);
-    if (u.streams) emit_line(e, "STREAMED;");
-    emit_close(e);
-    if (loop->shared) write_end(&u, number);
-    *out = (struct kernel_units){.made = true, .row = e->rows_now};
-    if (!folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
+    *out = (struct kernel_units){.made = true};
+    if (!u.folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
     else out->count = (u.blocks ? pieces(u.rows, fold_rows) : u.rows) * u.columns;
+    units_choose_streamed(&u);
+    if (looks(&u)) {
+        looking_function(&u, number, out->count);
+    } else {
+        write_function(&u, "void loop", number);
+        any_units(&u);
+        emit_close(e);
+    }
+    if (loop->shared) write_end(&u, number);
+    out->row = e->rows_now;
     return true;
 }

@@ -16,6 +16,7 @@ struct units_of {
     const struct loop *loop;
     int64_t rows, run;
     int64_t columns;  /* blocks of a row that are units of their own */
+    bool folds;       /* it has reductions */
     bool blocks;      /* of rows are units */
     bool streams;     /* some of its results go past the caches */
     const char *lane; /* the variable that counts lanes; NULL: not in lanes */
@@ -28,6 +29,8 @@ static inline const struct instruction *units_instruction(const struct units_of 
 static inline const char *units_type(const struct emitter *e, uint32_t node, char room[80]) {
     return emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, room);
 }
+/* Does the loop read this slot where it stood before? */
+bool units_read(const struct units_of *u, uint32_t slot);
 /* Does the step write to this slot? */
 bool units_write(const struct emitter *e, const struct step *s, uint32_t slot);
 
