@@ -221,7 +221,7 @@ Made by `make bench`. All sides of a table ran in turns, {o.rounds} rounds of {o
 the same numbers. *median*: of the rounds, of the median time of a step. *ratio*: to the first row, the median of the
 ratios within each round; it holds when the machine is shared, the times less so. *above idle*: the most memory that the process held (resident), less
 what it held with its libraries loaded, before it had data. *floor*: a pass over the bytes that must be
-read and written, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
+read and written, in the fastest of three orders, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
 
 - {model}, {os.cpu_count()} cores{', ' + vectors if vectors else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`

@@ -262,10 +262,11 @@ static make_fn *const makes[] = {make_vjp, make_jvp,    make_loop_vjp, make_loop
 enum { head = 3 };
 
 /* cell_vjp of cell. */
-static bool call_it(cr_function *made, const cr_function *f, enum kind kind) {
+static bool call_it(cr_function *made, const cr_function *f, enum derivation kind) {
     static const char *const behind[] = {
-        [VJP] = "_vjp", [JVP] = "_jvp",     [LOOP_VJP] = "_vjp", [LOOP_JVP] = "_jvp", [CONDITION] = "",
-        [ROW] = "_row", [SLICES] = "_many", [DISTINCT] = "",     [WIDE] = ""};
+        [DERIVE_VJP] = "_vjp",      [DERIVE_JVP] = "_jvp",   [DERIVE_LOOP_VJP] = "_vjp",
+        [DERIVE_LOOP_JVP] = "_jvp", [DERIVE_CONDITION] = "", [DERIVE_ROW] = "_row",
+        [DERIVE_SLICES] = "_many",  [DERIVE_DISTINCT] = "",  [DERIVE_WIDE] = ""};
     return !f->name || function_set_name(made, f->name, strlen(f->name), behind[kind]);
 }
 
@@ -283,7 +284,7 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
         status = m.g->status;
     }
     if (!status) status = cr_function_new(&made, m.n_in, m.in, m.n_out, m.out);
-    if (!status && !(call_it(made, f, (enum kind)question[0]) &&
+    if (!status && !(call_it(made, f, (enum derivation)question[0]) &&
                      derivations_add(&f->derived, &f->mem, words, question, made, NULL)))
         cr_function_free(made), status = CR_ENOMEM;
     if (status)
