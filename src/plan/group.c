@@ -323,10 +323,69 @@ static void join(struct finder *f, uint32_t s, uint32_t group) {
         step->run = all / step->rows;
         step->lines = true;
     }
-    if (step->kind == STEP_KERNEL) step->bound = bound_of(f, s), step->woven = is_woven(f, s);
+    if (step->kind == STEP_KERNEL) step->woven = is_woven(f, s);
     for (uint32_t i = 0; i < step->n; i++) {
         uint32_t slot = f->p->view[f->p->node[step->first + i]].slot;
         if (slot != no_slot && is_local(f, slot, s)) f->p->slot[slot].kind = SLOT_BLOCK;
+    }
+}
+
+/* ---- Loops up to the diagonal ---- */
+
+/* Does step t look at no column of this slot beyond the diagonal, or just behind it? */
+static bool stops_reading(const struct finder *f, uint32_t t, uint32_t slot) {
+    const struct step *step = &f->p->step[t];
+    for (uint32_t i = 0; i < step->n; i++) {
+        const struct node *n = node_at(f, f->p->node[step->first + i]);
+        for (uint32_t k = 0; k < n->n; k++) {
+            if (f->p->view[graph_args(f->p->g, n)[k]].slot != slot) continue;
+            bool product = step->kind == STEP_KERNEL,
+                 left = step->bound == BOUND_TERMS || step->bound == BOUND_ROWS,
+                 right = step->way == WAY_SUMS && step->bound == BOUND_COLUMNS;
+            if (product ? !(k == 0 ? left : right) : step->bound == BOUND_NONE) return false;
+        }
+    }
+    return true;
+}
+
+static bool all_stop_reading(const struct finder *f, uint32_t s, uint32_t slot) {
+    for (uint32_t t = s + 1; t <= f->last; t++)
+        if (!stops_reading(f, t, slot)) return false;
+    return true;
+}
+
+/* Would its results be the same, and what it stores be all that is read, if each row ended behind the diagonal? */
+static bool loop_may_stop(const struct finder *f, uint32_t s) {
+    const struct step *loop = &f->p->step[s];
+    const int64_t *dim = intern_bytes(&f->p->g->shape, loop->shape);
+    int rank = (int)(intern_size(&f->p->g->shape, loop->shape) / sizeof *dim);
+    if (rank < 2 || dim[rank - 1] != loop->run || dim[rank - 2] != f->g.rows) return false;
+    for (uint32_t i = 0; i < loop->n; i++) {
+        uint32_t id = f->p->node[loop->first + i], slot = f->p->view[id].slot;
+        const struct node *n = node_at(f, id);
+        enum loop_role role = plan_role(f->p->g, loop, id);
+        if (role == ROLE_FOLD && !(n->op == OP_sum && f->mark[n->arg[0]] & BEYOND_ZERO) &&
+            !(n->op == OP_max && f->mark[n->arg[0]] & BEYOND_LEAST))
+            return false;
+        if (role == ROLE_WIDE && slot != no_slot &&
+            (f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot)))
+            return false;
+    }
+    return true;
+}
+
+/* From the last step back, since what one stores depends on who reads it. */
+static void find_bounds(struct finder *f) {
+    for (uint32_t s = f->last + 1; s-- > f->first;) {
+        struct step *step = &f->p->step[s];
+        if (f->at[s] < MEMBER) continue;
+        if (step->kind == STEP_LOOP) {
+            if (loop_may_stop(f, s)) step->bound = BOUND_COLUMNS;
+            continue;
+        }
+        uint32_t slot = f->p->view[f->p->node[step->first]].slot;
+        step->bound = bound_of(f, s);
+        step->filled = f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot);
     }
 }
 
@@ -359,6 +418,7 @@ static bool make(struct finder *f, size_t row) {
     f->g.block = rows_of_block(f, row);
     for (uint32_t s = f->first; s <= f->last; s++)
         if (f->at[s] >= MEMBER) join(f, s, (uint32_t)p->groups);
+    find_bounds(f);
     p->group[p->groups++] = f->g;
     return true;
 }

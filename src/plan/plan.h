@@ -54,6 +54,8 @@ enum group_way {
 };
 /* What a product of a group leaves out: right of the diagonal nothing is wanted, or there are zeros. */
 enum group_bound { BOUND_NONE, BOUND_COLUMNS, BOUND_TERMS, BOUND_ROWS };
+/* So many rows of a product go together along the diagonal, up to the last one's: a tile's. */
+enum { diagonal_rows = 14 };
 
 /* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are no longer than a
  * block, the loop has each whole row at hand: then it may also compute with the rows' results, number by number, and
@@ -68,10 +70,12 @@ struct step {
     uint32_t shape;    /* of a LOOP */
     int64_t rows, run; /* of a LOOP with either */
     enum group_way way;
-    uint32_t group;         /* unless the way is WHOLE */
-    enum group_bound bound; /* of a product of a group */
-    bool woven;             /* its right operand is turned over once for each batch element, to */
-    size_t woven_at;        /* this place in the room */
+    uint32_t group; /* unless the way is WHOLE */
+    enum group_bound
+        bound;   /* of a product of a group; a loop has COLUMNS: each row goes as far as plan_up_to says */
+    bool filled; /* of a product with COLUMNS: all of a row is read, zeros where nothing is computed */
+    bool woven;  /* its right operand is turned over once for each batch element, to */
+    size_t woven_at; /* this place in the room */
 };
 enum { woven_gap = 16 }; /* numbers after each of its rows */
 
@@ -138,6 +142,12 @@ int64_t plan_fold_depth(const cr_graph *g, uint32_t node);
 enum loop_role plan_role(const cr_graph *g, const struct step *loop, uint32_t node);
 /* Does the loop have whole rows at hand? */
 static inline bool plan_whole_rows(const struct step *s) { return s->lines && s->run <= fold_block; }
+
+/* How many columns of a row products look at: those that go with it, and what makes lanes full. */
+static inline int64_t plan_up_to(int64_t row, int64_t run) {
+    int64_t n = (row + diagonal_rows + fold_lanes - 1) / fold_lanes * fold_lanes;
+    return n < run ? n : run;
+}
 
 /* Is this op run as one of the instructions of a loop? */
 bool plan_elementwise(int op);

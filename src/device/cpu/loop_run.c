@@ -51,7 +51,7 @@ static void fold(const struct loop_job *j, uint32_t i, const struct tile *t) {
     const struct instruction *in = &j->l->instruction[i];
     const struct fold *f = j->kernel[i].fold;
     char *x = place(j, in->operand[0], t), *state = t->buffers + in->state * j->l->buffer_bytes;
-    if (in->kind == FOLD_WHOLE) f->lines(x, t->rows, j->l->run, place(j, in->result, t));
+    if (in->kind == FOLD_WHOLE) f->lines(x, t->rows, t->n / t->rows, place(j, in->result, t));
     else if (in->kind == FOLD_PART) f->lanes(state, x, t->n);
     else f->rows(state, x, t->rows, t->n / t->rows);
 }
@@ -112,6 +112,7 @@ static void run_unit(const struct loop_job *j, char *buffers, int64_t unit, bool
     const struct loop *l = j->l;
     int64_t row = unit / j->columns * l->unit_rows, rows = least(l->unit_rows, l->rows - row);
     int64_t column = unit % j->columns * l->unit_cols, columns = least(l->unit_cols, l->run - column);
+    if (l->diagonal) columns = plan_up_to(row % l->diagonal, l->run);
     if (l->shared) start_folds(j, buffers, columns);
     for (int64_t r = 0; r < rows; r += l->tile_rows)
         for (int64_t c = 0; c < columns; c += l->tile_cols) {
