@@ -11,8 +11,9 @@ enum {
     look_ahead = 64,         /* steps: what stands farther apart is kept in memory */
     cheap_shared = 8,        /* instructions that may run again for each batch element */
     block_bytes = 512 << 10, /* of a block's values: half of a second-level cache */
-    block_least = 16,
+    block_least = 32,
     block_most = 64,       /* rows; powers of two */
+    short_row = 512,       /* numbers: a loop may compute several of them at once, to the end */
     seed_bytes = 256 << 10 /* of its result: what is smaller stays in the cache as it is */
 };
 
@@ -385,7 +386,8 @@ static void find_bounds(struct finder *f) {
         }
         uint32_t slot = f->p->view[f->p->node[step->first]].slot;
         step->bound = bound_of(f, s);
-        step->filled = f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot);
+        step->filled = f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot) ||
+                       sides(f, f->p->node[step->first])[1] <= short_row;
     }
 }
 
