@@ -1,16 +1,22 @@
 /* A program as text: its steps in the order in which they run, what each computes, what it reads, writes and calculates. */
 #include "run/cost.h"
-#include "run/program.h"
+#include "run/print.h"
 #include "tensor/dtype.h"
 
-/* A node's name, or its number in the program's own graph. */
-static void print_node(cr_text *out, const cr_graph *g, uint32_t id) {
+bool print_is_number(cr_graph *g, uint32_t id, double *value) {
+    const struct node *n = graph_at(g, id);
+    return ops_literal(graph_handle(g, n->op == OP_expand ? n->arg[0] : id), value);
+}
+
+void print_node(cr_text *out, cr_graph *g, uint32_t id) {
     const struct note *name = graph_find_note(g, id, NOTE_NAME);
+    double value;
     if (name) text_add(out, "%s", graph_text(g, name->text));
+    else if (print_is_number(g, id, &value)) text_number(out, value);
     else text_add(out, "%%%lu", (unsigned long)id);
 }
 
-static void print_line(cr_text *out, const cr_graph *g, uint32_t id) {
+void print_line(cr_text *out, cr_graph *g, uint32_t id) {
     const struct node *n = graph_at(g, id);
     struct shape s = graph_shape(g, n);
     struct shape_text shape;
