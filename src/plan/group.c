@@ -13,7 +13,7 @@ enum {
     block_bytes = 512 << 10, /* of a block's values: half of a second-level cache */
     block_least = 32,
     block_most = 64,       /* rows; powers of two */
-    short_row = 512,       /* numbers: a loop may compute several of them at once, to the end */
+    short_row = 512,       /* numbers: the built-in way computes several such rows at once, to their ends */
     seed_bytes = 256 << 10 /* of its result: what is smaller stays in the cache as it is */
 };
 
@@ -22,6 +22,7 @@ enum { BEFORE, AFTER, MEMBER };
 
 struct finder {
     struct plan *p;
+    const struct plan_wish *wish;
     uint8_t *mark; /* by node: of plan_mark_causal */
     uint8_t *at;   /* by step */
     uint32_t
@@ -361,6 +362,7 @@ static bool loop_may_stop(const struct finder *f, uint32_t s) {
     const int64_t *dim = intern_bytes(&f->p->g->shape, loop->shape);
     int rank = (int)(intern_size(&f->p->g->shape, loop->shape) / sizeof *dim);
     if (rank < 2 || dim[rank - 1] != loop->run || dim[rank - 2] != f->g.rows) return false;
+    if (loop->run <= short_row && !f->wish->compiled) return false;
     for (uint32_t i = 0; i < loop->n; i++) {
         uint32_t id = f->p->node[loop->first + i], slot = f->p->view[id].slot;
         const struct node *n = node_at(f, id);
@@ -386,8 +388,7 @@ static void find_bounds(struct finder *f) {
         }
         uint32_t slot = f->p->view[f->p->node[step->first]].slot;
         step->bound = bound_of(f, s);
-        step->filled = f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot) ||
-                       sides(f, f->p->node[step->first])[1] <= short_row;
+        step->filled = f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot);
     }
 }
 
@@ -441,8 +442,9 @@ static bool is_seed(struct finder *f, uint32_t s) {
            plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes;
 }
 
-static void note_reads(struct finder *f, const struct plan_wish *wish) {
+static void note_reads(struct finder *f) {
     const struct plan *p = f->p;
+    const struct plan_wish *wish = f->wish;
     memset(f->last_read, 0, p->slots * sizeof *f->last_read);
     for (uint32_t s = 0; s < p->steps; s++)
         for (uint32_t i = 0; i < p->step[s].n; i++) {
@@ -459,14 +461,13 @@ static void note_reads(struct finder *f, const struct plan_wish *wish) {
 }
 
 /* The step to go on from. */
-static uint32_t find_one(struct finder *f, const struct plan_wish *wish, uint32_t seed, void *room,
-                         uint32_t *now, bool *seen, bool *ok) {
+static uint32_t find_one(struct finder *f, uint32_t seed, void *room, uint32_t *now, bool *seen, bool *ok) {
     struct plan *p = f->p;
     if (!is_seed(f, seed)) return seed + 1;
     memset(f->at, BEFORE, p->steps);
     f->seed = f->first = f->last = seed;
     f->at[seed] = MEMBER + WAY_ROWS;
-    note_reads(f, wish);
+    note_reads(f);
     grow(f);
     absorb(f);
     struct worth w = weigh(f, seen);
@@ -488,7 +489,7 @@ static void number_steps(struct plan *p) {
 }
 
 cr_status plan_groups(struct plan *p, const struct plan_wish *wish) {
-    struct finder f = {.p = p};
+    struct finder f = {.p = p, .wish = wish};
     size_t steps = p->steps, slots = p->slots;
     struct step *room = mem_alloc(&p->mem, mem_mul(steps, sizeof *room));
     uint32_t *now = mem_alloc(&p->mem, mem_mul(steps, sizeof *now));
@@ -498,7 +499,7 @@ cr_status plan_groups(struct plan *p, const struct plan_wish *wish) {
     f.last_read = mem_alloc(&p->mem, mem_mul(slots, sizeof *f.last_read));
     bool ok = room && now && seen && f.mark && f.at && f.last_read;
     if (ok) plan_mark_causal(p, wish, f.mark);
-    for (uint32_t s = 0; s < steps && ok;) s = find_one(&f, wish, s, room, now, seen, &ok);
+    for (uint32_t s = 0; s < steps && ok;) s = find_one(&f, s, room, now, seen, &ok);
     if (ok) number_steps(p);
     mem_free(&p->mem, room, steps * sizeof *room);
     mem_free(&p->mem, now, steps * sizeof *now);

@@ -124,8 +124,9 @@ struct plan_wish {
     const struct update *update;
     size_t updates;
     bool fuse;
-    bool group; /* steps may run block by block */
-    bool keep;  /* every value keeps a slot of its own to the end */
+    bool group;    /* steps may run block by block */
+    bool compiled; /* loops are to be compiled, if that can be */
+    bool keep;     /* every value keeps a slot of its own to the end */
 };
 
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */

@@ -112,7 +112,7 @@ static void run_unit(const struct loop_job *j, char *buffers, int64_t unit, bool
     const struct loop *l = j->l;
     int64_t row = unit / j->columns * l->unit_rows, rows = least(l->unit_rows, l->rows - row);
     int64_t column = unit % j->columns * l->unit_cols, columns = least(l->unit_cols, l->run - column);
-    if (l->diagonal && l->unit_rows == 1) columns = plan_up_to(row % l->diagonal, l->run);
+    if (l->diagonal) columns = plan_up_to(row % l->diagonal, l->run);
     if (l->shared) start_folds(j, buffers, columns);
     for (int64_t r = 0; r < rows; r += l->tile_rows)
         for (int64_t c = 0; c < columns; c += l->tile_cols) {
