@@ -323,7 +323,7 @@ static void join(struct finder *f, uint32_t s, uint32_t group) {
         int64_t all = shape_count((int)(intern_size(&f->p->g->shape, step->shape) / sizeof *dim), dim);
         step->rows = step->way == WAY_SHARED ? f->g.rows : f->g.rows * f->g.batch;
         step->run = all / step->rows;
-        step->lines = true;
+        step->lines = step->split = true;
     }
     if (step->kind == STEP_KERNEL) step->woven = is_woven(f, s);
     for (uint32_t i = 0; i < step->n; i++) {

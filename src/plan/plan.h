@@ -69,6 +69,7 @@ struct step {
         rows_too; /* of a LOOP: it has a FOLD_LINES, or is of a group and so goes by whole rows; a FOLD_ROWS */
     uint32_t shape;    /* of a LOOP */
     int64_t rows, run; /* of a LOOP with either */
+    bool split;        /* it has rows since its group goes by rows: no FOLD_LINES */
     enum group_way way;
     uint32_t group; /* unless the way is WHOLE */
     enum group_bound
