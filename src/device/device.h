@@ -115,6 +115,7 @@ struct matmul_block {
     bool terms;
     enum group_bound
         bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
+    bool filled;
     const void *woven; /* the right operand, turned over by cpu_matmul_weave; or NULL */
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);

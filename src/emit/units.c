@@ -179,7 +179,7 @@ static void plain_loops(struct units_of *u, int pass) {
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
-        if (u->columns > 1 || units_stream_in(u, pass))
+        if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
             emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
@@ -321,7 +321,13 @@ static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *
 static void row_units(struct units_of *u) {
     struct emitter *e = u->l.e;
     emit_open(e, "for (int64_t r = first; r < end; r++)");
-    emit_line(e, "const int64_t low = 0, high = %lld;", (long long)u->run);
+    if (u->loop->diagonal) /* plan_up_to */
+        emit_line(
+            e,
+            "const int64_t low = 0, up_to = (r %% %lld + %d) / %d * %d, high = up_to < %lld ? up_to : %lld;",
+            (long long)u->loop->diagonal, diagonal_rows + fold_lanes - 1, fold_lanes, fold_lanes,
+            (long long)u->run, (long long)u->run);
+    else emit_line(e, "const int64_t low = 0, high = %lld;", (long long)u->run);
     row_indices(e);
     passes(u, "0");
     emit_close(e);

@@ -180,6 +180,7 @@ static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
 static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
     int64_t rows = m->l->run >= tile ? 1 : least(tile / m->l->run, fold_rows);
     if (m->s->way == WAY_WHOLE) return rows;
+    if (m->l->diagonal) return 1;
     const struct group *g = &m->p->group[m->s->group];
     while (g->rows % rows || g->block % rows) rows--;
     return rows;
@@ -192,6 +193,7 @@ static void cut(struct maker *m, size_t widest_dtype) {
     bool folds = s->lines || s->rows_too;
     l->rows = folds ? s->rows : 1;
     l->run = folds ? s->run : l->count;
+    l->diagonal = s->bound ? m->p->group[s->group].rows : 0;
     l->tile_rows = l->unit_rows = 1;
     l->tile_cols = l->unit_cols = tile;
     l->by_passes = plan_whole_rows(s) && l->run > tile;

@@ -65,6 +65,7 @@ struct loop {
     struct mem mem;
     int64_t count;                /* elements: */
     int64_t rows, run;            /* in so many rows */
+    int64_t diagonal;             /* row r goes up to plan_up_to(r % diagonal, run) alone; 0: to the end */
     int64_t unit_rows, unit_cols; /* a unit: a block of rows, of columns */
     int64_t tile_rows, tile_cols; /* a tile in it, side by side: all columns, or one row */
     bool by_passes;               /* whole rows that are longer than a tile: pass after pass over each row */

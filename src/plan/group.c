@@ -12,9 +12,10 @@ enum {
     look_ahead = 64,         /* steps: what stands farther apart is kept in memory */
     cheap_shared = 8,        /* instructions that may run again for each batch element */
     block_bytes = 512 << 10, /* of a block's values: half of a second-level cache */
-    block_least = 16,
+    block_least = 32,
     block_most = 64,       /* rows; powers of two */
     block_tiles = 56,      /* rows: of a product alone, four tiles of a kernel for AVX-512 */
+    short_row = 512,       /* numbers: the built-in way computes several such rows at once, to their ends */
     seed_bytes = 256 << 10 /* of its result: what is smaller stays in the cache as it is */
 };
 
@@ -23,6 +24,7 @@ enum { BEFORE, AFTER, MEMBER };
 
 struct finder {
     struct plan *p;
+    const struct plan_wish *wish;
     uint8_t *mark; /* by node: of plan_mark_causal */
     uint8_t *at;   /* by step */
     uint32_t
@@ -341,12 +343,73 @@ static void join(struct finder *f, uint32_t s, uint32_t group) {
         int64_t all = shape_count((int)(intern_size(&f->p->g->shape, step->shape) / sizeof *dim), dim);
         step->rows = step->way == WAY_SHARED ? f->g.rows : f->g.rows * f->g.batch;
         step->run = all / step->rows;
-        step->lines = true;
+        step->lines = step->split = true;
     }
-    if (step->kind == STEP_KERNEL) step->bound = bound_of(f, s), step->woven = is_woven(f, s);
+    if (step->kind == STEP_KERNEL) step->woven = is_woven(f, s);
     for (uint32_t i = 0; i < step->n; i++) {
         uint32_t slot = f->p->view[f->p->node[step->first + i]].slot;
         if (slot != no_slot && is_local(f, slot, s)) f->p->slot[slot].kind = SLOT_BLOCK;
+    }
+}
+
+/* ---- Loops up to the diagonal ---- */
+
+/* Does step t look at no column of this slot beyond the diagonal, or just behind it? */
+static bool stops_reading(const struct finder *f, uint32_t t, uint32_t slot) {
+    const struct step *step = &f->p->step[t];
+    for (uint32_t i = 0; i < step->n; i++) {
+        const struct node *n = node_at(f, f->p->node[step->first + i]);
+        for (uint32_t k = 0; k < n->n; k++) {
+            if (f->p->view[graph_args(f->p->g, n)[k]].slot != slot) continue;
+            bool product = step->kind == STEP_KERNEL,
+                 left = step->bound == BOUND_TERMS || step->bound == BOUND_ROWS,
+                 right = step->way == WAY_SUMS && step->bound == BOUND_COLUMNS;
+            if (product ? !(k == 0 ? left : right) : step->bound == BOUND_NONE) return false;
+        }
+    }
+    return true;
+}
+
+static bool all_stop_reading(const struct finder *f, uint32_t s, uint32_t slot) {
+    for (uint32_t t = s + 1; t <= f->last; t++)
+        if (!stops_reading(f, t, slot)) return false;
+    return true;
+}
+
+/* Would its results be the same, and what it stores be all that is read, if each row ended behind the diagonal? */
+static bool loop_may_stop(const struct finder *f, uint32_t s) {
+    const struct step *loop = &f->p->step[s];
+    const int64_t *dim = intern_bytes(&f->p->g->shape, loop->shape);
+    int rank = (int)(intern_size(&f->p->g->shape, loop->shape) / sizeof *dim);
+    if (rank < 2 || dim[rank - 1] != loop->run || dim[rank - 2] != f->g.rows) return false;
+    if (loop->run <= short_row && !f->wish->compiled) return false;
+    if (loop->run > fold_block) return false; /* a line of several blocks goes to its end */
+    for (uint32_t i = 0; i < loop->n; i++) {
+        uint32_t id = f->p->node[loop->first + i], slot = f->p->view[id].slot;
+        const struct node *n = node_at(f, id);
+        enum loop_role role = plan_role(f->p->g, loop, id);
+        if (role == ROLE_FOLD && !(n->op == OP_sum && f->mark[n->arg[0]] & BEYOND_ZERO) &&
+            !(n->op == OP_max && f->mark[n->arg[0]] & BEYOND_LEAST))
+            return false;
+        if (role == ROLE_WIDE && slot != no_slot &&
+            (f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot)))
+            return false;
+    }
+    return true;
+}
+
+/* From the last step back, since what one stores depends on who reads it. */
+static void find_bounds(struct finder *f) {
+    for (uint32_t s = f->last + 1; s-- > f->first;) {
+        struct step *step = &f->p->step[s];
+        if (f->at[s] < MEMBER) continue;
+        if (step->kind == STEP_LOOP) {
+            if (loop_may_stop(f, s)) step->bound = BOUND_COLUMNS;
+            continue;
+        }
+        uint32_t slot = f->p->view[f->p->node[step->first]].slot;
+        step->bound = bound_of(f, s);
+        step->filled = f->p->slot[slot].kind != SLOT_BLOCK || !all_stop_reading(f, s, slot);
     }
 }
 
@@ -381,6 +444,7 @@ static bool make(struct finder *f, size_t row) {
     f->g.block = rows_of_block(f, row);
     for (uint32_t s = f->first; s <= f->last; s++)
         if (f->at[s] >= MEMBER) join(f, s, (uint32_t)p->groups);
+    find_bounds(f);
     p->group[p->groups++] = f->g;
     return true;
 }
@@ -406,8 +470,9 @@ static bool is_seed(struct finder *f, uint32_t s) {
            (differs(f, n) && plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes);
 }
 
-static void note_reads(struct finder *f, const struct plan_wish *wish) {
+static void note_reads(struct finder *f) {
     const struct plan *p = f->p;
+    const struct plan_wish *wish = f->wish;
     memset(f->last_read, 0, p->slots * sizeof *f->last_read);
     for (uint32_t s = 0; s < p->steps; s++)
         for (uint32_t i = 0; i < p->step[s].n; i++) {
@@ -424,14 +489,13 @@ static void note_reads(struct finder *f, const struct plan_wish *wish) {
 }
 
 /* The step to go on from. */
-static uint32_t find_one(struct finder *f, const struct plan_wish *wish, uint32_t seed, void *room,
-                         uint32_t *now, bool *seen, bool *ok) {
+static uint32_t find_one(struct finder *f, uint32_t seed, void *room, uint32_t *now, bool *seen, bool *ok) {
     struct plan *p = f->p;
     if (!is_seed(f, seed)) return seed + 1;
     memset(f->at, BEFORE, p->steps);
     f->seed = f->first = f->last = seed;
     f->at[seed] = MEMBER + WAY_ROWS;
-    note_reads(f, wish);
+    note_reads(f);
     grow(f);
     absorb(f);
     struct worth w = weigh(f, seen);
@@ -453,7 +517,7 @@ static void number_steps(struct plan *p) {
 }
 
 cr_status plan_groups(struct plan *p, const struct plan_wish *wish) {
-    struct finder f = {.p = p};
+    struct finder f = {.p = p, .wish = wish};
     size_t steps = p->steps, slots = p->slots;
     struct step *room = mem_alloc(&p->mem, mem_mul(steps, sizeof *room));
     uint32_t *now = mem_alloc(&p->mem, mem_mul(steps, sizeof *now));
@@ -463,7 +527,7 @@ cr_status plan_groups(struct plan *p, const struct plan_wish *wish) {
     f.last_read = mem_alloc(&p->mem, mem_mul(slots, sizeof *f.last_read));
     bool ok = room && now && seen && f.mark && f.at && f.last_read;
     if (ok) plan_mark_causal(p, wish, f.mark);
-    for (uint32_t s = 0; s < steps && ok;) s = find_one(&f, wish, s, room, now, seen, &ok);
+    for (uint32_t s = 0; s < steps && ok;) s = find_one(&f, s, room, now, seen, &ok);
     if (ok) number_steps(p);
     mem_free(&p->mem, room, steps * sizeof *room);
     mem_free(&p->mem, now, steps * sizeof *now);

@@ -116,7 +116,10 @@ cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_w
         out->slot[i].first = no_slot;
         if (out->slot[i].kind == SLOT_BLOCK) out->slot[i].kind = SLOT_WORK;
     }
-    for (size_t s = 0; s < p->steps; s++) out->step[s].way = WAY_WHOLE;
+    for (size_t s = 0; s < p->steps; s++) {
+        out->step[s].way = WAY_WHOLE;
+        if (p->step[s].split) out->step[s].lines = false;
+    }
     return plan_place(out, wish);
 }
 

@@ -56,6 +56,8 @@ enum group_way {
 };
 /* What a product of a group leaves out: right of the diagonal nothing is wanted, or there are zeros. */
 enum group_bound { BOUND_NONE, BOUND_COLUMNS, BOUND_TERMS, BOUND_ROWS };
+/* So many rows of a product go together along the diagonal, up to the last one's: a tile's. */
+enum { diagonal_rows = 14 };
 
 /* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are kept whole, the
  * loop has each row at hand: then it may also compute with the rows' results, number by number, and read them again
@@ -69,11 +71,14 @@ struct step {
         rows_too; /* of a LOOP: it has a FOLD_LINES, or is of a group and so goes by whole rows; a FOLD_ROWS */
     uint32_t shape;    /* of a LOOP */
     int64_t rows, run; /* of a LOOP with either */
+    bool split;        /* it has rows since its group goes by rows: no FOLD_LINES */
     enum group_way way;
-    uint32_t group;         /* unless the way is WHOLE */
-    enum group_bound bound; /* of a product of a group */
-    bool woven;             /* its right operand is turned over once for each batch element, to */
-    size_t woven_at;        /* this place in the room */
+    uint32_t group; /* unless the way is WHOLE */
+    enum group_bound
+        bound;   /* of a product of a group; a loop has COLUMNS: each row goes as far as plan_up_to says */
+    bool filled; /* of a product with COLUMNS: all of a row is read, zeros where nothing is computed */
+    bool woven;  /* its right operand is turned over once for each batch element, to */
+    size_t woven_at; /* this place in the room */
 };
 enum { woven_gap = 16 }; /* numbers after each of its rows */
 
@@ -124,8 +129,9 @@ struct plan_wish {
     const struct update *update;
     size_t updates;
     bool fuse;
-    bool group; /* steps may run block by block */
-    bool keep;  /* every value keeps a slot of its own to the end */
+    bool group;    /* steps may run block by block */
+    bool compiled; /* loops are to be compiled, if that can be */
+    bool keep;     /* every value keeps a slot of its own to the end */
 };
 
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
@@ -156,6 +162,12 @@ static inline int plan_passes(const struct plan *p, const struct step *s) {
 int plan_made_here(const struct plan *p, const struct step *s, uint32_t operand);
 /* Must a later pass find node number i's numbers, though they have no place in memory? */
 bool plan_crosses(const struct plan *p, const struct step *s, uint32_t i);
+
+/* How many columns of a row products look at: those that go with it, and what makes lanes full. */
+static inline int64_t plan_up_to(int64_t row, int64_t run) {
+    int64_t n = (row + diagonal_rows + fold_lanes - 1) / fold_lanes * fold_lanes;
+    return n < run ? n : run;
+}
 
 /* Is this op run as one of the instructions of a loop? */
 bool plan_elementwise(int op);

@@ -11,6 +11,21 @@ static cr_node outer_product(cr_node x) {
     return cr_mul(ops_expand(a, &s), ops_expand(b, &s));
 }
 
+/* x without the turn of its last two axes, or with it. */
+static cr_node turned(cr_node x) {
+    cr_node a = graph_get(x)->op == OP_permute ? cr_operand(x, 0) : x;
+    return !cr_same(a, x) && cr_same(cr_t(a), x) ? a : cr_t(x);
+}
+
+/* (A B)' = B' A', the same sums, where this undoes a turn too: the gradient of what stands turned in a product needs no copy. */
+static cr_node turned_product(cr_node x) {
+    cr_node y = cr_operand(x, 0);
+    if (graph_get(y)->op != OP_matmul || !cr_same(turned(x), y)) return x;
+    cr_node a = cr_operand(y, 0), b = cr_operand(y, 1);
+    if (graph_get(a)->op != OP_permute && graph_get(b)->op != OP_permute) return x;
+    return cr_matmul(turned(b), turned(a));
+}
+
 /* One number combined with nothing. */
 static cr_node lone(cr_node x) {
     cr_node a = cr_operand(x, 0);
@@ -48,6 +63,7 @@ cr_node rewrite_run(struct rewrite *r, cr_node x) {
     const struct node *n = graph_get(x);
     cr_node y = !r->to_run                      ? x
                 : n->op == OP_matmul            ? outer_product(x)
+                : n->op == OP_permute           ? turned_product(x)
                 : op_kind(n->op) == KIND_REDUCE ? lone(x)
                 : op_kind(n->op) == KIND_ELEM   ? before_repeating(r, x)
                                                 : x;

@@ -330,7 +330,14 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     }
     bool fuse = !(o && o->no_fuse) && !p->trap_nan;
     bool group = fuse && !wish->keep && !p->reference && !p->product; /* a library's products are whole */
-    struct plan_wish plan = {kept, wish->outputs, wish->update, wish->updates, fuse, group, wish->keep};
+    struct plan_wish plan = {.output = kept,
+                             .outputs = wish->outputs,
+                             .update = wish->update,
+                             .updates = wish->updates,
+                             .fuse = fuse,
+                             .group = group,
+                             .compiled = o && o->compiler,
+                             .keep = wish->keep};
     cr_status status = plan_make(&p->plan, p->g, &plan);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && name_ports(p) && make_constants(p))) status = CR_ENOMEM;

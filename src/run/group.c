@@ -47,6 +47,7 @@ static struct matmul_block block_of(const struct step *s, const struct spot *at)
                                  .n = at->n,
                                  .terms = s->way == WAY_SUMS,
                                  .bound = s->bound,
+                                 .filled = s->filled,
                                  .woven = s->woven ? at->values + s->woven_at : NULL};
 }
 

@@ -318,6 +318,22 @@ static cr_status find_params(cr_run *r) {
     return CR_OK;
 }
 
+static bool is_wanted(const cr_run *r, const struct step *s) {
+    const struct plan *p = &r->p->plan;
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint32_t slot = p->view[p->node[s->first + i]].slot;
+        if (slot != no_slot && r->wanted[slot]) return true;
+    }
+    return false;
+}
+
+/* A group runs as one. */
+static bool group_is_wanted(const cr_run *r, const struct group *g) {
+    for (size_t s = g->first; s < g->first + g->n; s++)
+        if (is_wanted(r, &r->p->plan.step[s])) return true;
+    return false;
+}
+
 /* From the last step back: one is active if it writes what an output that is bound, an update or an active
  * step reads. */
 static void find_active(cr_run *r) {
@@ -327,12 +343,11 @@ static void find_active(cr_run *r) {
         if (r->output[i].data) r->wanted[p->view[r->p->output[i].node].slot] = 1;
     for (size_t i = 0; i < p->updates; i++) r->wanted[p->view[p->update[i].value].slot] = 1;
     for (size_t s = p->steps; s-- > 0;) {
-        const uint32_t *node = p->node + p->step[s].first;
-        r->active[s] = p->step[s].way != WAY_WHOLE; /* a group runs as one */
-        for (uint32_t i = 0; i < p->step[s].n; i++)
-            if (p->view[node[i]].slot != no_slot && r->wanted[p->view[node[i]].slot]) r->active[s] = 1;
-        for (uint32_t i = 0; i < p->step[s].n && r->active[s]; i++) {
-            const struct node *n = graph_at(p->g, node[i]);
+        const struct step *step = &p->step[s];
+        r->active[s] =
+            step->way != WAY_WHOLE ? group_is_wanted(r, &p->group[step->group]) : is_wanted(r, step);
+        for (uint32_t i = 0; i < step->n && r->active[s]; i++) {
+            const struct node *n = graph_at(p->g, p->node[step->first + i]);
             for (uint32_t k = 0; k < n->n; k++) {
                 uint32_t slot = p->view[graph_args(p->g, n)[k]].slot;
                 if (slot != no_slot) r->wanted[slot] = 1;

@@ -74,7 +74,7 @@ static void fold(const struct loop_job *j, uint32_t i, const struct tile *t) {
     char *x = place(j, in->operand[0], t);
     if (in->kind == FOLD_ROWS_PART) f->rows(row_left(j, i, t), x, t->rows, t->n / t->rows);
     else if (in->kind == FOLD_PART || j->l->by_passes) f->lanes(state_of(j, i, t), x, t->n);
-    else f->lines(x, t->rows, j->l->run, place(j, in->result, t));
+    else f->lines(x, t->rows, t->n / t->rows, place(j, in->result, t));
 }
 
 /* What an elementwise instruction does to a tile. */
@@ -138,8 +138,9 @@ static void end_lines(const struct loop_job *j, const struct tile *t, int64_t bl
 static void run_pass(const struct loop_job *j, struct tile t, uint32_t first, uint32_t narrow, uint32_t end) {
     const struct loop *l = j->l;
     const struct tile row = t;
-    for (int64_t at = 0, block = 0; first < narrow && at < l->run; at += fold_block, block++) {
-        int64_t block_end = least(at + fold_block, l->run);
+    const int64_t length = row.n;
+    for (int64_t at = 0, block = 0; first < narrow && at < length; at += fold_block, block++) {
+        int64_t block_end = least(at + fold_block, length);
         start_lines(j, &t, first, narrow);
         for (t.column = at; t.column < block_end; t.column += l->tile_cols) {
             t.first = t.row * l->run + t.column;
@@ -149,7 +150,7 @@ static void run_pass(const struct loop_job *j, struct tile t, uint32_t first, ui
         }
         end_block(j, &t, block, first, narrow);
     }
-    end_lines(j, &row, (l->run + fold_block - 1) / fold_block, first, narrow);
+    end_lines(j, &row, (length + fold_block - 1) / fold_block, first, narrow);
     run_tile(j, &row, narrow, end);
 }
 
@@ -189,14 +190,15 @@ static void run_unit(const struct loop_job *j, char *buffers, int64_t unit, bool
     const struct loop *l = j->l;
     int64_t row = unit / j->columns * l->unit_rows, rows = least(l->unit_rows, l->rows - row);
     int64_t column = unit % j->columns * l->unit_cols, columns = least(l->unit_cols, l->run - column);
+    if (l->diagonal) columns = plan_up_to(row % l->diagonal, l->run);
     const struct tile start = {.buffers = buffers, .row = row, .column = column, .fresh = fresh};
-    int64_t step = l->by_passes ? l->run : l->tile_cols;
+    int64_t step = l->by_passes ? columns : l->tile_cols;
     if (l->shared) start_folds(j, &start, columns);
     for (struct tile t = start; t.row < row + rows; t.row += l->tile_rows) {
         t.rows = least(l->tile_rows, row + rows - t.row);
         for (t.column = column; t.column < column + columns; t.column += step) {
             t.first = t.row * l->run + t.column;
-            t.n = t.rows * least(l->tile_cols, column + columns - t.column);
+            t.n = t.rows * least(step, column + columns - t.column);
             if (l->by_passes) run_row(j, &t);
             else run_tile(j, &t, 0, l->instructions);
             t.fresh = false;

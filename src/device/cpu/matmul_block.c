@@ -6,14 +6,12 @@
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-enum {
-    diagonal = 14
-}; /* rows or columns at a time, where what is left out changes from one to the next: a tile's */
-
 struct block {
     struct gemm g;
     const char *a, *b;
     char *c;
+    int64_t row; /* of the batch element, of the first row */
+    bool filled;
 };
 
 static char *at(const struct tensor *x, int64_t offset) {
@@ -31,6 +29,7 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch));
     x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
+    x.row = first, x.filled = m->filled;
     if (m->woven) x.b = m->woven, x.g.rsb = columns + woven_gap, x.g.csb = 1;
     if (m->bound == BOUND_COLUMNS) x.g.n = least(columns, upto);
     if (m->bound == BOUND_TERMS) x.g.k = least(x.g.k, upto);
@@ -58,7 +57,7 @@ typedef void each_fn(const struct block *x, void *arg);
 
 /* Along the diagonal rows go in steps of a tile's, each up to its own last one. */
 static void each_rows(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
-    int64_t steps = m->bound == BOUND_NONE ? 1 : (m->n + diagonal - 1) / diagonal, first, end;
+    int64_t steps = m->bound == BOUND_NONE ? 1 : (m->n + diagonal_rows - 1) / diagonal_rows, first, end;
     for (int64_t i = 0; i < steps; i++) {
         team_part(m->n, (size_t)steps, (size_t)i, &first, &end);
         struct block x = rows_of(c, m, m->first + first, end - first);
@@ -75,8 +74,8 @@ static void each_terms(const struct kernel_call *c, const struct matmul_block *m
         struct block x = terms_of(c, m, m->first, m->n, 0, left);
         each(&x, arg);
     }
-    for (int64_t at = left; at < end; at += diagonal) {
-        struct block x = terms_of(c, m, at, m->first + m->n - at, at, least(at + diagonal, end));
+    for (int64_t at = left; at < end; at += diagonal_rows) {
+        struct block x = terms_of(c, m, at, m->first + m->n - at, at, least(at + diagonal_rows, end));
         each(&x, arg);
     }
 }
@@ -98,14 +97,20 @@ size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul
     return most;
 }
 
-/* Right of the diagonal then stand numbers that are finite, whatever stood there. */
+/* As far as rows are read beyond what is computed, there stand numbers that are finite, whatever stood there. */
+static void fill(const struct block *x) {
+    size_t size = x->g.is_f64 ? 8 : 4;
+    for (int64_t i = 0; i < x->g.m; i++) {
+        int64_t end = x->filled ? x->g.rsc : plan_up_to(x->row + i, x->g.rsc);
+        if (end > x->g.n)
+            memset(x->c + (size_t)(i * x->g.rsc + x->g.n) * size, 0, (size_t)(end - x->g.n) * size);
+    }
+}
+
 static void run(const struct block *x, void *scratch) {
     struct gemm_plan p = gemm_plan_of(&x->g);
-    size_t size = x->g.is_f64 ? 8 : 4;
     gemm_run(&p, x->a, x->b, x->c, scratch);
-    if (x->g.add || x->g.n == x->g.rsc) return;
-    for (int64_t i = 0; i < x->g.m; i++)
-        memset(x->c + (size_t)(i * x->g.rsc + x->g.n) * size, 0, (size_t)(x->g.rsc - x->g.n) * size);
+    if (!x->g.add && x->g.n < x->g.rsc) fill(x);
 }
 
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
