@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "formula/model.h"
+#include "graph/function.h"
 #include "ops/control.h"
 #include "tensor/dtype.h"
 
@@ -143,21 +144,33 @@ static void push(struct reader *r, struct value v, const struct token *at, const
             (struct operand){.value = v, .at = *at, .key = key ? *key : (struct token){0}};
 }
 
+/* Called as the parameter; x3 where there is none, or none of its own, which the call tells. */
+static void name_input(struct cr_text *name, const struct control *c, const struct function *f, int i,
+                       cr_graph *b) {
+    struct token t = c->key[i].n ? c->key[i] : parameter_name(f, i);
+    text_bytes(name, t.s, t.n);
+    if (t.n && !name->failed && !cr_ok(cr_find(b, cr_text_str(name)))) return;
+    name->n = 0;
+    text_add(name, "x%d", i);
+}
+
 /* The input that stands for operand i: of its shape, or an element's. A literal takes the dtype of what is there. */
-static cr_node input(struct reader *r, const struct control *c, int i, cr_graph *b) {
-    cr_node x = c->x[i], y;
-    char name[24] = {0};
+static cr_node input(struct reader *r, const struct control *c, const struct function *f, int i,
+                     cr_graph *b) {
+    cr_node x = c->x[i], y = graph_error_node(b);
     const struct node *n = graph_get(x);
     cr_dtype dtype = cr_dtype_of(x);
     for (int k = 0; k < c->n && n->weak; k++)
         if (!graph_get(c->x[k])->weak && dtype_is_float(cr_dtype_of(c->x[k]))) dtype = cr_dtype_of(c->x[k]);
-    name[0] = c->key[i].n ? 'k' : c->row[i] ? 'x' : 'h';
-    for (int k = 1, rest = i; k == 1 || rest; rest /= 10) name[k++] = (char)('0' + rest % 10);
     if (c->row[i] && cr_rank(x) == 0) {
         reader_fail(r, CR_ESHAPE, &c->at, "%s: expected an axis to go along, found a number", c->word->name);
-        return graph_error_node(b);
+        return y;
     }
-    y = cr_input(b, name, dtype, cr_rank(x) - c->row[i], cr_dims(x) + c->row[i]);
+    struct cr_text name = text_make(&r->mem);
+    name_input(&name, c, f, i, b);
+    if (name.failed) reader_no_memory(r);
+    else y = cr_input(b, name.s, dtype, cr_rank(x) - c->row[i], cr_dims(x) + c->row[i]);
+    text_drop(&name);
     return y;
 }
 
@@ -186,7 +199,7 @@ static cr_function *read_into(struct reader *r, const struct control *c, const s
     uint32_t draws = r->place.draws;
     cr_function *made = NULL;
     cr_graph *g = r->g;
-    for (int i = 0; i < c->n && !r->status; i++) in[i] = input(r, c, i, b);
+    for (int i = 0; i < c->n && !r->status; i++) in[i] = input(r, c, f, i, b);
     r->g = b;
     for (int i = 0; i < c->n && !r->status; i++) {
         push(r, (struct value){.kind = VALUE_NODE, .node = in[i]}, &c->at, c->key[i].n ? &c->key[i] : NULL);
@@ -207,6 +220,7 @@ static cr_function *read_into(struct reader *r, const struct control *c, const s
                     c->word->name, (int)f->name.n, f->name.s);
     if (!r->status && cr_function_new(&made, c->n, in, n, out)) /* told by the function's graph */
         node_value(r, graph_error_node(b), &c->at);
+    if (made && !function_set_name(made, f->name.s, f->name.n, "")) reader_no_memory(r);
     r->g = g;
     r->operands = a.first;
     return made;

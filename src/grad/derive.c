@@ -132,7 +132,7 @@ static struct parts parts_of(const struct making *m) {
 static void loop_vjp_inputs(struct making *m, const struct parts *p) {
     int consts = p->carry + p->xs;
     for (int i = 0; i < p->carry; i++)
-        if (p->in[i]) m->sum[i] = input(m, m->f->out[i], true);
+        if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     for (int i = consts; i < p->n_in; i++)
         if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     operands(m, 0, consts);
@@ -261,6 +261,15 @@ static make_fn *const makes[] = {make_vjp, make_jvp,    make_loop_vjp, make_loop
                                  make_row, make_slices, make_distinct, make_wide};
 enum { head = 3 };
 
+/* cell_vjp of cell. */
+static bool call_it(cr_function *made, const cr_function *f, enum derivation kind) {
+    static const char *const behind[] = {
+        [DERIVE_VJP] = "_vjp",      [DERIVE_JVP] = "_jvp",   [DERIVE_LOOP_VJP] = "_vjp",
+        [DERIVE_LOOP_JVP] = "_jvp", [DERIVE_CONDITION] = "", [DERIVE_ROW] = "_row",
+        [DERIVE_SLICES] = "_many",  [DERIVE_DISTINCT] = "",  [DERIVE_WIDE] = ""};
+    return !f->name || function_set_name(made, f->name, strlen(f->name), behind[kind]);
+}
+
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
     struct making m = {.f = f,
                        .mask = question + head,
@@ -275,7 +284,8 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
         status = m.g->status;
     }
     if (!status) status = cr_function_new(&made, m.n_in, m.in, m.n_out, m.out);
-    if (!status && !derivations_add(&f->derived, &f->mem, words, question, made, NULL))
+    if (!status && !(call_it(made, f, (enum derivation)question[0]) &&
+                     derivations_add(&f->derived, &f->mem, words, question, made, NULL)))
         cr_function_free(made), status = CR_ENOMEM;
     if (status)
         graph_fail(g, status, NULL, "%s", m.g && m.g->status ? cr_graph_error(m.g) : cr_status_text(status));

@@ -129,6 +129,15 @@ cr_status cr_function_new(cr_function **out, int n_in, const cr_node inputs[], i
     return status;
 }
 
+bool function_set_name(cr_function *f, const char *name, size_t n, const char *behind) {
+    size_t more = strlen(behind);
+    f->name = mem_alloc(&f->mem, n + more + 1);
+    if (!f->name) return false;
+    memcpy(f->name, name, n);
+    memcpy(f->name + n, behind, more + 1);
+    return true;
+}
+
 /* ---- Callbacks ---- */
 
 /* Inputs that show dtype and shape. */
@@ -151,9 +160,7 @@ cr_status function_callback(cr_function **out, const char *name, int n_in, const
         return CR_EINVAL;
     cr_function *f = allocate(g, n_in, n_out);
     if (f) f->g = cr_graph_new(g->ctx), f->ulps = 1;
-    if (f) f->name = mem_alloc(&f->mem, strlen(name) + 1);
-    if (f && f->name) memcpy(f->name, name, strlen(name) + 1);
-    if (!f || !f->g || !f->name || !show(f->g, 'x', n_in, in, f->in) ||
+    if (!f || !f->g || !function_set_name(f, name, strlen(name), "") || !show(f->g, 'x', n_in, in, f->in) ||
         !show(f->g, 'y', n_out, results, f->out)) {
         cr_function_free(f);
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;

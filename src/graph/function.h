@@ -27,11 +27,13 @@ struct cr_function {
     cr_callback_vjp *vjp;
     cr_callback_jvp *jvp;
     void *user;
-    char *name;  /* of a callback */
+    char *name;  /* what its author calls it; NULL: nothing */
     double ulps; /* of a callback: how far its results are from exact, in units in the last place */
 };
 
 void function_hold(cr_function *f);
+/* Called so, with what it is of that behind. False: out of memory. */
+bool function_set_name(cr_function *f, const char *name, size_t n, const char *behind);
 static inline const struct node *function_in(const cr_function *f, uint32_t i) {
     return graph_at(f->g, f->in[i]);
 }

@@ -51,6 +51,8 @@ struct derivations {
 };
 
 enum { page_bits = 10, page_nodes = 1 << page_bits };
+/* The pages of the block of memory that is allocated when there are so many already. */
+size_t graph_block(size_t pages);
 
 struct cr_graph {
     struct mem mem;

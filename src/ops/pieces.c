@@ -2,6 +2,7 @@
  * runs the piece again. Cut L times, n steps keep L n^(1/L) carries and run L times more (Griewank 1992, "Achieving logarithmic growth
  * of temporal and spatial complexity in reverse automatic differentiation", of which this is the form with equal pieces). */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/batch.h"
 #include "ops/control.h"
@@ -115,6 +116,8 @@ static cr_function *new_piece(const struct long_scan *c, int64_t length) {
     for (uint32_t i = 0; b && i < c->body->n_in; i++) c->in[i] = piece_input(c, b, i, length);
     if (b) run_piece(c, b, length, c->in, c->out);
     if (b && !b->status) cr_function_new(&piece, n, c->in, (int)c->body->n_out, c->out);
+    if (piece && c->body->name && !function_set_name(piece, c->body->name, strlen(c->body->name), "_piece"))
+        cr_function_free(piece), piece = NULL;
     if (!piece) graph_fail(c->g, b && b->status ? b->status : CR_ENOMEM, "scan", "%s", cr_graph_error(b));
     cr_graph_free(b);
     return piece;
