@@ -256,7 +256,7 @@ static int64_t steps_of(struct reader *r, const struct control *c) {
     if (isnan(n))
         reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or %s=n", c->word->name,
                     c->count.id ? "most" : "steps");
-    return (int64_t)n;
+    return isnan(n) ? 0 : (int64_t)n;
 }
 
 static int count_rows(const struct control *c) {
