@@ -69,7 +69,9 @@ static bool moves_little(const struct emitter *e, const struct step *s) {
 static bool is_small_product(const struct emitter *e, const struct step *s, int64_t *room) {
     enum { most_k = 512, most_b = 1 << 14, most_terms = 1 << 18 };
     const struct node *n = graph_at(e->g, e->p->node[s->first]);
-    if (s->kind != STEP_KERNEL || n->op != OP_matmul || !dtype_is_float((cr_dtype)n->dtype)) return false;
+    if (s->kind != STEP_KERNEL || s->way != WAY_WHOLE || n->op != OP_matmul ||
+        !dtype_is_float((cr_dtype)n->dtype))
+        return false;
     int r = graph_rank(e->g, n);
     const int64_t *a = graph_dims(e->g, graph_at(e->g, n->arg[0])), *c = graph_dims(e->g, n);
     const int64_t *stride = plan_strides(e->p, n->arg[1]);

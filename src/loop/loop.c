@@ -70,6 +70,13 @@ static bool same_access(const struct loop *l, const struct access *a, const stru
            (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
 }
 
+/* Do the numbers repeat, so often that each tile begins where they do? */
+static bool reads_again(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
+    int64_t period = rank > 1 ? shape_count(rank - 1, dim + 1) : 0;
+    if (period == 0 || stride[0] != 0 || l->by_passes) return false;
+    return (l->rows == 1 || l->run % period == 0) && (l->tile_cols == l->run || l->tile_cols % period == 0);
+}
+
 /* Of numbers that do not run on, merged: is it one number, or one line, for each row of a loop that goes by passes? */
 static bool one_for_row(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
     return l->by_passes && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
@@ -95,6 +102,7 @@ static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
         else a.constant = one_for_row(m->l, rank, dim, stride);
     }
     a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
+    a.again = a.rank && !narrow && reads_again(m->l, rank, dim, stride);
     memcpy(numbers, dim, a.rank * sizeof *dim);
     memcpy(numbers + a.rank, stride, a.rank * sizeof *stride);
     for (uint32_t i = 0; i < m->l->accesses; i++)
