@@ -441,7 +441,7 @@ CR_API cr_status cr_print(cr_text *out, cr_node x);
 CR_API cr_status cr_print_latex(cr_text *out, cr_node x);
 /* The graph as a model that cr_model_new reads: every input, parameter (with its initial value) and name, and what they
  * need; then result (an error node: none). Reading it into an empty graph of the same default float builds the same
- * nodes. Functions that nodes run (scan, cond ...) are functions f1, f2 .. of the text; what other functions and layers made is written
+ * nodes. Functions that nodes run (scan, cond ...) are functions of the text, called as they were, and a number: step_1; what other functions and layers made is written
  * out (h.W stays a name), named sizes are numbers, and what is used more than once gets a name, n1, n2 ... CR_ENAME: a name that
  * the language cannot write; CR_EINVAL: a callback, which has no text, says the graph's sentence. */
 CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);

@@ -263,6 +263,11 @@ static struct expression bound(struct running *r) {
     if (r->l.counted) {
         emit_element(r->e, &t, graph_args(r->e->g, r->n)[0], 0, NULL);
         if (!t.failed) emit_line(r->e, "const long limit = (long)%s;", t.s);
+        if (graph_at(r->e->g, graph_args(r->e->g, r->n)[0])->op !=
+            OP_part) { /* not how many steps a loop made */
+            emit_line(r->e, "if (limit < 0 || limit > %lld) return 1;", (long long)r->l.n);
+            r->e->may_fail = true;
+        }
         text_drop(&number);
     } else x = emit_take(r->e, &number);
     text_drop(&t);

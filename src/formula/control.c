@@ -74,6 +74,13 @@ static bool is_attribute(const struct word *w, const struct token *key) {
     return false;
 }
 
+bool control_attribute(const char *name) {
+    const struct token key = {.kind = TOKEN_NAME, .s = name, .n = strlen(name)};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (is_attribute(&words[i], &key)) return true;
+    return false;
+}
+
 /* What is known while reading stays a number in the function too. */
 static bool is_known(const struct value *v) { return v->kind == VALUE_NUMBER || v->kind == VALUE_BOOL; }
 
@@ -249,7 +256,7 @@ static int64_t steps_of(struct reader *r, const struct control *c) {
     if (isnan(n))
         reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or %s=n", c->word->name,
                     c->count.id ? "most" : "steps");
-    return (int64_t)n;
+    return isnan(n) ? 0 : (int64_t)n;
 }
 
 static int count_rows(const struct control *c) {

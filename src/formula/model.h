@@ -254,7 +254,8 @@ const char *own_word_name(size_t i); /* NULL past the end */
 struct value read_own_word(struct reader *r, const struct token *name, const struct arguments *a);
 /* control.c: scan, map, while, cond, checkpoint, implicit, whose first arguments are functions. */
 const char *control_word(const struct reader *r, const struct token *name); /* NULL: none of these */
-const char *control_word_name(size_t i);                                    /* NULL past the end */
+bool control_attribute(const char *name); /* does it say how one runs: steps, most ..? */
+const char *control_word_name(size_t i);  /* NULL past the end */
 struct value read_control(struct reader *r, const struct token *name, const struct arguments *a);
 /* function.c: functions of the user and of the prelude. */
 struct value call_function(struct reader *r, const struct function *f, const struct token *name,

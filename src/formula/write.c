@@ -80,15 +80,15 @@ static uint32_t own_name(struct writer *w) {
         text_add(&s, "n%u", ++w->next);
         uint32_t taken = intern_find(&w->g->text, cr_text_str(&s), s.n);
         if (s.failed) w->status = CR_ENOMEM;
-        else if (taken == intern_none || !graph_named(w->g, taken))
+        else if ((taken == intern_none || !graph_named(w->g, taken)) &&
+                 intern_find(&w->names, cr_text_str(&s), s.n) == intern_none)
             text = write_keep(w, cr_text_str(&s), s.n);
         text_drop(&s);
     } while (!text && !w->status);
     return text;
 }
 
-/* Can the language say this name? */
-static bool writable(const char *s) {
+bool write_is_name(const char *s) {
     struct lexer l = lexer_make(s, strlen(s));
     struct token t = lexer_next(&l);
     return t.kind == TOKEN_NAME && t.n == strlen(s) && !reserved_word(&t);
@@ -96,7 +96,7 @@ static bool writable(const char *s) {
 
 static uint32_t name_of(struct writer *w, const struct note *note) {
     const char *s = graph_text(w->g, note->text);
-    if (writable(s)) return write_keep(w, s, strlen(s));
+    if (write_is_name(s)) return write_keep(w, s, strlen(s));
     if (!w->status) w->status = CR_ENAME;
     return 0;
 }
@@ -154,7 +154,10 @@ static void put_names(struct writer *w, uint32_t id) {
     }
     int op = graph_at(w->g, id)->op;
     if (n && (op == OP_input || op == OP_param)) n--;
-    while (n && !w->status) put_statement(w, id, name_of(w, &w->g->note[w->note[--n]]));
+    while (n && !w->status) {
+        uint32_t text = name_of(w, &w->g->note[w->note[--n]]);
+        if (text != w->label[id]) put_statement(w, id, text);
+    }
 }
 
 /* Inputs first, which initial values may need. */
@@ -165,9 +168,20 @@ static void put_declarations(struct writer *w) {
         if (w->uses[id] && graph_at(w->g, id)->op == OP_param) put_declaration(w, id);
 }
 
+/* Where a control node has one result, and that a name: 0 else. */
+static uint32_t name_of_only_result(struct writer *w, uint32_t id) {
+    uint32_t part = id + 1;
+    while (part < w->count && !(graph_at(w->g, part)->op == OP_part && graph_at(w->g, part)->arg[0] == id))
+        part++;
+    if (w->inside || part == w->count || write_results_of(w, part) != 1) return 0;
+    const struct note *name = graph_find_note(w->g, part, NOTE_NAME);
+    return name ? name_of(w, name) : 0;
+}
+
 /* Of a node that runs functions the results have the names: "n3[1]", or "n3" of an only one. */
 static void put_control(struct writer *w, uint32_t id) {
-    uint32_t text = own_name(w);
+    uint32_t text = name_of_only_result(w, id);
+    if (!text && !w->status) text = own_name(w);
     if (!text) return;
     text_add(w->out, "%s%s = ", w->inside ? "  " : "", (const char *)intern_bytes(&w->names, text));
     write_control(w, id);

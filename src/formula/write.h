@@ -8,9 +8,9 @@
 
 /* Functions that have a name in the text, and what of it is theirs: of equal text they are one. */
 struct written_function {
-    const cr_function *f;
-    size_t number;       /* f1, f2 .. */
-    struct cr_text text; /* behind the name */
+    const cr_function *f, *named; /* named: whose name it has, the first of equal text */
+    size_t number;                /* step_1, step_vjp_2 .. */
+    struct cr_text text;          /* behind the name */
 };
 struct written {
     struct written_function *function;
@@ -43,6 +43,8 @@ void writer_close(struct writer *w);
 void write_mark(struct writer *w);
 void write_statements(struct writer *w);
 void write_value(struct writer *w, cr_node x);
+/* Can the language say this name? */
+bool write_is_name(const char *s);
 /* A name for node id; 0 with the status set: out of memory. */
 uint32_t write_keep(struct writer *w, const char *s, size_t n);
 

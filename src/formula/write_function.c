@@ -4,18 +4,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formula/model.h"
 #include "ops/control.h"
 
 /* ---- Names ---- */
 
-/* 0: it has none yet. */
-static size_t number_of(const struct writer *w, const cr_function *f) {
+static const struct written_function *find(const struct writer *w, const cr_function *f) {
     for (size_t i = 0; i < w->functions->n; i++)
-        if (w->functions->function[i].f == f) return w->functions->function[i].number;
-    return 0;
+        if (w->functions->function[i].f == f) return &w->functions->function[i];
+    return NULL;
 }
 
-static void put_name(struct writer *w, const cr_function *f) { text_add(w->out, "f%zu", number_of(w, f)); }
+/* "step_1": its own name, without a number that it has from being written before, and a number, by which it is no op's and no other's. */
+static void put_name(struct cr_text *out, const struct written_function *f) {
+    const char *own = f->named->name ? f->named->name : "";
+    size_t n = strlen(own), digits = n;
+    while (digits > 0 && own[digits - 1] >= '0' && own[digits - 1] <= '9') digits--;
+    if (digits > 1 && digits < n && own[digits - 1] == '_') n = digits - 1;
+    if (write_is_name(own)) text_bytes(out, own, n);
+    else text_str(out, "f");
+    text_add(out, "_%zu", f->number);
+}
+
+static void put_call(struct writer *w, const cr_function *f) {
+    const struct written_function *written = find(w, f);
+    if (written) put_name(w->out, written);
+}
 
 /* Takes the text over. */
 static void name_function(struct writer *w, const cr_function *f, struct cr_text text) {
@@ -28,9 +42,12 @@ static void name_function(struct writer *w, const cr_function *f, struct cr_text
         return;
     }
     bool again = same < l->n;
-    size_t number = again ? l->function[same].number : ++l->names;
-    l->function[l->n++] = (struct written_function){f, number, text};
-    if (!again) text_add(w->model, "fn f%zu%s", number, cr_text_str(&text));
+    struct written_function written = {f, f, l->names + 1, text};
+    if (again) written.named = l->function[same].named, written.number = l->function[same].number;
+    l->function[l->n++] = written;
+    if (again) return;
+    l->names++;
+    text_str(w->model, "fn "), put_name(w->model, &written), text_str(w->model, cr_text_str(&text));
 }
 
 void written_drop(struct written *l, const struct mem *mem) {
@@ -50,12 +67,33 @@ int write_results_of(const struct writer *w, uint32_t part) {
 
 /* ---- Functions ---- */
 
+static const char *own_name(const cr_function *f, uint32_t i) {
+    return graph_text(f->g, (uint32_t)graph_attr(f->g, function_in(f, i))[0]);
+}
+
+/* Its inputs' own names, if the language can say all of them beside the words of loops; else x0, x1 .. */
+static bool has_own_names(const cr_function *f) {
+    for (uint32_t i = 0; i < f->n_in; i++) {
+        if (!write_is_name(own_name(f, i)) || control_attribute(own_name(f, i))) return false;
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(own_name(f, i), own_name(f, k)) == 0) return false;
+    }
+    return true;
+}
+
+static void put_parameter(struct cr_text *out, const cr_function *f, uint32_t i) {
+    if (has_own_names(f)) text_str(out, own_name(f, i));
+    else text_add(out, "x%u", (unsigned)i);
+}
+
 static void write_parameters(struct writer *body, const cr_function *f) {
     for (uint32_t i = 0; i < f->n_in && !body->status; i++) {
-        char name[24];
-        int n = snprintf(name, sizeof name, "x%u", (unsigned)i);
-        text_add(body->out, "%s%s", i ? ", " : "", name);
-        body->label[f->in[i]] = write_keep(body, name, (size_t)n);
+        struct cr_text name = text_make(&body->top->mem);
+        put_parameter(&name, f, i);
+        if (name.failed) body->status = CR_ENOMEM;
+        else body->label[f->in[i]] = write_keep(body, cr_text_str(&name), name.n);
+        text_add(body->out, "%s%s", i ? ", " : "", cr_text_str(&name));
+        text_end(&name, body->out);
     }
 }
 
@@ -104,8 +142,8 @@ static bool has_text(struct writer *w, const cr_function *f) {
     return w->status == CR_OK;
 }
 
-static void find_function(struct writer *w, const cr_function *f) {
-    if (!f || w->status || number_of(w, f)) return;
+static void meet_function(struct writer *w, const cr_function *f) {
+    if (!f || w->status || find(w, f)) return;
     if (has_text(w, f)) write_body(w, f);
 }
 
@@ -114,7 +152,7 @@ void write_functions(struct writer *w) {
         const struct node *n = graph_at(w->g, id);
         if (!w->uses[id] || op_kind(n->op) != KIND_CONTROL) continue;
         for (uint32_t i = 0; i < control_functions(w->g, n); i++)
-            find_function(w, control_function(w->g, n, i));
+            meet_function(w, control_function(w->g, n, i));
     }
 }
 
@@ -151,12 +189,14 @@ static void write_loop(struct writer *w, uint32_t id, const struct node *n) {
     bool kept = w->kept[id] != 0, map = !l.carry && l.xs && !l.reverse && !l.counted && !kept;
     int first = (int)l.counted, xs = first + (int)l.carry, consts = xs + (int)l.xs;
     text_str(w->out, condition ? "while(" : map ? "map(" : "scan(");
-    if (condition) put_name(w, condition), text_str(w->out, ", ");
-    put_name(w, control_function(w->g, n, 0));
+    if (condition) put_call(w, condition), text_str(w->out, ", ");
+    put_call(w, control_function(w->g, n, 0));
     if (!map) write_list(w, n, first, xs);
     write_operands(w, n, xs, consts);
     for (int i = consts; i < (int)n->n; i++) {
-        text_add(w->out, ", x%d=", i - first);
+        text_str(w->out, ", ");
+        put_parameter(w->out, control_function(w->g, n, 0), (uint32_t)(i - first));
+        text_str(w->out, "=");
         write_value(w, operand(w, n, i));
     }
     if (l.counted) text_str(w->out, ", steps="), write_value(w, operand(w, n, 0));
@@ -177,8 +217,8 @@ void write_control(struct writer *w, uint32_t id) {
         write_value(w, operand(w, n, 0));
         text_str(w->out, ", ");
     }
-    put_name(w, control_function(w->g, n, 0));
-    if (n->op == OP_cond) text_str(w->out, ", "), put_name(w, control_function(w->g, n, 1));
+    put_call(w, control_function(w->g, n, 0));
+    if (n->op == OP_cond) text_str(w->out, ", "), put_call(w, control_function(w->g, n, 1));
     write_operands(w, n, n->op == OP_cond, (int)n->n);
     text_str(w->out, ")");
 }

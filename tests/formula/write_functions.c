@@ -16,13 +16,36 @@ static void check(const char *model, const char *expected) {
 TEST(each_function_is_written_once_before_what_runs_it) {
     (void)state;
     check("input x: f64[n]\ninput k: f64\nfn step(h, x, k) = tanh(h*k + x)\nscan(step, 0, x, k=k)",
-          "fn f1(x0, x1, x2) {\n  tanh(x0*x2 + x1)\n}\n"
-          "input x: f64[3]\ninput k: f64\nn1 = scan(f1, [cast(0, f64)], x, x2=k)\nn1\n");
+          "fn step_1(h, x, k) {\n  tanh(h*k + x)\n}\n"
+          "input x: f64[3]\ninput k: f64\nn1 = scan(step_1, [cast(0, f64)], x, k=k)\nn1\n");
     check("input x: f64\nfn in(v) = v*v\nfn out(v) { s = in(v); checkpoint(in, s) + checkpoint(in, v) }\n"
           "a = checkpoint(out, x)\nb = checkpoint(in, a)\na + b",
-          "fn f1(x0) {\n  x0*x0\n}\n"
-          "fn f2(x0) {\n  n1 = checkpoint(f1, x0*x0)\n  n2 = checkpoint(f1, x0)\n  n1 + n2\n}\n"
-          "input x: f64\nn1 = checkpoint(f2, x)\na = n1\nn2 = checkpoint(f1, n1)\nb = n2\nn1 + n2\n");
+          "fn in_1(v) {\n  v*v\n}\n"
+          "fn out_2(v) {\n  n1 = checkpoint(in_1, v*v)\n  n2 = checkpoint(in_1, v)\n  n1 + n2\n}\n"
+          "input x: f64\na = checkpoint(out_2, x)\nb = checkpoint(in_1, a)\na + b\n");
+    check("input x: f64\nfn sin_1(n1, n2) = [n1*n2 + n2^2, n1*n2]\nfn f(steps) = steps + 1\n"
+          "r = checkpoint(sin_1, x, x)\nr[0]*r[1] + scan(f, x, steps=2)",
+          "fn sin_1(n1, n2) {\n  n3 = n1*n2\n  [n3 + n2^2, n3]\n}\n"
+          "fn f_2(x0) {\n  x0 + 1\n}\n"
+          "input x: f64\nn1 = checkpoint(sin_1, x, x)\nn2 = scan(f_2, [x], steps=2)\nn1[0]*n1[1] + n2\n");
+}
+
+/* A model that is written again is the same text. */
+TEST(what_is_written_twice_does_not_change) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL), *again = cr_graph_new(NULL);
+    cr_text *second = NULL;
+    cr_node y;
+    read_model(&y, g,
+               "input x: f64[n]\ninput k: f64\nfn step(h, x, k) = tanh(h*k + x) + h*k\nfn sq(x) = x^2\n"
+               "s = scan(step, k, x, k=k)\ngrad(s, k) + sum(map(sq, x))");
+    cr_text *first = assert_reads_back(g, y, "twice");
+    cr_text_new(&second, NULL);
+    read_model(&y, again, cr_text_str(first));
+    assert_int_equal(cr_print_model(second, again, y), CR_OK);
+    assert_string_equal(cr_text_str(second), cr_text_str(first));
+    cr_text_free(first), cr_text_free(second);
+    cr_graph_free(g), cr_graph_free(again);
 }
 
 TEST(every_way_to_run_a_function_survives) {
@@ -199,6 +222,7 @@ TEST(no_memory_is_a_status) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(each_function_is_written_once_before_what_runs_it),
+        RUN(what_is_written_twice_does_not_change),
         RUN(every_way_to_run_a_function_survives),
         RUN(random_functions_survive_and_their_gradients),
         RUN(what_has_no_text_is_a_sentence),
