@@ -96,24 +96,47 @@ static int write_files(struct session *s, const cr_program *p, const char *path)
     return code;
 }
 
+static int set_level(cr_options *o, const char *level) {
+    if (!o) return fail("out of memory");
+    if (level && cr_options_set(o, "rewrite", level))
+        return wrong_use("--rewrite: expected none, exact or all, found '%s'", level);
+    return EXIT_DONE;
+}
+
+/* What is asked for: how it runs, the way there, the files. */
+static int compile_and_write(struct session *s, const struct arguments *a, const cr_target *t,
+                             const cr_options *o) {
+    const char *path = option_value(a, "out");
+    cr_program *p = NULL;
+    if (cr_compile(&p, t, o)) return session_failed(s, cr_graph_error(s->graph));
+    int code = EXIT_DONE;
+    if (a->plan) code = cr_program_print(s->text, p) ? fail("out of memory") : print_text(s->text);
+    cr_text_clear(s->text);
+    if (!code && a->stages)
+        code = cr_compile_print(s->text, t, o) ? fail("out of memory") : print_text(s->text);
+    cr_text_clear(s->text);
+    if (!code && path) code = write_files(s, p, path);
+    cr_program_free(p);
+    return code;
+}
+
 int run_emit(struct arguments *a) {
     struct session s;
-    cr_program *p = NULL;
-    const char *path = option_value(a, "out"), *method = option_value(a, "optimiser");
-    if (!path && !a->plan)
+    const char *method = option_value(a, "optimiser");
+    if (!option_value(a, "out") && !a->plan && !a->stages)
         return wrong_use(
-            "--out step.c: where to write, and what to call the function; or --plan: how it runs");
+            "--out step.c: where to write, and what to call the function; --plan: how it runs; or "
+            "--stages: the way there");
     int code = session_open(&s, a, NO_VALUES);
     if (code) return code;
+    cr_options *o = cr_options_new(s.ctx);
     cr_target *t = cr_target_new(s.graph);
-    if (!t) code = fail("out of memory");
+    code = set_level(o, option_value(a, "rewrite"));
+    if (!code && !t) code = fail("out of memory");
     if (!code) code = add_outputs(&s, t, option_value(a, "outputs"));
     if (!code && method) code = add_step(&s, t, method);
-    if (!code && cr_compile(&p, t, NULL)) code = session_failed(&s, cr_graph_error(s.graph));
-    if (!code && a->plan) code = cr_program_print(s.text, p) ? fail("out of memory") : print_text(s.text);
-    cr_text_clear(s.text);
-    if (!code && path) code = write_files(&s, p, path);
-    cr_program_free(p);
+    if (!code) code = compile_and_write(&s, a, t, o);
+    cr_options_free(o);
     cr_target_free(t);
     session_close(&s);
     return code;

@@ -116,6 +116,12 @@ static const struct row {
     {"threads", "N", "0, unless given, for one per processor", OWN, 0},
     {"plan", NULL, "the steps in which it runs: what each reads, writes and calculates, and the memory", FLAG,
      offsetof(struct arguments, plan)},
+    {"stages", NULL, "from the graph to C, stage by stage: rewritten, planned, placed in memory", FLAG,
+     offsetof(struct arguments, stages)},
+    {"rewrite", "LEVEL",
+     "none; exact, unless given: what keeps every bit but the sign of a zero; all: what is equal but for "
+     "rounding",
+     OWN, 0},
     {"manual", NULL, "the whole table in Markdown", FLAG, offsetof(struct arguments, manual)},
 };
 enum { count = sizeof rows / sizeof *rows };

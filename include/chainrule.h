@@ -360,10 +360,14 @@ typedef cr_status cr_callback_vjp(void *user, cr_node grads[], int n_in, const c
 typedef cr_status cr_callback_jvp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
                                   const cr_node y[], const cr_node tangents[]);
 /* in and out show dtype and shape. vjp or jvp may be NULL: then that mode fails with CR_ENODERIV. user must outlive every
- * node and program that holds the function. */
+ * node and program that holds the function. A context keeps programs for graphs to come (cr_compile), also when cr_program_free was
+ * called on them: in one, user must outlive the context. */
 CR_API cr_status cr_function_callback(cr_function **out, const char *name, int n_in, const cr_node in[],
                                       int n_out, const cr_node results[], cr_callback *fn,
                                       cr_callback_vjp *vjp, cr_callback_jvp *jvp, void *user);
+/* How far a callback's results are from exact at most, in units in the last place of each: 1 until it is said. cr_digits counts with it.
+ * To be said before others use f. CR_EINVAL: f is no callback, or ulps is below 0 or nan. */
+CR_API cr_status cr_function_ulps(cr_function *f, double ulps);
 
 /* In all of these, out has room for the results, operands are of the shapes and dtypes of the function's inputs (a number
  * repeats, a literal takes the dtype), and on failure every out is an error node. */
@@ -437,12 +441,16 @@ CR_API cr_status cr_print(cr_text *out, cr_node x);
 CR_API cr_status cr_print_latex(cr_text *out, cr_node x);
 /* The graph as a model that cr_model_new reads: every input, parameter (with its initial value) and name, and what they
  * need; then result (an error node: none). Reading it into an empty graph of the same default float builds the same
- * nodes. Functions and layers are written out (h.W stays a name), named sizes are numbers, and what is used more than
- * once gets a name, n1, n2 ... CR_ENAME: a name that the language cannot write; CR_EINVAL: nodes that
- * run functions (scan, cond ...), which have no text any more. */
+ * nodes. Functions that nodes run (scan, cond ...) are functions f1, f2 .. of the text; what other functions and layers made is written
+ * out (h.W stays a name), named sizes are numbers, and what is used more than once gets a name, n1, n2 ... CR_ENAME: a name that
+ * the language cannot write; CR_EINVAL: a callback, which has no text, says the graph's sentence. */
 CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 /* The node, built again in simpler form (1*x, x+0, constants folded ...). */
 CR_API cr_node cr_simplify(cr_node x);
+/* The node, built again in forms that lose fewer digits and are finite in more places: log(1 + x) as log1p(x), the logarithm of a softmax
+ * as log_softmax, 1/(1 + exp(-x)) as sigmoid(x) ... The same but for rounding. What is differentiated after it has better derivatives
+ * too. Names inside are those of the nodes it was built from. */
+CR_API cr_node cr_stable(cr_node x);
 
 /* ---- Compile and run ---------------------------------------------------------------------------------- */
 
@@ -464,7 +472,7 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *                on leaving. x86-64 and ARM64; elsewhere no effect
  *   "fuse"       "1", "0": one pass for a chain of elementwise ops
  *   "rewrite"    "exact" (default): what keeps every bit, but for the sign of a zero where a product of matrices adds but one
- *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite.
+ *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite, and forms that lose fewer digits (cr_stable).
  *                Neither with trap_nan nor on the reference device
  *   "reuse"      "1" (default): a graph of a structure that was compiled before in its context gets that program again: the same
  *                ops, attributes, constants, shapes, dtypes, names, positions and options, in the same order. So a loop that
@@ -503,6 +511,9 @@ CR_API const char *cr_program_output(const cr_program *p, int i);
 /* The plan as text: a line of sums (of values: the memory of what steps leave, within the workspace), then every step with the bytes that it reads and writes and its operations, the nodes that it
  * computes with their ops and shapes, and the updates. */
 CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
+/* How the target becomes a program, stage by stage: its graph, the graph rewritten, the plan, where values stand in memory and from
+ * which step to which, the way in which loops run, and the C of cr_program_emit, or why there is none. */
+CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_options *options);
 
 /* The program as plain C99 for other programs, with no library behind it: a function PREFIX and a header PREFIX.h, which
  * says what it takes and how many bytes it works in. Outputs and updates are those of the target; only libm is called, and

@@ -1,12 +1,29 @@
 /* Memory through the allocator of the object's context. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 static void *resize_default(void *ptr, size_t size) {
     if (size == 0) return free(ptr), NULL;
     return realloc(ptr, size);
+}
+
+void *mem_alloc_large(const struct mem *m, size_t size) {
+#ifdef MADV_HUGEPAGE
+    enum { huge = 1 << 21 };
+    if (!m->fn && size >= 2 * huge) {
+        void *p = NULL;
+        if (posix_memalign(&p, huge, size)) return NULL;
+        (void)madvise(p, size, MADV_HUGEPAGE); /* advice: memory of small pages serves too */
+        return p;
+    }
+#endif
+    return mem_alloc(m, size);
 }
 
 void *mem_resize(const struct mem *m, void *ptr, size_t old_size, size_t size) {

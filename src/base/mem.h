@@ -14,6 +14,9 @@ void *mem_alloc(const struct mem *m, size_t size);                              
 void *mem_zero(const struct mem *m, size_t size);                               /* zeroed */
 void *mem_resize(const struct mem *m, void *ptr, size_t old_size, size_t size); /* NULL: ptr still stands */
 void mem_free(const struct mem *m, void *ptr, size_t size);
+/* For what is written from one end to the other and may be large: by huge pages where the system has them. A first touch of a
+ * small page costs as much as building five nodes. */
+void *mem_alloc_large(const struct mem *m, size_t size);
 
 /* Aligned to 64 bytes (a cache line and the widest vector). */
 void *mem_alloc_aligned(const struct mem *m, size_t size);

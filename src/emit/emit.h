@@ -78,6 +78,7 @@ struct emitter {
     struct emit_file *file;
     bool exact;            /* kernels with the bits of the built-in ones; else a program that people read */
     struct cr_text values; /* of exact ones: the functions that they call, each once */
+    bool products;         /* and whether they need those of device/cpu/gemm_compiled.h */
     int real;              /* the only float dtype, which may be changed by a macro; -1: there are two */
     struct intern used;    /* names of the function */
     uint32_t *name;        /* by node: its name, in `used`; intern_none: none yet */

@@ -115,7 +115,41 @@ static void fold(struct units_of *u, uint32_t i) {
     combine(u, i, so_far.s, next.s);
 }
 
-/* What the lanes come to, and the result of the row or what the unit leaves. */
+/* Lines that are kept whole though they are longer than a block: a number for each block, then those as a line. */
+static bool in_pieces(const struct units_of *u) { return u->columns == 1 && u->run > fold_block; }
+
+static void declare_pieces(struct units_of *u, uint32_t i) {
+    char type[80];
+    uint32_t id = nest_node(&u->l, i);
+    emit_line(u->l.e, "%s piece_%s[%lld];", type_of(u->l.e, id, type), emit_name(u->l.e, id),
+              (long long)pieces(u->run, fold_block));
+}
+
+static void open_pieces(struct units_of *u) {
+    long long n = pieces(u->run, fold_block), run = u->run;
+    emit_open(u->l.e, "for (int64_t piece = 0; piece < %lld; piece++)", n);
+    emit_line(u->l.e, "const int64_t low = piece * %d, high = piece == %lld ? %lld : low + %d;", fold_block,
+              n - 1, run, fold_block);
+}
+
+/* What a row whose line stands in lanes, in pieces, or as numbers in memory comes to. */
+static void row_value(struct units_of *u, uint32_t id, const char *fold_name, char value[200]) {
+    struct emitter *e = u->l.e;
+    const char *name = emit_name(e, id);
+    if (in_pieces(u) && columns_of(u) != 1) {
+        open_pieces(u);
+        emit_line(e, "piece_%s[piece] = line_%s(fold_%s + low, high - low);", name, fold_name, name);
+        emit_close(e);
+    }
+    if (in_pieces(u))
+        snprintf(value, 200, "line_%s(piece_%s, %lld)", fold_name, name,
+                 (long long)pieces(u->run, fold_block));
+    else if (columns_of(u) == 1)
+        snprintf(value, 200, "tree_%s(lane_%s, %d)", fold_name, name, lanes_of(u) / 2);
+    else snprintf(value, 200, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
+}
+
+/* The result of the row, or what the unit leaves. */
 static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
@@ -129,9 +163,7 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
                   instruction(u, i)->partial, unit, fold_name, name, lanes_of(u) / 2);
     else {
         char value[200];
-        if (columns_of(u) == 1)
-            snprintf(value, sizeof value, "tree_%s(lane_%s, %d)", fold_name, name, lanes_of(u) / 2);
-        else snprintf(value, sizeof value, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
+        row_value(u, id, fold_name, value);
         emit_combine(e, &all, id, emit_start(e, id), value);
         emit_line(e, "const %s %s = %s;", t, nest_make_local(e, id), all.failed ? "0" : all.s);
         if (e->p->view[id].slot != no_slot)
@@ -142,11 +174,65 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     text_drop(&all);
 }
 
+/* ---- The next row, on its way while this one is computed ---- */
+
+/* What a pass takes, roughly: a function as much as ten sums. */
+static int weight(const struct units_of *u, int pass) {
+    int all = 0;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (!nest_in_pass(&u->l, i, pass) || instruction(u, i)->kind == DO_NARROW) continue;
+        switch (instruction(u, i)->op) {
+        case OP_add:
+        case OP_sub:
+        case OP_mul:
+        case OP_neg:
+        case OP_square:
+        case OP_sum: all += 1; break;
+        default: all += 10;
+        }
+    }
+    return all;
+}
+
+static int heaviest_pass(const struct units_of *u) {
+    int best = 0;
+    for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
+        if (weight(u, pass) > weight(u, best)) best = pass;
+    return best;
+}
+
+/* Is it read row after row, and the first such access to its numbers? */
+static bool streams(const struct units_of *u, uint32_t i) {
+    const struct access *a = &u->loop->access[i];
+    if (a->kind != ACCESS_DIRECT || a->narrow || is_written(u->l.e, u->l.s, a->slot)) return false;
+    for (uint32_t k = 0; k < i; k++)
+        if (u->loop->access[k].kind == ACCESS_DIRECT && u->loop->access[k].slot == a->slot) return false;
+    return true;
+}
+
+/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. */
+static void fetch_ahead(const struct units_of *u, int pass) {
+    enum { second_cache = 1 << 18, cache_line = 64 };
+    struct emitter *e = u->l.e;
+    size_t bytes = 0;
+    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u)) return;
+    for (uint32_t i = 0; i < u->loop->accesses; i++)
+        if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
+    for (uint32_t i = 0; i < u->loop->accesses && bytes <= second_cache; i++) {
+        const struct access *a = &u->loop->access[i];
+        if (!streams(u, i)) continue;
+        int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
+        for (int lane = 0; lane < fold_lanes; lane += each)
+            emit_line(e, "AHEAD(&%s[(r + 1) * %lld + %lld + at]);", emit_name(e, e->p->slot[a->slot].node),
+                      (long long)u->run, (long long)a->offset + lane);
+    }
+}
+
 /* ---- A pass over a row ---- */
 
-static void body(struct units_of *u, int part) {
+static void body(struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (u->l.part[i] != part) continue;
+        if (!nest_in_pass(&u->l, i, pass)) continue;
         enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
         if (role == ROLE_WIDE) nest_result(&u->l, i, false);
         else if (role == ROLE_FOLD) fold(u, i);
@@ -160,7 +246,7 @@ static void open_axis(struct emitter *e, int axis, bool innermost) {
               (long long)e->nest.axis[axis].size, i);
 }
 
-static void plain_loops(struct units_of *u, int part) {
+static void plain_loops(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
@@ -168,20 +254,21 @@ static void plain_loops(struct units_of *u, int part) {
         if (u->columns > 1) emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
-    body(u, part);
+    body(u, pass);
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
 /* Numbers side by side go to the lanes in turn. */
-static void lanes_loop(struct units_of *u, int part) {
+static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
     if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-        emit_open(e, "VECTOR for (int lane = 0; lane < %d; lane++)", fold_lanes);
+        fetch_ahead(u, pass);
+        emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
-        body(u, part);
+        body(u, pass);
         emit_close(e);
         emit_close(e);
     }
@@ -189,32 +276,59 @@ static void lanes_loop(struct units_of *u, int part) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
         emit_line(e, "const int64_t %s = at;", j);
-        body(u, part);
+        body(u, pass);
         emit_close(e);
     }
     u->lane = NULL;
 }
 
-static void pass(struct units_of *u, int part, const char *unit) {
-    bool along = false, lines = false;
+static bool folds_line(const struct units_of *u, uint32_t i, int pass) {
+    return nest_pass(&u->l, i) == pass && is_lines(u, i);
+}
+
+static void start_lines(struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (folds_line(u, i, pass)) start_lanes(u, i);
+}
+
+/* Along the row, block by block of a line. */
+static void pieces_loop(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    open_pieces(u);
+    start_lines(u, pass);
+    lanes_loop(u, pass);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (u->l.part[i] != part || instruction(u, i)->kind == DO_NARROW) continue;
-        along = true;
-        if (!is_lines(u, i)) continue;
-        lines = true;
-        if (columns_of(u) == 1) start_lanes(u, i);
+        struct cr_text f = text_make(&e->mem);
+        uint32_t id = nest_node(&u->l, i);
+        if (!folds_line(u, i, pass)) continue;
+        emit_fold_name(e, &f, id);
+        emit_line(e, "piece_%s[piece] = tree_%s(lane_%s, %d);", emit_name(e, id), f.failed ? "" : f.s,
+                  emit_name(e, id), lanes_of(u) / 2);
+        text_drop(&f);
     }
-    if (along && lines && columns_of(u) == 1) lanes_loop(u, part);
-    else if (along) plain_loops(u, part);
+    emit_close(e);
+}
+
+static void one_pass(struct units_of *u, int pass, const char *unit) {
+    bool along = false, lines = false, lanes = columns_of(u) == 1;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (u->l.part[i] != part) continue;
+        along = along || (nest_pass(&u->l, i) == pass && instruction(u, i)->kind != DO_NARROW);
+        if (!folds_line(u, i, pass)) continue;
+        lines = true;
+        if (in_pieces(u)) declare_pieces(u, i);
+    }
+    if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
+    else if (lines && lanes) start_lines(u, pass), lanes_loop(u, pass);
+    else if (along) plain_loops(u, pass);
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (nest_pass(&u->l, i) != pass) continue;
         if (is_lines(u, i)) end_lanes(u, i, unit);
         else if (instruction(u, i)->kind == DO_NARROW) nest_result(&u->l, i, true);
     }
 }
 
 static void passes(struct units_of *u, const char *unit) {
-    for (int part = 0; part < u->l.parts; part++) pass(u, part, unit);
+    for (int pass = 0; pass < plan_passes(u->l.e->p, u->l.s); pass++) one_pass(u, pass, unit);
 }
 
 /* ---- Units ---- */
@@ -231,21 +345,38 @@ static void row_indices(struct emitter *e) {
     }
 }
 
-static void declare_left(struct units_of *u, bool of_unit) {
+/* Sums of rows of so few bytes stay in registers; longer ones gather where the unit leaves them. */
+static bool stays_in_registers(const struct units_of *u, uint32_t i) {
+    enum { few_registers = 512 };
+    return u->run * (int64_t)cr_dtype_size((cr_dtype)instruction(u, i)->to) <= few_registers;
+}
+
+/* What the unit leaves of a fold of rows: as it begins, then where others find it. */
+static void declare_left(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
     char type[80];
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = instruction(u, i);
-        if (in->kind != FOLD_ROWS_PART) continue;
-        uint32_t id = nest_node(&u->l, i);
-        const char *t = type_of(e, id, type);
-        if (of_unit)
-            emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t,
-                      emit_name(e, id), t, in->partial, (long long)u->run);
-        if (of_unit)
-            emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", emit_name(e, id),
-                      emit_start(e, id));
-    }
+    const char *t = type_of(e, id, type), *name = emit_name(e, id);
+    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, (long long)u->run);
+    else
+        emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t, name, t,
+                  instruction(u, i)->partial, (long long)u->run);
+    emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
+}
+
+static void leave(struct units_of *u, uint32_t i) {
+    struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
+    char type[80];
+    if (stays_in_registers(u, i))
+        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, sizeof left_%s);",
+                  type_of(e, id, type), instruction(u, i)->partial, (long long)u->run, emit_name(e, id),
+                  emit_name(e, id));
+}
+
+static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *u, uint32_t i)) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (instruction(u, i)->kind == FOLD_ROWS_PART) what(u, i);
 }
 
 static void row_units(struct units_of *u) {
@@ -276,12 +407,15 @@ static void block_units(struct units_of *u) {
             "const int64_t block = unit / %lld, row_end = block * %d + %d < %lld ? block * %d + %d : %lld;",
             (long long)u->columns, fold_rows, fold_rows, (long long)u->rows, fold_rows, fold_rows,
             (long long)u->rows);
-        declare_left(u, true);
+        each_fold_of_rows(u, declare_left);
         emit_open(e, "for (int64_t r = block * %d; r < row_end; r++)", fold_rows);
     } else emit_line(e, "const int64_t r = unit / %lld;", (long long)u->columns);
     row_indices(e);
     passes(u, "unit");
-    if (u->blocks) emit_close(e);
+    if (u->blocks) {
+        emit_close(e);
+        each_fold_of_rows(u, leave);
+    }
     emit_close(e);
 }
 
@@ -381,8 +515,7 @@ static bool looks_first(const struct units_of *u) {
 static bool can_be(const struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (instruction(u, i)->kind == FOLD_PART && columns_of(u) != 1) return false;
-    return u->l.s->n <= sizeof u->l.part && u->loop->count > 0 && !(u->columns > 1 && columns_of(u) != 1) &&
-           !too_short(u) && !looks_first(u);
+    return u->loop->count > 0 && !(u->columns > 1 && columns_of(u) != 1) && !too_short(u) && !looks_first(u);
 }
 
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
@@ -392,7 +525,6 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
     bool folds = s->lines || s->rows_too;
     for (uint32_t i = 0; i < s->n; i++) e->local[nest_node(&u.l, i)] = intern_none;
     nest_make(&u.l);
-    nest_parts(&u.l);
     if (!folds) e->nest.rows = 0;
     if (folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
     u.blocks = s->rows_too;

@@ -127,11 +127,13 @@ void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node) {
     snprintf(combined, sizeof combined, "c_%s", name);
     text_add(&f, "static inline %s %s(%s acc, %s a) { return (%s)(%s); }\n", t, combined, t, t, t,
              ops_row(n->op)->value);
-    text_add(&f,
-             "static inline %s tree_%s(%s *lane, int half) {\n    for (; half > 0; half /= 2)\n        for "
-             "(int k = "
-             "0; k < half; k++) lane[k] = %s(lane[k], lane[k + half]);\n    return lane[0];\n}\n",
-             t, name, t, combined);
+    text_add(&f, "ALWAYS %s tree_%s(%s *lane, int half) {\n", t, name, t);
+    for (int half = fold_lanes / 2; half > 0; half /= 2)
+        text_add(&f,
+                 "    if (half >= %d)\n        LANES for (int k = 0; k < %d; k++) lane[k] = %s(lane[k], "
+                 "lane[k + %d]);\n",
+                 half, half, combined, half);
+    text_str(&f, "    return lane[0];\n}\n");
     text_add(&f,
              "static inline %s line_%s(const %s *x, int64_t n) {\n    %s lane[16];\n    int64_t i = 0;\n    "
              "for (int k "

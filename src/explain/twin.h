@@ -35,7 +35,7 @@ struct twin_map {
 };
 
 /* What result and wrt are made of, again: leaves and random draws become inputs with the values of e; wrt[i] becomes leaf[i].
- * hold: stop_gradient holds its value; else it is its operand. twin_map_free after either. */
+ * hold: stop_gradient holds its value; else it is its operand, and a while makes as many steps as it did. twin_map_free after either. */
 cr_status twin_copy(struct twin *t, struct twin_map *m, cr_eval *e, cr_node result, int n,
                     const cr_node wrt[], cr_node leaf[], bool hold);
 void twin_map_free(struct twin *t, struct twin_map *m);

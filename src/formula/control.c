@@ -5,6 +5,7 @@
 
 #include "formula/model.h"
 #include "graph/function.h"
+#include "ops/control.h"
 #include "tensor/dtype.h"
 
 enum word_kind { SCAN, MAP, WHILE, COND, CHECKPOINT, IMPLICIT };
@@ -13,16 +14,21 @@ static const struct word {
     enum word_kind kind;
     int functions; /* how many are handed over */
     bool rows;     /* each step sees an element of an operand's leading axis */
-    const char *attribute[4];
+    const char *attribute[6];
 } words[] = {
     {"scan",
-     "scan(f, carry, x..., steps=n, reverse=false, memory=bytes, constant=...)",
+     "scan(f, carry, x..., steps=n, reverse=false, memory=bytes, kept=false, most=n, constant=...)",
      SCAN,
      1,
      true,
-     {"steps", "reverse", "memory"}},
+     {"steps", "reverse", "memory", "kept", "most"}},
     {"map", "map(f, x..., constant=...)", MAP, 1, true, {NULL}},
-    {"while", "while(condition, f, carry, most=n, constant=...)", WHILE, 2, false, {"most"}},
+    {"while",
+     "while(condition, f, carry, most=n, kept=false, constant=...)",
+     WHILE,
+     2,
+     false,
+     {"most", "kept"}},
     {"cond", "cond(condition, f, g, x..., constant=...)", COND, 2, false, {NULL}},
     {"checkpoint", "checkpoint(f, x..., constant=...)", CHECKPOINT, 1, false, {NULL}},
     {"implicit", "implicit(f, x, constant=...)", IMPLICIT, 1, false, {NULL}},
@@ -54,7 +60,8 @@ struct control {
     struct token key[most]; /* of a constant: its parameter */
     int carry, n;           /* operands that are carried; all that become inputs */
     const struct arguments *a;
-    double steps, reverse, memory; /* nan: not given */
+    cr_node count;                             /* of steps, where it is known only in the run */
+    double steps, most, reverse, memory, kept; /* nan: not given */
 };
 
 static const struct operand *keyword(const struct reader *r, const struct arguments *a, int k) {
@@ -89,13 +96,18 @@ static void add_values(struct reader *r, struct control *c, int i, bool row) {
 
 static void take_attribute(struct reader *r, struct control *c, const struct operand *x) {
     const double v = x->value.number;
-    bool flag = token_is(&x->key, "reverse"), memory = token_is(&x->key, "memory");
+    bool kept = token_is(&x->key, "kept"), flag = kept || token_is(&x->key, "reverse"),
+         memory = token_is(&x->key, "memory"), most_steps = token_is(&x->key, "most");
+    if (x->value.kind == VALUE_NODE && token_is(&x->key, "steps")) {
+        c->count = x->value.node;
+        return;
+    }
     bool whole = x->value.integer || (memory && v == floor(v)); /* 1e6 */
     if (x->value.kind != (flag ? VALUE_BOOL : VALUE_NUMBER) || (!flag && !whole))
         reader_fail(r, CR_EINVAL, &x->at, "%.*s: expected %s, known before the run", (int)x->key.n, x->key.s,
                     flag ? "true or false" : "an integer");
     if (memory && v < 0) reader_fail(r, CR_EINVAL, &x->at, "memory: a count of bytes below 0: %.0f", v);
-    *(flag ? &c->reverse : memory ? &c->memory : &c->steps) = v;
+    *(kept ? &c->kept : flag ? &c->reverse : memory ? &c->memory : most_steps ? &c->most : &c->steps) = v;
 }
 
 /* Constants that are not known become inputs. */
@@ -229,13 +241,15 @@ static cr_function *closed(struct reader *r, const struct control *c, int which)
 
 /* ---- The nodes ---- */
 
-/* As many steps as the leading axis of the first x, or as `steps` says. */
+/* As many steps as the leading axis of the first x, or as `steps` says; where that is known only in the run, at most `most`. */
 static int64_t steps_of(struct reader *r, const struct control *c) {
     for (int i = 0; i < c->n; i++)
         if (c->row[i]) return cr_dims(c->x[i])[0];
-    if (isnan(c->steps))
-        reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or steps=n", c->word->name);
-    return (int64_t)c->steps;
+    double n = c->count.id ? c->most : c->steps;
+    if (isnan(n))
+        reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or %s=n", c->word->name,
+                    c->count.id ? "most" : "steps");
+    return (int64_t)n;
 }
 
 static int count_rows(const struct control *c) {
@@ -247,11 +261,16 @@ static int count_rows(const struct control *c) {
 static void build(struct reader *r, const struct control *c, cr_function *f, cr_function *g, cr_node out[]) {
     const cr_node *x = c->x;
     int rows = count_rows(c), rest = c->n - c->carry - rows;
-    int64_t n = c->word->rows ? steps_of(r, c) : isnan(c->steps) ? -1 : (int64_t)c->steps;
+    int64_t n = c->word->rows ? steps_of(r, c) : isnan(c->most) ? -1 : (int64_t)c->most;
     if (r->status) return;
     switch (c->word->kind) {
     case SCAN:
     case MAP:
+        if (c->count.id) {
+            control_counted(out, c->count, f, n, c->reverse == 1, c->carry, x, rows, x + c->carry, rest,
+                            x + c->carry + rows);
+            break;
+        }
         cr_scan_within(out, c->memory < 0x1p53 ? (size_t)c->memory : SIZE_MAX, f, n, c->reverse == 1,
                        c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
         break;
@@ -260,6 +279,18 @@ static void build(struct reader *r, const struct control *c, cr_function *f, cr_
     case CHECKPOINT: cr_call(out, f, c->n, x); break;
     case IMPLICIT: out[0] = cr_implicit(f, x[0], c->n - 1, x + 1); break;
     }
+}
+
+/* kept: behind the results each carry as it was before each step, and how many steps there were. */
+static int add_kept(struct reader *r, const struct control *c, int n, cr_node out[]) {
+    if (c->kept != 1 || !cr_ok(out[0])) return n;
+    cr_node loop = cr_operand(out[0], 0);
+    int parts = ops_part_count(loop.graph, graph_get(loop));
+    if (!isnan(c->memory))
+        reader_fail(r, CR_EINVAL, &c->at, "%s: what is kept is all of it: expected no memory", c->word->name);
+    if (parts > most) reader_fail(r, CR_ELIMIT, &c->at, "%s: more than %d results", c->word->name, most);
+    for (int k = n; k < parts && !r->status; k++) out[k] = cr_part(loop, k);
+    return parts;
 }
 
 /* One result is itself, several are a list. */
@@ -282,7 +313,8 @@ static void collect(struct reader *r, struct control *c) {
 }
 
 struct value read_control(struct reader *r, const struct token *name, const struct arguments *a) {
-    struct control c = {.word = find_word(name), .at = *name, .a = a, .steps = NAN, .memory = NAN};
+    struct control c = {
+        .word = find_word(name), .at = *name, .a = a, .steps = NAN, .most = NAN, .memory = NAN};
     cr_node out[most];
     if (!functions_given(r, &c)) return (struct value){0};
     if (!r->g) return open_value();
@@ -294,6 +326,7 @@ struct value read_control(struct reader *r, const struct token *name, const stru
     if (n > most) reader_fail(r, CR_ELIMIT, name, "%s: more than %d results", c.word->name, most);
     reader_at(r, name);
     if (!r->status) build(r, &c, f, g, out);
+    if (!r->status) n = add_kept(r, &c, n, out);
     struct value v = r->status ? (struct value){0} : value_of(r, &c, n, out);
     cr_function_free(f);
     cr_function_free(g);

@@ -60,6 +60,7 @@ static const struct own {
     {"hvp", "hvp(loss, w, v)", 3, NULL, make_hvp, EACH, "vectors"},
     {"vmap", "vmap(y, x, xs)", 3, NULL, make_vmap, ONE, "batches"},
     {"variable", "variable(x)", 1, NULL, NULL, ONE, NULL},
+    {"stable", "stable(x)", 1, NULL, NULL, ONE, NULL},
     {"dtype", "dtype(x)", 1, NULL, NULL, ONE, NULL},
     {"size", "size(x) or size(x, axis=0)", 1, "axis", NULL, ONE, NULL},
 };
@@ -167,5 +168,5 @@ struct value read_own_word(struct reader *r, const struct token *name, const str
     if (token_is(name, "dtype"))
         return (struct value){.kind = VALUE_DTYPE, .number = (double)cr_dtype_of(of)};
     reader_at(r, name);
-    return node_value(r, cr_variable(of), name);
+    return node_value(r, token_is(name, "stable") ? cr_stable(of) : cr_variable(of), name);
 }

@@ -43,6 +43,8 @@ cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_q
 /* A condition on the operands that the jvp's body has. */
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q);
 
+/* The cotangent of f(x, c) at the root y = implicit(f, x, c), of y's cotangent g: -J^-t g. */
+cr_node implicit_pull(cr_node y, cr_node g);
 /* implicit of f on n operands x, the first of them improved by Newton's method: so its value follows the others, as its derivatives say
  * it does. */
 cr_node implicit_refined(cr_function *f, int n, const cr_node x[]);
@@ -52,7 +54,7 @@ cr_node implicit_refined(cr_function *f, int n, const cr_node x[]);
 cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]);
 
 /* f in double precision (grad/wide.h). */
-cr_function *derive_wide(cr_graph *g, cr_function *f);
+cr_function *derive_wide(cr_graph *g, cr_function *f, bool open);
 
 /* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
 cr_function *derive_row(cr_graph *g, cr_function *f);

@@ -248,8 +248,12 @@ static void make_wide(struct making *m) {
         cr_dtype dtype = dtype_is_float(cr_dtype_of(like)) ? CR_F64 : cr_dtype_of(like);
         m->x[i] = m->in[m->n_in++] = cr_input(m->g, cr_name(like), dtype, cr_rank(like), cr_dims(like));
     }
-    wide_inline(m->g, m->f, m->x, m->y);
-    for (int i = 0; i < n_out(m); i++) give(m, m->y[i]);
+    size_t count = m->f->g->count;
+    uint32_t *map = mem_alloc(&m->g->mem, mem_mul(count, sizeof *map));
+    if (!map) graph_fail(m->g, CR_ENOMEM, NULL, "out of memory");
+    else if (!m->g->status && wide_inline(m->g, m->f, m->x, m->carry != 0, map))
+        for (int i = 0; i < n_out(m); i++) give(m, graph_handle(m->g, map[m->f->out[i]]));
+    mem_free(&m->g->mem, map, count * sizeof *map);
 }
 
 /* ---- Asking ---- */
@@ -353,7 +357,9 @@ cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[],
     return found;
 }
 
-cr_function *derive_wide(cr_graph *g, cr_function *f) { return ask(g, f, WIDE, 0, 0, 0, NULL, NULL); }
+cr_function *derive_wide(cr_graph *g, cr_function *f, bool open) {
+    return ask(g, f, WIDE, open, 0, 0, NULL, NULL);
+}
 
 cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, ROW, 0, 0, 0, NULL, NULL); }
 

@@ -30,12 +30,19 @@ static bool same_node(const cr_graph *g, const struct node *a, const struct node
     return true;
 }
 
+enum { most_pages = 128 }; /* of a block: 5.5 MiB */
+
+/* Blocks double: 1, 1, 2, 4 .. pages. A large graph so stands in blocks that the system can map by huge pages. */
+size_t graph_block(size_t pages) { return pages > most_pages ? most_pages : pages ? pages : 1; }
+
 static bool grow(cr_graph *g) {
     if ((size_t)g->count < g->pages * page_nodes) return true;
-    if (!mem_grow(&g->mem, &g->page, &g->page_cap, g->pages, sizeof *g->page)) return false;
-    struct node *page = mem_alloc(&g->mem, page_nodes * sizeof *page);
-    if (!page) return false;
-    g->page[g->pages++] = page;
+    const size_t n = graph_block(g->pages);
+    for (size_t i = 0; i < n; i++)
+        if (!mem_grow(&g->mem, &g->page, &g->page_cap, g->pages + i, sizeof *g->page)) return false;
+    struct node *block = mem_alloc_large(&g->mem, n * page_nodes * sizeof *block);
+    if (!block) return false;
+    for (size_t i = 0; i < n; i++) g->page[g->pages++] = block + i * page_nodes;
     return true;
 }
 

@@ -27,7 +27,8 @@ struct cr_function {
     cr_callback_vjp *vjp;
     cr_callback_jvp *jvp;
     void *user;
-    char *name; /* what its author calls it; NULL: nothing */
+    char *name;  /* what its author calls it; NULL: nothing */
+    double ulps; /* of a callback: how far its results are from exact, in units in the last place */
 };
 
 void function_hold(cr_function *f);
@@ -67,10 +68,10 @@ static inline const int64_t *control_attr(const cr_graph *g, const struct node *
 /* A node of a control op holds its functions while it lives. */
 void control_hold(cr_graph *g, const struct node *n);
 void control_release(cr_graph *g, const struct node *n);
-/* What a person calls a node's op: a loop under a condition is a while. */
+/* What a person calls a node's op: a loop under a condition is a while, one without carries a map. */
 static inline const char *control_name(const cr_graph *g, const struct node *n) {
-    bool loop = n->op == OP_scan && control_functions(g, n) > 1 && control_function(g, n, 1);
-    return loop ? "while" : op_name(n->op);
+    if (n->op != OP_scan) return op_name(n->op);
+    return control_function(g, n, 1) ? "while" : control_attr(g, n)[1] ? "scan" : "map";
 }
 
 #endif

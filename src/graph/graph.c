@@ -28,7 +28,10 @@ void cr_graph_free(cr_graph *g) {
     struct mem m = g->mem;
     while (g->control_n) control_release(g, graph_at(g, g->control[--g->control_n]));
     mem_free(&m, g->control, g->control_cap * sizeof *g->control);
-    for (size_t i = 0; i < g->pages; i++) mem_free(&m, g->page[i], page_nodes * sizeof(struct node));
+    for (size_t i = 0, n; i < g->pages; i += n) {
+        n = graph_block(i);
+        mem_free(&m, g->page[i], n * page_nodes * sizeof(struct node));
+    }
     mem_free(&m, g->page, g->page_cap * sizeof *g->page);
     hash_drop(&g->crowd, &m);
     mem_free(&m, g->pool, g->pool_cap * sizeof *g->pool);

@@ -45,6 +45,8 @@ struct named {
 };
 
 enum { page_bits = 10, page_nodes = 1 << page_bits };
+/* The pages of the block of memory that is allocated when there are so many already. */
+size_t graph_block(size_t pages);
 
 struct cr_graph {
     struct mem mem;

@@ -206,26 +206,42 @@ cr_status cr_scan(cr_node out[], cr_function *body, int64_t n, bool reverse, int
     return cr_scan_within(out, SIZE_MAX, body, n, reverse, n_carry, carry, n_xs, xs, n_consts, consts);
 }
 
-cr_status cr_scan_within(cr_node out[], size_t bytes, cr_function *body, int64_t n, bool reverse, int n_carry,
-                         const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
-                         const cr_node consts[]) {
+/* count: an error node, or how many steps there are. */
+static cr_status scan(cr_node out[], cr_node count, size_t bytes, cr_function *body, int64_t n, bool reverse,
+                      int n_carry, const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                      const cr_node consts[]) {
     struct call c = {0};
-    bool cut = false;
+    struct shape number = {0};
+    bool cut = false, counted = count.id != 0;
     if (!out || !body || bad(n_carry, carry) || bad(n_xs, xs) || bad(n_consts, consts)) return CR_EINVAL;
-    struct loop_attr l = {.n = n, .carry = n_carry, .xs = n_xs, .reverse = reverse};
-    cr_node y = graph_error_node(graph_among(n_carry, carry, n_xs, xs, n_consts, consts));
+    struct loop_attr l = {.n = n, .carry = n_carry, .xs = n_xs, .reverse = reverse, .counted = counted};
+    cr_node y =
+        graph_error_node(counted ? count.graph : graph_among(n_carry, carry, n_xs, xs, n_consts, consts));
     if (y.graph && n < 0)
         graph_fail(y.graph, CR_EINVAL, "scan", "a count of steps below 0: %lld", (long long)n);
-    if (begin(&c, n_carry ? "scan" : "map", y.graph, n_carry + n_xs + n_consts) &&
+    if (begin(&c, n_carry ? "scan" : "map", y.graph, n_carry + n_xs + n_consts + counted) &&
         count_is(&c, "operands", body->n_in, n_carry + n_xs + n_consts) && carry_stays(&c, body, n_carry) &&
-        rows_fit(&c, body, n) && take_all(&c, "carry", body, 0, n_carry, carry, -1) &&
+        rows_fit(&c, body, n) && (!counted || take(&c, "count of steps", 0, count, &number, CR_I64)) &&
+        take_all(&c, "carry", body, 0, n_carry, carry, -1) &&
         take_all(&c, "operand", body, (uint32_t)n_carry, n_xs, xs, n) &&
         take_all(&c, "constant operand", body, (uint32_t)(n_carry + n_xs), n_consts, consts, -1)) {
-        cut = control_pieces(body, &l, bytes) > 1;
+        cut = !counted && control_pieces(body, &l, bytes) > 1;
         if (cut) control_in_pieces(out, c.g, body, &l, bytes, c.x), y = out[0];
         else y = control_loop(c.g, body, NULL, &l, c.n, c.x);
     }
     return finish(&c, y, cut ? 0 : (int)body->n_out, out);
+}
+
+cr_status cr_scan_within(cr_node out[], size_t bytes, cr_function *body, int64_t n, bool reverse, int n_carry,
+                         const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                         const cr_node consts[]) {
+    return scan(out, (cr_node){0}, bytes, body, n, reverse, n_carry, carry, n_xs, xs, n_consts, consts);
+}
+
+cr_status control_counted(cr_node out[], cr_node count, cr_function *body, int64_t most, bool reverse,
+                          int n_carry, const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                          const cr_node consts[]) {
+    return scan(out, count, SIZE_MAX, body, most, reverse, n_carry, carry, n_xs, xs, n_consts, consts);
 }
 
 cr_status cr_map(cr_node out[], cr_function *f, int64_t n, int n_xs, const cr_node xs[], int n_consts,
@@ -290,6 +306,22 @@ cr_status cr_function_callback(cr_function **out, const char *name, int n_in, co
     if (status) graph_fail(results[0].graph, status, "function", "%s", cr_status_text(status));
     cr_function_free(raw);
     return status;
+}
+
+/* What a wrapped callback wraps; NULL: no callback. */
+static cr_function *wrapped(const cr_function *f) {
+    for (uint32_t id = 1; f && id < f->g->count; id++) {
+        const struct node *n = graph_at(f->g, id);
+        if (n->op == OP_call && control_function(f->g, n, 0)->callback) return control_function(f->g, n, 0);
+    }
+    return NULL;
+}
+
+cr_status cr_function_ulps(cr_function *f, double ulps) {
+    cr_function *raw = wrapped(f);
+    if (!raw || !(ulps >= 0)) return CR_EINVAL;
+    raw->ulps = ulps;
+    return CR_OK;
 }
 
 /* ---- implicit ---- */

@@ -98,12 +98,16 @@ static cr_node build(struct rewrite *r, const struct pattern *p, int i, const st
     return rewrite_node(r, ops_elementwise(t->op, t->n, x, 0, NULL));
 }
 
+/* What a person reads keeps the functions that were written. */
 static bool allowed(const struct rewrite *r, enum exact exact) {
     if (r->to_run && exact == FORM) return false;
+    if (r->level == REWRITE_DIGITS || (exact == DIGITS && !r->to_run))
+        return r->level == REWRITE_DIGITS && exact == DIGITS;
     return r->level == REWRITE_ALL || exact == EXACT;
 }
 
-/* Products of fractions are gathered as a whole, which would undo what the rules do to signs. */
+/* Products of fractions are gathered as a whole, which would undo what the rules do to signs: for them only rules that keep digits
+ * are left. */
 static bool gathered(const struct rewrite *r, const struct node *n) {
     return r->level == REWRITE_ALL && (n->op == OP_mul || n->op == OP_div) &&
            dtype_is_float((cr_dtype)n->dtype);
@@ -111,10 +115,12 @@ static bool gathered(const struct rewrite *r, const struct node *n) {
 
 cr_node rewrite_rules(struct rewrite *r, cr_node x) {
     struct binding b;
-    if (gathered(r, graph_get(x))) return x;
+    bool digits_alone = gathered(r, graph_get(x));
     for (int i = rewrite_first[graph_get(x)->op]; i >= 0; i = rewrite_rule[i].next) {
         const struct rule *rule = &rewrite_rule[i];
-        if (!allowed(r, rule->exact) || !matches(r, rule, x.id, &b)) continue;
+        if (!allowed(r, rule->exact) || (digits_alone && rule->exact != DIGITS) ||
+            !matches(r, rule, x.id, &b))
+            continue;
         cr_node y = rewrite_fit(r, build(r, &rule->replacement, rule->replacement.root, &b), x);
         if (!cr_same(x, y)) return y;
     }

@@ -58,7 +58,7 @@ static int letter(struct reader *r, char c) {
 
 static int word(struct reader *r) {
     const char *name = r->s;
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789"); /* a number was read before */
     r->s += n;
     if (n == 4 && strncmp(name, "true", n) == 0)
         return add_term(r, (struct term){.kind = TERM_NUMBER, .truth = true, .value = 1});

@@ -28,7 +28,7 @@ struct pattern {
     int n, root;
 };
 
-enum exact { EXACT, FORM, ZERO_SIGN, FINITE, ROUNDING };
+enum exact { EXACT, FORM, ZERO_SIGN, FINITE, ROUNDING, DIGITS };
 
 struct rule {
     struct pattern pattern, replacement;

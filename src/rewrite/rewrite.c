@@ -23,7 +23,7 @@ bool rewrite_opaque(const struct rewrite *r, uint32_t id) {
     if (rewrite_literal(r, id, &v)) return false;
     const struct node *n = graph_at(r->g, id);
     return id < r->first || n->op == OP_variable || op_kind(n->op) == KIND_LEAF ||
-           (!r->to_run && graph_find_note(r->g, id, NOTE_NAME) != NULL);
+           (!r->to_run && r->level != REWRITE_DIGITS && graph_find_note(r->g, id, NOTE_NAME) != NULL);
 }
 
 cr_node rewrite_fit(const struct rewrite *r, cr_node y, cr_node x) {
@@ -39,14 +39,20 @@ cr_node rewrite_fit(const struct rewrite *r, cr_node y, cr_node x) {
     return cr_ok(y) ? y : x;
 }
 
+static cr_node one_step(struct rewrite *r, cr_node x) {
+    bool digits = r->level == REWRITE_DIGITS;
+    cr_node y = digits ? x : r->to_run ? rewrite_run(r, x) : rewrite_fold(r, x);
+    if (cr_same(x, y) && !digits) y = rewrite_views(r, x);
+    if (cr_same(x, y) && (digits || (r->to_run && r->level == REWRITE_ALL))) y = rewrite_digits(r, x);
+    return cr_same(x, y) ? rewrite_rules(r, x) : y;
+}
+
 static cr_node simplest(struct rewrite *r, cr_node x) {
-    enum { most_rounds = 8, most_depth = 4 };
+    enum { most_rounds = 8, most_depth = 6 };
     if (r->level == REWRITE_NONE || r->depth == most_depth) return x;
     r->depth++;
     for (int round = 0; round < most_rounds; round++) {
-        cr_node y = r->to_run ? rewrite_run(r, x) : rewrite_fold(r, x);
-        if (cr_same(x, y)) y = rewrite_views(r, x);
-        if (cr_same(x, y)) y = rewrite_rules(r, x);
+        cr_node y = one_step(r, x);
         if (cr_same(x, y)) break;
         x = y;
         if (rewrite_opaque(r, x.id)) break;
@@ -145,11 +151,15 @@ cr_node rewrite_graph(struct rewrite *r, cr_node x) {
     return y;
 }
 
-cr_node cr_simplify(cr_node x) {
-    if (!ops_good("simplify", 1, &x)) return graph_error_node(x.graph);
+static cr_node rewritten(const char *name, cr_node x, enum rewrite_level level) {
+    if (!ops_good(name, 1, &x)) return graph_error_node(x.graph);
     struct rewrite r;
-    rewrite_begin(&r, x.graph, 1, REWRITE_ALL);
+    rewrite_begin(&r, x.graph, 1, level);
     cr_node y = rewrite_graph(&r, x);
     rewrite_end(&r);
     return y;
 }
+
+cr_node cr_simplify(cr_node x) { return rewritten("simplify", x, REWRITE_ALL); }
+
+cr_node cr_stable(cr_node x) { return rewritten("stable", x, REWRITE_DIGITS); }

@@ -5,8 +5,8 @@
 #include "rewrite/pattern.h"
 
 /* NONE: nothing. EXACT: what keeps every bit. ALL: whatever makes a formula simpler (rules.def says how
- * exact). */
-enum rewrite_level { REWRITE_NONE, REWRITE_EXACT, REWRITE_ALL };
+ * exact). DIGITS: only what keeps digits, through names too. */
+enum rewrite_level { REWRITE_NONE, REWRITE_EXACT, REWRITE_ALL, REWRITE_DIGITS };
 
 struct rewrite {
     cr_graph *g;
@@ -41,5 +41,6 @@ cr_node rewrite_fold(struct rewrite *r, cr_node x);
 cr_node rewrite_views(struct rewrite *r, cr_node x);
 cr_node rewrite_run(struct rewrite *r, cr_node x);
 cr_node rewrite_collect(struct rewrite *r, cr_node x);
+cr_node rewrite_digits(struct rewrite *r, cr_node x);
 
 #endif

@@ -14,16 +14,21 @@ static struct emit_control control_of(const void *program, size_t s) {
     return out;
 }
 
+/* C runs each step whole. */
 static cr_status write(cr_text *source, cr_text *header, const cr_program *p, struct emit_wish *wish,
                        uint32_t *node, const char **name, cr_text *why) {
-    char sentence[256];
+    char sentence[256] = "";
     for (size_t i = 0; i < p->outputs; i++) {
         node[i] = p->output[i].node;
         name[i] = graph_text(p->g, p->output[i].text);
     }
     wish->output = node;
     wish->output_name = name;
-    cr_status status = emit_c(source, header, &p->plan, wish, sentence);
+    struct plan_wish again = {.output = node, .outputs = p->outputs};
+    struct plan plan;
+    cr_status status = plan_whole(&plan, &p->plan, &again);
+    if (!status) status = emit_c(source, header, &plan, wish, sentence);
+    plan_drop_whole(&plan);
     if (status) cr_text_clear(why);
     if (status && why) text_str(why, *sentence ? sentence : cr_status_text(status));
     return status;

@@ -1,16 +1,22 @@
 /* A program as text: its steps in the order in which they run, what each computes, what it reads, writes and calculates. */
 #include "run/cost.h"
-#include "run/program.h"
+#include "run/print.h"
 #include "tensor/dtype.h"
 
-/* A node's name, or its number in the program's own graph. */
-static void print_node(cr_text *out, const cr_graph *g, uint32_t id) {
+bool print_is_number(cr_graph *g, uint32_t id, double *value) {
+    const struct node *n = graph_at(g, id);
+    return ops_literal(graph_handle(g, n->op == OP_expand ? n->arg[0] : id), value);
+}
+
+void print_node(cr_text *out, cr_graph *g, uint32_t id) {
     const struct note *name = graph_find_note(g, id, NOTE_NAME);
+    double value;
     if (name) text_add(out, "%s", graph_text(g, name->text));
+    else if (print_is_number(g, id, &value)) text_number(out, value);
     else text_add(out, "%%%lu", (unsigned long)id);
 }
 
-static void print_line(cr_text *out, const cr_graph *g, uint32_t id) {
+void print_line(cr_text *out, cr_graph *g, uint32_t id) {
     const struct node *n = graph_at(g, id);
     struct shape s = graph_shape(g, n);
     struct shape_text shape;
@@ -56,6 +62,13 @@ static void print_sum(cr_text *out, const cr_program *p) {
              bytes_of_values(&p->plan));
 }
 
+/* Before the first of its steps. */
+static void print_group(cr_text *out, const struct group *g) {
+    text_add(out, "%lu to %lu in blocks of %lld of %lld rows, %lld times: %zu bytes for a block\n",
+             (unsigned long)g->first + 1, (unsigned long)(g->first + g->n), (long long)g->block,
+             (long long)g->rows, (long long)g->batch, g->bytes);
+}
+
 cr_status cr_program_print(cr_text *out, const cr_program *p) {
     static const char *const kind[] = {[STEP_LOOP] = "loop",
                                        [STEP_REDUCE] = "reduction",
@@ -67,8 +80,11 @@ cr_status cr_program_print(cr_text *out, const cr_program *p) {
     for (size_t i = 0; i < p->plan.steps; i++) {
         const struct step *s = &p->plan.step[i];
         struct cost c = cost_of(&p->plan, s);
-        text_add(out, "%zu: %s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
-                 s->tail ? " for updates alone" : "", c.read, c.written, c.operations);
+        if (s->way != WAY_WHOLE && p->plan.group[s->group].first == i)
+            print_group(out, &p->plan.group[s->group]);
+        text_add(out, "%zu: %s%s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
+                 s->tail ? " for updates alone" : "", s->bound ? " up to the diagonal" : "", c.read,
+                 c.written, c.operations);
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);
     }
     for (size_t i = 0; i < p->plan.updates; i++) {

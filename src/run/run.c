@@ -335,7 +335,7 @@ static void find_active(cr_run *r) {
     for (size_t i = 0; i < p->updates; i++) r->wanted[p->view[p->update[i].value].slot] = 1;
     for (size_t s = p->steps; s-- > 0;) {
         const uint32_t *node = p->node + p->step[s].first;
-        r->active[s] = 0;
+        r->active[s] = p->step[s].way != WAY_WHOLE; /* a group runs as one */
         for (uint32_t i = 0; i < p->step[s].n; i++)
             if (p->view[node[i]].slot != no_slot && r->wanted[p->view[node[i]].slot]) r->active[s] = 1;
         for (uint32_t i = 0; i < p->step[s].n && r->active[s]; i++) {

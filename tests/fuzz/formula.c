@@ -47,7 +47,7 @@ static void use(cr_graph *g, cr_node y, cr_context *ctx) {
     if (cr_text_new(&text, ctx) == CR_OK) {
         cr_print(text, y);
         cr_print_latex(text, y);
-        if (cr_ok(x) && cr_grad(&d, y, 1, &x) == CR_OK) cr_print(text, cr_simplify(d));
+        if (cr_ok(x) && cr_grad(&d, y, 1, &x) == CR_OK) cr_print(text, cr_simplify(cr_stable(d)));
     }
     cr_graph_clear_error(g);
     if (cr_eval_new(&e, g, NULL) == CR_OK) {

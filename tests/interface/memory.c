@@ -35,6 +35,7 @@ static cr_status build(cr_context *ctx, void *arg) {
     cr_hvp(d, loss, 1, &w, &w);
     cr_vmap(d, 1, &loss, 1, &w, &x);
     cr_simplify(t);
+    cr_stable(t);
     cr_status s = entered ? entered : graph_status(g);
     cr_graph_free(g);
     return s;

@@ -72,6 +72,7 @@ static void graphs(void) {
     NO_NODE(cr_op, NULL, "sin", 1, &none, 0, NULL);
     NO_NODE(cr_formula, NULL, "1");
     NO_NODE(cr_simplify, none);
+    NO_NODE(cr_stable, none);
     REFUSES(cr_grad, NULL, none, 1, NULL);
     REFUSES(cr_vjp, NULL, 1, NULL, NULL, 1, NULL);
     REFUSES(cr_jvp, NULL, 1, NULL, 1, NULL, NULL);
@@ -79,6 +80,7 @@ static void graphs(void) {
     PASSES(cr_function_free, NULL);
     GIVES(0, cr_function_inputs, NULL);
     GIVES(0, cr_function_outputs, NULL);
+    REFUSES(cr_function_ulps, NULL, 1);
     REFUSES(cr_function_callback, NULL, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_call, NULL, NULL, 0, NULL);
     REFUSES(cr_cond, NULL, none, NULL, NULL, 0, NULL);
@@ -182,6 +184,7 @@ static void runs(void) {
     GIVES(NULL, cr_program_output, NULL, 0);
     REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_program_print, NULL, NULL);
+    REFUSES(cr_compile_print, NULL, NULL, NULL);
     REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
     REFUSES(cr_store_new, NULL, NULL);
     PASSES(cr_store_free, NULL);

@@ -41,7 +41,7 @@ TEST(updates_are_told_after_the_steps) {
                     "1: loop, 48 bytes read, 24 written, 6 operations\n"
                     "    %3 = mul(w, x): f64[3]\n    y = sin(%3): f64[3]\n"
                     "2: loop for updates alone, 32 bytes read, 24 written, 3 operations\n"
-                    "    %7 = mul(w, %6): f64[3]\nupdate: w takes %7, in place\n");
+                    "    %7 = mul(w, 0.5): f64[3]\nupdate: w takes %7, in place\n");
 }
 
 /* Four steps of one sum each. */
@@ -65,9 +65,41 @@ TEST(loops_of_functions_are_steps_too) {
     cr_graph_free(b);
 }
 
+/* 1*x is x, and its node is gone; x + x stays what it is. */
+TEST(stages_go_from_the_graph_to_c) {
+    (void)state;
+    static const char *const stage[] = {"graph: 5 nodes\n    x = input(): f64[]\n    %2 = sin(x): f64[]\n",
+                                        "rewritten: 3 nodes\n    x = input(): f64[]\n    %2 = sin(x): f64[]\n"
+                                        "    y = add(%2, %2): f64[]\n",
+                                        "plan: 1 step: ",
+                                        "memory: ",
+                                        ": y, steps 1 to ",
+                                        "loops: built in\n",
+                                        "C:\n/* Made by chainrule "};
+    cr_graph *g = cr_graph_new(NULL);
+    cr_input(g, "x", CR_F64, 0, NULL);
+    cr_node y = cr_named(cr_formula(g, "1*sin(x) + sin(x)"), "y");
+    cr_target *t = cr_target_new(g);
+    cr_text *text;
+    assert_int_equal(cr_target_output(t, "y", y), CR_OK);
+    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
+    assert_int_equal(cr_compile_print(text, t, NULL), CR_OK);
+    const char *at = cr_text_str(text);
+    for (size_t i = 0; i < sizeof stage / sizeof *stage; i++) {
+        const char *found = strstr(at, stage[i]);
+        if (!found) fail_msg("'%s' is not in\n%s", stage[i], at);
+        at = found + strlen(stage[i]);
+    }
+    assert_int_equal(cr_compile_print(NULL, t, NULL), CR_EINVAL);
+    assert_int_equal(cr_compile_print(text, NULL, NULL), CR_EINVAL);
+    cr_text_free(text);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {RUN(a_fused_chain_is_one_step_and_writes_its_last_value_alone),
-                                       RUN(updates_are_told_after_the_steps),
-                                       RUN(loops_of_functions_are_steps_too)};
+    const struct CMUnitTest tests[] = {
+        RUN(stages_go_from_the_graph_to_c), RUN(a_fused_chain_is_one_step_and_writes_its_last_value_alone),
+        RUN(updates_are_told_after_the_steps), RUN(loops_of_functions_are_steps_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
