@@ -22,7 +22,7 @@ check:
 
 check-long:
 	@tools/bootstrap.sh check
-	@CHECK_SCALE=20 tools/check.sh
+	@CHECK_SCALE=20 CHECK_EMIT=1 tools/check.sh
 
 check-peers:
 	@tools/bootstrap.sh peers

@@ -265,8 +265,7 @@ static void write_header(struct emitter *e, const uint32_t *output) {
         " * index was out of range, 2 if a matrix was singular (or not positive definite), 3 if a pointer is "
         "NULL, not aligned for\n"
         " * its type, or what is written overlaps anything else, 4 if a loop would take more steps than it "
-        "may: "
-        "then nothing has been\n * updated. With %s_UNCHECKED defined pointers are trusted. */\n",
+        "may: then nothing has\n * been updated. With %s_UNCHECKED defined pointers are trusted. */\n",
         p, u, u);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n#define %s_CHAINRULE_VERSION \"%s\"\n\n", u,

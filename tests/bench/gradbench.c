@@ -2,6 +2,7 @@
  * faults in the rules that they use: none of GradBench's evals may come out right then. */
 #include "support/test.h"
 
+#include "support/alone.h"
 #include "support/faulty_rules.h"
 
 #include "adapter.h"
@@ -123,10 +124,48 @@ TEST(faults_in_the_rules_make_each_eval_fail) {
     json_decref(all);
 }
 
+/* A function's outputs as emitted C, on the same data. */
+static void leave(struct alone *a, const struct eval *e, int function, const json_t *input) {
+    struct problem p = {.g = cr_graph_new(NULL)};
+    struct given in[24];
+    cr_text_new(&p.why, NULL), cr_text_new(&p.sizes, NULL);
+    if (!e->build(&p, input, function)) fail_msg("%s: %s", e->name, cr_text_str(p.why));
+    for (int i = 0; i < p.n_in; i++) {
+        cr_array *x = p.in[i].data;
+        in[i] = (struct given){p.in[i].name,     cr_array_dtype(x), cr_array_rank(x),
+                               cr_array_dims(x), cr_array_data(x),  NULL};
+    }
+    alone_nodes(a, e->name, p.n_out, p.result, p.n_in, in, 1e-12);
+    for (int i = 0; i < p.n_in; i++) cr_array_free(p.in[i].data);
+    for (int i = 0; i < p.n_out; i++) cr_array_free(p.out[i].data);
+    cr_text_free(p.why), cr_text_free(p.sizes);
+    cr_graph_free(p.g);
+}
+
+TEST(evals_with_loops_give_the_same_as_emitted_c) {
+    (void)state;
+    static const struct eval *const looping[] = {&eval_ode, &eval_lstm, &eval_particle, &eval_saddle};
+    json_t *all = cases(), *c;
+    struct alone a;
+    size_t i;
+    int functions = 0;
+    alone_start(&a);
+    json_array_foreach(all, i, c) for (int k = 0; k < 4; k++) {
+        const struct eval *e = looping[k];
+        if (strcmp(json_string_value(json_object_get(c, "module")), e->name) != 0) continue;
+        for (int f = 0; f < 4 && e->functions[f]; f++, functions++)
+            leave(&a, e, f, json_object_get(c, "input"));
+    }
+    assert_true(functions >= 12);
+    alone_run(&a, "");
+    json_decref(all);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(every_function_gives_what_others_give),
         RUN(faults_in_the_rules_make_each_eval_fail),
+        RUN(evals_with_loops_give_the_same_as_emitted_c),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, temp_remove);
 }

@@ -147,6 +147,60 @@ TEST(loops_and_branches_with_their_derivatives_agree) {
     alone_run(&a, "");
 }
 
+/* ---- Random functions, each running those before it ---- */
+
+static unsigned draw(uint64_t *state, unsigned n) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u; /* Knuth, MMIX */
+    return (unsigned)(*state >> 33) % n;
+}
+
+/* Of h and v, numbers between -1 and 1 throughout. */
+static void random_body(char *to, size_t size, uint64_t *state, unsigned i) {
+    static const char *const plain[] = {"tanh(h*v + 0.3)",  "sin(h - v)/2", "where(h > v, h*v, v - h/2)/2",
+                                        "h[[1, 0]]*cos(v)", "sort(h)*v",    "(h + sum(v))/4"};
+    unsigned f = i ? draw(state, i) : 0, g = i ? draw(state, i) : 0, n = draw(state, 4);
+    switch (i ? draw(state, 7) : 6) {
+    case 0: snprintf(to, size, "scan(f%u, h, steps=%u, v=v)", f, n); break;
+    case 1:
+        snprintf(to, size, "scan(f%u, h, [[.1, .2], [.3, .4], [.5, .6]]*v[:, None][:1]%s)", f,
+                 n ? "" : ", reverse=true");
+        break;
+    case 2: snprintf(to, size, "cond(sum(h) > 0.%u, f%u, f%u, h, v)", n, f, g); break;
+    case 3: snprintf(to, size, "checkpoint(f%u, h, v)*v", f); break;
+    case 4: snprintf(to, size, "sum(map(f%u, t([[.1, .9], [.8, .2]])*h, v=v), axis=0)/2", f); break;
+    case 5: snprintf(to, size, "while(m%u, w%u, [h, %u + 0*h[0]], most=5, v=v)[0]", f, f, n); break;
+    default: snprintf(to, size, "%s", plain[draw(state, 6)]);
+    }
+}
+
+static void random_model(char *to, size_t size, uint64_t seed) {
+    enum { functions = 5 };
+    uint64_t state = seed * 977 + 1;
+    size_t n = (size_t)snprintf(to, size, "input h: f64[2]; input v: f64[2]; ");
+    for (unsigned i = 0; i < functions; i++) {
+        char body[200];
+        random_body(body, sizeof body, &state, i);
+        n += (size_t)snprintf(
+            to + n, size - n,
+            "fn f%u(h, v) = %s; fn m%u(h, i, v) = i < 3; fn w%u(h, i, v) = [f%u(h, v), i + 1]; ", i, body, i,
+            i, i);
+    }
+    snprintf(to + n, size - n, "scan(f%d, h, steps=2, v=v) + checkpoint(f%d, v, h)", functions - 1,
+             functions - 2);
+}
+
+TEST(random_functions_in_functions_agree) {
+    (void)state;
+    struct alone a;
+    char text[3000];
+    alone_start(&a);
+    for (uint64_t seed = 0; seed < (uint64_t)rounds(24); seed++) {
+        random_model(text, sizeof text, seed);
+        add(&a, text, 1e-11);
+    }
+    alone_run(&a, "");
+}
+
 /* A function that is handed to the user of a program: emitted, with its sentence. */
 static cr_program *program_of(struct formula *f, const char *text) {
     cr_program *p = NULL;
@@ -416,6 +470,7 @@ TEST(memory_that_fails_is_told) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(loops_and_branches_with_their_derivatives_agree),
+        RUN(random_functions_in_functions_agree),
         RUN(a_long_scan_is_one_for_with_its_body_once),
         RUN(bodies_that_are_alike_are_one_function),
         RUN(what_fails_inside_a_function_fails_the_step_as_it_does_outside),
