@@ -73,9 +73,11 @@ class Side:
         self.label = ready["ready"] + (f" ({ready['note']})" if ready.get("note") else "")
 
     def answer(self):
-        """The next JSON line; None when the process is gone. What else it prints is passed over."""
+        """The next JSON line; None when the process is gone, in the middle of a line too, or says what is no JSON: nan. What else it prints is passed over."""
         for line in self.process.stdout:
-            if line.startswith("{"): return json.loads(line)
+            if not line.startswith("{"): continue
+            try: return json.loads(line)
+            except ValueError: return None
         return None
 
     def ask(self, command):
