@@ -11,7 +11,8 @@ The sides are processes that stay; one that is not there, or does not start, sta
     processes    BUILD/process           a command as a whole, from its start to its end
     floor        BUILD/floor             the least that the bytes to be moved, or the operations, can take on this machine
     others       --built-peers FOLDER (`make bench PEERS=FOLDER`): programs that someone built there, each called
-                 PEER_QUESTION (kann_mlp, llmc_attention) and given the words that the Chainrule side of the question gets
+                 PEER_QUESTION (kann_mlp, llmc_layer) and given the words that the Chainrule side of the question gets; and
+                 FOLDER/gradbench, a checkout of GradBench with the tools that are built in it (bench/gradbench/run.py)
     Chainrule    BUILD/NAME_chainrule
 
 The line protocol: a side prints one line of JSON when it is ready, and one for each command it reads.
@@ -220,7 +221,7 @@ Made by `make bench`. All sides of a table ran in turns, {o.rounds} rounds of {o
 the same numbers. *median*: of the rounds, of the median time of a step. *ratio*: to the first row, the median of the
 ratios within each round; it holds when the machine is shared, the times less so. *above idle*: the most memory that the process held (resident), less
 what it held with its libraries loaded, before it had data. *floor*: a pass over the bytes that must be
-read and written, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
+read and written, in the fastest of three orders, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
 
 - {model}, {os.cpu_count()} cores{', ' + vectors if vectors else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
@@ -332,6 +333,22 @@ def questions(o, folder):
                    lambda: [chainrule("loop", batch, threads, mode) for mode in ("bare", "train")], 1)
 
 
+GRADBENCH = ["manual", "codipack", "adol-c", "adept", "cppad", "tapenade", "enzyme", "jax", "pytorch"] # its tools
+
+
+def gradbench(o, report):
+    """GradBench's own programs ask, judge and time. Gives the number of evals that were wrong: 1 for any."""
+    folder, python = os.path.join(o.built_peers, "gradbench"), os.path.join(o.peers, "bin", "python")
+    title = "## GradBench: a call (loops compiled), and its tools, over it in brackets\n\n"
+    if not o.built_peers or not os.path.isdir(folder):
+        report.add(f"{title}Not measured: Chainrule beside {', '.join(GRADBENCH)}: PEERS=FOLDER names where its checkout is, FOLDER/gradbench.\n")
+        return 0
+    run = subprocess.run([python, os.path.join(HERE, "gradbench", "run.py"), "accept", "--adapter", os.path.join(o.build, "gradbench_chainrule"), "--compile", "cc",
+                          "--gradbench", folder, *(word for tool in GRADBENCH for word in ("--beside", tool))], stdout=subprocess.PIPE, text=True)
+    report.add(title + run.stdout)
+    return run.returncode
+
+
 def make_data(o, folder, batch):
     if not os.path.isdir(folder):
         os.mkdir(folder)
@@ -359,6 +376,7 @@ def main():
             if o.only in title: wrong += measure(report, title, sides(), "run", o.rounds, steps)
         for title, sides in memory_questions(o, folder):
             if o.only in title: wrong += measure(report, title, sides(), "memory", 1, o.steps)
+    if o.only in "GradBench": wrong += gradbench(o, report)
     report.save()
     sys.exit(1 if wrong else 0)
 

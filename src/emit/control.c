@@ -308,11 +308,16 @@ static void clear_rest(struct running *r, const char *done) {
 static void finish(struct running *r, const char *done) {
     struct emitter *e = r->e;
     const cr_function *f = function(r);
-    for (uint32_t k = 0; k < carries(r); k++)
-        if (r->c.part[k])
+    for (uint32_t k = 0; k < carries(r); k++) {
+        if (!r->c.part[k]) continue;
+        if (graph_elements(f->g, function_in(f, k)) == 1)
+            emit_line(e, "%s[0] = %s[0];", emit_pointer(e, r->c.part[k], 0, NULL).s,
+                      emit_reserved(e, r->name[k]));
+        else
             emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s[i];",
                       (long long)graph_elements(f->g, function_in(f, k)),
                       emit_pointer(e, r->c.part[k], 0, NULL).s, emit_reserved(e, r->name[k]));
+    }
     uint32_t count = r->c.part[ops_part_count(e->g, r->n) - 1];
     if (count) emit_line(e, "%s[0] = %s;", emit_pointer(e, count, 0, NULL).s, done);
     if (r->l.n > 0 && (is_conditional(r) || r->l.counted)) clear_rest(r, done);

@@ -264,8 +264,9 @@ static void write_header(struct emitter *e, const uint32_t *output) {
         "Gives 0, or 1 if an\n"
         " * index was out of range, 2 if a matrix was singular (or not positive definite), 3 if a pointer is "
         "NULL, not aligned for\n"
-        " * its type, or what is written overlaps anything else: then nothing has been updated. With "
-        "%s_UNCHECKED defined pointers\n * are trusted. */\n",
+        " * its type, or what is written overlaps anything else, 4 if a loop would take more steps than it "
+        "may: "
+        "then nothing has been\n * updated. With %s_UNCHECKED defined pointers are trusted. */\n",
         p, u, u);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n#define %s_CHAINRULE_VERSION \"%s\"\n\n", u,
@@ -342,8 +343,6 @@ static bool start(struct emitter *e, uint32_t *output) {
     for (uint32_t id = 1; id < count; id++) { /* the caller's names first */
         int op = graph_at(e->g, id)->op;
         if (op == OP_input || op == OP_param) emit_name(e, id);
-        if (op == OP_seed || op == OP_step_number)
-            e->name[id] = intern_put(&e->used, op == OP_seed ? "run_seed" : "run_step", 8);
     }
     for (size_t i = 0; i < e->wish->outputs; i++) output[i] = emit_reserve(e, e->wish->output_name[i]);
     return e->status == CR_OK;

@@ -78,15 +78,17 @@ struct emitter {
     struct emit_file *file;
     bool exact;            /* kernels with the bits of the built-in ones; else a program that people read */
     struct cr_text values; /* of exact ones: the functions that they call, each once */
-    bool products;         /* and whether they need those of device/cpu/gemm_compiled.h */
-    int real;              /* the only float dtype, which may be changed by a macro; -1: there are two */
-    struct intern used;    /* names of the function */
-    uint32_t *name;        /* by node: its name, in `used`; intern_none: none yet */
-    uint32_t *second;      /* by node: the name of its second result; intern_none: there is none */
-    uint32_t *local;       /* by node: the name of its number in the present step; intern_none: none */
-    uint8_t *placed;       /* by slot: it is a parameter of the function; NULL: none is */
-    size_t row_numbers;    /* in the buffers of rows, of all steps the most */
-    size_t rows_now;       /* and in those of the present step */
+    const char *
+        most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
+    bool products;      /* and whether they need those of device/cpu/gemm_compiled.h */
+    int real;           /* the only float dtype, which may be changed by a macro; -1: there are two */
+    struct intern used; /* names of the function */
+    uint32_t *name;     /* by node: its name, in `used`; intern_none: none yet */
+    uint32_t *second;   /* by node: the name of its second result; intern_none: there is none */
+    uint32_t *local;    /* by node: the name of its number in the present step; intern_none: none */
+    uint8_t *placed;    /* by slot: it is a parameter of the function; NULL: none is */
+    size_t row_numbers; /* in the buffers of rows, of all steps the most */
+    size_t rows_now;    /* and in those of the present step */
     size_t
         inside; /* bytes that functions of a step work in, and what moves to and from them: of all steps the most */
     size_t inside_now; /* and in those of the present step */
@@ -123,6 +125,8 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
 void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
                   const char *next);
 const char *emit_start(const struct emitter *e, uint32_t node);
+/* Has it a branch for large numbers? */
+static inline bool emit_has_far(int op) { return op == OP_sin || op == OP_cos; }
 /* Of exact ones: "sum_f64" of tree_sum_f64, line_sum_f64 and lines_sum_f64, noted as needed. */
 void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node);
 /* The numbers of a constant, as literals. */

@@ -228,11 +228,17 @@ static bool mentions(const char *s, const char *name) {
 }
 
 /* Parameters that no step reads after all: the rewriter found a shorter way. */
-static void silence(struct emitter *e, const struct emit_function *f, const struct cr_text *steps) {
+static void silence(struct emitter *e, const struct emit_function *f, const struct emit_body *b,
+                    const struct cr_text *steps) {
     e->depth = 1;
-    for (uint32_t k = 0; k < f->f->n_in; k++)
-        if (f->in[k] && !(steps->n && mentions(steps->s, emit_name(e, f->in[k]))))
-            emit_line(e, "(void)%s;", emit_name(e, f->in[k]));
+    for (uint32_t k = 0; k < f->f->n_in + 2; k++) {
+        uint32_t source = k - f->f->n_in;
+        bool given = k < f->f->n_in ? f->in[k] != 0 : b->source[source];
+        const char *name = k >= f->f->n_in ? source ? "run_seed" : "run_step"
+                           : given         ? emit_name(e, f->in[k])
+                                           : "";
+        if (given && !(steps->n && mentions(steps->s, name))) emit_line(e, "(void)%s;", name);
+    }
 }
 
 static void write_results(struct emitter *e, const struct emit_function *f, const uint32_t name[]) {
@@ -244,11 +250,6 @@ static void write_results(struct emitter *e, const struct emit_function *f, cons
         emit_move(e, emit_reserved(e, name[k]), f->out[k]);
         first = false;
     }
-}
-
-static void append(struct cr_text *t, struct cr_text *to) {
-    text_bytes(to, t->s ? t->s : "", t->n);
-    text_end(t, to);
 }
 
 /* What stands behind its name. */
@@ -267,9 +268,12 @@ static void write_whole(struct emitter *e, struct cr_text *out, const struct emi
     text_bytes(out, parameters.n ? parameters.s : "void", parameters.n ? parameters.n : 4);
     text_end(&parameters, out);
     text_str(out, ") {\n");
+    size_t before = out->n;
     emit_declarations(e);
-    silence(e, f, &steps);
-    append(&steps, out);
+    silence(e, f, b, &steps);
+    size_t blank = out->n == before && steps.n; /* the line that parts steps from declarations */
+    text_bytes(out, steps.n ? steps.s + blank : "", steps.n - blank);
+    text_end(&steps, out);
     text_str(out, b->may_fail ? "    return 0;\n}\n" : "}\n");
 }
 

@@ -27,13 +27,18 @@ bool emit_has_helper(const char *name, cr_dtype dtype) {
     return find(kind_of(dtype), name, strlen(name)) != NULL;
 }
 
+static const char *const suffixes[] = {"_f64", "_f32", "_i32", "_i64", "_u8"};
+
 bool emit_is_helper(const char *name) {
     static const char *const own[] = {"real", "port", "ports"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (strcmp(name, own[i]) == 0) return true;
     for (int i = 0; i < block_count; i++) {
         size_t n = strlen(blocks[i].name);
-        if (strncmp(blocks[i].name, name, n) == 0 && (name[n] == 0 || name[n] == '_')) return true;
+        if (strncmp(blocks[i].name, name, n) != 0) continue;
+        if (name[n] == 0) return true;
+        for (int k = 0; k < 5; k++)
+            if (strcmp(name + n, suffixes[k]) == 0) return true;
     }
     return false;
 }
@@ -43,11 +48,10 @@ static bool is_typed(const struct block *b) { return strstr(b->text, "NAME(") !=
 
 static const char *suffix_of(const struct emitter *e, cr_dtype dtype) {
     if ((int)dtype == e->real) return "";
-    return dtype == CR_F64   ? "_f64"
-           : dtype == CR_F32 ? "_f32"
-           : dtype == CR_I32 ? "_i32"
-           : dtype == CR_I64 ? "_i64"
-                             : "_u8";
+    static const cr_dtype of[] = {CR_F64, CR_F32, CR_I32, CR_I64};
+    for (int k = 0; k < 4; k++)
+        if (dtype == of[k]) return suffixes[k];
+    return suffixes[4];
 }
 
 static void note(struct emitter *e, const struct block *b, cr_dtype dtype) {

@@ -23,6 +23,11 @@ bool emit_start_names(struct emitter *e) {
     e->second = mem_alloc(&e->mem, mem_mul(count, sizeof *e->second));
     bool ok = intern_init(&e->used, &e->mem) && e->name && e->local && e->second;
     for (uint32_t i = 0; i < count && ok; i++) e->name[i] = e->local[i] = e->second[i] = intern_none;
+    for (uint32_t i = 1; i < count && ok && !e->exact; i++) {
+        int op = graph_at(e->g, i)->op;
+        if (op == OP_seed || op == OP_step_number)
+            e->name[i] = intern_put(&e->used, op == OP_seed ? "run_seed" : "run_step", 8);
+    }
     if (!ok) e->status = CR_ENOMEM;
     return ok;
 }

@@ -12,7 +12,7 @@
 static cr_dtype widened(cr_dtype d) { return dtype_is_float(d) ? CR_F64 : d; }
 
 cr_status twin_open(struct twin *t, cr_context *ctx) {
-    *t = (struct twin){.g = cr_graph_new(ctx)};
+    *t = (struct twin){.g = cr_graph_new(ctx), .narrowest = CR_F64};
     if (!t->g) return CR_ENOMEM;
     t->mem = t->g->mem;
     return cr_eval_new(&t->e, t->g, NULL);
@@ -40,6 +40,13 @@ cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x) {
     t->leaf[t->leaves++] = (struct twin_leaf){*out, wide};
     if (!cr_ok(*out)) return cr_graph_status(t->g);
     return cr_eval_set(t->e, *out, cr_array_dtype(wide), cr_array_data(wide), cr_array_bytes(wide));
+}
+
+void twin_note_callbacks(struct twin *t, cr_node x) {
+    const struct node *n = graph_get(x);
+    for (uint32_t i = 0; op_kind(n->op) == KIND_CONTROL && i < control_functions(x.graph, n); i++)
+        if (control_function(x.graph, n, i))
+            t->narrowest = wide_narrowest(control_function(x.graph, n, i), t->narrowest);
 }
 
 /* open: stop_gradient is its operand. */
@@ -148,6 +155,7 @@ static cr_node copy_node(struct copying *c, cr_node x) {
     if (!operands) return graph_error_node(c->t->g);
     bool counts = !c->hold && is_while(x);
     for (int k = 0; k < n; k++) operands[k + counts] = c->m->of[cr_operand(x, k).id];
+    twin_note_callbacks(c->t, x);
     y = counts ? copy_while(c, x, operands) : node_again(x, operands, !c->hold);
     if (operands != few) mem_free(&c->t->mem, operands, bytes);
     return y;

@@ -98,6 +98,11 @@ static void ask_callback(const struct whole *w, const cr_function *f, bool back)
         if (!cr_ok(w->out[i])) continue;
         if (w->out[i].graph != g)
             graph_fail(g, CR_EINVAL, f->name, "the callback's %s %d is a node of another graph", way, i + 1);
+        else if (cr_dtype_of(w->out[i]) != cr_dtype_of(back ? w->x[i] : r.x[i]) &&
+                 !graph_get(w->out[i])->weak)
+            graph_fail(g, CR_EDTYPE, f->name, "the callback's %s %d: expected %s, found %s", way, i + 1,
+                       cr_dtype_name(cr_dtype_of(back ? w->x[i] : r.x[i])),
+                       cr_dtype_name(cr_dtype_of(w->out[i])));
         else if (!shape_equal(&expected, &found))
             graph_fail(g, CR_ESHAPE, f->name, "the callback's %s %d: expected %s, found %s", way, i + 1,
                        ops_show(&a, &expected), ops_show(&b, &found));

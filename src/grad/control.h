@@ -21,6 +21,22 @@ typedef void whole_fn(const struct whole *w);
 
 whole_fn call_vjp, call_jvp, cond_vjp, cond_jvp, loop_vjp, loop_jvp, implicit_vjp, implicit_jvp;
 
+/* What is asked of a function: the first word of its question. */
+enum derivation {
+    DERIVE_VJP,
+    DERIVE_JVP,
+    DERIVE_LOOP_VJP,
+    DERIVE_LOOP_JVP,
+    DERIVE_CONDITION,
+    DERIVE_ROW,
+    DERIVE_SLICES,
+    DERIVE_DISTINCT,
+    DERIVE_WIDE,
+    DERIVE_SELECT, /* choose.c */
+    DERIVE_STEP,
+    DERIVE_ANY
+};
+
 /* f's derivatives as functions, made once for each question. NULL: an error, which g tells.
  * vjp: of f's operands, then a cotangent for each result that has_g marks, to a cotangent for each operand wanted.
  * jvp: of f's operands, then a tangent for each that has_t marks, to a tangent for each result wanted. */

@@ -20,6 +20,21 @@ static bool changes(const cr_function *f, bool open) {
     return found;
 }
 
+static cr_dtype narrower(cr_dtype a, cr_dtype b) {
+    if (!is_narrow(b)) return a;
+    return a == CR_F64 || (a == CR_F32 && b != CR_F32) ? b : a;
+}
+
+cr_dtype wide_narrowest(const cr_function *f, cr_dtype widest) {
+    for (uint32_t id = 1; id < f->g->count; id++) {
+        const struct node *n = graph_at(f->g, id);
+        if (f->callback) widest = narrower(widest, (cr_dtype)n->dtype);
+        for (uint32_t i = 0; op_kind(n->op) == KIND_CONTROL && i < control_functions(f->g, n); i++)
+            if (control_function(f->g, n, i)) widest = wide_narrowest(control_function(f->g, n, i), widest);
+    }
+    return widest;
+}
+
 cr_function *wide_function(cr_graph *g, cr_function *f, bool open) {
     return changes(f, open) ? derive_wide(g, f, open) : f;
 }

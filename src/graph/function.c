@@ -10,11 +10,7 @@ void function_hold(cr_function *f) { atomic_fetch_add_explicit(&f->holders, 1, m
 
 static void drop(cr_function *f) {
     struct mem m = f->mem;
-    for (size_t i = 0; i < f->derived_n; i++) {
-        mem_free(&m, f->derived[i].question, f->derived[i].words * sizeof(int64_t));
-        cr_function_free(f->derived[i].function);
-    }
-    mem_free(&m, f->derived, f->derived_cap * sizeof *f->derived);
+    derivations_drop(&f->derived, &m);
     mem_free(&m, f->in, f->n_in * sizeof *f->in);
     mem_free(&m, f->out, f->n_out * sizeof *f->out);
     if (f->name) mem_free(&m, f->name, strlen(f->name) + 1);
@@ -194,21 +190,34 @@ bool function_inline(cr_graph *g, const cr_function *f, const cr_node x[], cr_no
 
 /* ---- Derivatives ---- */
 
-cr_function *function_derived(const cr_function *f, size_t words, const int64_t question[]) {
-    for (size_t i = 0; i < f->derived_n; i++)
-        if (f->derived[i].words == words &&
-            memcmp(f->derived[i].question, question, words * sizeof *question) == 0)
-            return f->derived[i].function;
+cr_function *derivations_find(const struct derivations *d, size_t words, const int64_t question[]) {
+    for (size_t i = 0; i < d->n; i++)
+        if (d->entry[i].words == words &&
+            memcmp(d->entry[i].question, question, words * sizeof *question) == 0)
+            return d->entry[i].function;
     return NULL;
 }
 
-bool function_remember(cr_function *f, size_t words, const int64_t question[], cr_function *derived) {
-    int64_t *copy = mem_alloc(&f->mem, words * sizeof *copy);
-    if (!copy || !mem_grow(&f->mem, &f->derived, &f->derived_cap, f->derived_n, sizeof *f->derived))
-        return mem_free(&f->mem, copy, words * sizeof *copy), false;
+bool derivations_add(struct derivations *d, const struct mem *m, size_t words, const int64_t question[],
+                     cr_function *f, cr_function *const of[2]) {
+    int64_t *copy = mem_alloc(m, words * sizeof *copy);
+    if (!copy || !mem_grow(m, &d->entry, &d->cap, d->n, sizeof *d->entry))
+        return mem_free(m, copy, words * sizeof *copy), false;
     memcpy(copy, question, words * sizeof *copy);
-    f->derived[f->derived_n++] = (struct derived){copy, words, derived};
+    for (int i = 0; of && i < 2; i++)
+        if (of[i]) function_hold(of[i]);
+    d->entry[d->n++] = (struct derived){copy, words, f, {of ? of[0] : NULL, of ? of[1] : NULL}};
     return true;
+}
+
+void derivations_drop(struct derivations *d, const struct mem *m) {
+    for (size_t i = 0; i < d->n; i++) {
+        mem_free(m, d->entry[i].question, d->entry[i].words * sizeof(int64_t));
+        cr_function_free(d->entry[i].function);
+        cr_function_free(d->entry[i].of[0]);
+        cr_function_free(d->entry[i].of[1]);
+    }
+    mem_free(m, d->entry, d->cap * sizeof *d->entry);
 }
 
 /* ---- In nodes ---- */

@@ -7,11 +7,12 @@
 
 #include "graph/graph.h"
 
-/* A derivative that was asked for before: the same question gets the same function, so that equal nodes are one. */
+/* A function that was asked for before: the same question gets the same one, so that equal nodes are one. */
 struct derived {
     int64_t *question;
     size_t words;
     cr_function *function;
+    cr_function *of[2]; /* whose addresses are in the question: they live as long; or NULL */
 };
 
 struct cr_function {
@@ -21,8 +22,7 @@ struct cr_function {
     cr_graph *g; /* of a callback: inputs that show dtype and shape of its operands and results */
     uint32_t n_in, n_out;
     uint32_t *in, *out; /* nodes of g */
-    struct derived *derived;
-    size_t derived_n, derived_cap;
+    struct derivations derived;
     cr_callback *callback; /* or NULL */
     cr_callback_vjp *vjp;
     cr_callback_jvp *jvp;
@@ -45,9 +45,11 @@ static inline const struct node *function_out(const cr_function *f, uint32_t i) 
  * tells. Not of a callback. */
 bool function_inline(cr_graph *g, const cr_function *f, const cr_node x[], cr_node out[]);
 
-/* The derivative remembered under this question, or NULL; and remembering it, which takes the reference over. */
-cr_function *function_derived(const cr_function *f, size_t words, const int64_t question[]);
-bool function_remember(cr_function *f, size_t words, const int64_t question[], cr_function *derived);
+/* The function remembered under this question, or NULL; and remembering it, which takes the reference over. False: out of memory. */
+cr_function *derivations_find(const struct derivations *d, size_t words, const int64_t question[]);
+bool derivations_add(struct derivations *d, const struct mem *m, size_t words, const int64_t question[],
+                     cr_function *f, cr_function *const of[2]);
+void derivations_drop(struct derivations *d, const struct mem *m);
 
 /* A callback alone, without what it calls: only a `call` node holds one. */
 cr_status function_callback(cr_function **out, const char *name, int n_in, const cr_node in[], int n_out,

@@ -299,6 +299,57 @@ TEST(clang_gives_the_bits_of_the_built_in_ones) {
     folds("clang", CR_F64, 7, 16);
 }
 
+/* More than a last cache holds goes past it: results of elements, of rows, of rows of several blocks; of starts at any place. */
+TEST(what_goes_past_the_caches_has_the_same_bits) {
+    (void)state;
+    static const int64_t shape[][2] = {{1, 3600001}, {3517, 1023}, {700, 5143}};
+    for (int i = 0; i < 3; i++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F32, 2, shape[i], -3, 3);
+        output(&b, formula(&b, i ? "x0 - mean(x0, axis=1, keep=true)" : "x0*2 + 1"));
+        output(&b, formula(&b, i ? "(x0 - mean(x0, axis=1, keep=true))*x0" : "x0*x0"));
+        compare(&b, "cc");
+        drop(&b);
+    }
+}
+
+/* Units are run again where an angle is large, or none: at the border, beside it, in the last lanes, in every place of a unit. */
+TEST(large_angles_give_the_bits_of_the_built_in_kernels) {
+    (void)state;
+    static const double angle[] = {0x1p20, 0x1.0000000000001p20, -0x1.00001p20, 1e22, INFINITY, NAN, -0.0};
+    static const char *const texts[] = {"sin(x%d)*x%d",
+                                        "sum(cos(x%d)*x%d, axis=1)",
+                                        "sum(sin(x%d)*x%d, axis=0)",
+                                        "softmax(sin(x%d + 1)*x%d)",
+                                        "x%d - sum(cos(x%d), axis=1, keep=true)",
+                                        "max(cos(permute(x%d, [1, 0])*2)) + max(x%d)"};
+    static const int64_t shape[][2] = {{70, 333}, {9, 4500}, {2, 9000}};
+    struct two b;
+    start(&b);
+    for (int i = 0; i < 6; i++) {
+        cr_dtype dtype = i % 2 ? CR_F32 : CR_F64;
+        const int64_t *dim = shape[i % 3], n = dim[0] * dim[1];
+        int first = b.inputs;
+        input(&b, dtype, 2, dim, -3, 3), input(&b, dtype, 2, dim, -3, 3), input(&b, dtype, 2, dim, -3, 3);
+        for (int k = 0; k < 7; k++) { /* of the second: here and there; of the third: the last alone */
+            int64_t at = k == 6 ? n - 1 : n / 7 * k + 41 * k;
+            if (dtype == CR_F32) ((float *)b.data[first + 1])[at] = (float)angle[k];
+            else ((double *)b.data[first + 1])[at] = angle[k];
+        }
+        if (dtype == CR_F32) ((float *)b.data[first + 2])[n - 1] = 0x1.8p20f;
+        else ((double *)b.data[first + 2])[n - 1] = 0x1.8p20;
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+            for (int angles = 0; angles < 3; angles++) {
+                char text[96];
+                snprintf(text, sizeof text, texts[k], first + angles, first);
+                output(&b, formula(&b, text));
+            }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
 TEST(axes_that_do_not_run_on_give_the_same_bits) {
     (void)state;
     struct two b;
@@ -545,6 +596,8 @@ int main(void) {
         RUN(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels),
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
         RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
+        RUN(what_goes_past_the_caches_has_the_same_bits),
+        RUN(large_angles_give_the_bits_of_the_built_in_kernels),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
