@@ -134,7 +134,8 @@ static cr_node bound_of(const struct account *a, cr_node y, cr_node said) {
     case ROUNDS_NOT:
     case ROUNDS_UNKNOWN: return nothing;
     case ROUNDS_CAST: return narrows(said) ? times(u, sum_of_products(bar, y)) : nothing;
-    case ROUNDS_ULPS: return (ulps = ulps_of(said)) ? times(2 * u * ulps, sum_of_products(bar, y)) : nothing;
+    case ROUNDS_ULPS:
+        return (ulps = ulps_of(said)) > 0 ? times(2 * u * ulps, sum_of_products(bar, y)) : nothing;
     case ROUNDS_FOLD: {
         double depth = (double)plan_fold_depth(said.graph, said.id);
         return times(u * depth, sum_of_products(bar, of_magnitudes(y, false)));

@@ -202,6 +202,7 @@ static void look_at_operands(const struct finder *f, uint32_t s, bool *reads, bo
 static void grow(struct finder *f) {
     for (uint32_t s = f->seed + 1;
          s < f->p->steps && s - f->last < look_ahead && f->p->step[s].tail == f->tail; s++) {
+        if (f->tail && f->p->step[s].way != WAY_WHOLE) break; /* no group within another */
         bool reads, behind;
         look_at_operands(f, s, &reads, &behind);
         enum group_way way = behind ? WAY_WHOLE : way_of(f, s);
@@ -505,7 +506,7 @@ static uint32_t find_one(struct finder *f, uint32_t seed, void *room, uint32_t *
         members += f->at[s] >= MEMBER, before += f->at[s] == BEFORE;
     *ok = make(f, w.row);
     if (*ok) reorder(f, room, now);
-    return f->first + before + members;
+    return f->tail ? f->first : f->first + before + members; /* of updates, those before are tried too */
 }
 
 static void number_steps(struct plan *p) {

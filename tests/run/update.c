@@ -128,6 +128,28 @@ TEST(compiled_loops_do_not_change_a_bit) {
     compare(0, 3, &(struct way){2, "compile", "cc"});
 }
 
+/* An MLP's: all of them, in whatever order their products stand. */
+TEST(every_large_weight_has_blocks_of_its_own) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node w[3], x = cr_input(g, "x", CR_F32, 2, (int64_t[]){16, 300}), y = x;
+    static const char *const name[] = {"U", "V", "W"};
+    static const int64_t width[] = {300, 400, 350, 280};
+    for (int i = 0; i < 3; i++) {
+        w[i] = cr_param(g, name[i], CR_F32, 2, (int64_t[]){width[i], width[i + 1]});
+        y = cr_tanh(cr_matmul(y, w[i]));
+    }
+    if (cr_minimise(t, "adam(rate=0.1)", total(y), 3, w)) fail_msg("%s", cr_graph_error(g));
+    cr_program *p = NULL;
+    if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
+    assert_int_equal(p->plan.groups, 3);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(p->plan.group[i].n, 2);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
 TEST(a_gradient_that_only_its_update_needs_is_not_in_the_workspace) {
     (void)state;
     struct question big = {"mean((x @ W - y)^2)", "adam(rate=0.1)", 8, 2000, 1000, CR_F32};
@@ -144,6 +166,7 @@ int main(void) {
         RUN(an_update_in_blocks_has_the_bits_of_nodes_one_by_one),
         RUN(threads_do_not_change_a_bit),
         RUN(compiled_loops_do_not_change_a_bit),
+        RUN(every_large_weight_has_blocks_of_its_own),
         RUN(a_gradient_that_only_its_update_needs_is_not_in_the_workspace),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
