@@ -104,6 +104,25 @@ struct kernel {
 void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const slot[],
               const struct team *team);
 size_t cpu_loop_scratch(const struct loop *l);
+/* Of a loop that leaves nothing to combine, the rows first .. end-1, which its units don't straddle; with a task's scratch. */
+void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *scratch,
+                   int64_t first, int64_t end);
+
+/* A block of a product of a group: of one batch element, so many rows of the result, or so many of the terms of all of it, which
+ * are added to what stands there. */
+struct matmul_block {
+    int64_t batch, first, n;
+    bool terms;
+    enum group_bound
+        bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
+    const void *woven; /* the right operand, turned over by cpu_matmul_weave; or NULL */
+};
+void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);
+size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);
+/* The right operand of a batch element: its columns as they lie, to rows with woven_gap numbers between them. */
+void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to);
+/* The result of a batch element: where it stands, and its bytes. */
+void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes);
 
 /* An elementwise kernel and all that it is called with. */
 struct call {

@@ -161,6 +161,20 @@ static bool pick_numbers(int64_t size, char *to, const char *from, int64_t betwe
                      : pick(8, to, from, between, step, limit, index, even, n);
 }
 
+/* Runs of usual lengths without a call. */
+static inline void copy_run(char *to, const char *from, size_t bytes) {
+    switch (bytes) {
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    case 16: memcpy(to, from, 16); break;
+    case 24: memcpy(to, from, 24); break;
+    case 32: memcpy(to, from, 32); break;
+    case 64: memcpy(to, from, 64); break;
+    case 128: memcpy(to, from, 128); break;
+    default: memcpy(to, from, bytes); break;
+    }
+}
+
 static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
     const struct tensor *x = &c->in[0];
@@ -187,9 +201,7 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
             continue;
         }
         const char *from = (const char *)x->data + base + at * step;
-        if (run == 4) memcpy(to, from, 4);
-        else if (run == 8) memcpy(to, from, 8);
-        else if (run) memcpy(to, from, run);
+        if (run) copy_run(to, from, run);
         else if (s.run)
             copy_strided(to, from, (size_t)size, s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
     }
@@ -357,6 +369,17 @@ cr_status kernel_recur(struct kernel_call *c) { return share_lines(c, recur_part
         }                                                  \
     } while (0)
 
+/* Of a long line side by side: what the best is, by the vectors of its fold, then where. It is a nan if there is one. */
+#define PLACE_OF(T)                                                                \
+    do {                                                                           \
+        T best;                                                                    \
+        cpu_fold(op == OP_argmax ? OP_max : OP_min, dtype)->lines(x, 1, n, &best); \
+        if (best == best)                                                          \
+            while (x[at] != best) at++;                                            \
+        else                                                                       \
+            while (x[at] == x[at]) at++;                                           \
+    } while (0)
+
 /* Some lines at once, without a branch: in short ones each second number, nearly, is a surprise. What has a nan is looked
  * at again. */
 enum { lines_at_once = 4, short_line = 128 };
@@ -385,10 +408,11 @@ enum { lines_at_once = 4, short_line = 128 };
 
 static int64_t extreme(int op, cr_dtype dtype, const void *data, int64_t n, int64_t step) {
     int64_t at = 0;
-#define ONE(T, better)      \
-    do {                    \
-        const T *x = data;  \
-        EXTREME(T, better); \
+#define ONE(T, better)                                \
+    do {                                              \
+        const T *x = data;                            \
+        if (step == 1 && n > short_line) PLACE_OF(T); \
+        else EXTREME(T, better);                      \
     } while (0)
     switch (dtype) {
     case CR_F64: EITHER(ONE, double); break;

@@ -284,21 +284,38 @@ static void row_indices(struct emitter *e) {
     }
 }
 
-static void declare_left(struct units_of *u, bool of_unit) {
+/* Sums of rows of so few bytes stay in registers; longer ones gather where the unit leaves them. */
+static bool stays_in_registers(const struct units_of *u, uint32_t i) {
+    enum { few_registers = 512 };
+    return u->run * (int64_t)cr_dtype_size((cr_dtype)units_instruction(u, i)->to) <= few_registers;
+}
+
+/* What the unit leaves of a fold of rows: as it begins, then where others find it. */
+static void declare_left(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
     char type[80];
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = units_instruction(u, i);
-        if (in->kind != FOLD_ROWS_PART) continue;
-        uint32_t id = nest_node(&u->l, i);
-        const char *t = units_type(e, id, type);
-        if (of_unit)
-            emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t,
-                      emit_name(e, id), t, in->partial, (long long)u->run);
-        if (of_unit)
-            emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", emit_name(e, id),
-                      emit_start(e, id));
-    }
+    const char *t = units_type(e, id, type), *name = emit_name(e, id);
+    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, (long long)u->run);
+    else
+        emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t, name, t,
+                  units_instruction(u, i)->partial, (long long)u->run);
+    emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
+}
+
+static void leave(struct units_of *u, uint32_t i) {
+    struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
+    char type[80];
+    if (stays_in_registers(u, i))
+        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, sizeof left_%s);",
+                  units_type(e, id, type), units_instruction(u, i)->partial, (long long)u->run,
+                  emit_name(e, id), emit_name(e, id));
+}
+
+static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *u, uint32_t i)) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (units_instruction(u, i)->kind == FOLD_ROWS_PART) what(u, i);
 }
 
 static void row_units(struct units_of *u) {
@@ -329,12 +346,15 @@ static void block_units(struct units_of *u) {
             "const int64_t block = unit / %lld, row_end = block * %d + %d < %lld ? block * %d + %d : %lld;",
             (long long)u->columns, fold_rows, fold_rows, (long long)u->rows, fold_rows, fold_rows,
             (long long)u->rows);
-        declare_left(u, true);
+        each_fold_of_rows(u, declare_left);
         emit_open(e, "for (int64_t r = block * %d; r < row_end; r++)", fold_rows);
     } else emit_line(e, "const int64_t r = unit / %lld;", (long long)u->columns);
     row_indices(e);
     passes(u, "unit");
-    if (u->blocks) emit_close(e);
+    if (u->blocks) {
+        emit_close(e);
+        each_fold_of_rows(u, leave);
+    }
     emit_close(e);
 }
 

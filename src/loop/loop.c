@@ -70,6 +70,13 @@ static bool same_access(const struct loop *l, const struct access *a, const stru
            (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
 }
 
+/* Do the numbers repeat, so often that each tile begins where they do? */
+static bool reads_again(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
+    int64_t period = rank > 1 ? shape_count(rank - 1, dim + 1) : 0;
+    if (period == 0 || stride[0] != 0 || l->by_passes) return false;
+    return (l->rows == 1 || l->run % period == 0) && (l->tile_cols == l->run || l->tile_cols % period == 0);
+}
+
 /* Of numbers that do not run on, merged: is it one number, or one line, for each row of a loop that goes by passes? */
 static bool one_for_row(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
     return l->by_passes && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
@@ -95,6 +102,7 @@ static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
         else a.constant = one_for_row(m->l, rank, dim, stride);
     }
     a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
+    a.again = a.rank && !narrow && reads_again(m->l, rank, dim, stride);
     memcpy(numbers, dim, a.rank * sizeof *dim);
     memcpy(numbers + a.rank, stride, a.rank * sizeof *stride);
     for (uint32_t i = 0; i < m->l->accesses; i++)
@@ -168,9 +176,13 @@ static size_t widest(const struct maker *m) {
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
 
-/* As many whole rows as make a tile, but one at least. */
-static int64_t rows_in_tile(const struct loop *l, int64_t tile) {
-    return l->run >= tile ? 1 : least(tile / l->run, fold_rows);
+/* As many whole rows as make a tile, but one at least; in a group none that straddles a block. */
+static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
+    int64_t rows = m->l->run >= tile ? 1 : least(tile / m->l->run, fold_rows);
+    if (m->s->way == WAY_WHOLE) return rows;
+    const struct group *g = &m->p->group[m->s->group];
+    while (g->rows % rows || g->block % rows) rows--;
+    return rows;
 }
 
 static void cut(struct maker *m, size_t widest_dtype) {
@@ -189,7 +201,7 @@ static void cut(struct maker *m, size_t widest_dtype) {
         l->unit_cols = l->run;
     } else if (plan_whole_rows(s) || (!s->lines && s->rows_too && l->run <= tile)) {
         l->tile_cols = l->unit_cols = l->run;
-        l->tile_rows = l->unit_rows = rows_in_tile(l, tile);
+        l->tile_rows = l->unit_rows = rows_in_tile(m, tile);
     } else if (s->lines) {
         l->unit_cols = fold_block;
     }

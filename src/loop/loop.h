@@ -25,6 +25,7 @@ enum access_kind {
 struct access {
     uint8_t kind, dtype, rank; /* rank, sizes and strides: of STRIDED, neighbours that run on merged */
     bool narrow;               /* one number for each row */
+    bool again;                /* STRIDED: every tile reads the same numbers */
     bool constant;             /* STRIDED, of a loop that goes by passes: one number all along a row */
     uint8_t pass;
     uint32_t slot;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tensor/dtype.h"
+
 enum { grain = 16, line = 64, small_most = 4096 }; /* bytes: malloc's alignment, a cache line, a page */
 
 /* ---- Lifetimes ---- */
@@ -10,8 +12,21 @@ enum { grain = 16, line = 64, small_most = 4096 }; /* bytes: malloc's alignment,
 static void touches(struct plan *p, uint32_t node, uint32_t step) {
     uint32_t slot = p->view[node].slot;
     if (slot == no_slot) return;
-    if (p->slot[slot].first == no_slot) p->slot[slot].first = step;
-    p->slot[slot].last = step;
+    uint32_t first = step, last = step;
+    if (p->step[step].way != WAY_WHOLE &&
+        p->slot[slot].kind != SLOT_BLOCK) { /* all of it as long as its group runs */
+        const struct group *g = &p->group[p->step[step].group];
+        first = g->first, last = g->first + g->n - 1;
+    }
+    if (p->slot[slot].first == no_slot) p->slot[slot].first = first;
+    if (p->slot[slot].last < last) p->slot[slot].last = last;
+}
+
+static void touches_at_end(struct plan *p, uint32_t node) {
+    uint32_t slot = p->view[node].slot;
+    if (slot == no_slot) return;
+    if (p->slot[slot].first == no_slot) p->slot[slot].first = (uint32_t)p->steps;
+    p->slot[slot].last = (uint32_t)p->steps;
 }
 
 static void lifetimes(struct plan *p, const struct plan_wish *wish) {
@@ -22,18 +37,18 @@ static void lifetimes(struct plan *p, const struct plan_wish *wish) {
             for (uint32_t k = 0; k < n->n; k++) touches(p, graph_args(p->g, n)[k], s);
             touches(p, id, s);
         }
-    for (size_t i = 0; i < wish->outputs; i++) touches(p, wish->output[i], (uint32_t)p->steps);
+    for (size_t i = 0; i < wish->outputs; i++) touches_at_end(p, wish->output[i]);
     for (size_t i = 0; i < p->updates; i++)
-        if (!p->update[i].in_place) touches(p, p->update[i].value, (uint32_t)p->steps);
+        if (!p->update[i].in_place) touches_at_end(p, p->update[i].value);
     for (size_t i = 0; wish->keep && i < p->slots; i++) p->slot[i].last = (uint32_t)p->steps;
 }
 
 /* ---- Updates in place ---- */
 
-/* In step s from node number i on, does anything read this slot? A reader before that, in the same loop,
+/* In step s from node number i on, and up to step `end`, does anything read this slot? A reader before that, in the same loop,
  * reads each element before it is written, if it reads it where it stands. */
-static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i) {
-    for (; s < p->steps; s++, i = 0)
+static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i, size_t end) {
+    for (; s < end; s++, i = 0)
         for (; i < p->step[s].n; i++) {
             const struct node *n = graph_at(p->g, p->node[p->step[s].first + i]);
             for (uint32_t k = 0; k < n->n; k++)
@@ -50,6 +65,16 @@ static bool read_elsewhere(const struct plan *p, uint32_t slot, uint32_t s) {
             if (v->slot == slot && (v->offset || !plan_contiguous(p, n->arg[k]))) return true;
         }
     }
+    return false;
+}
+
+/* Its group goes block by block: does any step there read more of this slot than the rows of its block? */
+static bool read_by_group(const struct plan *p, uint32_t slot, uint32_t s) {
+    if (p->step[s].way == WAY_WHOLE) return false;
+    const struct group *g = &p->group[p->step[s].group];
+    for (uint32_t t = g->first; t < g->first + g->n; t++)
+        if (p->step[t].kind == STEP_KERNEL ? read_later(p, slot, t, 0, t + 1) : read_elsewhere(p, slot, t))
+            return true;
     return false;
 }
 
@@ -73,7 +98,10 @@ static void in_place(struct plan *p, const struct plan_wish *wish, struct update
     if (step == no_slot || !p->step[step].tail || n->shape != param->shape || n->dtype != param->dtype)
         return;
     if (p->slot[p->view[value].slot].kind != SLOT_WORK || read_at_end(p, wish, slot)) return;
-    if (read_elsewhere(p, slot, step) || read_later(p, slot, step, place_in_step(p, step, value) + 1)) return;
+    if (read_elsewhere(p, slot, step) ||
+        read_later(p, slot, step, place_in_step(p, step, value) + 1, p->steps))
+        return;
+    if (read_by_group(p, slot, step)) return;
     p->view[value] = p->view[u->param];
     p->view[u->value] = p->view[u->param];
     u->in_place = true;
@@ -137,9 +165,18 @@ static bool give_large(struct heap *h, size_t offset, size_t size) {
     return true;
 }
 
+/* Of a value that is cut, a block. */
+static size_t size_of(const struct plan *p, const struct slot *s) {
+    if (s->kind != SLOT_BLOCK) return rounded(s->bytes);
+    const struct step *maker = &p->step[s->first];
+    const struct group *g = &p->group[maker->group];
+    int64_t rows = maker->way == WAY_SHARED ? g->rows : g->rows * g->batch;
+    return rounded(s->bytes / (size_t)rows * (size_t)g->block);
+}
+
 static void take(struct heap *h, uint32_t slot) {
     struct slot *s = &h->p->slot[slot];
-    size_t size = rounded(s->bytes);
+    size_t size = size_of(h->p, s);
     if (size > small_most) {
         s->offset = take_large(h, size);
         return;
@@ -151,33 +188,70 @@ static void take(struct heap *h, uint32_t slot) {
 
 static bool give(struct heap *h, uint32_t slot) {
     struct slot *s = &h->p->slot[slot];
-    size_t size = rounded(s->bytes);
+    size_t size = size_of(h->p, s);
     if (size > small_most) return give_large(h, s->offset, size);
     h->chain[slot] = h->bin[size / grain];
     h->bin[size / grain] = slot;
     return true;
 }
 
-/* Slots chained by the step at which they come or go. */
-static void chain_by(const struct plan *p, bool by_last, uint32_t *head, uint32_t *next) {
-    for (size_t s = 0; s <= p->steps; s++) head[s] = no_slot;
+/* Steps whose slots of one kind are placed. */
+struct range {
+    enum slot_kind kind;
+    size_t first, end;
+};
+
+/* By step: the first slot that comes or goes there; by slot: the next. */
+struct chains {
+    uint32_t *come, *go, *come_next, *go_next;
+};
+
+static void chain_by(const struct plan *p, struct range r, bool by_last, uint32_t *head, uint32_t *next) {
+    for (size_t s = r.first; s <= r.end; s++) head[s] = no_slot;
     for (uint32_t i = 0; i < p->slots; i++) {
-        if (p->slot[i].kind != SLOT_WORK || p->slot[i].first == no_slot) continue;
-        uint32_t *at = &head[by_last ? p->slot[i].last : p->slot[i].first];
+        const struct slot *slot = &p->slot[i];
+        if (slot->kind != r.kind || slot->first < r.first || slot->first >= r.end) continue;
+        uint32_t *at = &head[by_last ? slot->last : slot->first];
         next[i] = *at;
         *at = i;
     }
 }
 
-static bool place_all(struct heap *h, uint32_t *come, uint32_t *go, uint32_t *come_next, uint32_t *go_next) {
-    chain_by(h->p, false, come, come_next);
-    chain_by(h->p, true, go, go_next);
-    for (size_t s = 0; s < h->p->steps; s++) {
-        for (uint32_t i = come[s]; i != no_slot; i = come_next[i]) take(h, i);
-        for (uint32_t i = go[s]; i != no_slot; i = go_next[i])
+static bool place_range(struct heap *h, struct range r, const struct chains *c) {
+    chain_by(h->p, r, false, c->come, c->come_next);
+    chain_by(h->p, r, true, c->go, c->go_next);
+    memset(h->bin, 0xff, sizeof h->bin);
+    h->end = h->n = 0;
+    for (size_t s = r.first; s < r.end; s++) {
+        for (uint32_t i = c->come[s]; i != no_slot; i = c->come_next[i]) take(h, i);
+        for (uint32_t i = c->go[s]; i != no_slot; i = c->go_next[i])
             if (!give(h, i)) return false;
     }
     return true;
+}
+
+/* Rows of an operand that is turned over have a gap after them: lines a power of two apart compete for the cache. */
+static void place_woven(struct plan *p, struct group *g) {
+    for (size_t s = g->first; s < g->first + g->n; s++) {
+        struct step *step = &p->step[s];
+        if (!step->woven) continue;
+        uint32_t b = graph_at(p->g, p->node[step->first])->arg[1];
+        const int64_t *dim = graph_dims(p->g, graph_at(p->g, b)) + graph_rank(p->g, graph_at(p->g, b)) - 2;
+        size_t size = cr_dtype_size((cr_dtype)graph_at(p->g, b)->dtype);
+        step->woven_at = g->bytes;
+        g->bytes = mem_add(g->bytes, rounded(mem_mul((size_t)dim[0] * size, (size_t)dim[1] + woven_gap)));
+    }
+}
+
+static bool place_all(struct heap *h, const struct chains *c) {
+    struct plan *p = h->p;
+    for (size_t i = 0; i < p->groups; i++) {
+        struct group *g = &p->group[i];
+        if (!place_range(h, (struct range){SLOT_BLOCK, g->first, g->first + g->n}, c)) return false;
+        g->bytes = (h->end + line - 1) / line * line;
+        place_woven(p, g);
+    }
+    return place_range(h, (struct range){SLOT_WORK, 0, p->steps}, c);
 }
 
 cr_status plan_place(struct plan *p, const struct plan_wish *wish) {
@@ -185,16 +259,15 @@ cr_status plan_place(struct plan *p, const struct plan_wish *wish) {
     lifetimes(p, wish);
     struct heap h = {.p = p};
     size_t steps = mem_mul(p->steps + 1, 4), slots = mem_mul(p->slots, 4);
-    uint32_t *come = mem_alloc(&p->mem, steps), *go = mem_alloc(&p->mem, steps);
-    uint32_t *come_next = mem_alloc(&p->mem, slots), *go_next = mem_alloc(&p->mem, slots);
+    struct chains c = {mem_alloc(&p->mem, steps), mem_alloc(&p->mem, steps), mem_alloc(&p->mem, slots),
+                       mem_alloc(&p->mem, slots)};
     h.chain = mem_alloc(&p->mem, slots);
-    memset(h.bin, 0xff, sizeof h.bin);
-    bool ok = come && go && come_next && go_next && h.chain && place_all(&h, come, go, come_next, go_next);
+    bool ok = c.come && c.go && c.come_next && c.go_next && h.chain && place_all(&h, &c);
     p->workspace = (h.end + line - 1) / line * line;
-    mem_free(&p->mem, come, steps);
-    mem_free(&p->mem, go, steps);
-    mem_free(&p->mem, come_next, slots);
-    mem_free(&p->mem, go_next, slots);
+    mem_free(&p->mem, c.come, steps);
+    mem_free(&p->mem, c.go, steps);
+    mem_free(&p->mem, c.come_next, slots);
+    mem_free(&p->mem, c.go_next, slots);
     mem_free(&p->mem, h.chain, slots);
     mem_free(&p->mem, h.free, h.cap * sizeof *h.free);
     if (!ok) return CR_ENOMEM;

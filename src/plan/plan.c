@@ -86,6 +86,7 @@ cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
     }
     if (wish->updates) memcpy(p->update, wish->update, wish->updates * sizeof *p->update);
     cr_status status = plan_steps(p, wish);
+    if (!status && wish->group) status = plan_groups(p, wish);
     return status ? status : plan_place(p, wish);
 }
 
@@ -94,9 +95,32 @@ void plan_drop(struct plan *p) {
     mem_free(&p->mem, p->view, p->g->count * sizeof *p->view);
     mem_free(&p->mem, p->step_of, p->g->count * sizeof *p->step_of);
     mem_free(&p->mem, p->update, p->updates * sizeof *p->update);
+    mem_free(&p->mem, p->group, p->group_cap * sizeof *p->group);
     mem_free(&p->mem, p->slot, p->slot_cap * sizeof *p->slot);
     mem_free(&p->mem, p->step, p->step_cap * sizeof *p->step);
     mem_free(&p->mem, p->node, p->node_cap * sizeof *p->node);
     mem_free(&p->mem, p->pass, p->pass_cap * sizeof *p->pass);
     *p = (struct plan){.mem = p->mem};
+}
+
+cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_wish *wish) {
+    *out = *p;
+    out->group = NULL;
+    out->groups = out->group_cap = 0;
+    out->slot = mem_alloc(&p->mem, mem_mul(p->slots, sizeof *p->slot));
+    out->step = mem_alloc(&p->mem, mem_mul(p->steps, sizeof *p->step));
+    if (!out->slot || !out->step) return CR_ENOMEM;
+    memcpy(out->slot, p->slot, p->slots * sizeof *p->slot);
+    memcpy(out->step, p->step, p->steps * sizeof *p->step);
+    for (size_t i = 0; i < p->slots; i++) {
+        out->slot[i].first = no_slot;
+        if (out->slot[i].kind == SLOT_BLOCK) out->slot[i].kind = SLOT_WORK;
+    }
+    for (size_t s = 0; s < p->steps; s++) out->step[s].way = WAY_WHOLE;
+    return plan_place(out, wish);
+}
+
+void plan_drop_whole(struct plan *out) {
+    mem_free(&out->mem, out->slot, out->slots * sizeof *out->slot);
+    mem_free(&out->mem, out->step, out->steps * sizeof *out->step);
 }

@@ -13,6 +13,7 @@ enum slot_kind {
     SLOT_INPUT,  /* bound by the caller */
     SLOT_PARAM,  /* in the store */
     SLOT_SOURCE, /* seed or step number of the run */
+    SLOT_BLOCK,  /* in a task's room for one block of a group */
 };
 
 /* Memory of one value. */
@@ -20,7 +21,7 @@ struct slot {
     enum slot_kind kind;
     uint32_t node;
     size_t bytes;
-    size_t offset;        /* in the workspace, once placed */
+    size_t offset;        /* in the workspace or in the room, once placed */
     uint32_t first, last; /* the steps that write it first and read it last */
     const void *data;     /* SLOT_CONST */
 };
@@ -46,17 +47,42 @@ enum { fold_block = 4096, fold_lanes = 16, fold_rows = 64 };
 /* Longer lines are kept whole where there are enough of them for threads to share, and a few of them fit a second cache. */
 enum { whole_least = 8, whole_most = 1 << 17 };
 
+/* How a step of a group goes through the group's rows. */
+enum group_way {
+    WAY_WHOLE,  /* it is of no group */
+    WAY_ROWS,   /* row by row, of every batch element */
+    WAY_SHARED, /* row by row, the same for every batch element */
+    WAY_SUMS,   /* a product whose terms are rows: what each block comes to is added up */
+};
+/* What a product of a group leaves out: right of the diagonal nothing is wanted, or there are zeros. */
+enum group_bound { BOUND_NONE, BOUND_COLUMNS, BOUND_TERMS, BOUND_ROWS };
+
 /* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are kept whole, the
  * loop has each row at hand: then it may also compute with the rows' results, number by number, and read them again
  * repeated along the rows, in a later pass over the row. The others: one node; COPY gathers a view into a slot of its own. CONTROL: a control op, which has no
  * slot, and those of its parts that something needs. */
 struct step {
     enum step_kind kind;
-    uint32_t first, n;    /* nodes: plan->node[first .. first + n - 1] */
-    bool tail;            /* nothing but updates needs it: runs when nothing can fail any more */
-    bool lines, rows_too; /* of a LOOP: it has a FOLD_LINES, a FOLD_ROWS */
-    uint32_t shape;       /* of a LOOP */
-    int64_t rows, run;    /* of a LOOP with either */
+    uint32_t first, n; /* nodes: plan->node[first .. first + n - 1] */
+    bool tail;         /* nothing but updates needs it: runs when nothing can fail any more */
+    bool lines,
+        rows_too; /* of a LOOP: it has a FOLD_LINES, or is of a group and so goes by whole rows; a FOLD_ROWS */
+    uint32_t shape;    /* of a LOOP */
+    int64_t rows, run; /* of a LOOP with either */
+    enum group_way way;
+    uint32_t group;         /* unless the way is WHOLE */
+    enum group_bound bound; /* of a product of a group */
+    bool woven;             /* its right operand is turned over once for each batch element, to */
+    size_t woven_at;        /* this place in the room */
+};
+enum { woven_gap = 16 }; /* numbers after each of its rows */
+
+/* Steps that run together, a block of rows after the other: what one makes for another is never there as a whole. Each of
+ * the values that are cut has batch * rows rows. Blocks of one batch element run in order on one thread. */
+struct group {
+    uint32_t first, n; /* steps */
+    int64_t batch, rows, block;
+    size_t bytes; /* of a task's room */
 };
 
 /* What a node does in its loop. */
@@ -85,6 +111,8 @@ struct plan {
     uint8_t *
         pass; /* by place there: what needs a row's result is computed in a pass after the one that made it */
     size_t nodes, node_cap, pass_cap;
+    struct group *group;
+    size_t groups, group_cap;
     struct update *update;
     size_t updates;
     size_t workspace; /* bytes */
@@ -96,12 +124,17 @@ struct plan_wish {
     const struct update *update;
     size_t updates;
     bool fuse;
-    bool keep; /* every value keeps a slot of its own to the end */
+    bool group; /* steps may run block by block */
+    bool keep;  /* every value keeps a slot of its own to the end */
 };
 
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
 cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish);
 void plan_drop(struct plan *p);
+/* The same steps, each whole, with places of their own; out lives no longer than p. CR_OK, CR_ENOMEM or CR_ELIMIT; plan_drop_whole
+ * after either. */
+cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_wish *wish);
+void plan_drop_whole(struct plan *out);
 
 enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_t *run);
 /* How often at most a term of it is combined, and so rounded, on its way to the result. */
@@ -133,9 +166,15 @@ bool plan_contiguous(const struct plan *p, uint32_t node);
 const int64_t *plan_strides(const struct plan *p, uint32_t node);
 size_t plan_node_bytes(const cr_graph *g, uint32_t node);
 
-/* The stages, in order: views and slots with steps; passes of a step over rows; lifetimes and places. */
+/* What is known of a node's numbers right of the diagonal of its last two axes. */
+enum { BEYOND_UNSEEN = 1, BEYOND_ZERO = 2, BEYOND_LEAST = 4, BEYOND_FREE = 8, ALL_FINITE = 16 };
+/* mark: by node, such bits. UNSEEN: false there, and true elsewhere; LEAST: -inf; FREE: finite numbers there may be any. */
+void plan_mark_causal(const struct plan *p, const struct plan_wish *wish, uint8_t *mark);
+
+/* The stages, in order: views and slots with steps; passes of a step over rows; groups of steps; lifetimes and places. */
 cr_status plan_steps(struct plan *p, const struct plan_wish *wish);
 void plan_order(struct plan *p, const struct step *s);
+cr_status plan_groups(struct plan *p, const struct plan_wish *wish);
 cr_status plan_place(struct plan *p, const struct plan_wish *wish);
 
 #endif

@@ -67,6 +67,15 @@ static bool plan_leaf(struct plan *p, uint32_t id) {
 
 /* ---- Which nodes only updates need ---- */
 
+/* An elementwise node, whose operands may be computed anew with it; or a product that would be kept for the update, if what it
+ * reads, which is kept then, is no larger. */
+static bool may_wait(const cr_graph *g, const struct node *n) {
+    if (plan_elementwise(n->op) || n->op == OP_variable || n->op == OP_stop_gradient) return true;
+    if (n->op != OP_matmul || !dtype_is_float((cr_dtype)n->dtype)) return false;
+    return graph_elements(g, graph_at(g, n->arg[0])) + graph_elements(g, graph_at(g, n->arg[1])) <=
+           graph_elements(g, n);
+}
+
 static bool mark_tail(struct builder *b) {
     cr_graph *g = b->p->g;
     b->tail = mem_zero(&b->p->mem, g->count);
@@ -77,8 +86,7 @@ static bool mark_tail(struct builder *b) {
     for (uint32_t id = g->count; id-- > 1;) {
         const struct node *n = graph_at(g, id);
         const uint32_t *args = graph_args(g, n);
-        bool through = plan_elementwise(n->op) || n->op == OP_variable || n->op == OP_stop_gradient;
-        b->tail[id] = b->tail[id] && !used[id] && through && b->wish->fuse;
+        b->tail[id] = b->tail[id] && !used[id] && may_wait(g, n) && b->wish->fuse;
         for (uint32_t k = 0; k < n->n; k++) (b->tail[id] ? b->tail : used)[args[k]] = 1;
     }
     mem_free(&b->p->mem, used, g->count);
@@ -125,7 +133,7 @@ static void step_takes(struct builder *b, uint32_t step, uint32_t node) {
 }
 
 static bool step_alone(struct builder *b, enum step_kind kind, uint32_t node) {
-    uint32_t step = new_step(b, kind, false);
+    uint32_t step = new_step(b, kind, b->tail[node]);
     if (step == no_slot || !own_slot(b->p, SLOT_WORK, node)) return false;
     step_takes(b, step, node);
     return true;
@@ -238,7 +246,7 @@ static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     for (uint32_t m = b->head[loop]; m; m = b->next[m])
         for (uint32_t k = 0; k < graph_at(b->p->g, m)->n; k++)
             for (uint32_t j = 0; j < n->n; j++)
-                if (graph_at(b->p->g, m)->arg[k] == n->arg[j]) return true;
+                if (graph_at(b->p->g, m)->arg[k] == n->arg[j] && !repeats_one(b->p, n->arg[j])) return true;
     return false;
 }
 

@@ -308,7 +308,7 @@ static cr_status make_steps(cr_program *p, const struct cr_options *options) {
     }
     cr_status status = program_compile(p, options);
     if (status) return status;
-    p->scratch = (p->scratch + 63) & ~(size_t)63;
+    program_make_groups(p);
     return CR_OK;
 }
 
@@ -328,8 +328,9 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
         p->output[i] = wish->output[i];
         kept[i] = wish->output[i].node;
     }
-    struct plan_wish plan = {
-        kept, wish->outputs, wish->update, wish->updates, !(o && o->no_fuse) && !p->trap_nan, wish->keep};
+    bool fuse = !(o && o->no_fuse) && !p->trap_nan;
+    bool group = fuse && !wish->keep && !p->reference && !p->product; /* a library's products are whole */
+    struct plan_wish plan = {kept, wish->outputs, wish->update, wish->updates, fuse, group, wish->keep};
     cr_status status = plan_make(&p->plan, p->g, &plan);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && name_ports(p) && make_constants(p))) status = CR_ENOMEM;

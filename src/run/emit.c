@@ -1,17 +1,34 @@
 /* A program as C. */
 #include "emit/emit.h"
-#include "run/program.h"
+#include "run/control.h"
 
+/* What step s runs, as it was compiled. */
+static struct emit_control control_of(const void *program, size_t s) {
+    const struct control *c = ((const cr_program *)program)->control[s];
+    struct emit_control out = {.part = c->part};
+    for (int i = 0; i < 2; i++) {
+        const struct inner *f = &c->inner[i];
+        out.of[i] =
+            (struct emit_function){f->f, f->program ? &f->program->plan : NULL, f->program, f->in, f->out};
+    }
+    return out;
+}
+
+/* C runs each step whole. */
 static cr_status write(cr_text *source, cr_text *header, const cr_program *p, struct emit_wish *wish,
                        uint32_t *node, const char **name, cr_text *why) {
-    char sentence[256];
+    char sentence[256] = "";
     for (size_t i = 0; i < p->outputs; i++) {
         node[i] = p->output[i].node;
         name[i] = graph_text(p->g, p->output[i].text);
     }
     wish->output = node;
     wish->output_name = name;
-    cr_status status = emit_c(source, header, &p->plan, wish, sentence);
+    struct plan_wish again = {.output = node, .outputs = p->outputs};
+    struct plan plan;
+    cr_status status = plan_whole(&plan, &p->plan, &again);
+    if (!status) status = emit_c(source, header, &plan, wish, sentence);
+    plan_drop_whole(&plan);
     if (status) cr_text_clear(why);
     if (status && why) text_str(why, *sentence ? sentence : cr_status_text(status));
     return status;
@@ -21,7 +38,7 @@ cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p,
                           cr_text *why) {
     if (!source || !header || !p || !prefix) return CR_EINVAL;
     size_t n = p->outputs;
-    struct emit_wish wish = {.prefix = prefix, .outputs = n};
+    struct emit_wish wish = {.prefix = prefix, .outputs = n, .program = p, .control = control_of};
     uint32_t *node = mem_alloc(&p->mem, mem_mul(n, sizeof *node));
     const char **name = mem_alloc(&p->mem, mem_mul(n, sizeof *name));
     cr_status status = node && name ? write(source, header, p, &wish, node, name, why) : CR_ENOMEM;

@@ -52,7 +52,7 @@ void frame_drop(struct place_of_run *r, const cr_program *p) {
 void frame_find_calls(struct place_of_run *r, const cr_program *p) {
     for (size_t s = 0; s < p->plan.steps; s++) {
         struct call *call = r->call + p->plan.step[s].first;
-        if (p->plan.step[s].kind != STEP_LOOP ||
+        if (p->plan.step[s].kind != STEP_LOOP || p->plan.step[s].way != WAY_WHOLE ||
             !cpu_loop_calls(&p->loop[s], p->kernel + p->plan.step[s].first, r->slot, &r->team, call))
             call->fn = NULL;
     }

@@ -46,7 +46,7 @@ static cr_status get(cr_program *p, const struct cr_options *o) {
     struct cr_text source = text_make(&p->mem), how = text_make(&p->mem);
     struct compiled_wish wish = {o->compiler,       o->cache, (int)o->seconds,
                                  (int)o->megabytes, &source,  (int64_t)p->plan.steps};
-    cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units);
+    cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units, !p->product);
     bool any = false;
     for (size_t s = 0; s < p->plan.steps; s++)
         any = any || (p->units[s].made && p->plan.step[s].kind == STEP_LOOP);
@@ -100,4 +100,10 @@ void program_run_kernel(const cr_program *p, const struct team *team, char *cons
     if (j.parts > 1) team_run(team, j.parts, run_part, &j);
     else run_part(&j, 0);
     if (p->compiled.kernels->end[s]) p->compiled.kernels->end[s](slot, team->shared);
+}
+
+void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
+                      int64_t end) {
+    if (p->units && p->units[s].made) p->compiled.kernels->loop[s](slot, NULL, scratch, first, end);
+    else cpu_loop_rows(&p->loop[s], p->kernel + p->plan.step[s].first, slot, scratch, first, end);
 }

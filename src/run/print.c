@@ -62,6 +62,13 @@ static void print_sum(cr_text *out, const cr_program *p) {
              bytes_of_values(&p->plan));
 }
 
+/* Before the first of its steps. */
+static void print_group(cr_text *out, const struct group *g) {
+    text_add(out, "%lu to %lu in blocks of %lld of %lld rows, %lld times: %zu bytes for a block\n",
+             (unsigned long)g->first + 1, (unsigned long)(g->first + g->n), (long long)g->block,
+             (long long)g->rows, (long long)g->batch, g->bytes);
+}
+
 cr_status cr_program_print(cr_text *out, const cr_program *p) {
     static const char *const kind[] = {[STEP_LOOP] = "loop",
                                        [STEP_REDUCE] = "reduction",
@@ -73,8 +80,11 @@ cr_status cr_program_print(cr_text *out, const cr_program *p) {
     for (size_t i = 0; i < p->plan.steps; i++) {
         const struct step *s = &p->plan.step[i];
         struct cost c = cost_of(&p->plan, s);
-        text_add(out, "%zu: %s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
-                 s->tail ? " for updates alone" : "", c.read, c.written, c.operations);
+        if (s->way != WAY_WHOLE && p->plan.group[s->group].first == i)
+            print_group(out, &p->plan.group[s->group]);
+        text_add(out, "%zu: %s%s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
+                 s->tail ? " for updates alone" : "", s->bound ? " up to the diagonal" : "", c.read,
+                 c.written, c.operations);
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);
     }
     for (size_t i = 0; i < p->plan.updates; i++) {

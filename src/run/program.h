@@ -51,6 +51,7 @@ struct cr_program {
     size_t leaves, leaf_cap;
     struct hash_table ports; /* by number of the name: 1 + its place among the outputs, then the leaves */
     size_t tasks, scratch;   /* bytes a task */
+    size_t room;             /* where in them a group's values stand */
     size_t shared;           /* bytes of all tasks together, besides */
     uint32_t most_operands;
     bool reference, trap_nan, finite, flush;
@@ -120,8 +121,15 @@ void frame_forget_calls(struct place_of_run *r, const cr_program *p);
 /* Loops as the options ask: kernels, or a reason why not. Before scratch is known. CR_OK or CR_ENOMEM. */
 cr_status program_compile(cr_program *p, const struct cr_options *options);
 void program_drop_compiled(cr_program *p);
-/* Step s of them. */
+/* Step s of them; and of a loop of a group the rows first .. end-1. */
 void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s);
+void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
+                      int64_t end);
+
+/* Room for groups, behind all other scratch of a task. */
+void program_make_groups(cr_program *p);
+/* The steps of a group. */
+void program_run_group(const cr_program *p, struct place_of_run *r, const struct group *g);
 
 /* The threads and scratch of a run whose workspace this is. */
 struct team program_team(const cr_program *p, char *workspace);

@@ -61,6 +61,11 @@ static void run_loop(const struct cr_program *p, struct place_of_run *r, size_t 
 static cr_status run_step(const cr_program *p, struct place_of_run *r, size_t s) {
     const struct step *step = &p->plan.step[s];
     uint32_t id = p->plan.node[step->first];
+    if (step->way != WAY_WHOLE) { /* the first of a group stands for all */
+        const struct group *g = &p->plan.group[step->group];
+        if (s == g->first) program_run_group(p, r, g);
+        return CR_OK;
+    }
     switch (step->kind) {
     case STEP_LOOP: run_loop(p, r, s); return CR_OK;
     case STEP_REDUCE: run_reduce(p, r, id); return CR_OK;

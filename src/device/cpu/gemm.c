@@ -46,18 +46,19 @@ static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool
 
 /* C' = B' A': the same sums, with A along the vectors. */
 static struct gemm turn(const struct gemm *p) {
-    return (struct gemm){p->n, p->m, p->k, p->csb, p->rsb, p->csa, p->rsa, p->is_f64};
+    return (struct gemm){p->n, p->m, p->k, p->csb, p->rsb, p->csa, p->rsa, p->is_f64, p->add, p->rsc};
 }
 
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
     struct gemm turned = turn(p);
     const struct gemm_kernel *kernel = kernel_for(p->is_f64, least(p->m, p->n));
-    j->vector = p->m == 1 || p->n == 1;
+    int64_t rsc = p->rsc ? p->rsc : p->n;
+    j->vector = (p->m == 1 || (p->n == 1 && rsc == 1)) && !p->add;
     if (j->vector) j->turned = p->m > 1;
     else j->turned = cost(&turned, kernel, turned.csb != 1, true) < cost(p, kernel, p->csb != 1, false);
     j->p = j->turned ? turned : *p;
-    j->rsc = j->turned ? 1 : p->n;
-    j->csc = j->turned && !j->vector ? p->n : 1;
+    j->rsc = j->turned ? 1 : rsc;
+    j->csc = j->turned && !j->vector ? rsc : 1;
     j->kernel = kernel_for(p->is_f64, j->p.n);
 }
 
@@ -227,7 +228,8 @@ static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t blo
 }
 
 static struct gemm_tile tile_of(const struct part *p) {
-    return (struct gemm_tile){.k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->first > 0};
+    return (struct gemm_tile){
+        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->j->p.add || p->first > 0};
 }
 
 static void multiply_block(const struct part *p, int64_t block, int64_t end) {
@@ -285,7 +287,7 @@ static void run_part(struct part *p) {
 
 static void run_single(const struct gemm_plan *j, const void *a, const void *b, void *c) {
     struct gemm_tile t = {j->p.k,   a,        b,      c,      j->p.rsa, j->p.csa,
-                          j->p.rsb, j->p.csb, j->rsc, j->p.m, j->p.n,   false};
+                          j->p.rsb, j->p.csb, j->rsc, j->p.m, j->p.n,   j->p.add};
     j->kernel->tile(&t);
 }
 

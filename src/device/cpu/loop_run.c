@@ -33,12 +33,15 @@ static void fill(const struct loop_job *j, const struct access *a, const struct 
     const int64_t none = 0, *numbers = l->numbers + a->numbers;
     char *to = t->buffers + a->buffer * l->buffer_bytes;
     const char *from = j->slot[a->slot] + a->offset * (int64_t)size;
-    if (a->kind == ACCESS_STRIDED) {
+    int64_t whole = least(l->tile_rows * l->tile_cols, l->count); /* later tiles may be longer than this */
+    if (a->kind == ACCESS_STRIDED && !a->again) {
         if (a->constant && t->column) return;
         copy_range(to, from, size, a->rank, numbers, numbers + a->rank, a->narrow ? t->row : t->first,
                    a->narrow ? t->rows : t->n);
-    } else if (t->fresh) { /* a whole tile of it: later ones may be longer than this */
-        int64_t n = a->narrow ? l->tile_rows : least(l->tile_rows * l->tile_cols, l->count);
+    } else if (t->fresh && a->again) {
+        copy_range(to, from, size, a->rank, numbers, numbers + a->rank, 0, whole);
+    } else if (t->fresh) {
+        int64_t n = a->narrow ? l->tile_rows : whole;
         copy_range(to, from, size, 1, &n, &none, 0, n);
     }
 }
@@ -234,6 +237,14 @@ void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const sl
     if (j.parts > 1) team_run(team, j.parts, run_part, &j);
     else run_part(&j, 0);
     if (l->shared) finish_folds(&j);
+}
+
+void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *scratch,
+                   int64_t first, int64_t end) {
+    struct loop_job j = {l, kernel, slot, NULL, 1, 1, 1};
+    if (l->count == 0) return;
+    for (int64_t row = first; row < end; row += l->unit_rows)
+        run_unit(&j, scratch, row / l->unit_rows, row == first);
 }
 
 bool cpu_loop_calls(const struct loop *l, const struct kernel kernel[], char *const slot[],

@@ -8,8 +8,14 @@ enum { worth_a_thread = 1 << 20 /* multiply-adds: some 20 microseconds; to wake 
 static struct gemm_plan plan_of(const struct kernel_call *c) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
-    struct gemm p = {a->dim[r],        b->dim[r + 1], a->dim[r + 1],    a->stride[r],
-                     a->stride[r + 1], b->stride[r],  b->stride[r + 1], c->out.dtype == CR_F64};
+    struct gemm p = {.m = a->dim[r],
+                     .n = b->dim[r + 1],
+                     .k = a->dim[r + 1],
+                     .rsa = a->stride[r],
+                     .csa = a->stride[r + 1],
+                     .rsb = b->stride[r],
+                     .csb = b->stride[r + 1],
+                     .is_f64 = c->out.dtype == CR_F64};
     return gemm_plan_of(&p);
 }
 

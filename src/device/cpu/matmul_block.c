@@ -1,0 +1,128 @@
+/* Products of a group, a block of rows at a time. */
+#include <string.h>
+
+#include "device/cpu/gemm.h"
+#include "tensor/dtype.h"
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+enum {
+    diagonal = 14
+}; /* rows or columns at a time, where what is left out changes from one to the next: a tile's */
+
+struct block {
+    struct gemm g;
+    const char *a, *b;
+    char *c;
+};
+
+static char *at(const struct tensor *x, int64_t offset) {
+    return (char *)x->data + offset * (int64_t)cr_dtype_size(x->dtype);
+}
+
+/* Rows first .. first+n-1 of the result. */
+static struct block rows_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
+                            int64_t n) {
+    const struct tensor *a = &c->in[0], *b = &c->in[1];
+    int r = a->rank - 2;
+    int64_t columns = b->dim[r + 1], upto = first + n;
+    struct block x = {.g = {n, columns, a->dim[r + 1], a->stride[r], a->stride[r + 1], b->stride[r],
+                            b->stride[r + 1], c->out.dtype == CR_F64, false, columns}};
+    x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r]);
+    x.b = at(b, matmul_offset(b, m->batch));
+    x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
+    if (m->woven) x.b = m->woven, x.g.rsb = columns + woven_gap, x.g.csb = 1;
+    if (m->bound == BOUND_COLUMNS) x.g.n = least(columns, upto);
+    if (m->bound == BOUND_TERMS) x.g.k = least(x.g.k, upto);
+    return x;
+}
+
+/* The terms first .. first+n-1 of the rows or, as the bound says, columns from..to-1 of the result. */
+static struct block terms_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
+                             int64_t n, int64_t from, int64_t to) {
+    const struct tensor *a = &c->in[0], *b = &c->in[1];
+    int r = a->rank - 2;
+    int64_t rows = a->dim[r], columns = b->dim[r + 1];
+    struct block x = {.g = {rows, columns, n, a->stride[r], a->stride[r + 1], b->stride[r], b->stride[r + 1],
+                            c->out.dtype == CR_F64, true, columns}};
+    int64_t row = m->bound == BOUND_ROWS ? from : 0, column = m->bound == BOUND_COLUMNS ? from : 0;
+    x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
+    x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
+    x.c = at(&c->out, (m->batch * rows + row) * columns + column);
+    if (m->bound == BOUND_ROWS) x.g.m = to - from;
+    if (m->bound == BOUND_COLUMNS) x.g.n = to - from;
+    return x;
+}
+
+typedef void each_fn(const struct block *x, void *arg);
+
+/* Along the diagonal rows go in steps of a tile's, each up to its own last one. */
+static void each_rows(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
+    int64_t steps = m->bound == BOUND_NONE ? 1 : (m->n + diagonal - 1) / diagonal, first, end;
+    for (int64_t i = 0; i < steps; i++) {
+        team_part(m->n, (size_t)steps, (size_t)i, &first, &end);
+        struct block x = rows_of(c, m, m->first + first, end - first);
+        each(&x, arg);
+    }
+}
+
+/* What lies left of the diagonal of the block has all its terms. */
+static void each_terms(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
+    int r = c->out.rank - 2;
+    int64_t side = m->bound == BOUND_NONE ? 0 : c->out.dim[m->bound == BOUND_ROWS ? r : r + 1];
+    int64_t left = least(side, m->first), end = least(side, m->first + m->n);
+    if (m->bound == BOUND_NONE || left > 0) {
+        struct block x = terms_of(c, m, m->first, m->n, 0, left);
+        each(&x, arg);
+    }
+    for (int64_t at = left; at < end; at += diagonal) {
+        struct block x = terms_of(c, m, at, m->first + m->n - at, at, least(at + diagonal, end));
+        each(&x, arg);
+    }
+}
+
+static void each_block(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
+    if (m->terms) each_terms(c, m, each, arg);
+    else each_rows(c, m, each, arg);
+}
+
+static void need_scratch(const struct block *x, void *most) {
+    struct gemm_plan p = gemm_plan_of(&x->g);
+    size_t bytes = gemm_scratch(&p);
+    if (bytes > *(size_t *)most) *(size_t *)most = bytes;
+}
+
+size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *m) {
+    size_t most = 0;
+    each_block(c, m, need_scratch, &most);
+    return most;
+}
+
+/* Right of the diagonal then stand numbers that are finite, whatever stood there. */
+static void run(const struct block *x, void *scratch) {
+    struct gemm_plan p = gemm_plan_of(&x->g);
+    size_t size = x->g.is_f64 ? 8 : 4;
+    gemm_run(&p, x->a, x->b, x->c, scratch);
+    if (x->g.add || x->g.n == x->g.rsc) return;
+    for (int64_t i = 0; i < x->g.m; i++)
+        memset(x->c + (size_t)(i * x->g.rsc + x->g.n) * size, 0, (size_t)(x->g.rsc - x->g.n) * size);
+}
+
+void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
+    each_block(c, m, run, scratch);
+}
+
+void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to) {
+    const struct tensor *b = &c->in[1];
+    int r = b->rank - 2;
+    struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1};
+    gemm_plan_of(&g).kernel->weave(to, b->dim[r + 1] + woven_gap, at(b, matmul_offset(b, batch)),
+                                   b->stride[r + 1], b->dim[r], b->dim[r + 1]);
+}
+
+void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes) {
+    int r = c->out.rank - 2;
+    int64_t n = c->out.dim[r] * c->out.dim[r + 1];
+    *bytes = (size_t)n * cr_dtype_size(c->out.dtype);
+    return at(&c->out, batch * n);
+}

@@ -1,0 +1,182 @@
+/* Running a group: for each batch element its blocks of rows, for each block its steps. Batch elements are shared among threads; where
+ * no block needs another, so are blocks. */
+#include <string.h>
+
+#include "device/device.h"
+#include "run/program.h"
+
+enum { worth_a_thread = 1 << 16 /* numbers made: some 20 microseconds */ };
+
+static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A task's room: where slots stand, then the values of a block. */
+static size_t slots_bytes(const cr_program *p) { return line(p->plan.slots * sizeof(char *)); }
+
+struct job {
+    const cr_program *p;
+    const struct place_of_run *r;
+    const struct group *g;
+    int64_t blocks; /* of a batch element that may run on their own */
+    size_t parts;
+};
+
+/* Where a task is. */
+struct spot {
+    const struct job *j;
+    char **slot;
+    char *values, *scratch;
+    int64_t batch, first, n;
+};
+
+struct product {
+    struct tensor in[2];
+    struct kernel_call call;
+};
+
+static void product_of(struct product *x, const cr_program *p, size_t s, char *const slot[]) {
+    uint32_t id = p->plan.node[p->plan.step[s].first];
+    const struct node *n = graph_at(p->g, id);
+    for (int k = 0; k < 2; k++) x->in[k] = program_tensor(p, n->arg[k], slot);
+    x->call = (struct kernel_call){.op = n->op, .n = 2, .in = x->in, .out = program_tensor(p, id, slot)};
+}
+
+static struct matmul_block block_of(const struct step *s, const struct spot *at) {
+    return (struct matmul_block){.batch = at->batch,
+                                 .first = at->first,
+                                 .n = at->n,
+                                 .terms = s->way == WAY_SUMS,
+                                 .bound = s->bound,
+                                 .woven = s->woven ? at->values + s->woven_at : NULL};
+}
+
+/* ---- Room ---- */
+
+static size_t product_scratch(const cr_program *p, size_t s, const struct group *g) {
+    struct product x;
+    size_t most = 0;
+    product_of(&x, p, s, NULL);
+    for (int64_t i = 0; i < g->rows; i += g->block) {
+        struct spot at = {.first = i, .n = least(g->block, g->rows - i)};
+        struct matmul_block b = block_of(&p->plan.step[s], &at);
+        if (p->plan.step[s].woven) b.woven = p;
+        size_t bytes = cpu_matmul_block_scratch(&x.call, &b);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+void program_make_groups(cr_program *p) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < p->plan.groups; i++) {
+        const struct group *g = &p->plan.group[i];
+        if (g->bytes > bytes) bytes = g->bytes;
+        for (size_t s = g->first; s < g->first + g->n; s++) {
+            size_t scratch = p->plan.step[s].kind == STEP_KERNEL ? product_scratch(p, s, g) : 0;
+            if (scratch > p->scratch) p->scratch = scratch;
+        }
+    }
+    p->room = line(p->scratch);
+    p->scratch = p->plan.groups ? p->room + slots_bytes(p) + line(bytes) : p->room;
+}
+
+/* ---- Running ---- */
+
+/* So that row number i of the whole value would stand where row number i does. */
+static char *as_whole(const struct spot *at, const struct slot *s) {
+    const struct plan *p = &at->j->p->plan;
+    const struct group *g = at->j->g;
+    bool shared = p->step[s->first].way == WAY_SHARED;
+    int64_t rows = shared ? g->rows : g->rows * g->batch,
+            row = at->first + (shared ? 0 : at->batch * g->rows);
+    return (char *)((uintptr_t)(at->values + s->offset) - (uintptr_t)row * (s->bytes / (size_t)rows));
+}
+
+static void place_values(const struct spot *at) {
+    const struct plan *p = &at->j->p->plan;
+    const struct group *g = at->j->g;
+    for (size_t s = g->first; s < g->first + g->n; s++)
+        for (uint32_t i = 0; i < p->step[s].n; i++) {
+            uint32_t slot = p->view[p->node[p->step[s].first + i]].slot;
+            if (slot != no_slot && p->slot[slot].kind == SLOT_BLOCK)
+                at->slot[slot] = as_whole(at, &p->slot[slot]);
+        }
+}
+
+static void run_block(const struct spot *at) {
+    const cr_program *p = at->j->p;
+    const struct group *g = at->j->g;
+    place_values(at);
+    for (size_t s = g->first; s < g->first + g->n; s++) {
+        const struct step *step = &p->plan.step[s];
+        if (step->kind == STEP_LOOP) {
+            int64_t row = at->first + (step->way == WAY_SHARED ? 0 : at->batch * g->rows);
+            program_run_rows(p, at->slot, at->scratch, s, row, row + at->n);
+        } else {
+            struct product x;
+            struct matmul_block b = block_of(step, at);
+            product_of(&x, p, s, at->slot);
+            cpu_matmul_block(&x.call, &b, at->scratch);
+        }
+    }
+}
+
+/* Sums begin at 0; operands are turned over. */
+static void start_batch(const struct spot *at) {
+    const cr_program *p = at->j->p;
+    for (size_t s = at->j->g->first; s < at->j->g->first + at->j->g->n; s++) {
+        const struct step *step = &p->plan.step[s];
+        struct product x;
+        if (step->kind != STEP_KERNEL) continue;
+        product_of(&x, p, s, at->slot);
+        if (step->woven) cpu_matmul_weave(&x.call, at->batch, at->values + step->woven_at);
+        if (step->way != WAY_SUMS) continue;
+        size_t bytes;
+        void *result = cpu_matmul_result(&x.call, at->batch, &bytes);
+        memset(result, 0, bytes);
+    }
+}
+
+static void run_part(void *arg, size_t part) {
+    const struct job *j = arg;
+    char *scratch = team_scratch(&j->r->team, part), *room = scratch + j->p->room;
+    struct spot at = {.j = j, .slot = (char **)(void *)room, .scratch = scratch};
+    int64_t first, end;
+    at.values = room + slots_bytes(j->p);
+    memcpy(at.slot, j->r->slot, j->p->plan.slots * sizeof *at.slot);
+    team_part(j->g->batch * j->blocks, j->parts, part, &first, &end);
+    for (; first < end; first++) {
+        int64_t block = first % j->blocks * j->g->block;
+        at.batch = first / j->blocks;
+        start_batch(&at);
+        for (at.first = block; at.first < (j->blocks > 1 ? block + 1 : j->g->rows); at.first += j->g->block) {
+            at.n = least(j->g->block, j->g->rows - at.first);
+            run_block(&at);
+        }
+    }
+}
+
+/* Sums over blocks, and what is turned over for all of them, keep these together. */
+static int64_t blocks_of(const cr_program *p, const struct group *g) {
+    for (size_t s = g->first; s < g->first + g->n; s++)
+        if (p->plan.step[s].way == WAY_SUMS || p->plan.step[s].way == WAY_SHARED || p->plan.step[s].woven)
+            return 1;
+    return (g->rows + g->block - 1) / g->block;
+}
+
+static size_t parts_of(const cr_program *p, const struct group *g, int64_t blocks) {
+    double worth = 0;
+    for (size_t s = g->first; s < g->first + g->n; s++)
+        for (uint32_t i = 0; i < p->plan.step[s].n; i++)
+            worth += (double)graph_elements(p->g, graph_at(p->g, p->plan.node[p->plan.step[s].first + i]));
+    int64_t parts = least((int64_t)p->tasks, g->batch * blocks);
+    if (worth / worth_a_thread < (double)parts) parts = (int64_t)(worth / worth_a_thread);
+    return parts > 1 ? (size_t)parts : 1;
+}
+
+void program_run_group(const cr_program *p, struct place_of_run *r, const struct group *g) {
+    int64_t blocks = blocks_of(p, g);
+    struct job j = {p, r, g, blocks, parts_of(p, g, blocks)};
+    if (j.parts > 1) team_run(&r->team, j.parts, run_part, &j);
+    else run_part(&j, 0);
+}

@@ -1,0 +1,283 @@
+/* Steps in blocks of rows: what an attention and its gradients come to is what the oracle says, with and without a mask, whatever the
+ * shape; the bits are those of any number of threads and of compiled loops; no matrix of scores is in memory. */
+#include "support/emitted.h"
+
+#include <string.h>
+
+enum { operands = 4, results = 4 };
+
+/* heads x n queries over m keys of width d, values of width e, and the cotangent of the result. */
+struct question {
+    int64_t batch[2], n, m, d, e;
+    bool causal;
+    cr_dtype dtype;
+};
+
+struct answer {
+    char *at[results];
+    size_t bytes[results], workspace;
+    bool grouped, bounded;
+};
+
+static const char *const operand_name[] = {"q", "k", "v", "c"}, *const result_name[] = {"y", "dq", "dk",
+                                                                                        "dv"};
+
+static void operand_dims(const struct question *q, int i, int64_t dim[4]) {
+    dim[0] = q->batch[0], dim[1] = q->batch[1];
+    dim[2] = i == 1 || i == 2 ? q->m : q->n;
+    dim[3] = i < 2 ? q->d : q->e;
+}
+
+static int64_t count(const struct question *q, int i) {
+    int64_t dim[4];
+    operand_dims(q, i, dim);
+    return dim[0] * dim[1] * dim[2] * dim[3];
+}
+
+static cr_program *program(cr_context *ctx, const struct question *q, const char *option, const char *value) {
+    cr_graph *g = cr_graph_new(ctx);
+    cr_target *t = cr_target_new(g);
+    cr_node x[operands], d[3];
+    for (int i = 0; i < operands; i++) {
+        int64_t dim[4];
+        operand_dims(q, i, dim);
+        x[i] = q->batch[0] > 1 ? cr_input(g, operand_name[i], q->dtype, 4, dim)
+                               : cr_input(g, operand_name[i], q->dtype, 3, dim + 1);
+    }
+    cr_node y = cr_attention(x[0], x[1], x[2], q->causal);
+    cr_grad(d, cr_sum(cr_mul(y, x[3]), 0, NULL, false), 3, x);
+    cr_target_output(t, result_name[0], y);
+    for (int i = 0; i < 3; i++) cr_target_output(t, result_name[i + 1], d[i]);
+    cr_program *p = NULL;
+    cr_options *o = cr_options_new(ctx);
+    if (option) assert_int_equal(cr_options_set(o, option, value), CR_OK);
+    if (option && strcmp(option, "compile") == 0)
+        assert_int_equal(cr_options_set(o, "cache", temp_path("cache")), CR_OK);
+    if (cr_compile(&p, t, o)) fail_msg("%s", cr_graph_error(g));
+    cr_options_free(o);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return p;
+}
+
+/* Does the plan say so? */
+static bool says(const cr_program *p, const char *what) {
+    cr_text *text = NULL;
+    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
+    assert_int_equal(cr_program_print(text, p), CR_OK);
+    bool found = strstr(cr_text_str(text), what) != NULL;
+    cr_text_free(text);
+    return found;
+}
+
+static char *operand_data(const struct question *q, int i) {
+    int64_t n = count(q, i);
+    char *data = malloc((size_t)n * cr_dtype_size(q->dtype));
+    for (int64_t k = 0; k < n; k++) {
+        double v = 2 * sin((double)(k * k % 9973) + i);
+        if (q->dtype == CR_F32) ((float *)(void *)data)[k] = (float)v;
+        else ((double *)(void *)data)[k] = v;
+    }
+    return data;
+}
+
+/* wanted: bits of the results that are bound. */
+static struct answer answer_of(cr_program *p, const struct question *q, unsigned wanted) {
+    struct answer a = {.workspace = cr_program_workspace(p),
+                       .grouped = says(p, " in blocks of "),
+                       .bounded = says(p, " up to the diagonal")};
+    size_t size = cr_dtype_size(q->dtype);
+    char *data[operands];
+    cr_run *r = NULL;
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    for (int i = 0; i < operands; i++) {
+        data[i] = operand_data(q, i);
+        assert_int_equal(cr_bind(r, operand_name[i], q->dtype, data[i], (size_t)count(q, i) * size), CR_OK);
+    }
+    for (int i = 0; i < results; i++) {
+        a.bytes[i] = (size_t)count(q, (i + 3) % 4) * size; /* y as c, dq as q .. */
+        a.at[i] = calloc(1, a.bytes[i]);
+        if (wanted >> i & 1)
+            assert_int_equal(cr_bind(r, result_name[i], q->dtype, a.at[i], a.bytes[i]), CR_OK);
+    }
+    if (cr_step(r)) fail_msg("%s", cr_run_error(r));
+    cr_run_free(r);
+    cr_program_free(p);
+    for (int i = 0; i < operands; i++) free(data[i]);
+    return a;
+}
+
+static void answer_free(struct answer *a) {
+    for (int i = 0; i < results; i++) free(a->at[i]);
+}
+
+static double number(const struct question *q, const struct answer *a, int i, int64_t k) {
+    return q->dtype == CR_F32 ? (double)((const float *)(const void *)a->at[i])[k]
+                              : ((const double *)(const void *)a->at[i])[k];
+}
+
+/* Sums of at most some 200 terms in another order: some sqrt(200) u of the largest. */
+static void assert_close(const struct question *q, const struct answer *a, const struct answer *b) {
+    double bound = q->dtype == CR_F32 ? 4e-6 : 1e-14;
+    for (int i = 0; i < results; i++) {
+        double error = 0, size = 0;
+        for (int64_t k = 0; k < count(q, (i + 3) % 4); k++) {
+            double e = fabs(number(q, a, i, k) - number(q, b, i, k));
+            if (!(e <= error)) error = e;
+            size = fmax(size, fabs(number(q, b, i, k)));
+        }
+        if (!(error <= bound * size))
+            fail_msg("%d queries, %d keys, width %d: %s errs by %g of %g", (int)q->n, (int)q->m, (int)q->d,
+                     result_name[i], error, size);
+    }
+}
+
+static void assert_bits(const struct answer *a, const struct answer *b) {
+    for (int i = 0; i < results; i++) assert_memory_equal(a->at[i], b->at[i], a->bytes[i]);
+}
+
+static const struct question questions[] = {
+    {{1, 6}, 128, 128, 64, 64, true, CR_F32}, {{1, 6}, 128, 128, 64, 64, false, CR_F32},
+    {{1, 4}, 131, 131, 9, 9, true, CR_F32},   {{1, 3}, 129, 200, 16, 8, true, CR_F32},
+    {{1, 3}, 200, 129, 16, 8, true, CR_F32},  {{1, 5}, 97, 161, 7, 33, false, CR_F32},
+    {{1, 3}, 150, 150, 20, 20, true, CR_F64}, {{2, 3}, 110, 110, 12, 12, true, CR_F32},
+    {{2, 2}, 101, 103, 10, 6, false, CR_F64}, {{1, 300}, 17, 17, 3, 3, true, CR_F32},
+    {{1, 70}, 65, 65, 8, 8, true, CR_F32},
+};
+enum { question_count = sizeof questions / sizeof *questions };
+
+TEST(attention_in_blocks_is_what_the_oracle_says) {
+    (void)state;
+    for (int i = 0; i < question_count; i++) {
+        const struct question *q = &questions[i];
+        struct answer a = answer_of(program(NULL, q, NULL, NULL), q, 15),
+                      b = answer_of(program(NULL, q, "device", "reference"), q, 15);
+        if (!a.grouped || a.bounded != q->causal || b.grouped) fail_msg("question %d: other blocks", i);
+        assert_close(q, &a, &b);
+        answer_free(&a), answer_free(&b);
+    }
+}
+
+TEST(threads_do_not_change_a_bit) {
+    (void)state;
+    for (int i = 0; i < question_count; i++) {
+        const struct question *q = &questions[i];
+        struct answer one = answer_of(program(NULL, q, NULL, NULL), q, 15);
+        for (int threads = 2; threads <= 4; threads++) {
+            cr_context *ctx;
+            assert_int_equal(cr_context_new(&ctx), CR_OK);
+            assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
+            struct answer a = answer_of(program(ctx, q, NULL, NULL), q, 15);
+            assert_bits(&one, &a);
+            answer_free(&a);
+            cr_context_free(ctx);
+        }
+        answer_free(&one);
+    }
+}
+
+TEST(compiled_loops_do_not_change_a_bit) {
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const struct question *q = &questions[i];
+        cr_program *p = program(NULL, q, "compile", "cc");
+        if (!cr_program_compiled(p)) {
+            cr_program_free(p);
+            skip();
+        }
+        struct answer a = answer_of(program(NULL, q, NULL, NULL), q, 15), b = answer_of(p, q, 15);
+        assert_bits(&a, &b);
+        answer_free(&a), answer_free(&b);
+    }
+}
+
+TEST(a_result_alone_is_what_it_is_with_the_others) {
+    (void)state;
+    const struct question *q = &questions[0];
+    struct answer all = answer_of(program(NULL, q, NULL, NULL), q, 15);
+    for (int i = 0; i < results; i++) {
+        struct answer a = answer_of(program(NULL, q, NULL, NULL), q, 1u << i);
+        assert_memory_equal(a.at[i], all.at[i], a.bytes[i]);
+        answer_free(&a);
+    }
+    answer_free(&all);
+}
+
+/* Of 8 heads the results take 2 MiB; a matrix of scores, of bytes, of one head alone 1 MiB. */
+TEST(no_matrix_of_the_length_is_in_memory) {
+    (void)state;
+    const struct question q = {{1, 8}, 1024, 1024, 16, 16, true, CR_F32};
+    cr_program *p = program(NULL, &q, NULL, NULL);
+    size_t outside = 4 * (size_t)(8 * 1024 * 16) * sizeof(float), matrix = 1024 * 1024;
+    if (cr_program_workspace(p) >= outside + matrix) fail_msg("%zu bytes", cr_program_workspace(p));
+    cr_program_free(p);
+}
+
+/* What stands right of the diagonal must not be computed from what was there before: an infinity there would become nan. */
+TEST(what_is_masked_may_be_infinite_in_the_scores) {
+    (void)state;
+    enum { heads = 8, n = 128, d = 4 };
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node q = cr_input(g, "q", CR_F32, 3, (int64_t[]){heads, n, d}),
+            k = cr_input(g, "k", CR_F32, 3, (int64_t[]){heads, n, d});
+    cr_target_output(t, "y", cr_attention(q, k, q, true));
+    static float x[heads * n * d], z[heads * n * d], y[heads * n * d];
+    for (int i = 0; i < heads * n * d; i++) x[i] = 1, z[i] = i / d % n < n / 2 ? 1 : INFINITY;
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    cr_bind(r, "q", CR_F32, x, sizeof x);
+    cr_bind(r, "k", CR_F32, z, sizeof z);
+    cr_bind(r, "y", CR_F32, y, sizeof y);
+    assert_int_equal(cr_step(r), CR_OK);
+    for (int i = 0; i < heads * n * d; i++)
+        if (i / d % n < n / 2) assert_float_equal(y[i], 1, 1e-6); /* a mean of ones */
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
+TEST(emitted_c_runs_each_step_whole) {
+    (void)state;
+    const struct question *q = &questions[0];
+    struct answer a = answer_of(program(NULL, q, NULL, NULL), q, 15),
+                  b = answer_of(program(NULL, q, NULL, NULL), q, 0);
+    struct emitted_set set;
+    char *data[operands];
+    emitted_start(&set);
+    cr_program *p = program(NULL, q, NULL, NULL);
+    emitted_add(&set, p);
+    emitted_build(&set, "-O2");
+    struct emitted e = emitted_at(&set, 0);
+    void *port[operands + results], *work = malloc(e.work);
+    assert_int_equal(e.ports, operands + results);
+    for (int i = 0; i < operands; i++) data[i] = operand_data(q, i);
+    for (int k = 0; k < e.ports; k++)
+        for (int i = 0; i < operands; i++) {
+            if (strcmp(e.port[k].name, operand_name[i]) == 0) port[k] = data[i];
+            if (strcmp(e.port[k].name, result_name[i]) == 0) port[k] = b.at[i];
+        }
+    assert_int_equal(e.call(port, 0, 0, work), 0);
+    assert_close(q, &b, &a);
+    free(work);
+    for (int i = 0; i < operands; i++) free(data[i]);
+    cr_program_free(p);
+    emitted_free(&set);
+    answer_free(&a), answer_free(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(attention_in_blocks_is_what_the_oracle_says),
+        RUN(threads_do_not_change_a_bit),
+        RUN(compiled_loops_do_not_change_a_bit),
+        RUN(a_result_alone_is_what_it_is_with_the_others),
+        RUN(no_matrix_of_the_length_is_in_memory),
+        RUN(what_is_masked_may_be_infinite_in_the_scores),
+        RUN(emitted_c_runs_each_step_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
