@@ -123,6 +123,11 @@ def erfc_end(middle):
     return f
 
 
+# e^(-a far(a)) = erfc(a), beside erf(a)
+far = lambda a: -mp.log(mp.erfc(a)) / a
+far_weight = lambda a: a * mp.erfc(a) / mp.erf(a)
+
+
 def in_t(a, middle):
     return (mpf(a) - mpf(middle)) / (mpf(a) + mpf(middle))
 
@@ -138,6 +143,9 @@ SERIES = [
     ("cos", cos4, lambda z: z**2, 0, quarter, 5, 2),
     # erf(x)/x - 1 in x^2
     ("erf", lambda z: erf0(z) - 1, lambda z: 1 / erf0(z), 0, mpf("0.2501"), 8, 5),
+    # -log(erfc(a))/a, a from 1/2 to where erf is 1
+    ("erf_far", far, far_weight, "0.4999", 6, 22, None),
+    ("erf_far", far, far_weight, "0.4999", 4, None, 7),
     # (middle + a) e^(a^2) erfc(a) in t, for a from 1/2 to where erfc is 0
     ("erfc", erfc_end("2.5"), lambda t: 1 / erfc_end("2.5")(t), in_t("0.4999", "2.5"), in_t("27.5", "2.5"), 22, None),
     ("erfc", erfc_end("1.5"), lambda t: 1 / erfc_end("1.5")(t), in_t("0.4999", "1.5"), in_t("10.2", "1.5"), None, 9),
