@@ -118,7 +118,8 @@ static bool needs_row(const struct loop_of *l, uint32_t i) {
 /* ---- Operands and results ---- */
 
 const char *nest_local(struct emitter *e, uint32_t node) {
-    return e->local[node] == intern_none ? NULL : intern_bytes(&e->used, e->local[node]);
+    return e->local[node] == intern_none ? "x"
+                                         : intern_bytes(&e->used, e->local[node]); /* x: out of memory */
 }
 
 const char *nest_make_local(struct emitter *e, uint32_t node) {
@@ -127,7 +128,7 @@ const char *nest_make_local(struct emitter *e, uint32_t node) {
     if (e->p->view[node].slot != no_slot) e->local[node] = emit_reserve(e, t.failed ? "x" : t.s);
     else e->local[node] = e->name[node];
     text_drop(&t);
-    return nest_local(e, node) ? nest_local(e, node) : "x";
+    return nest_local(e, node);
 }
 
 /* By the axes of the nest. */
@@ -167,7 +168,7 @@ struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x) {
     bool earlier = j >= 0 && nest_role(l, made) == ROLE_WIDE && l->part[j] < l->part[i];
     if (j < 0 && nest_role(l, nest_node(l, i)) == ROLE_NARROW) write_narrow(e, &t, x);
     else if (j < 0) write_wide(e, &t, x);
-    else if (!earlier) text_str(&t, nest_local(e, made) ? nest_local(e, made) : "x");
+    else if (!earlier) text_str(&t, nest_local(e, made));
     else if (e->p->view[made].slot != no_slot) write_wide(e, &t, made);
     else text_add(&t, "%s_row[%s]", emit_name(e, made), nest_place(e).s);
     return emit_take(e, &t);
