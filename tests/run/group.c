@@ -1,5 +1,6 @@
 /* Steps in blocks of rows: what an attention and its gradients come to is what the oracle says, with and without a mask, whatever the
  * shape; the bits are those of any number of threads and of compiled loops; no matrix of scores is in memory. */
+#include "support/alloc.h"
 #include "support/emitted.h"
 
 #include <string.h>
@@ -269,6 +270,33 @@ TEST(emitted_c_runs_each_step_whole) {
     answer_free(&a), answer_free(&b);
 }
 
+static cr_status plan_and_emit(cr_context *ctx, void *arg) {
+    (void)arg;
+    cr_graph *g = cr_graph_new(ctx);
+    cr_target *t = g ? cr_target_new(g) : NULL;
+    cr_program *p = NULL;
+    cr_text *source = NULL, *header = NULL;
+    cr_node x[3];
+    cr_status s = t ? CR_OK : CR_ENOMEM;
+    for (int i = 0; i < 3 && !s; i++) x[i] = cr_input(g, operand_name[i], CR_F32, 3, (int64_t[]){8, 128, 8});
+    if (!s) s = cr_target_output(t, "y", cr_attention(x[0], x[1], x[2], true));
+    if (!s) s = cr_compile(&p, t, NULL);
+    if (!s) s = cr_text_new(&source, ctx);
+    if (!s) s = cr_text_new(&header, ctx);
+    if (!s) s = cr_program_emit(source, header, p, "step", NULL);
+    if (!s) assert_true(says(p, " in blocks of "));
+    cr_text_free(source), cr_text_free(header);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return s;
+}
+
+TEST(every_failed_allocation_is_a_status) {
+    (void)state;
+    alloc_fail_each(plan_and_emit, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(attention_in_blocks_is_what_the_oracle_says),
@@ -278,6 +306,7 @@ int main(void) {
         RUN(no_matrix_of_the_length_is_in_memory),
         RUN(what_is_masked_may_be_infinite_in_the_scores),
         RUN(emitted_c_runs_each_step_whole),
+        RUN(every_failed_allocation_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
