@@ -33,7 +33,7 @@
 #endif
 /* gcc would write out a loop of 16 before it looks for vectors. */
 #define KEEP_LOOPS "--param=max-completely-peel-times=7"
-#define CALL(f) "-fno-builtin-" #f, "-fno-builtin-" #f "f"
+#define CALL(f)    "-fno-builtin-" #f, "-fno-builtin-" #f "f"
 static const char *const flags[] = {"-std=gnu11",
                                     "-O3",
                                     KEEP_LOOPS,

@@ -127,9 +127,7 @@ static bool has_room(const struct loop_of *l, uint32_t i) {
 
 /* ---- Operands and results ---- */
 
-const char *nest_local(struct emitter *e, uint32_t node) {
-    return e->local[node] == intern_none ? "x" : emit_reserved(e, e->local[node]); /* x: out of memory */
-}
+const char *nest_local(struct emitter *e, uint32_t node) { return emit_reserved(e, e->local[node]); }
 
 const char *nest_make_local(struct emitter *e, uint32_t node) {
     struct cr_text t = text_make(&e->mem);
