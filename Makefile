@@ -29,6 +29,7 @@ check-peers:
 	@$(MAKE) --no-print-directory all
 	@bench/peers/setup.sh $(BUILD)/peers
 	@CHAINRULE_LIBRARY=$(BUILD)/libchainrule.so $(BUILD)/peers/bin/python tests/peers/check.py
+	@$(BUILD)/peers/bin/python tests/peers/transformer.py $(BUILD)/chainrule
 
 seeds: all
 	@tools/seeds.sh $(BUILD)/chainrule

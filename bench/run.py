@@ -8,9 +8,11 @@ The sides are processes that stay; one that is not there, or does not start, sta
     C            BUILD/NAME_reference    the same by hand
     PyTorch      bench/peers/torch_side.py, run by FOLDER/bin/python (bench/peers/setup.sh makes it)
     JAX, CasADi  bench/peers/jax_side.py, casadi_side.py, likewise
+    processes    BUILD/process           a command as a whole, from its start to its end
     floor        BUILD/floor             the least that the bytes to be moved, or the operations, can take on this machine
     others       --built-peers FOLDER (`make bench PEERS=FOLDER`): programs that someone built there, each called
-                 PEER_QUESTION (kann_mlp, llmc_attention) and given the words that the Chainrule side of the question gets
+                 PEER_QUESTION (kann_mlp, llmc_layer) and given the words that the Chainrule side of the question gets; and
+                 FOLDER/gradbench, a checkout of GradBench with the tools that are built in it (bench/gradbench/run.py)
     Chainrule    BUILD/NAME_chainrule
 
 The line protocol: a side prints one line of JSON when it is ready, and one for each command it reads.
@@ -18,6 +20,8 @@ The line protocol: a side prints one line of JSON when it is ready, and one for 
     (at the start)  {"ready": "its name", "note": "what is to be known of it"}
     losses N        {"losses": [2.34567, ..]}   N steps from the initial state; what each gave
     run N           {"ns": 3280000.0}           N steps from the initial state; the median time of a step
+    memory N        {"bytes": 14680064}         N steps from the initial state; the most memory the process had (resident), above
+                                                what it held with its libraries loaded, before it had data
     quit            the end; so is the end of input
     anything else   {"error": "why"}
 
@@ -55,11 +59,11 @@ def environment():
 class Side:
     """A process that answers the line protocol; absent when it does not start."""
 
-    def __init__(self, label, *command, computes=True):
+    def __init__(self, label, *command, computes=True, needs=None):
         self.computes = computes # or only takes the time that it says
-        self.label, self.process, self.why, self.ns = label, None, None, []
-        if not os.access(command[0], os.X_OK):
-            self.why = "not installed" if "python" in command[0] else "not built" if command[0] else "not found: PEERS=FOLDER names where it is built"
+        self.label, self.process, self.why, self.found, program = label, None, None, [], needs or command[0]
+        if not os.access(program, os.X_OK):
+            self.why = "not installed" if "python" in program else "not built" if program else "not found: PEERS=FOLDER names where it is built"
             return
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True,
@@ -118,37 +122,44 @@ def check(sides):
     return wrong
 
 
-def take_turns(sides, rounds, steps):
+def take_turns(sides, verb, rounds, steps):
     for _ in range(rounds):
         for side in sides:
             if not side.process: continue
-            ns = side.ask(f"run {steps}").get("ns")
-            if ns is None: side.drop("stopped answering")
-            else: side.ns.append(ns)
+            found = side.ask(f"{verb} {steps}").get(VERBS[verb])
+            if found is None: side.drop("does not tell")
+            else: side.found.append(found)
 
 
 def duration(ns):
-    for unit, size in (("ms", 1e6), ("us", 1e3)):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if ns >= size: return f"{ns / size:.4g} {unit}"
     return f"{ns:.3g} ns"
 
 
+def mebibytes(found): return f"{max(found) / 2**20:.1f} MiB"
+
+
+VERBS = {"run": "ns", "memory": "bytes"} # what is asked, and how the answer is called
+COLUMNS = {"run": {"median": lambda ns: duration(statistics.median(ns)), "fastest": lambda ns: duration(min(ns))},
+           "memory": {"above idle": mebibytes}}
+
+
 def ratio(side, to):
     """The median of the ratios within each round; "" where one of both was not measured."""
-    return f"{statistics.median(a / b for a, b in zip(side.ns, to.ns)):.3g}" if to and to.ns and side.process else ""
+    return f"{statistics.median(a / b for a, b in zip(side.found, to.found)):.3g}" if to and to.found and side.process else ""
 
 
-def row(side, first, floor):
-    if not side.process: return [side.label, "not measured", *[""] * (3 if floor else 2)]
-    return [side.label, duration(statistics.median(side.ns)), duration(min(side.ns)), ratio(side, first),
-            *([ratio(side, floor)] if floor else [])]
+def row(side, columns, first, floor):
+    if not side.process: return [side.label, "not measured", *[""] * (len(columns) + bool(floor))]
+    return [side.label, *(f(side.found) for f in columns.values()), ratio(side, first), *([ratio(side, floor)] if floor else [])]
 
 
-def table(sides):
+def table(sides, columns):
     """Aligned, and Markdown. The column floor stands where a side of that name took part."""
     first = next((s for s in sides if s.process and s.computes), sides[0])
     floor = next((s for s in sides if not s.computes), None)
-    rows = [["", "median", "fastest", "ratio", *(["to floor"] if floor else [])], *(row(s, first, floor) for s in sides)]
+    rows = [["", *columns, "ratio", *(["to floor"] if floor else [])], *(row(s, columns, first, floor) for s in sides)]
     width = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(x.ljust(w) if i == 0 else x.rjust(w) for i, (x, w) in enumerate(zip(r, width))) + " |"
              for r in rows]
@@ -157,11 +168,11 @@ def table(sides):
     return "\n".join([lines[0], rule, *lines[1:], *([""] + absent if absent else [])])
 
 
-def measure(report, title, sides, rounds, steps):
+def measure(report, title, sides, verb, rounds, steps):
     """Gives the number of sides that computed something else."""
     wrong = check(sides)
-    take_turns(sides, rounds, steps)
-    report.add(f"## {title}\n\n{table(sides)}\n")
+    take_turns(sides, verb, rounds, steps)
+    report.add(f"## {title}\n\n{table(sides, COLUMNS[verb])}\n")
     for side in sides: side.close()
     return wrong
 
@@ -208,8 +219,9 @@ def machine(o):
 
 Made by `make bench`. All sides of a table ran in turns, {o.rounds} rounds of {o.steps} steps, after a check that they compute
 the same numbers. *median*: of the rounds, of the median time of a step. *ratio*: to the first row, the median of the
-ratios within each round; it holds when the machine is shared, the times less so. *floor*: a pass over the bytes that must be
-read and written, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
+ratios within each round; it holds when the machine is shared, the times less so. *above idle*: the most memory that the process held (resident), less
+what it held with its libraries loaded, before it had data. *floor*: a pass over the bytes that must be
+read and written, in the fastest of three orders, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
 
 - {model}, {os.cpu_count()} cores{', ' + vectors if vectors else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
@@ -236,30 +248,65 @@ PEERS = { # modes of each peer that bench/peers/NAME_side.py knows, for each que
 LABELS = {"torch": "PyTorch", "jax": "JAX", "casadi": "CasADi"}
 
 
+BUILT = {"mlp": {"kann": "kann"}, "layer": {"llmc": "llm.c"}} # what no registry of packages has: named even where it is not
+
+
+def built_peers(o, name):
+    """{peer: program} of those already built in the folder PEERS: kann_mlp answers the question mlp."""
+    found = glob.glob(os.path.join(o.built_peers, f"*_{name}")) if o.built_peers else []
+    return {**dict.fromkeys(BUILT.get(name, {}), ""), **{os.path.basename(path).removesuffix(f"_{name}"): path for path in sorted(found)}}
+
+
 def peers(o, name, *words):
-    """Those of bench/peers, then those already built in the folder PEERS: kann_mlp answers the question mlp."""
+    """Those of bench/peers, then those already built."""
     python = os.path.join(o.peers, "bin", "python")
     for peer, modes in PEERS.get(name, {}).items():
         for mode in modes:
             yield Side(f"{LABELS[peer]} {mode}", python, os.path.join(HERE, "peers", f"{peer}_side.py"), name, mode, *words)
-    for path in sorted(glob.glob(os.path.join(o.built_peers, f"*_{name}")) if o.built_peers else []):
-        yield Side(os.path.basename(path), path, *words)
-    if name == "mlp" and not o.built_peers:
-        yield Side("kann", "") # named, though it can't be had from a registry of packages
+    for peer, path in built_peers(o, name).items():
+        yield Side(BUILT.get(name, {}).get(peer, peer), path, *words)
 
 
 def floor(o, *least):
     return Side("floor", os.path.join(o.build, "floor"), *map(str, least), computes=False)
 
 
-def questions(o, folder):
-    """Title, sides, steps; sides start when they are asked for, and data is made when it is needed."""
+def processes(o):
+    """One gradient by a process that is started for it."""
+    def process(label, command, *words): return Side(label, os.path.join(o.build, "process"), label, command, *words, needs=command)
+    python, point = os.path.join(o.peers, "bin", "python"), ("1", "1", "2")
+    yield process("C", os.path.join(o.build, "start_reference"), *point)
+    for peer, label in LABELS.items(): yield process(label, python, os.path.join(HERE, "peers", "start.py"), peer, *point)
+    yield process("chainrule grad", os.path.join(o.build, "chainrule"), "grad", "loss = (w*x - y)^2", "--wrt", "w", *map("=".join, zip("wxy", point)))
+
+
+def of_build(o):
+    """Makers of the sides that the build has: by hand, Chainrule's, and the same with loops compiled."""
     def reference(name, *words): return Side("C", os.path.join(o.build, f"{name}_reference"), *words)
     def compiled(name, *words): return chainrule(name, *words, "cc")
     def chainrule(name, *words): return Side("Chainrule", os.path.join(o.build, f"{name}_chainrule"), *words)
+    return reference, chainrule, compiled
 
+
+def mlp_sides(o, *words):
+    reference, chainrule, compiled = of_build(o)
+    make_data(o, *words[:2])
+    return [reference("mlp", *words), *peers(o, "mlp", *words), chainrule("mlp", *words), compiled("mlp", *words)]
+
+
+def memory_questions(o, folder):
+    """Title and sides."""
+    for batch in "128", "1":
+        yield (f"MLP 784-512-256-10 with Adam, batch {batch}, 1 thread: memory of a training", lambda: mlp_sides(o, os.path.join(folder, batch), batch, "1"))
+
+
+def questions(o, folder):
+    """Title, sides, steps; sides start when they are asked for, and data is made when it is needed."""
+    reference, chainrule, compiled = of_build(o)
     yield ("The worked example: a step, value and gradient",
-           lambda: [reference("worked"), *peers(o, "worked"), chainrule("worked"), compiled("worked")], o.steps)
+           lambda: [reference("worked"), *peers(o, "worked"), chainrule("worked"), compiled("worked"),
+                    chainrule("emitted_unchecked"), chainrule("emitted")], o.steps)
+    yield ("A process for one gradient, from its start to its end", lambda: list(processes(o)), max(o.steps // 5, 1))
     yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
     yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
     yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
@@ -278,21 +325,34 @@ def questions(o, folder):
     for batch in "128", "1":
         data = os.path.join(folder, batch)
         for threads in "1", "2":
-            words = data, batch, threads
             yield (f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step",
-                   lambda: [reference("mlp", make_data(o, *words[:2]), *words[1:]), *peers(o, "mlp", *words),
-                            chainrule("mlp", *words), compiled("mlp", *words)], o.steps)
+                   lambda: mlp_sides(o, data, batch, threads), o.steps)
     for batch in "128", "1":
         for threads in "1", "2":
             yield (f"The training loop around it, batch {batch}, {threads} thread{'s' * (threads != '1')}: an epoch, a step",
                    lambda: [chainrule("loop", batch, threads, mode) for mode in ("bare", "train")], 1)
 
 
+GRADBENCH = ["manual", "codipack", "adol-c", "adept", "cppad", "tapenade", "enzyme", "jax", "pytorch"] # its tools
+
+
+def gradbench(o, report):
+    """GradBench's own programs ask, judge and time. Gives the number of evals that were wrong: 1 for any."""
+    folder, python = os.path.join(o.built_peers, "gradbench"), os.path.join(o.peers, "bin", "python")
+    title = "## GradBench: a call (loops compiled), and its tools, over it in brackets\n\n"
+    if not o.built_peers or not os.path.isdir(folder):
+        report.add(f"{title}Not measured: Chainrule beside {', '.join(GRADBENCH)}: PEERS=FOLDER names where its checkout is, FOLDER/gradbench.\n")
+        return 0
+    run = subprocess.run([python, os.path.join(HERE, "gradbench", "run.py"), "accept", "--adapter", os.path.join(o.build, "gradbench_chainrule"), "--compile", "cc",
+                          "--gradbench", folder, *(word for tool in GRADBENCH for word in ("--beside", tool))], stdout=subprocess.PIPE, text=True)
+    report.add(title + run.stdout)
+    return run.returncode
+
+
 def make_data(o, folder, batch):
     if not os.path.isdir(folder):
         os.mkdir(folder)
         subprocess.run([os.path.join(o.build, "mlp_data"), folder, batch], check=True)
-    return folder
 
 
 def options():
@@ -313,7 +373,10 @@ def main():
     report.add(machine(o))
     with tempfile.TemporaryDirectory() as folder:
         for title, sides, steps in questions(o, folder):
-            if o.only in title: wrong += measure(report, title, sides(), o.rounds, steps)
+            if o.only in title: wrong += measure(report, title, sides(), "run", o.rounds, steps)
+        for title, sides in memory_questions(o, folder):
+            if o.only in title: wrong += measure(report, title, sides(), "memory", 1, o.steps)
+    if o.only in "GradBench": wrong += gradbench(o, report)
     report.save()
     sys.exit(1 if wrong else 0)
 

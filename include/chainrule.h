@@ -360,10 +360,14 @@ typedef cr_status cr_callback_vjp(void *user, cr_node grads[], int n_in, const c
 typedef cr_status cr_callback_jvp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
                                   const cr_node y[], const cr_node tangents[]);
 /* in and out show dtype and shape. vjp or jvp may be NULL: then that mode fails with CR_ENODERIV. user must outlive every
- * node and program that holds the function. */
+ * node and program that holds the function. A context keeps programs for graphs to come (cr_compile), also when cr_program_free was
+ * called on them: in one, user must outlive the context. */
 CR_API cr_status cr_function_callback(cr_function **out, const char *name, int n_in, const cr_node in[],
                                       int n_out, const cr_node results[], cr_callback *fn,
                                       cr_callback_vjp *vjp, cr_callback_jvp *jvp, void *user);
+/* How far a callback's results are from exact at most, in units in the last place of each: 1 until it is said. cr_digits counts with it.
+ * To be said before others use f. CR_EINVAL: f is no callback, or ulps is below 0 or nan. */
+CR_API cr_status cr_function_ulps(cr_function *f, double ulps);
 
 /* In all of these, out has room for the results, operands are of the shapes and dtypes of the function's inputs (a number
  * repeats, a literal takes the dtype), and on failure every out is an error node. */
@@ -437,9 +441,9 @@ CR_API cr_status cr_print(cr_text *out, cr_node x);
 CR_API cr_status cr_print_latex(cr_text *out, cr_node x);
 /* The graph as a model that cr_model_new reads: every input, parameter (with its initial value) and name, and what they
  * need; then result (an error node: none). Reading it into an empty graph of the same default float builds the same
- * nodes. Functions and layers are written out (h.W stays a name), named sizes are numbers, and what is used more than
- * once gets a name, n1, n2 ... CR_ENAME: a name that the language cannot write; CR_EINVAL: nodes that
- * run functions (scan, cond ...), which have no text any more. */
+ * nodes. Functions that nodes run (scan, cond ...) are functions f1, f2 .. of the text; what other functions and layers made is written
+ * out (h.W stays a name), named sizes are numbers, and what is used more than once gets a name, n1, n2 ... CR_ENAME: a name that
+ * the language cannot write; CR_EINVAL: a callback, which has no text, says the graph's sentence. */
 CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 /* The node, built again in simpler form (1*x, x+0, constants folded ...). */
 CR_API cr_node cr_simplify(cr_node x);
@@ -512,8 +516,9 @@ CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
 CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_options *options);
 
 /* The program as plain C99 for other programs, with no library behind it: a function PREFIX and a header PREFIX.h, which
- * says what it takes and how many bytes it works in. Outputs and updates are those of the target; only libm is called.
- * On failure (CR_EINVAL: an op that has no C yet, a prefix that is no identifier) why, which may be NULL, has a sentence. */
+ * says what it takes and how many bytes it works in. Outputs and updates are those of the target; only libm is called, and
+ * callbacks: PREFIX_NAME is declared there, for the other program to define. On failure (CR_EINVAL: a prefix that is no identifier, callbacks
+ * that differ under one name) why, which may be NULL, has a sentence. */
 CR_API cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p, const char *prefix,
                                  cr_text *why);
 

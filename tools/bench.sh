@@ -5,5 +5,7 @@ set -eu
 build=$1
 shift
 cd "$(dirname "$0")/.."
-bench/peers/setup.sh "$build/peers" jax casadi || echo "The peers could not be installed: they are not measured."
+gradbench=
+[ -d "${PEERS:-}/gradbench" ] && gradbench=gradbench
+bench/peers/setup.sh "$build/peers" jax casadi $gradbench || echo "The peers could not be installed: they are not measured."
 exec python3 bench/run.py --build "$build" --peers "$build/peers" ${PEERS:+--built-peers "$PEERS"} "$@"

@@ -42,6 +42,7 @@ look() {
     need graphviz "pictures of graphs" 'command -v dot'
     [ "$what" = bench ] && look_bench
     [ "$what" = bench ] || [ "$what" = peers ] && look_peers
+    [ "$what" = peers ] && need fortunes "a text, which both sides learn" 'ls /usr/share/games/fortunes/*.u8'
     [ "$what" = gradbench ] && look_gradbench
     [ "$what" = check ] && look_check
     return 0

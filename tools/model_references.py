@@ -13,7 +13,7 @@ where the last two are 0 for a model without them.
     tools/model_references.py FILE.cr WEIGHTS.safetensors BATCH RATE STEPS TRAIN TEST [WINDOW]
 
 trains examples/mlp.cr, conv.cr or transformer.cr in single precision by Adam, from the weights that `chainrule train --epochs 0 --out
-WEIGHTS` wrote, on batches in the order of the data (train --shuffle 0), and prints the mean loss of the steps and that of TEST. TRAIN and
+WEIGHTS` wrote, on batches in the order of the data (train --shuffle 0), and prints the mean loss of the steps and that of TEST. Progress goes to standard error. TRAIN and
 TEST are a text, or images and labels (IDX) parted by a comma. RATE is as in Python, a function of `step`."""
 import gzip
 import json
@@ -221,6 +221,7 @@ def train(path, weights, batch, rate, steps, training, test, window="0"):
         loss.backward()
         o.step()
         total += loss.item()
+        if (step + 1) % 100 == 0: print(f"PyTorch: step {step + 1} of {steps}, mean loss {total / (step + 1):.4f}", file=sys.stderr, flush=True)
     with torch.no_grad():
         batches = [[d[i:i + batch] for d in held] for i in range(0, len(held[0]), batch)]
         parts = [(len(b[0]), *model(w, b, False)) for b in batches]

@@ -77,6 +77,7 @@ static void end(struct side *s) {
 
 int main(int count, char **word) {
     struct side s = {0};
+    protocol_idle();
     if (count < 4 || count > 5 || atoi(word[2]) < 1 || atoi(word[3]) < 1) {
         fprintf(stderr, "usage: mlp_chainrule FOLDER BATCH THREADS [COMPILER]\n");
         return 2;

@@ -15,10 +15,14 @@ static const struct {
 
 uint32_t layer_hash(uint64_t i) { return (uint32_t)(2654435761u * i) >> 16; }
 
+enum { line = 64 }; /* of a cache: where the tensors of frameworks start */
+
 static struct layer_tensor tensor(const char *name, int rank, const int64_t dim[]) {
     struct layer_tensor t = {.name = name, .rank = rank, .count = 1};
     for (int i = 0; i < rank; i++) t.count *= (size_t)(t.dim[i] = dim[i]);
-    t.at = calloc(t.count, sizeof *t.at);
+    size_t bytes = (t.count * sizeof *t.at + line - 1) / line * line;
+    t.at = aligned_alloc(line, bytes);
+    if (t.at) memset(t.at, 0, bytes);
     return t;
 }
 

@@ -40,14 +40,49 @@ static void losses(const struct protocol_bench *b, size_t n) {
     printf("]}\n");
 }
 
+/* ---- Memory ---- */
+
+static size_t idle; /* bytes resident; 0: unknown */
+
+/* A size of /proc/self/status in bytes: VmRSS, what is resident, or VmHWM, the most that was. 0 where there is none. */
+static size_t resident(const char *name) {
+    char line[128];
+    size_t kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, name, strlen(name))) sscanf(line + strlen(name), ": %zu kB", &kib);
+    if (f) fclose(f);
+    return 1024 * kib;
+}
+
+void protocol_idle(void) {
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (f) fputs("5", f), fclose(f); /* what was most so far is forgotten: proc(5) */
+    idle = resident("VmRSS");
+}
+
+static void memory(const struct protocol_bench *b, size_t n) {
+    size_t most = resident("VmHWM");
+    if (!idle || !most) {
+        printf("{\"error\": \"not known here\"}\n");
+        return;
+    }
+    b->reset(b->self);
+    for (size_t i = 0; i < n; i++) b->step(b->self, i);
+    most = resident("VmHWM");
+    printf("{\"bytes\": %zu}\n", most > idle ? most - idle : 0);
+}
+
 static void answer(const struct protocol_bench *b, const char *line) {
     char verb[8] = "";
     size_t n = 0;
     int words = sscanf(line, "%7s %zu", verb, &n);
     if (words != 2 || n < 1 || n > MOST_STEPS) {
-        printf("{\"error\": \"expected: run N, losses N, or quit; N from 1 to %d\"}\n", MOST_STEPS);
+        printf("{\"error\": \"expected: run N, losses N, memory N, or quit; N from 1 to %d\"}\n", MOST_STEPS);
     } else if (!strcmp(verb, "losses")) {
         losses(b, n);
+    } else if (!strcmp(verb, "memory")) {
+        memory(b, n);
     } else if (!strcmp(verb, "run")) {
         double *ns = malloc(n * sizeof *ns);
         if (ns) run(b, ns, n);

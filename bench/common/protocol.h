@@ -5,6 +5,7 @@
  *     (at the start)  {"ready": "C and OpenBLAS", "note": "0.3.21"}
  *     losses N        {"losses": [2.34567, ..]}  N steps from the initial state; what each gave
  *     run N           {"ns": 3280000.0}          N steps from the initial state; the median time of a step
+ *     memory N        {"bytes": 14680064}        N steps from the initial state; the process's most memory so far, above what it held idle
  *     quit, or the end of input                  the program ends
  *     anything else   {"error": ".."}
  *
@@ -24,6 +25,10 @@ struct protocol_bench {
 
 /* Answers commands until there are no more. Gives a program's exit status. */
 int protocol_serve(const struct protocol_bench *bench);
+
+/* Says that the process is idle: what it holds now is not counted by `memory`. To be called first; where it is not, or the system does not tell
+ * (Linux does), `memory` is answered with an error. */
+void protocol_idle(void);
 
 /* Nanoseconds of a clock that only goes forward. */
 double protocol_clock_ns(void);

@@ -15,9 +15,9 @@ struct problem {
     struct bound {
         char name[24];
         cr_array *data;
-    } in[24], out[8];
+    } in[24], out[32];
     int n_in, n_out;
-    cr_node result[8]; /* of out */
+    cr_node result[32]; /* of out */
 };
 
 struct eval {

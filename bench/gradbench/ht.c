@@ -1,7 +1,7 @@
 /* ht: hand tracking. 26 parameters pose a hand of bones, which carries the skin's vertices along; the errors are the distances from
  * measured points to vertices, or ("complicated") to points on triangles, where each has two coordinates of its own to find. Bones
  * move points linearly, so a point's place in the frame of each bone, times the bone's weight, is found before the hand is posed; then
- * all points are one product. The Jacobian by the pose is dense and made in forward mode; by the coordinates it has a block of 3
+ * all points are one product. That the hand moves as a whole is one bone more, of which each vertex has the weight 1. The Jacobian by the pose is dense and made in forward mode; by the coordinates it has a block of 3
  * by 2 for each point, which two directions show. */
 #include "adapter.h"
 
@@ -19,10 +19,10 @@ static const char before[] = "input theta: f64[26]\n"
                              "input corner: i64[measured, corners]\n"
                              "input angle: i64[bones, 2]\n"
                              "turns = concat(theta, [0.0], axis=0)[angle]\n"
-                             "c = cos(turns)\n"
-                             "s = sin(turns)\n"
-                             "zero = 0*c[:, 0]\n"
-                             "cx = c[:, 0]; cz = c[:, 1]; sx = s[:, 0]; sz = s[:, 1]\n"
+                             "cosine = cos(turns)\n"
+                             "sine = sin(turns)\n"
+                             "zero = 0*cosine[:, 0]\n"
+                             "cx = cosine[:, 0]; cz = cosine[:, 1]; sx = sine[:, 0]; sz = sine[:, 1]\n"
                              "rows = stack(cz, -sz*cx, sz*sx, zero, sz, cz*cx, -cz*sx, zero,\n"
                              "    zero, sx, cx, zero, zero, zero, zero, zero + 1, axis=1)\n"
                              "relatives = base_relatives @ reshape(rows, [bones, 4, 4])\n";
@@ -34,14 +34,30 @@ static const char behind[] =
     "outer_turn = turn[:, None]*turn[None]\n"
     "rotation = stumpff(angle2, n=0)*unit + stumpff(angle2, n=1)*cross_x + stumpff(angle2, n=2)*outer_turn\n"
     "transforms = rotation @ (mirror*(absolutes @ inverse_base_absolutes)[:, :3])\n"
-    "posed = reshape(permute(transforms, axes=[2, 0, 1]), [4*bones, 3])\n"
-    "corner_places = weights[corner][:, :, None]*base_positions[corner][:, :, :, None]\n"
-    "places = reshape(sum(corner_places*share[:, :, None, None], axis=1), [measured, 4*bones])\n"
-    "points - (places @ posed + theta[3:6])\n";
+    "away = concat(0*rotation, -theta[3:6, None], axis=1)\n"
+    "posed = reshape(permute(concat(-transforms, away[None], axis=0), axes=[2, 0, 1]), [4*(bones + 1), 3])\n"
+    "fn spread(weights, base_positions) {\n"
+    "    with_hand = concat(weights, 0*weights[:, :1] + 1, axis=1)\n"
+    "    reshape(with_hand[:, None]*base_positions[:, :, None], [size(weights, axis=0), 4*(bones + 1)])\n"
+    "}\n";
+
+/* The corners of the points are spread, to be posed with the point between them; or, of more points than vertices, all
+ * vertices are posed before. */
+static const char few[] = "fn at(i, weights, base_positions, posed) = spread(weights[i], base_positions[i])\n"
+                          "fn pose(place, posed) = place @ posed\n";
+static const char many[] =
+    "fn at(i, weights, base_positions, posed) = (spread(weights, base_positions) @ posed)[i]\n"
+    "fn pose(place, posed) = place\n";
 /* A vertex is its triangle's only corner. */
-static const char simple[] = "share = 0*points[:, :1] + 1\n";
+static const char simple[] = "place = at(corner[:, 0], weights, base_positions, posed)\n";
 static const char complicated[] = "input us: f64[measured, 2]\n"
-                                  "share = concat(us, 1 - sum(us, axis=1, keep=true), axis=1)\n";
+                                  "u = variable(us[:, :1])\n"
+                                  "v = variable(us[:, 1:])\n"
+                                  "a = at(corner[:, 0], weights, base_positions, posed)\n"
+                                  "b = at(corner[:, 1], weights, base_positions, posed)\n"
+                                  "c = at(corner[:, 2], weights, base_positions, posed)\n"
+                                  "place = c + (a - c)*u + (b - c)*v\n";
+static const char last[] = "points + pose(place, posed)\n";
 
 static const json_t *get(const json_t *j, const char *name) { return json_object_get(j, name); }
 static int64_t at(const json_t *list, int64_t i) {
@@ -146,6 +162,10 @@ static void give_arrays(struct problem *p, const json_t *model) {
 
 /* ---- The problem ---- */
 
+static bool is_many(const json_t *data) {
+    return json_array_size(get(data, "points")) > json_array_size(get(get(data, "model"), "base_positions"));
+}
+
 static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
     const json_t *data = get(input, "data"), *model = get(data, "model");
     struct tree t;
@@ -158,21 +178,20 @@ static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
     problem_take(p, "points", problem_numbers(p, get(data, "points"), CR_F64));
     cr_text_new(&text, NULL);
     cr_text_append(text, before);
-    cr_text_append(text, with_us ? complicated : simple);
     write_tree(text, &t);
     cr_text_append(text, behind);
+    cr_text_append(text, is_many(data) ? many : few);
+    cr_text_append(text, with_us ? complicated : simple);
+    cr_text_append(text, last);
     cr_node err = problem_model(p, cr_text_str(text), input);
     cr_text_free(text);
     return err;
 }
 
-/* d err / d us: coordinate k of all points at once, since none depends on another's. */
-static cr_node by_coordinate(cr_node err, cr_node us, int64_t k) {
-    cr_node direction =
-                cr_const(us.graph, CR_F64, 1, (int64_t[]){2}, k ? (double[]){0, 1} : (double[]){1, 0}),
-            d;
-    cr_node tangent = cr_expand(cr_reshape(direction, 2, (int64_t[]){1, 2}), 2, cr_dims(us));
-    cr_jvp(&d, 1, &err, 1, &us, &tangent);
+/* d err / d u, a coordinate of all points at once, since none depends on another's. */
+static cr_node by_coordinate(cr_node err, cr_node u) {
+    cr_node ones = cr_expand(cr_number(u.graph, 1), 2, cr_dims(u)), d;
+    cr_jvp(&d, 1, &err, 1, &u, &ones);
     return cr_expand_dims(d, 2);
 }
 
@@ -181,7 +200,7 @@ static bool build(struct problem *p, const json_t *input, int function) {
     cr_node err = errors(p, input, with_us), theta = problem_node(p, "theta"), parts[3];
     if (function == 0) return problem_output(p, "output", cr_reshape(err, 1, (int64_t[]){-1}));
     cr_jacobian(&parts[2], err, 1, &theta, CR_FORWARD);
-    for (int64_t k = 0; with_us && k < 2; k++) parts[k] = by_coordinate(err, problem_node(p, "us"), k);
+    for (int64_t k = 0; with_us && k < 2; k++) parts[k] = by_coordinate(err, problem_node(p, k ? "v" : "u"));
     cr_node jacobian = with_us ? cr_concat(3, parts, 2) : parts[2];
     return problem_output(p, "output", cr_reshape(jacobian, 2, (int64_t[]){-1, with_us ? 28 : 26}));
 }

@@ -135,7 +135,7 @@ cr_node problem_input(struct problem *p, const char *name) {
 bool problem_output(struct problem *p, const char *name, cr_node value) {
     cr_array *a = NULL;
     if (!cr_ok(value)) return problem_fail(p, cr_graph_error(p->g) ? cr_graph_error(p->g) : "no such node");
-    if (cr_dtype_of(value) != CR_F64 || p->n_out == 8)
+    if (cr_dtype_of(value) != CR_F64 || p->n_out == sizeof p->out / sizeof p->out[0])
         return problem_fail(p, "an output too many, or not f64");
     if (cr_array_new(&a, NULL, CR_F64, cr_rank(value), cr_dims(value)))
         return problem_fail(p, "out of memory");

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""GradBench's evals on Chainrule, beside another of its tools.
+"""GradBench's evals on Chainrule, beside others of its tools.
 
-    bench/gradbench/run.py accept  --adapter BUILD/gradbench_chainrule --gradbench DIR [--beside manual] [EVAL ..]
+    bench/gradbench/run.py accept  --adapter BUILD/gradbench_chainrule --gradbench DIR [--beside manual ..] [EVAL ..]
     bench/gradbench/run.py compare --adapter BUILD/gradbench_chainrule [EVAL ..]
 
-accept   GradBench's own eval programs judge every answer, at their default sizes. Each message goes to the adapter, and then to the tool
-         beside it, so that both run in the same minute; the table has how long a call took (the median of a message's),
-         what building and compiling took before, and the ratio. DIR is a checkout of github.com/gradbench/gradbench, with
-         cpp/json.hpp (`make -C cpp`, or Debian's nlohmann-json3-dev) and `make -C tools/manual` done.
+accept   GradBench's own eval programs judge every answer, at their default sizes. Each message goes to the adapter, and then to the tools
+         beside it, so that all run in the same minute; the table has how long a call took (the median of a message's),
+         what building and compiling took before, and what the others took, over what the adapter did in brackets. DIR is a checkout of
+         github.com/gradbench/gradbench. A tool in C++ is there where it is built (tools/NAME/bin; it wants cpp/json.hpp: `make -C cpp`, or Debian's
+         nlohmann-json3-dev), one in Python where its library is installed. What a tool can't answer, or not within --patience, stands as
+         "not measured", and why below.
 compare  Their verdicts are weak: some evals take a nan, or a gradient of zeros, for right. So every entry of what the adapter answers is
          compared with reference.py, which knows nothing of Chainrule, at sizes where each entry counts: the
          largest distance over the largest entry is at most 1e-10.
@@ -19,6 +21,8 @@ import argparse
 import json
 import math
 import os
+import select
+import signal
 import statistics
 import subprocess
 import sys
@@ -41,12 +45,19 @@ class Process:
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
 
-    def ask(self, message):
+    def ask(self, message, seconds=None):
+        """The answer. A tool that ended, or takes longer than that, is over."""
         self.write(message)
-        return self.read() or {"id": message["id"], "success": False, "error": "the tool ended"}
+        if not select.select([self.process.stdout], [], [], seconds)[0]: return self.end(f"no answer within {seconds} s")
+        return self.read() or self.end("the tool ended")
+
+    def end(self, why):
+        os.killpg(self.process.pid, signal.SIGKILL) # what it started too
+        return {"success": False, "error": why, "over": True}
 
     def close(self):
-        self.process.stdin.close()
+        try: self.process.stdin.close()
+        except BrokenPipeError: pass
         return self.process.wait()
 
 
@@ -74,47 +85,76 @@ def eval_arguments(name, folder, seconds):
     return arguments
 
 
+class Beside:
+    """Another tool of GradBench's at one eval."""
+
+    def __init__(self, name, eval_name, options, environment):
+        self.process, self.why, self.seconds = None, "not built", options.patience
+        package = os.path.join(options.gradbench, "python/gradbench/gradbench")
+        python = os.path.join(package, "tools", name)
+        if os.path.exists(os.path.join(options.gradbench, "tools", name, "bin", eval_name)): command = [os.path.join(package, "cpp.py"), name]
+        elif os.path.exists(os.path.join(python, f"{eval_name}.py")): command = [os.path.join(python, "run.py")]
+        else: return
+        self.process = Process([sys.executable, *command], cwd=options.gradbench, env=environment, start_new_session=True)
+
+    def time(self, message):
+        """Nanoseconds of a call; None where it gives none: then `why` tells."""
+        if not self.process: return None
+        answer = self.process.ask(message, self.seconds)
+        found = time_of(answer, ["evaluate"]) if answer.get("success") else None
+        if found is None: self.why = (answer.get("error") or "no time told").strip().splitlines()[-1][:120]
+        if answer.get("over"): self.process = None
+        return found
+
+    def close(self):
+        if self.process: self.process.close()
+
+
 def row_of(message, answer, beside):
-    ours, theirs = time_of(answer, ["evaluate"]), time_of(beside, ["evaluate"])
+    ours, theirs = time_of(answer, ["evaluate"]), {name: tool.time(message) for name, tool in beside.items()}
     return {"name": f"{message['module']} {message['function']} {message.get('description', '')}", "id": message["id"],
             "ours": ours, "before": time_of(answer, ["build", "compile"]), "theirs": theirs,
-            "ratio": theirs / ours if ours and theirs else None, "error": answer.get("error"), "valid": None}
+            "error": answer.get("error"), "valid": None}
 
 
 def judge(name, options):
-    """The rows of an eval."""
-    environment = dict(os.environ, PYTHONPATH=os.path.join(options.gradbench, "python/gradbench"))
-    package = os.path.join(options.gradbench, "python/gradbench/gradbench")
-    program = Process([sys.executable, os.path.join(package, "evals", name, "run.py"),
+    """The rows of an eval, and why tools are not measured there."""
+    package = os.path.join(options.gradbench, "python/gradbench")
+    environment = dict(os.environ, PYTHONPATH=package)
+    program = Process([sys.executable, os.path.join(package, "gradbench/evals", name, "run.py"),
                        *eval_arguments(name, options.gradbench, options.seconds)], cwd=options.gradbench, env=environment)
     adapter = Process([options.adapter, *options.compile])
-    built = options.beside and os.path.exists(os.path.join(options.gradbench, "tools", options.beside, "bin", name))
-    beside = built and Process([sys.executable, os.path.join(package, "cpp.py"), options.beside],
-                                        cwd=options.gradbench, env=environment)
+    beside = {tool: Beside(tool, name, options, environment) for tool in options.beside}
     rows = []
     while (message := program.read()) is not None:
-        answer = adapter.ask(message)
-        if message["kind"] == "evaluate":
-            rows.append(row_of(message, answer, beside.ask(message) if beside else {}))
+        answer = {"id": message["id"], **adapter.ask(message)}
+        if message["kind"] == "evaluate": rows.append(row_of(message, answer, beside))
         if message["kind"] == "analysis":
             row = next(r for r in rows if r["id"] == message["of"])
             row["valid"], row["error"] = message["valid"], message.get("error")
         program.write(answer)
-    for p in (program, adapter, beside): p and p.close()
-    return rows
+    for p in (program, adapter, *beside.values()): p.close()
+    absent = [f"{tool} at {name}: {side.why}" for tool, side in beside.items() if any(r["theirs"][tool] is None for r in rows)]
+    return rows, absent
+
+
+def cell(theirs, ours):
+    return f"{duration(theirs)} ({theirs / ours:.3g})" if theirs and ours else "not measured"
 
 
 def accept(options):
-    accepted = 0
-    print("| eval | accepted | a call | before | beside | ratio |\n|---|---|---:|---:|---:|---:|")
+    accepted, absent = 0, []
+    print("| eval | accepted | a call | before |" + "".join(f" {tool} |" for tool in options.beside))
+    print("|---|---|---:|---:|" + "---:|" * len(options.beside))
     for name in options.evals:
-        rows = judge(name, options)
+        rows, why = judge(name, options)
+        absent += why
         for r in rows:
-            times = [duration(r[k]) if r[k] else "" for k in ("ours", "before", "theirs")]
-            print(f"| {r['name']} | {'yes' if r['valid'] else 'NO'} | {' | '.join(times)} | {r['ratio'] or 0:.3g} |", flush=True)
+            times = [duration(r[k]) if r[k] else "" for k in ("ours", "before")] + [cell(t, r["ours"]) for t in r["theirs"].values()]
+            print(f"| {r['name']} | {'yes' if r['valid'] else 'NO'} | {' | '.join(times)} |", flush=True)
             if not r["valid"]: print(f"\n{r['error']}\n")
         accepted += bool(rows) and all(r["valid"] for r in rows)
-    print(f"\n{accepted} of {len(options.evals)} evals accepted")
+    print("\n" + "".join(f"{line}.\n" for line in absent) + f"\n{accepted} of {len(options.evals)} evals accepted")
     return accepted == len(options.evals)
 
 
@@ -158,11 +198,13 @@ def main():
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--compile", nargs=1, default=[], help="a C compiler for loops: cc")
     parser.add_argument("--gradbench", help="a checkout of GradBench")
-    parser.add_argument("--beside", help="one of its C++ tools")
+    parser.add_argument("--beside", action="append", default=[], help="one of its tools; may be given again")
+    parser.add_argument("--patience", type=float, default=60, help="seconds that a tool beside may take for a message")
     parser.add_argument("--seconds", type=float, default=0.2, help="that each function is run for, at least")
     options = parser.parse_intermixed_args()
     options.evals = options.evals or EVALS
     options.adapter = os.path.abspath(options.adapter)
+    if options.gradbench: options.gradbench = os.path.abspath(options.gradbench)
     return 0 if {"accept": accept, "compare": compare}[options.verb](options) else 1
 
 

@@ -7,10 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd) gradbench=$(cd "$2" && pwd)
 shift 2
-"$here/../peers/setup.sh" "$build/peers"
+"$here/../peers/setup.sh" "$build/peers" gradbench
 python=$build/peers/bin/python
-"$python" -c 'import numpy, scipy, pydantic, dataclasses_json' 2>/dev/null ||
-    "$python" -m pip install --quiet numpy scipy pydantic dataclasses-json
 
 [ -e "$gradbench/cpp/json.hpp" ] || cp /usr/include/nlohmann/json.hpp "$gradbench/cpp/"
 make -s -C "$gradbench/tools/manual"

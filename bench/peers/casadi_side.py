@@ -123,6 +123,7 @@ def main():
     questions = {"worked": Worked, "reduce": Reduce, "mlp": Mlp}
     if len(sys.argv) < 3 or sys.argv[1] not in questions: sys.exit(__doc__)
     question, mode, *words = sys.argv[1:]
+    protocol.idle()
     protocol.serve(questions[question](mode, *(words[:-1] if words else [])))
 
 

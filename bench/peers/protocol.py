@@ -34,10 +34,31 @@ def losses(side, n):
     return {"losses": [side.step(i) for i in range(n)]}
 
 
+def resident(name):
+    """A size of /proc/self/status in bytes: VmRSS, what is resident, or VmHWM, the most that was. 0 where there is none."""
+    try:
+        with open("/proc/self/status") as f: return next((1024 * int(line.split()[1]) for line in f if line.startswith(name)), 0)
+    except OSError: return 0
+
+
+def idle():
+    """Says that the process is idle, with all loaded that its libraries load late: what it holds now is not counted by `memory`."""
+    try:
+        with open("/proc/self/clear_refs", "w") as f: f.write("5")  # what was most so far is forgotten: proc(5)
+    except OSError: pass
+    memory.idle = resident("VmRSS")
+
+
+def memory(side, n):
+    losses(side, n)
+    most = resident("VmHWM")
+    return {"bytes": max(most - memory.idle, 0)} if most and memory.idle else {"error": "not known here"}
+
+
 def answer(side, words):
-    verbs = {"run": run, "losses": losses}
+    verbs = {"run": run, "losses": losses, "memory": memory}
     if len(words) != 2 or words[0] not in verbs or not words[1].isdecimal() or int(words[1]) < 1:
-        return {"error": "expected: run N, losses N, or quit"}
+        return {"error": "expected: run N, losses N, memory N, or quit"}
     return verbs[words[0]](side, int(words[1]))
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the peers that the benchmarks and `make check-peers` compare with: bench/peers/setup.sh FOLDER [jax] [casadi]. FOLDER is a virtual
+# Installs the peers that the benchmarks and `make check-peers` compare with: bench/peers/setup.sh FOLDER [jax] [casadi] [gradbench]. FOLDER is a virtual
 # environment; PyTorch is always in it. Needs python3 with venv, cc and binutils; PyTorch takes about 0.6 GB of download and 1.3 GB of disk.
 #
 # PyTorch's package for Linux depends on about 2 GB of CUDA libraries and on Triton, which the CPU needs none of, but it does
@@ -22,6 +22,10 @@ if ! { has torch "$torch" && "$peers/bin/python" -c 'import expecttest' 2>/dev/n
 fi
 "$peers/bin/python" -c "import torch; print('PyTorch', torch.__version__, 'works:', float(torch.ones(3) @ torch.ones(3)) == 3)"
 for peer; do
+    if [ "$peer" = gradbench ]; then # what its programs import
+        "$peers/bin/python" -c 'import numpy, scipy, pydantic, dataclasses_json' 2>/dev/null || install numpy scipy pydantic dataclasses-json
+        continue
+    fi
     eval "version=\$$peer"
     has "$peer" "$version" || install "$peer==$version" || echo "$peer could not be installed: it is not measured."
 done

@@ -1,6 +1,6 @@
 /* A layer by hand, forward and backward on one thread, behind the line protocol: layer_reference QUESTION SIZES.., see
- * bench/common/layer.h. A row goes through in a few passes, each a loop that the compiler makes vectors of, and stays in the
- * cache from one to the next: memory sees each tensor once. Floors: bench/run.py has the bytes and the operations. */
+ * bench/common/layer.h. A row goes through in a few passes, and stays in the cache from one to the next: memory sees
+ * each tensor once, and is asked for the next row while this one is computed. Floors: bench/run.py has the bytes and the operations. */
 #include "reference/layer.h"
 #include <math.h>
 #include <stdio.h>
@@ -10,29 +10,43 @@
 #include "common/protocol.h"
 #include "reference/vector.h"
 
+enum { LANES = 16, NEAR = 1024, BLOCK = 1024 };
+
 static float greatest(const float *x, size_t n) {
-    float most = x[0];
-#pragma omp simd reduction(max : most)
-    for (size_t k = 0; k < n; k++) most = x[k] > most ? x[k] : most;
-    return most;
+    vector most[4];
+    size_t k = 0;
+    float all = x[0];
+    for (size_t j = 0; j < 4; j++) most[j] = vector_of(x[0]);
+    for (; k + 4 * LANES <= n; k += 4 * LANES)
+        for (size_t j = 0; j < 4; j++) most[j] = vector_most(most[j], vector_load(x + k + j * LANES));
+    for (size_t j = 0; j < 4; j++)
+        for (size_t i = 0; i < LANES; i++) all = most[j][i] > all ? most[j][i] : all;
+    for (; k < n; k++) all = x[k] > all ? x[k] : all;
+    return all;
 }
 
-/* dx = e^(x - most); gives the sum. */
+/* dx = e^(x - most), the sum of which it gives. */
 static float exponentials(float *restrict dx, const float *restrict x, float most, size_t n) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t k = 0; k < n; k++) sum += dx[k] = exponential(x[k] - most);
-    return sum;
+    vector sum = {0}, m = vector_of(most);
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES) {
+        vector y = vector_exponential(vector_load(x + k) - m);
+        sum += y;
+        vector_store(dx + k, y);
+    }
+    float all = vector_sum(sum);
+    for (; k < n; k++) all += dx[k] = exponential(x[k] - most);
+    return all;
 }
 
 static void softmax(struct layer *l) {
-    size_t columns = (size_t)l->in[0].dim[1];
+    size_t n = (size_t)l->in[0].dim[1];
     double loss = 0;
-    for (int64_t i = 0; i < l->rows; i++) {
-        const float *x = l->in[0].at + (size_t)i * columns;
-        float *dx = l->out[1].at + (size_t)i * columns;
-        float most = greatest(x, columns), sum = exponentials(dx, x, most, columns), inverse = 1 / sum;
-        for (size_t k = 0; k < columns; k++) dx[k] *= inverse;
+    for (size_t i = 0; i < (size_t)l->rows; i++) {
+        const float *x = l->in[0].at + i * n;
+        float *dx = l->out[1].at + i * n, most = greatest(x, n);
+        float sum = exponentials(dx, x, most, n), inverse = 1 / sum;
+        for (size_t k = 0; k < n; k++) dx[k] *= inverse;
         dx[l->classes[i]] -= 1;
         loss += (double)(logf(sum) + most - x[l->classes[i]]);
     }
@@ -40,29 +54,57 @@ static void softmax(struct layer *l) {
 }
 
 /* With z = (x - mean)/deviation and h = gain g: dx = (h - mean(h) - z mean(h z))/deviation. */
-static void layer_norm_row(struct layer *l, size_t at, size_t n) {
-    const float *restrict x = l->in[0].at + at, *restrict g = l->in[3].at + at, *restrict gain = l->in[1].at;
-    const float *restrict bias = l->in[2].at;
-    float *restrict y = l->out[0].at + at, *restrict dx = l->out[1].at + at;
-    float *restrict dgain = l->out[2].at, *restrict dbias = l->out[3].at;
+struct moments {
+    float mean, r, h, hz; /* r = 1/deviation */
+};
+
+static struct moments moments_of(const float *restrict x, const float *restrict g, const float *restrict gain,
+                                 size_t n) {
+    struct moments m;
     float sum = 0, squares = 0, h = 0, hz = 0, inverse_n = 1 / (float)n;
 #pragma omp simd reduction(+ : sum)
     for (size_t k = 0; k < n; k++) sum += x[k];
-    float mean = sum * inverse_n;
-#pragma omp simd reduction(+ : squares)
-    for (size_t k = 0; k < n; k++) squares += (x[k] - mean) * (x[k] - mean);
-    float r = 1 / sqrtf(squares * inverse_n + 1e-5f);
-#pragma omp simd reduction(+ : h, hz)
+    float mean = m.mean = sum * inverse_n;
+#pragma omp simd reduction(+ : squares, h, hz)
     for (size_t k = 0; k < n; k++) {
-        float z = (x[k] - mean) * r, gk = g[k];
-        y[k] = z * gain[k] + bias[k];
-        h += gk * gain[k];
-        hz += gk * gain[k] * z;
-        dgain[k] += gk * z;
-        dbias[k] += gk;
+        float c = x[k] - mean, hk = g[k] * gain[k];
+        squares += c * c, h += hk, hz += hk * c;
     }
-    h *= inverse_n, hz *= inverse_n;
-    for (size_t k = 0; k < n; k++) dx[k] = (g[k] * gain[k] - h - (x[k] - mean) * r * hz) * r;
+    m.r = 1 / sqrtf(squares * inverse_n + 1e-5f);
+    m.h = h * inverse_n;
+    m.hz = hz * m.r * inverse_n;
+    return m;
+}
+
+static void layer_norm_row(struct layer *l, size_t at, size_t n) {
+    const float *restrict x = l->in[0].at + at, *restrict g = l->in[3].at + at, *restrict gain = l->in[1].at;
+    const float *restrict bias = l->in[2].at;
+    float *restrict dgain = l->out[2].at, *restrict dbias = l->out[3].at, y[BLOCK], dx[BLOCK];
+    struct moments m = moments_of(x, g, gain, n);
+    for (size_t first = 0; first < n; first += BLOCK) {
+        size_t count = n - first < BLOCK ? n - first : BLOCK;
+        size_t k = 0, ahead = n <= NEAR ? n : 0;
+        for (; k + LANES <= count; k += LANES) {
+            size_t j = first + k;
+            vector z = (vector_load(x + j) - m.mean) * m.r, gj = vector_load(g + j),
+                   w = vector_load(gain + j);
+            if (ahead) __builtin_prefetch(x + j + ahead), __builtin_prefetch(g + j + ahead);
+            vector_store(y + k, z * w + vector_load(bias + j));
+            vector_store(dx + k, (gj * w - m.h - z * m.hz) * m.r);
+            vector_store(dgain + j, vector_load(dgain + j) + gj * z);
+            vector_store(dbias + j, vector_load(dbias + j) + gj);
+        }
+        for (; k < count; k++) {
+            size_t j = first + k;
+            float z = (x[j] - m.mean) * m.r, gj = g[j];
+            y[k] = z * gain[j] + bias[j];
+            dx[k] = (gj * gain[j] - m.h - z * m.hz) * m.r;
+            dgain[j] += gj * z;
+            dbias[j] += gj;
+        }
+        vector_stream(l->out[0].at + at + first, y, count);
+        vector_stream(l->out[1].at + at + first, dx, count);
+    }
 }
 
 static void layer_norm(struct layer *l) {

@@ -38,6 +38,7 @@ static int serve(const char *folder, size_t batch, int threads) {
 }
 
 int main(int count, char **word) {
+    protocol_idle();
     if (count == 4 && atoi(word[2]) > 0 && atoi(word[3]) > 0)
         return serve(word[1], (size_t)atoi(word[2]), atoi(word[3]));
     fprintf(stderr, "usage: mlp_reference FOLDER BATCH THREADS\n");

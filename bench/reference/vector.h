@@ -2,8 +2,12 @@
 #ifndef BENCH_VECTOR_H
 #define BENCH_VECTOR_H
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 typedef float vector __attribute__((vector_size(64), aligned(4)));
 
@@ -39,6 +43,42 @@ static inline float exponential(float x) {
     bits = (bits << 23) + 0x3f800000u; /* 2^n */
     memcpy(&z, &bits, sizeof z);
     return p * z;
+}
+
+typedef int32_t vector_bits __attribute__((vector_size(64), aligned(4)));
+
+static inline vector vector_most(vector a, vector b) {
+#ifdef __AVX512F__
+    return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    vector_bits first = a > b;
+    return (vector)((first & (vector_bits)a) | (~first & (vector_bits)b));
+#endif
+}
+
+/* The same for sixteen. */
+static inline vector vector_exponential(vector x) {
+    const vector shift = vector_of(0x1.8p23f), one = vector_of(1);
+    x = -vector_most(vector_of(-88), -vector_most(vector_of(-87), x));
+    vector z = x * 1.44269504f + shift, n = z - shift;
+    vector r = n * -0x1.7f7d1cp-20f + (n * -0x1.62e400p-1f + x);
+    vector p = r * 1.3888889e-3f + 8.3333333e-3f;
+    p = p * r + 4.1666667e-2f;
+    p = p * r + 1.6666667e-1f;
+    p = p * r + 0.5f;
+    p = p * r + one;
+    p = p * r + one;
+    return p * (vector)(((vector_bits)z << 23) + 0x3f800000);
+}
+
+/* Numbers that are not read again, past the caches where the processor can: a plain store would read the line first. */
+static inline void vector_stream(float *restrict to, const float *restrict from, size_t n) {
+    size_t k = 0;
+#ifdef __AVX512F__
+    for (; k < n && (uintptr_t)(to + k) % 64; k++) to[k] = from[k];
+    for (; k + 16 <= n; k += 16) _mm512_stream_ps(to + k, (__m512)vector_load(from + k));
+#endif
+    for (; k < n; k++) to[k] = from[k];
 }
 
 #endif

@@ -31,9 +31,12 @@
 #else
 #define FOR_THIS_PROCESSOR "-mcpu=native"
 #endif
+/* gcc would write out a loop of 16 before it looks for vectors. */
+#define KEEP_LOOPS "--param=max-completely-peel-times=7"
 #define CALL(f) "-fno-builtin-" #f, "-fno-builtin-" #f "f"
 static const char *const flags[] = {"-std=gnu11",
                                     "-O3",
+                                    KEEP_LOOPS,
                                     FOR_THIS_PROCESSOR,
                                     "-ffp-contract=off",
                                     "-fno-math-errno",

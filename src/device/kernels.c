@@ -141,11 +141,12 @@ static bool is_solid(const struct tensor *x, int first) {
     return rank == 0 || (rank == 1 && stride[0] == 1);
 }
 
-/* Single numbers whose indices stand evenly: to[i] = from[index[i]] for i up to n. False: one is outside. */
-static inline bool pick(size_t size, char *to, const char *from, int64_t step, int64_t limit,
+/* Single numbers whose indices stand evenly, each `between` bytes further on than the one before: to[i] = from[index[i]] for i
+ * up to n. So short that a processor has many of them under way, and memory answers them together. False: one is outside. */
+static inline bool pick(size_t size, char *to, const char *from, int64_t between, int64_t step, int64_t limit,
                         const int64_t *index, int64_t even, int64_t n) {
     bool good = true;
-    for (int64_t i = 0; i < n; i++, index += even, to += size) {
+    for (int64_t i = 0; i < n; i++, index += even, to += size, from += between) {
         int64_t at = *index < 0 ? *index + limit : *index;
         bool in = (uint64_t)at < (uint64_t)limit;
         memcpy(to, from + (in ? at : 0) * step, size);
@@ -154,10 +155,24 @@ static inline bool pick(size_t size, char *to, const char *from, int64_t step, i
     return good;
 }
 
-static bool pick_numbers(int64_t size, char *to, const char *from, int64_t step, int64_t limit,
-                         const int64_t *index, int64_t even, int64_t n) {
-    return size == 4 ? pick(4, to, from, step, limit, index, even, n)
-                     : pick(8, to, from, step, limit, index, even, n);
+static bool pick_numbers(int64_t size, char *to, const char *from, int64_t between, int64_t step,
+                         int64_t limit, const int64_t *index, int64_t even, int64_t n) {
+    return size == 4 ? pick(4, to, from, between, step, limit, index, even, n)
+                     : pick(8, to, from, between, step, limit, index, even, n);
+}
+
+/* Runs of usual lengths without a call. */
+static inline void copy_run(char *to, const char *from, size_t bytes) {
+    switch (bytes) {
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    case 16: memcpy(to, from, 16); break;
+    case 24: memcpy(to, from, 24); break;
+    case 32: memcpy(to, from, 32); break;
+    case 64: memcpy(to, from, 64); break;
+    case 128: memcpy(to, from, 128); break;
+    default: memcpy(to, from, bytes); break;
+    }
 }
 
 static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
@@ -168,14 +183,15 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     int64_t size = (int64_t)size_of(x), step = x->stride[s.batch] * size, base = 0, at, left = 0;
     size_t run = is_solid(x, s.batch + 1) ? (size_t)(s.run * size) : 0; /* bytes side by side */
     bool single = s.run == 1 && (run == 4 || run == 8) && index.even >= 0 && s.limit > 0;
+    bool across = s.picks == 1 && batches.even >= 0;
     char *to = (char *)c->out.data + first * s.run * size;
     (void)task;
     for (int64_t i = first; i < end; i++, left--, to += s.run * size) {
         if (left == 0) base = axes_offset(&batches, i / s.picks) * size, left = s.picks - i % s.picks;
-        if (single) { /* all of this batch at once */
-            int64_t n = end - i < left ? end - i : left;
-            if (!pick_numbers(size, to, (const char *)x->data + base, step, s.limit,
-                              (const int64_t *)index.x->data + i * index.even, index.even, n))
+        if (single) { /* all of this batch at once, or of all batches that have one */
+            int64_t n = end - i < left || across ? end - i : left;
+            if (!pick_numbers(size, to, (const char *)x->data + base, across ? batches.even * size : 0, step,
+                              s.limit, (const int64_t *)index.x->data + i * index.even, index.even, n))
                 c->outside = true;
             i += n - 1, left -= n - 1, to += (n - 1) * size;
             continue;
@@ -185,9 +201,7 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
             continue;
         }
         const char *from = (const char *)x->data + base + at * step;
-        if (run == 4) memcpy(to, from, 4);
-        else if (run == 8) memcpy(to, from, 8);
-        else if (run) memcpy(to, from, run);
+        if (run) copy_run(to, from, run);
         else if (s.run)
             copy_strided(to, from, (size_t)size, s.rest, x->dim + s.batch + 1, x->stride + s.batch + 1);
     }
@@ -355,6 +369,17 @@ cr_status kernel_recur(struct kernel_call *c) { return share_lines(c, recur_part
         }                                                  \
     } while (0)
 
+/* Of a long line side by side: what the best is, by the vectors of its fold, then where. It is a nan if there is one. */
+#define PLACE_OF(T)                                                                \
+    do {                                                                           \
+        T best;                                                                    \
+        cpu_fold(op == OP_argmax ? OP_max : OP_min, dtype)->lines(x, 1, n, &best); \
+        if (best == best)                                                          \
+            while (x[at] != best) at++;                                            \
+        else                                                                       \
+            while (x[at] == x[at]) at++;                                           \
+    } while (0)
+
 /* Some lines at once, without a branch: in short ones each second number, nearly, is a surprise. What has a nan is looked
  * at again. */
 enum { lines_at_once = 4, short_line = 128 };
@@ -383,10 +408,11 @@ enum { lines_at_once = 4, short_line = 128 };
 
 static int64_t extreme(int op, cr_dtype dtype, const void *data, int64_t n, int64_t step) {
     int64_t at = 0;
-#define ONE(T, better)      \
-    do {                    \
-        const T *x = data;  \
-        EXTREME(T, better); \
+#define ONE(T, better)                                \
+    do {                                              \
+        const T *x = data;                            \
+        if (step == 1 && n > short_line) PLACE_OF(T); \
+        else EXTREME(T, better);                      \
     } while (0)
     switch (dtype) {
     case CR_F64: EITHER(ONE, double); break;

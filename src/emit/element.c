@@ -87,3 +87,45 @@ void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t
     e->rows_now += ((size_t)n * 8 + 64) / 64 * 64;
     if (e->rows_now > e->row_numbers) e->row_numbers = e->rows_now;
 }
+
+struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const char *const index[]) {
+    struct cr_text x = text_make(&e->mem), t = text_make(&e->mem);
+    char type[80];
+    emit_element(e, &x, node, rank, index);
+    if (x.failed || x.n == 0) text_str(&t, "x");
+    else if (x.n > 3 && strcmp(x.s + x.n - 3, "[0]") == 0) text_bytes(&t, x.s, x.n - 3);
+    else if (x.s[x.n - 1] == ']') text_add(&t, "&%s", x.s);
+    else /* a literal */
+        text_add(&t, "&(const %s){%s}", emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, type), x.s);
+    text_drop(&x);
+    return emit_take(e, &t);
+}
+
+void emit_move_rest(struct emitter *e, const char *to, uint32_t node, int fixed, const char *const index[]) {
+    const struct node *n = graph_at(e->g, node);
+    int rank = graph_rank(e->g, n) - fixed;
+    const int64_t *dim = graph_dims(e->g, n) + fixed;
+    const char *at[CR_MAX_RANK] = {NULL};
+    for (int i = 0; i < fixed; i++) at[i] = index[i];
+    for (int i = 0; i < rank; i++) at[fixed + i] = emit_axis[i];
+    for (int i = 0; i < rank; i++) emit_open_axis(e, i, dim[i]);
+    text_add(e->out, "%*s%s[%s] = ", 4 * e->depth, "", to, emit_number(e, rank, dim, emit_axis).s);
+    emit_element(e, e->out, node, fixed + rank, at);
+    text_str(e->out, ";\n");
+    for (int i = 0; i < rank; i++) emit_close(e);
+}
+
+/* What runs on is one loop. */
+void emit_move(struct emitter *e, const char *to, uint32_t node) {
+    const struct node *n = graph_at(e->g, node);
+    const struct view *v = &e->p->view[node];
+    bool whole = plan_contiguous(e->p, node) && v->offset == 0 && graph_rank(e->g, n);
+    if (!whole || e->p->slot[v->slot].kind == SLOT_CONST) emit_move_rest(e, to, node, 0, NULL);
+    else
+        emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s[i];", (long long)graph_elements(e->g, n), to,
+                  emit_name(e, e->p->slot[v->slot].node));
+}
+
+void emit_clear(struct emitter *e, const char *to, int64_t n) {
+    emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = 0;", (long long)n, to);
+}

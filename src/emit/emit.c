@@ -113,10 +113,10 @@ static void write_parameter(struct emitter *e, uint32_t node, const char *name, 
     write_shape(e, node, role == ROLE_STATE ? ", updated" : role == ROLE_OUT ? ", may be NULL" : "");
 }
 
+static bool is_op(const struct node *n, void *op) { return n->op == *(const int *)op; }
+
 static bool has_source(const struct emitter *e, int op) {
-    for (uint32_t id = 1; id < e->g->count; id++)
-        if (graph_at(e->g, id)->op == op) return true;
-    return false;
+    return emit_any_node(e->wish, e->p, e->program, is_op, &op);
 }
 
 /* "int step(const float *x, ...": up to, not including, what follows the ')'. */
@@ -194,111 +194,7 @@ static void write_check(struct emitter *e, const uint32_t *output) {
     text_drop(&name);
 }
 
-/* ---- The body ---- */
-
-/* Where a slot stands, in bytes. Room for doubles is room for floats too; what was planned for floats grows with their type. */
-static void write_place(struct emitter *e, size_t offset) {
-    if (e->real != CR_F32 || offset == 0) text_add(e->out, "%zu", offset);
-    else text_add(e->out, "%zu * sizeof(%s_real)", offset / sizeof(float), e->wish->prefix);
-}
-
-static void declare_second(struct emitter *e, uint32_t id) {
-    const struct node *n = graph_at(e->g, id);
-    struct shape s = ops_part_shape(e->g, n, 1);
-    char type[80];
-    const char *t = emit_type(e, ops_part_dtype(e->g, n, 1), type);
-    text_add(e->out, "    %s *const %s = (%s *)(void *)((char *)%s + ", t, emit_second_name(e, id), t,
-             emit_name(e, id));
-    write_place(e, ops_part_offset(e->g, n, 1, 0));
-    text_str(e->out, "); /* ");
-    text_dims(e->out, s.rank, s.dim);
-    text_str(e->out, " */\n");
-}
-
-static void declare_slots(struct emitter *e) {
-    char type[80];
-    for (size_t i = 0; i < e->p->slots; i++) {
-        const struct slot *s = &e->p->slot[i];
-        if (s->kind != SLOT_WORK || s->first == no_slot || e->p->view[s->node].slot != i) continue;
-        const char *t = emit_type(e, (cr_dtype)graph_at(e->g, s->node)->dtype, type);
-        text_add(e->out, "    %s *const %s = (%s *)(void *)((char *)work + ", t, emit_name(e, s->node), t);
-        write_place(e, s->offset);
-        text_str(e->out, "); ");
-        write_shape(e, s->node, "");
-        text_char(e->out, '\n');
-        if (ops_has_parts(graph_at(e->g, s->node)->op)) declare_second(e, s->node);
-    }
-}
-
-static bool is_array(const struct emitter *e, const struct slot *s) {
-    return s->kind == SLOT_CONST && graph_at(e->g, s->node)->op == OP_const &&
-           s->bytes != cr_dtype_size((cr_dtype)graph_at(e->g, s->node)->dtype);
-}
-
-static void write_constants(struct emitter *e) {
-    char type[80];
-    for (size_t i = 0; i < e->p->slots; i++) {
-        const struct slot *s = &e->p->slot[i];
-        if (!is_array(e, s) || s->bytes == 0) continue;
-        const struct node *n = graph_at(e->g, s->node);
-        int64_t count = graph_elements(e->g, n);
-        text_add(e->out, "static const %s %s[%lld] = {", emit_type(e, (cr_dtype)n->dtype, type),
-                 emit_name(e, s->node), (long long)count);
-        for (int64_t k = 0; k < count; k++) {
-            text_str(e->out, k % 8 ? ", " : k ? ",\n    " : "\n    ");
-            emit_literal(e, e->out, (cr_dtype)n->dtype, s->data, k);
-        }
-        text_str(e->out, "};\n\n");
-    }
-}
-
-/* What a step computes, as a person would say it: the names that it gives numbers to. */
-static void write_comment(struct emitter *e, const struct step *s) {
-    bool any = false;
-    text_char(e->out, '\n');
-    for (uint32_t i = 0; i < s->n; i++) {
-        const struct note *name = graph_find_note(e->g, e->p->node[s->first + i], NOTE_NAME);
-        if (!name) continue;
-        text_add(e->out, "%s%s", any ? ", " : "    /* ", graph_text(e->g, name->text));
-        any = true;
-    }
-    if (any) text_str(e->out, " */\n");
-}
-
-static void write_step(struct emitter *e, const struct step *s) {
-    uint32_t id = e->p->node[s->first];
-    write_comment(e, s);
-    text_str(e->out, "    {\n");
-    e->depth = 2;
-    e->rows_now = 0;
-    switch (s->kind) {
-    case STEP_LOOP: emit_loop(e, s); break;
-    case STEP_REDUCE: emit_reduce(e, id); break;
-    case STEP_COPY: emit_copy(e, id); break;
-    case STEP_KERNEL: emit_kernel(e, id); break;
-    case STEP_CONTROL: emit_refuse(e, "there is no C for %s yet", op_name(graph_at(e->g, id)->op)); break;
-    }
-    text_str(e->out, "    }\n");
-}
-
-/* to[i] = the i-th element of a node. */
-static void write_move(struct emitter *e, const char *to, uint32_t node) {
-    const struct node *n = graph_at(e->g, node);
-    int rank = graph_rank(e->g, n);
-    const int64_t *dim = graph_dims(e->g, n);
-    const struct view *v = &e->p->view[node];
-    if (plan_contiguous(e->p, node) && v->offset == 0 && rank && e->p->slot[v->slot].kind != SLOT_CONST) {
-        const char *from = emit_name(e, e->p->slot[v->slot].node);
-        emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s[i];", (long long)graph_elements(e->g, n), to,
-                  from);
-        return;
-    }
-    for (int i = 0; i < rank; i++) emit_open_axis(e, i, dim[i]);
-    text_add(e->out, "%*s%s[%s] = ", 4 * e->depth, "", to, emit_number(e, rank, dim, emit_axis).s);
-    emit_element(e, e->out, node, rank, emit_axis);
-    text_str(e->out, ";\n");
-    for (int i = 0; i < rank; i++) emit_close(e);
-}
+/* ---- The function ---- */
 
 static void write_ends(struct emitter *e, const uint32_t *output) {
     e->depth = 1;
@@ -306,37 +202,26 @@ static void write_ends(struct emitter *e, const uint32_t *output) {
     for (size_t i = 0; i < e->wish->outputs; i++) {
         const char *name = intern_bytes(&e->used, output[i]);
         emit_open(e, "if (%s)", name);
-        write_move(e, name, e->wish->output[i]);
+        emit_move(e, name, e->wish->output[i]);
         emit_close(e);
     }
     for (size_t i = 0; i < e->p->updates; i++)
         if (!e->p->update[i].in_place)
-            write_move(e, emit_name(e, e->p->update[i].param), e->p->update[i].value);
+            emit_move(e, emit_name(e, e->p->update[i].param), e->p->update[i].value);
 }
 
 /* Steps before the tail, the outputs, then what may overwrite the parameters that outputs read. */
-static void write_steps(struct emitter *e, const uint32_t *output) {
-    for (int tail = 0; tail < 2; tail++) {
-        if (tail) write_ends(e, output);
-        for (size_t s = 0; s < e->p->steps && !e->status; s++)
-            if (e->p->step[s].tail == (tail != 0)) write_step(e, &e->p->step[s]);
-    }
-}
-
 static void write_function(struct emitter *e, const uint32_t *output) {
     struct cr_text steps = text_make(&e->mem), *out = e->out;
     e->out = &steps;
-    write_steps(e, output);
+    emit_steps(e, false);
+    write_ends(e, output);
+    emit_steps(e, true);
     e->out = out;
     write_signature(e, output);
     text_str(out, " {\n");
     write_check(e, output);
-    declare_slots(e);
-    if (e->row_numbers) {
-        text_str(out, "    char *const row = (char *)work + ");
-        write_place(e, (e->p->workspace + 63) / 64 * 64);
-        text_str(out, ";\n");
-    }
+    emit_declarations(e);
     text_str(out, "    (void)work;\n");
     text_bytes(out, steps.s ? steps.s : "", steps.n);
     text_str(out, "    return 0;\n}\n");
@@ -345,6 +230,17 @@ static void write_function(struct emitter *e, const uint32_t *output) {
 }
 
 /* ---- Files ---- */
+
+static void write_callbacks(struct emitter *e) {
+    const struct cr_text *t = &e->file->callbacks;
+    if (t->n == 0) return;
+    text_add(e->out,
+             "/* Yours to write: computes what is not const. Gives 0; or another number, which %s then gives "
+             "too, with nothing updated. */\n",
+             e->wish->prefix);
+    text_bytes(e->out, t->s, t->n);
+    text_char(e->out, '\n');
+}
 
 static void write_header(struct emitter *e, const uint32_t *output) {
     const char *p = e->wish->prefix;
@@ -368,8 +264,9 @@ static void write_header(struct emitter *e, const uint32_t *output) {
         "Gives 0, or 1 if an\n"
         " * index was out of range, 2 if a matrix was singular (or not positive definite), 3 if a pointer is "
         "NULL, not aligned for\n"
-        " * its type, or what is written overlaps anything else: then nothing has been updated. With "
-        "%s_UNCHECKED defined pointers\n * are trusted. */\n",
+        " * its type, or what is written overlaps anything else, 4 if a loop would take more steps than it "
+        "may: "
+        "then nothing has been\n * updated. With %s_UNCHECKED defined pointers are trusted. */\n",
         p, u, u);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n#define %s_CHAINRULE_VERSION \"%s\"\n\n", u,
@@ -381,11 +278,13 @@ static void write_header(struct emitter *e, const uint32_t *output) {
                  "#define %s_REAL %s\n#endif\ntypedef %s_REAL %s_real;\n\n",
                  u, u, e->real == CR_F32 ? "float" : "double", u, p);
     text_add(out, "#define %s_WORK ((size_t)", u);
-    write_place(e, (e->p->workspace + 63) / 64 * 64);
-    text_add(out, " + %zu)\n\n", e->row_numbers + 1);
+    emit_place(e, out, emit_whole_work(e));
+    text_str(out, " + 1)\n\n");
     write_signature(e, output);
+    text_str(out, ";\n\n");
+    write_callbacks(e);
     text_add(out,
-             ";\n\n/* What it takes, in its order; kind 0: read, 1: updated, 2: an output. */\nstruct "
+             "/* What it takes, in its order; kind 0: read, 1: updated, 2: an output. */\nstruct "
              "%s_port {\n    const char *name, *type;\n"
              "    int kind, rank;\n    long dims[%d];\n};\n#define %s_PORTS %d\nextern const struct %s_port "
              "%s_ports[%s_PORTS];\n\n",
@@ -395,9 +294,9 @@ static void write_header(struct emitter *e, const uint32_t *output) {
     text_drop(&up);
 }
 
-static void write_source(struct emitter *e, struct cr_text *body, struct cr_text *constants,
-                         const uint32_t *output) {
+static void write_source(struct emitter *e, const struct cr_text *body, const uint32_t *output) {
     const char *p = e->wish->prefix;
+    const struct cr_text *functions = &e->file->functions;
     struct ports ports = {output, 0, 0, 0};
     struct cr_text up = text_make(&e->mem);
     upper(&up, p);
@@ -406,22 +305,26 @@ static void write_source(struct emitter *e, struct cr_text *body, struct cr_text
              "<string.h>\n#include <tgmath.h>\n\n",
              cr_version(), p);
     emit_library(e, e->out);
-    text_bytes(e->out, constants->s ? constants->s : "", constants->n);
     text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, up.failed ? "X" : up.s);
     each_port(e, describe, &ports);
     text_str(e->out, "};\n\n");
+    text_bytes(e->out, functions->s ? functions->s : "", functions->n);
     text_bytes(e->out, body->s ? body->s : "", body->n);
     text_drop(&up);
 }
 
-static int only_float(const cr_graph *g) {
+/* *found: the float dtype so far, or -1. What a control op has are its parts. */
+static bool is_other_float(const struct node *n, void *found) {
+    int *d = found;
+    if (!dtype_is_float((cr_dtype)n->dtype) || op_kind(n->op) == KIND_CONTROL) return false;
+    bool other = *d >= 0 && n->dtype != *d;
+    *d = n->dtype;
+    return other;
+}
+
+static int only_float(const struct plan *p, const struct emit_wish *wish) {
     int found = -1;
-    for (uint32_t id = 1; id < g->count; id++) {
-        int d = graph_at(g, id)->dtype;
-        if (!dtype_is_float((cr_dtype)d)) continue;
-        if (found >= 0 && d != found) return -1;
-        found = d;
-    }
+    if (emit_any_node(wish, p, wish->program, is_other_float, &found)) return -1;
     return found == CR_F32 || found == CR_F64 ? found : -1;
 }
 
@@ -440,8 +343,6 @@ static bool start(struct emitter *e, uint32_t *output) {
     for (uint32_t id = 1; id < count; id++) { /* the caller's names first */
         int op = graph_at(e->g, id)->op;
         if (op == OP_input || op == OP_param) emit_name(e, id);
-        if (op == OP_seed || op == OP_step_number)
-            e->name[id] = intern_put(&e->used, op == OP_seed ? "run_seed" : "run_step", 8);
     }
     for (size_t i = 0; i < e->wish->outputs; i++) output[i] = emit_reserve(e, e->wish->output_name[i]);
     return e->status == CR_OK;
@@ -449,33 +350,48 @@ static bool start(struct emitter *e, uint32_t *output) {
 
 static void write_all(struct emitter *e, struct cr_text *source, struct cr_text *header,
                       const uint32_t *output) {
-    struct cr_text body = text_make(&e->mem), constants = text_make(&e->mem);
+    const struct emit_file *file = e->file;
+    struct cr_text body = text_make(&e->mem);
     e->out = &body;
     write_function(e, output);
-    e->out = &constants;
-    write_constants(e);
     e->out = source;
-    write_source(e, &body, &constants, output);
+    write_source(e, &body, output);
     e->out = header;
     write_header(e, output);
-    if (body.failed || constants.failed || source->failed || header->failed || e->helpers.failed)
+    if (body.failed || source->failed || header->failed || file->helpers.failed || file->functions.failed ||
+        file->callbacks.failed)
         e->status = CR_ENOMEM;
     text_drop(&body);
-    text_drop(&constants);
+}
+
+static bool start_file(struct emit_file *f, const struct mem *m) {
+    f->helpers = f->functions = f->callbacks = text_make(m);
+    return intern_init(&f->names, m) && intern_init(&f->texts, m);
+}
+
+static void drop_file(struct emit_file *f, const struct mem *m) {
+    text_drop(&f->helpers);
+    text_drop(&f->functions);
+    text_drop(&f->callbacks);
+    intern_drop(&f->names);
+    intern_drop(&f->texts);
+    mem_free(m, f->body, f->body_cap * sizeof *f->body);
 }
 
 cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct plan *p,
                  const struct emit_wish *wish, char why[256]) {
-    struct emitter e = {.mem = p->mem, .p = p, .g = p->g, .wish = wish, .why = why, .real = only_float(p->g)};
+    struct emit_file file = {.bodies = 0};
+    struct emitter e = {
+        .mem = p->mem, .p = p, .g = p->g, .program = wish->program, .wish = wish, .file = &file, .why = why};
     *why = 0;
     if (!is_identifier(wish->prefix))
         return emit_refuse(&e, "the prefix '%.40s' is no identifier of C", wish->prefix);
-    e.helpers = text_make(&e.mem);
+    e.real = only_float(p, wish);
     uint32_t *output = mem_alloc(&e.mem, mem_mul(wish->outputs, sizeof *output));
-    if (!output || !start(&e, output)) e.status = CR_ENOMEM;
+    if (!start_file(&file, &e.mem) || !output || !start(&e, output)) e.status = CR_ENOMEM;
     else write_all(&e, source, header, output);
     mem_free(&e.mem, output, wish->outputs * sizeof *output);
     emit_drop_names(&e);
-    text_drop(&e.helpers);
+    drop_file(&file, &e.mem);
     return e.status;
 }

@@ -1,18 +1,33 @@
-/* From a plan to plain C99: one function, its header, and the few helpers that it calls. */
+/* From a plan to plain C99: a function, its header, the functions that its steps run, and the few helpers that they call. */
 #ifndef EMIT_EMIT_H
 #define EMIT_EMIT_H
 
 #include "base/intern.h"
+#include "graph/function.h"
 #include "plan/plan.h"
+
+/* A function that a step runs: planned, and where its plan has its operands and results. */
+struct emit_function {
+    const cr_function *f;     /* NULL: there is none */
+    const struct plan *plan;  /* NULL: it is a callback */
+    const void *program;      /* the caller's: whose plan it is */
+    const uint32_t *in, *out; /* 0: it does not look at it; nobody wants it */
+};
+struct emit_control {
+    struct emit_function of[2];
+    const uint32_t *part; /* by part of the step's node: the node that it is, 0: nobody wants it */
+};
 
 struct emit_wish {
     const char *prefix; /* of every name: an identifier of C */
     size_t outputs;
     const uint32_t *output; /* nodes */
     const char *const *output_name;
+    const void *program;
+    struct emit_control (*control)(const void *program, size_t step); /* what a STEP_CONTROL runs */
 };
 
-/* CR_OK, CR_ENOMEM, or CR_EINVAL with a sentence in why (a buffer of 256) for what has no C yet. */
+/* CR_OK, CR_ENOMEM, or CR_EINVAL with a sentence in why (a buffer of 256) for what has no C. */
 cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct plan *p,
                  const struct emit_wish *wish, char why[256]);
 
@@ -32,24 +47,54 @@ struct nest {
     struct axis axis[CR_MAX_RANK];
 };
 
+/* A function of the file, as its callers must know it. */
+struct emit_body {
+    uint32_t name;  /* among the file's names */
+    uint32_t text;  /* among its texts: what stands behind the name; of a callback, its parameters */
+    size_t work;    /* bytes that it works in; 0: it takes no pointer to any */
+    bool may_fail;  /* it gives a number */
+    bool source[2]; /* it takes the number of the step, the seed */
+    const cr_function *callback; /* or NULL */
+};
+
+/* What the functions of a file share. */
+struct emit_file {
+    struct cr_text helpers; /* names of blocks needed, each as "number dtype\n", the number of five digits */
+    struct cr_text functions; /* those that steps run, each behind those that it calls itself */
+    struct cr_text callbacks; /* their prototypes */
+    struct intern names, texts;
+    struct emit_body *body;
+    size_t bodies, body_cap;
+};
+
+/* One function in the writing. */
 struct emitter {
     struct mem mem;
     struct cr_text *out;
     const struct plan *p;
     cr_graph *g;
+    const void *program;
     const struct emit_wish *wish;
-    bool exact;             /* kernels with the bits of the built-in ones; else a program that people read */
-    struct cr_text values;  /* of exact ones: the functions that they call, each once */
-    int real;               /* the only float dtype, which may be changed by a macro; -1: there are two */
-    struct intern used;     /* names of the function */
-    uint32_t *name;         /* by node: its name, in `used`; intern_none: none yet */
-    uint32_t *second;       /* by node: the name of its second result; intern_none: there is none */
-    uint32_t *local;        /* by node: the name of its number in the present step; intern_none: none */
-    struct cr_text helpers; /* names of blocks needed, each as "number dtype\n", the number of five digits */
-    size_t row_numbers;     /* in the buffers of rows, of all steps the most */
-    size_t rows_now;        /* and in those of the present step */
-    int depth;              /* of indentation */
-    struct nest nest;       /* of the present step */
+    struct emit_file *file;
+    bool exact;            /* kernels with the bits of the built-in ones; else a program that people read */
+    struct cr_text values; /* of exact ones: the functions that they call, each once */
+    const char *
+        most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
+    bool products;      /* and whether they need those of device/cpu/gemm_compiled.h */
+    int real;           /* the only float dtype, which may be changed by a macro; -1: there are two */
+    struct intern used; /* names of the function */
+    uint32_t *name;     /* by node: its name, in `used`; intern_none: none yet */
+    uint32_t *second;   /* by node: the name of its second result; intern_none: there is none */
+    uint32_t *local;    /* by node: the name of its number in the present step; intern_none: none */
+    uint8_t *placed;    /* by slot: it is a parameter of the function; NULL: none is */
+    size_t row_numbers; /* in the buffers of rows, of all steps the most */
+    size_t rows_now;    /* and in those of the present step */
+    size_t
+        inside; /* bytes that functions of a step work in, and what moves to and from them: of all steps the most */
+    size_t inside_now; /* and in those of the present step */
+    bool may_fail;     /* it gives other numbers than 0 */
+    int depth;         /* of indentation */
+    struct nest nest;  /* of the present step */
     char *why;
     cr_status status;
 };
@@ -67,6 +112,9 @@ const char *emit_second_name(struct emitter *e, uint32_t node);
 const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]);
 /* A name of its own for something that is no node. */
 uint32_t emit_reserve(struct emitter *e, const char *wanted);
+const char *emit_reserved(const struct emitter *e, uint32_t name);
+/* A name of the file's own, behind its prefix. */
+uint32_t emit_file_name(struct emitter *e, const char *wanted);
 
 /* value.c: an elementwise node as an expression in its operands'. */
 struct expression {
@@ -77,6 +125,8 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
 void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
                   const char *next);
 const char *emit_start(const struct emitter *e, uint32_t node);
+/* Has it a branch for large numbers? */
+static inline bool emit_has_far(int op) { return op == OP_sin || op == OP_cos; }
 /* Of exact ones: "sum_f64" of tree_sum_f64, line_sum_f64 and lines_sum_f64, noted as needed. */
 void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node);
 /* The numbers of a constant, as literals. */
@@ -87,6 +137,8 @@ void emit_literal(const struct emitter *e, struct cr_text *out, cr_dtype dtype, 
 void emit_helper(struct emitter *e, struct cr_text *out, const char *name, cr_dtype dtype);
 void emit_library(struct emitter *e, struct cr_text *out);
 bool emit_has_helper(const char *name, cr_dtype dtype);
+/* Is it a name, behind the prefix, that a helper has or may get? */
+bool emit_is_helper(const char *name);
 
 /* element.c: variables of loops, by axis; text as an expression (the text is dropped); "i * 3 + j", the row-major number
  * of indices over dims. */
@@ -102,8 +154,31 @@ void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int 
                      const char *const index[]);
 /* Declares room for n numbers of a type that a step needs while it runs. */
 void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n);
+/* Where its element at indices over its first axes stands: "x", "&x[i * 6]". */
+struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const char *const index[]);
+/* to[i] = the i-th element of a node; the second: what index says for the first axes, of which there are `fixed`. */
+void emit_move(struct emitter *e, const char *to, uint32_t node);
+void emit_move_rest(struct emitter *e, const char *to, uint32_t node, int fixed, const char *const index[]);
+void emit_clear(struct emitter *e, const char *to, int64_t n);
 
-/* loop.c, kernel.c, matrix.c: one step each. */
+/* function.c: what all functions have, and those that steps run. */
+/* Offset or size in the workspace, in bytes. */
+void emit_place(struct emitter *e, struct cr_text *out, size_t bytes);
+size_t emit_whole_work(const struct emitter *e);
+void emit_declarations(struct emitter *e);
+void emit_steps(struct emitter *e, bool tail);
+/* Has this program, or a function that it runs, a node for which is() holds? */
+bool emit_any_node(const struct emit_wish *wish, const struct plan *p, const void *program,
+                   bool (*is)(const struct node *n, void *user), void *user);
+/* A function that a step runs, written unless one like it is there: its first `carries` results go where operands came from. Called
+ * as the formula calls it, or else as `otherwise` says. The status tells whether it could be. */
+struct emit_body emit_body_of(struct emitter *e, const struct emit_function *f, uint32_t carries,
+                              const char *otherwise);
+/* Puts one more argument or parameter behind those that are there: a new line where the present one is long. */
+void emit_argument(struct cr_text *out, int column, const char *s);
+
+/* control.c, loop.c, kernel.c, matrix.c: one step each. */
+void emit_control(struct emitter *e, size_t step);
 void emit_loop(struct emitter *e, const struct step *s);
 void emit_reduce(struct emitter *e, uint32_t node);
 void emit_copy(struct emitter *e, uint32_t node);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tensor/dtype.h"
+
 static const char *const prelude[] = {
 #include "emit/prelude.inc"
 };
@@ -62,13 +64,39 @@ static bool moves_little(const struct emitter *e, const struct step *s) {
            graph_elements(e->g, n) <= little;
 }
 
-static bool write_move(struct emitter *e, const struct step *s, size_t number, struct kernel_units *units) {
+/* A product so small that choosing how to compute it would take longer than a hundredth of computing it; of no more than a slice
+ * (gemm.h), and a B that stays in the first-level cache. room: in numbers, for a B whose rows have gaps. */
+static bool is_small_product(const struct emitter *e, const struct step *s, int64_t *room) {
+    enum { most_k = 512, most_b = 1 << 14, most_terms = 1 << 18 };
+    const struct node *n = graph_at(e->g, e->p->node[s->first]);
+    if (s->kind != STEP_KERNEL || s->way != WAY_WHOLE || n->op != OP_matmul ||
+        !dtype_is_float((cr_dtype)n->dtype))
+        return false;
+    int r = graph_rank(e->g, n);
+    const int64_t *a = graph_dims(e->g, graph_at(e->g, n->arg[0])), *c = graph_dims(e->g, n);
+    const int64_t *stride = plan_strides(e->p, n->arg[1]);
+    int64_t k = a[r - 1], each = k * c[r - 1], all = graph_elements(e->g, n);
+    if (all < 1 || k < 1 || k > most_k || all > most_terms / k) return false;
+    *room = c[r - 2] == 1 || c[r - 1] == 1 || stride[r - 1] == 1 ? 1 : each;
+    return each * (int64_t)cr_dtype_size((cr_dtype)n->dtype) <= most_b;
+}
+
+/* A small step that is no loop, as the only unit of one. */
+static bool write_small(struct emitter *e, const struct step *s, size_t number, struct kernel_units *units,
+                        bool products) {
     uint32_t id = e->p->node[s->first];
-    if (!moves_little(e, s)) return false;
+    int64_t room = 0;
+    if (!moves_little(e, s) && !(products && is_small_product(e, s, &room))) return false;
     emit_open(e,
               "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
               number);
     emit_declare_slots(e, s);
+    if (room) {
+        char type[80];
+        emit_line(e, "%s room[%lld];", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type),
+                  (long long)room);
+        e->products = true;
+    }
     if (s->kind == STEP_COPY) emit_copy(e, id);
     else emit_kernel(e, id);
     emit_close(e);
@@ -78,10 +106,10 @@ static bool write_move(struct emitter *e, const struct step *s, size_t number, s
 
 /* What cannot be written (an expression is too long) is left to the built-in way. */
 static void write_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
-                        struct kernel_units *units) {
+                        struct kernel_units *units, bool products) {
     size_t before = e->out->n;
-    units->made =
-        s->kind == STEP_LOOP ? emit_units(e, s, loop, number, units) : write_move(e, s, number, units);
+    units->made = s->kind == STEP_LOOP ? emit_units(e, s, loop, number, units)
+                                       : write_small(e, s, number, units, products);
     if (e->status != CR_EINVAL) return;
     e->status = CR_OK;
     e->depth = 0;
@@ -90,16 +118,17 @@ static void write_units(struct emitter *e, const struct step *s, const struct lo
 }
 
 static void write_all(struct emitter *e, struct cr_text *out, const struct loop loop[],
-                      struct kernel_units units[]) {
+                      struct kernel_units units[], bool products) {
     struct cr_text loops = text_make(&e->mem);
     e->out = &loops;
     for (size_t s = 0; s < e->p->steps && !e->status; s++) {
         units[s] = (struct kernel_units){.made = false};
-        write_units(e, &e->p->step[s], &loop[s], s, &units[s]);
+        write_units(e, &e->p->step[s], &loop[s], s, &units[s], products);
     }
     write_program(e, loop, units, false);
     if (has_tail(e->p)) write_program(e, loop, units, true);
     write_table(e, loop, units);
+    if (e->products) text_str(out, "#define PRODUCTS\n");
     for (size_t i = 0; i < sizeof prelude / sizeof *prelude; i++) text_str(out, prelude[i]);
     emit_library(e, out);
     text_bytes(out, e->values.s ? e->values.s : "", e->values.n);
@@ -108,17 +137,23 @@ static void write_all(struct emitter *e, struct cr_text *out, const struct loop 
 }
 
 cr_status emit_kernels(struct cr_text *out, const struct plan *p, const struct loop loop[],
-                       struct kernel_units units[]) {
+                       struct kernel_units units[], bool products) {
     static const struct emit_wish wish = {.prefix = "kernel"};
     char why[256];
-    struct emitter e = {
-        .mem = p->mem, .p = p, .g = p->g, .wish = &wish, .exact = true, .real = -1, .why = why};
-    e.helpers = text_make(&e.mem);
+    struct emit_file file = {.helpers = text_make(&p->mem)};
+    struct emitter e = {.mem = p->mem,
+                        .p = p,
+                        .g = p->g,
+                        .wish = &wish,
+                        .file = &file,
+                        .exact = true,
+                        .real = -1,
+                        .why = why};
     e.values = text_make(&e.mem);
-    if (emit_start_names(&e)) write_all(&e, out, loop, units);
-    if (out->failed || e.helpers.failed || e.values.failed) e.status = CR_ENOMEM;
+    if (emit_start_names(&e)) write_all(&e, out, loop, units, products);
+    if (out->failed || file.helpers.failed || e.values.failed) e.status = CR_ENOMEM;
     emit_drop_names(&e);
-    text_drop(&e.helpers);
+    text_drop(&file.helpers);
     text_drop(&e.values);
     return e.status;
 }

@@ -6,7 +6,7 @@
 #include "emit/kernel_frame.h"
 #include "loop/loop.h"
 
-/* A loop, or a small step that only moves numbers, as it is compiled. */
+/* A loop, or a small step that only moves numbers or is a product, as it is compiled. */
 struct kernel_units {
     bool made;     /* compiled: the others are left to the built-in way */
     int64_t count; /* of units, which may run in any order */
@@ -14,8 +14,8 @@ struct kernel_units {
 };
 
 /* One unit of translation that defines `const struct kernel_table *chainrule_kernels(void)`, but for the key: it wants
- * CHAINRULE_KEY defined as a string. loop, units: by step. CR_OK or CR_ENOMEM. */
+ * CHAINRULE_KEY defined as a string. loop, units: by step. products: small ones are compiled too, with the bits of our own. CR_OK or CR_ENOMEM. */
 cr_status emit_kernels(struct cr_text *out, const struct plan *p, const struct loop loop[],
-                       struct kernel_units units[]);
+                       struct kernel_units units[], bool products);
 
 #endif

@@ -27,22 +27,38 @@ bool emit_has_helper(const char *name, cr_dtype dtype) {
     return find(kind_of(dtype), name, strlen(name)) != NULL;
 }
 
+static const char *const suffixes[] = {"_f64", "_f32", "_i32", "_i64", "_u8"};
+
+bool emit_is_helper(const char *name) {
+    static const char *const own[] = {"real", "port", "ports"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(name, own[i]) == 0) return true;
+    for (int i = 0; i < block_count; i++) {
+        size_t n = strlen(blocks[i].name);
+        if (strncmp(blocks[i].name, name, n) != 0) continue;
+        if (name[n] == 0) return true;
+        for (int k = 0; k < 5; k++)
+            if (strcmp(name + n, suffixes[k]) == 0) return true;
+    }
+    return false;
+}
+
 /* Is it written for a type of number? */
 static bool is_typed(const struct block *b) { return strstr(b->text, "NAME(") != NULL; }
 
 static const char *suffix_of(const struct emitter *e, cr_dtype dtype) {
     if ((int)dtype == e->real) return "";
-    return dtype == CR_F64   ? "_f64"
-           : dtype == CR_F32 ? "_f32"
-           : dtype == CR_I32 ? "_i32"
-           : dtype == CR_I64 ? "_i64"
-                             : "_u8";
+    static const cr_dtype of[] = {CR_F64, CR_F32, CR_I32, CR_I64};
+    for (int k = 0; k < 4; k++)
+        if (dtype == of[k]) return suffixes[k];
+    return suffixes[4];
 }
 
 static void note(struct emitter *e, const struct block *b, cr_dtype dtype) {
     struct cr_text line = text_make(&e->mem);
     text_add(&line, "%05d %d\n", (int)(b - blocks), is_typed(b) ? (int)dtype : 0);
-    if (!line.failed && !(e->helpers.n && strstr(e->helpers.s, line.s))) text_str(&e->helpers, line.s);
+    if (!line.failed && !(e->file->helpers.n && strstr(e->file->helpers.s, line.s)))
+        text_str(&e->file->helpers, line.s);
     text_drop(&line);
 }
 
@@ -111,12 +127,12 @@ static void write_block(struct emitter *e, struct cr_text *out, const struct blo
 /* The list grows while its blocks are written, since blocks call others. */
 void emit_library(struct emitter *e, struct cr_text *out) {
     struct cr_text prototypes = text_make(&e->mem), bodies = text_make(&e->mem);
-    for (size_t at = 0; at < e->helpers.n && !bodies.failed && !e->helpers.failed;) {
+    for (size_t at = 0; at < e->file->helpers.n && !bodies.failed && !e->file->helpers.failed;) {
         int index = 0, dtype = 0;
-        const char *s = e->helpers.s + at;
+        const char *s = e->file->helpers.s + at;
         for (; *s != ' '; s++) index = 10 * index + (*s - '0');
         for (s++; *s != '\n'; s++) dtype = 10 * dtype + (*s - '0');
-        at = (size_t)(s + 1 - e->helpers.s);
+        at = (size_t)(s + 1 - e->file->helpers.s);
         struct cr_text one = text_make(&e->mem);
         write_block(e, &one, &blocks[index], (cr_dtype)dtype);
         text_bytes(&bodies, one.s ? one.s : "", one.n);

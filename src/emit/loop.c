@@ -38,26 +38,24 @@ static void end_fold(struct loop_of *l, uint32_t id) {
 
 /* ---- The whole ---- */
 
-static bool in_part(const struct loop_of *l, uint32_t i, int part) { return l->part[i] == part; }
-
-static void one_part(struct loop_of *l, int part) {
+static void one_pass(struct loop_of *l, int pass) {
     struct emitter *e = l->e;
     bool along = false;
     for (uint32_t i = 0; i < l->s->n; i++) {
-        if (!in_part(l, i, part) || nest_role(l, nest_node(l, i)) == ROLE_NARROW) continue;
+        if (nest_pass(l, i) != pass || nest_role(l, nest_node(l, i)) == ROLE_NARROW) continue;
         along = true;
         if (nest_role(l, nest_node(l, i)) == ROLE_FOLD && nest_folds_lines(l, nest_node(l, i)))
             start_fold(l, nest_node(l, i));
     }
     if (along) nest_open(e, e->nest.rows, e->nest.n);
     for (uint32_t i = 0; i < l->s->n && along; i++) {
-        if (!in_part(l, i, part)) continue;
+        if (!nest_in_pass(l, i, pass)) continue;
         if (nest_role(l, nest_node(l, i)) == ROLE_WIDE) nest_result(l, i, false);
         else if (nest_role(l, nest_node(l, i)) == ROLE_FOLD) fold(l, i);
     }
     if (along) nest_close(e, e->nest.rows, e->nest.n);
     for (uint32_t i = 0; i < l->s->n; i++) {
-        if (!in_part(l, i, part)) continue;
+        if (nest_pass(l, i) != pass) continue;
         if (nest_role(l, nest_node(l, i)) == ROLE_FOLD) end_fold(l, nest_node(l, i));
         else if (nest_role(l, nest_node(l, i)) == ROLE_NARROW) nest_result(l, i, true);
     }
@@ -65,20 +63,15 @@ static void one_part(struct loop_of *l, int part) {
 
 void emit_loop(struct emitter *e, const struct step *s) {
     struct loop_of l = {.e = e, .s = s};
-    if (s->n > sizeof l.part) {
-        emit_refuse(e, "a loop is too long");
-        return;
-    }
     for (uint32_t i = 0; i < s->n; i++) e->local[nest_node(&l, i)] = intern_none;
     nest_make(&l);
-    nest_parts(&l);
     if (!s->lines && !s->rows_too) e->nest.rows = 0;
     nest_declare_rows(&l);
     for (uint32_t i = 0; i < s->n; i++)
         if (nest_role(&l, nest_node(&l, i)) == ROLE_FOLD && !nest_folds_lines(&l, nest_node(&l, i)))
             start_fold(&l, nest_node(&l, i));
     nest_open(e, 0, e->nest.rows);
-    for (int part = 0; part < l.parts; part++) one_part(&l, part);
+    for (int pass = 0; pass < plan_passes(e->p, s); pass++) one_pass(&l, pass);
     nest_close(e, 0, e->nest.rows);
 }
 

@@ -55,6 +55,7 @@ static void call(const struct batch *b, const char *function, bool may_fail, con
     struct emitter *e = b->e;
     struct cr_text name = text_make(&e->mem);
     emit_helper(e, &name, function, CR_F64);
+    if (may_fail) e->may_fail = true;
     if (!name.failed && name.n && may_fail)
         emit_line(e, "if (%s(matrix, %lld%s) >= 0) return 2;", name.s, b->order, arguments);
     else if (!name.failed && name.n) emit_line(e, "%s(matrix, %lld%s);", name.s, b->order, arguments);

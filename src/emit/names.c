@@ -23,6 +23,11 @@ bool emit_start_names(struct emitter *e) {
     e->second = mem_alloc(&e->mem, mem_mul(count, sizeof *e->second));
     bool ok = intern_init(&e->used, &e->mem) && e->name && e->local && e->second;
     for (uint32_t i = 0; i < count && ok; i++) e->name[i] = e->local[i] = e->second[i] = intern_none;
+    for (uint32_t i = 1; i < count && ok && !e->exact; i++) {
+        int op = graph_at(e->g, i)->op;
+        if (op == OP_seed || op == OP_step_number)
+            e->name[i] = intern_put(&e->used, op == OP_seed ? "run_seed" : "run_step", 8);
+    }
     if (!ok) e->status = CR_ENOMEM;
     return ok;
 }
@@ -50,7 +55,7 @@ static bool is_taken(const char *s) {
         "tgamma trunc isnan isinf isfinite isnormal creal"
         " cimag conj carg cproj I j0 j1 jn y0 y1 yn gamma signgam i j k l m n q at "
         "best most so_far order spare line matrix sides values vectors size sign work row run_seed run_step "
-        "index given room main NAN INFINITY ";
+        "index given room inside trip limit holds status swap main NAN INFINITY ";
     char padded[72];
     size_t n = strlen(s);
     if (n > 60) return false;
@@ -60,20 +65,49 @@ static bool is_taken(const char *s) {
     return strstr(words, padded) != NULL;
 }
 
+/* h' as dh: a tangent or cotangent of h. */
+static void add_identifier(struct cr_text *name, const char *wanted) {
+    size_t n = strlen(wanted);
+    for (; n > 1 && wanted[n - 1] == '\''; n--) text_char(name, 'd');
+    for (size_t i = 0; i < n; i++) text_char(name, isalnum((unsigned char)wanted[i]) ? wanted[i] : '_');
+}
+
+/* The name, or it with the first number that makes it one that nobody has. */
+static uint32_t put_new(struct emitter *e, struct intern *names, struct cr_text *name, size_t prefix) {
+    size_t base = name->n;
+    for (int i = 2; !name->failed && (intern_find(names, name->s, name->n) != intern_none ||
+                                      (prefix && emit_is_helper(name->s + prefix)));
+         i++) {
+        name->n = base;
+        text_add(name, "_%d", i);
+    }
+    uint32_t id = name->failed ? intern_none : intern_put(names, name->s, name->n);
+    if (id == intern_none) e->status = CR_ENOMEM;
+    text_drop(name);
+    return id;
+}
+
+/* What begins as the file's own names do gets another beginning. */
 uint32_t emit_reserve(struct emitter *e, const char *wanted) {
     struct cr_text name = text_make(&e->mem);
-    if (!isalpha((unsigned char)*wanted)) text_char(&name, 'x');
-    for (const char *s = wanted; *s; s++) text_char(&name, isalnum((unsigned char)*s) ? *s : '_');
+    size_t n = strlen(e->wish->prefix);
+    bool own = strncmp(wanted, e->wish->prefix, n) == 0 && wanted[n] == '_';
+    if (own || !isalpha((unsigned char)*wanted)) text_char(&name, 'x');
+    add_identifier(&name, wanted);
     if (!name.failed && is_taken(name.s)) text_char(&name, '_');
-    size_t base = name.n;
-    for (int i = 2; !name.failed && intern_find(&e->used, name.s, name.n) != intern_none; i++) {
-        name.n = base;
-        text_add(&name, "_%d", i);
-    }
-    uint32_t id = name.failed ? intern_none : intern_put(&e->used, name.s, name.n);
-    if (id == intern_none) e->status = CR_ENOMEM;
-    text_drop(&name);
-    return id;
+    return put_new(e, &e->used, &name, 0);
+}
+
+uint32_t emit_file_name(struct emitter *e, const char *wanted) {
+    struct cr_text name = text_make(&e->mem);
+    text_add(&name, "%s_", e->wish->prefix);
+    size_t prefix = name.n;
+    add_identifier(&name, wanted);
+    return put_new(e, &e->file->names, &name, prefix);
+}
+
+const char *emit_reserved(const struct emitter *e, uint32_t name) {
+    return name == intern_none ? "x" : intern_bytes(&e->used, name);
 }
 
 /* The name that a person gave it, else its op and number. */

@@ -6,21 +6,10 @@
 
 /* ---- The nest of a loop ---- */
 
-static int member(const struct loop_of *l, uint32_t node) {
-    uint32_t x = plan_real(l->e->g, node);
-    for (uint32_t i = 0; i < l->s->n; i++)
-        if (nest_node(l, i) == x) return (int)i;
-    return -1;
-}
-
 enum loop_role nest_role(const struct loop_of *l, uint32_t node) { return plan_role(l->e->g, l->s, node); }
 
-/* The node of this step whose numbers an operand is, read where they stand or as a view of them; -1: none. */
 static int made_here(const struct loop_of *l, uint32_t operand) {
-    int i = member(l, operand);
-    if (i >= 0) return i;
-    const struct view *v = &l->e->p->view[operand];
-    return v->slot == no_slot ? -1 : member(l, l->e->p->slot[v->slot].node);
+    return plan_made_here(l->e->p, l->s, operand);
 }
 
 /* Do neighbours p < q among the step's axes run on into each other, for all that is read and written by element? */
@@ -84,43 +73,61 @@ void nest_close(struct emitter *e, int first, int end) {
     for (int i = first; i < end; i++) emit_close(e);
 }
 
-/* ---- Which pass over a row computes what: one that needs a row's result comes after the pass that made it ---- */
+/* ---- What a later pass computes again ---- */
 
-void nest_parts(struct loop_of *l) {
-    for (uint32_t i = 0; i < l->s->n; i++) {
-        uint32_t id = nest_node(l, i);
-        const struct node *n = graph_at(l->e->g, id);
-        l->part[i] = 0;
-        for (uint32_t k = 0; k < n->n; k++) {
-            int j = made_here(l, n->arg[k]);
-            if (j < 0) continue;
-            bool waits =
-                nest_role(l, nest_node(l, (uint32_t)j)) != ROLE_WIDE && nest_role(l, id) != ROLE_NARROW;
-            uint8_t part = (uint8_t)(l->part[j] + waits);
-            if (part > l->part[i]) l->part[i] = part;
-        }
-        if (l->part[i] >= l->parts) l->parts = l->part[i] + 1;
+/* Does it take no longer than to store a number and load it again? */
+static bool is_quick(int op) {
+    switch (op) {
+    case OP_add:
+    case OP_sub:
+    case OP_mul:
+    case OP_neg:
+    case OP_square:
+    case OP_eq:
+    case OP_lt:
+    case OP_where: return true;
+    default: return false;
     }
 }
 
-/* Is its number, which has no place in memory, needed in a later pass? */
-static bool needs_row(const struct loop_of *l, uint32_t i) {
+/* How many instructions give number i again, of what the loop reads and what rows came to; more than `most`: it is stored. */
+static int again(const struct loop_of *l, uint32_t i, int most) {
     uint32_t id = nest_node(l, i);
-    if (nest_role(l, id) != ROLE_WIDE || l->e->p->view[id].slot != no_slot) return false;
+    const struct node *n = graph_at(l->e->g, id);
+    int all = 1;
+    if (most < 1 || !is_quick(n->op) || l->e->p->view[id].slot != no_slot) return most + 1;
+    for (uint32_t k = 0; k < n->n && all <= most; k++) {
+        int j = made_here(l, n->arg[k]);
+        if (j < 0 || nest_role(l, nest_node(l, (uint32_t)j)) != ROLE_WIDE) continue;
+        all += again(l, (uint32_t)j, most - all);
+    }
+    return all;
+}
+
+static bool comes_again(const struct loop_of *l, uint32_t i) {
+    enum { most = 2 };
+    return nest_role(l, nest_node(l, i)) == ROLE_WIDE && again(l, i, most) <= most;
+}
+
+bool nest_in_pass(const struct loop_of *l, uint32_t i, int pass) {
+    bool own = nest_pass(l, i) == pass;
+    if (nest_pass(l, i) > pass || !comes_again(l, i)) return own;
     for (uint32_t j = i + 1; j < l->s->n; j++) {
         const struct node *n = graph_at(l->e->g, nest_node(l, j));
         for (uint32_t k = 0; k < n->n; k++)
-            if (member(l, n->arg[k]) == (int)i && l->part[j] > l->part[i]) return true;
+            if (made_here(l, n->arg[k]) == (int)i && nest_in_pass(l, j, pass)) return true;
     }
     return false;
 }
 
+/* Has its number a room of a row? */
+static bool has_room(const struct loop_of *l, uint32_t i) {
+    return plan_crosses(l->e->p, l->s, i) && !comes_again(l, i);
+}
+
 /* ---- Operands and results ---- */
 
-const char *nest_local(struct emitter *e, uint32_t node) {
-    return e->local[node] == intern_none ? "x"
-                                         : intern_bytes(&e->used, e->local[node]); /* x: out of memory */
-}
+const char *nest_local(struct emitter *e, uint32_t node) { return emit_reserved(e, e->local[node]); }
 
 const char *nest_make_local(struct emitter *e, uint32_t node) {
     struct cr_text t = text_make(&e->mem);
@@ -165,7 +172,8 @@ struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x) {
     struct cr_text t = text_make(&e->mem);
     int j = made_here(l, x);
     uint32_t made = j < 0 ? 0 : nest_node(l, (uint32_t)j);
-    bool earlier = j >= 0 && nest_role(l, made) == ROLE_WIDE && l->part[j] < l->part[i];
+    bool earlier = j >= 0 && nest_role(l, made) == ROLE_WIDE && !comes_again(l, (uint32_t)j) &&
+                   nest_pass(l, (uint32_t)j) < nest_pass(l, i);
     if (j < 0 && nest_role(l, nest_node(l, i)) == ROLE_NARROW) write_narrow(e, &t, x);
     else if (j < 0) write_wide(e, &t, x);
     else if (!earlier) text_str(&t, nest_local(e, made));
@@ -193,8 +201,9 @@ void nest_result(struct loop_of *l, uint32_t i, bool narrow) {
     const char *name = nest_make_local(e, id);
     emit_line(e, "const %s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, value.s);
     struct cr_text t = text_make(&e->mem);
-    if (e->p->view[id].slot != no_slot) narrow ? write_narrow(e, &t, id) : write_wide(e, &t, id);
-    else if (needs_row(l, i)) text_add(&t, "%s_row[%s]", emit_name(e, id), nest_place(e).s);
+    if (l->streamed[i]) text_add(&t, "%s_out[%s - low]", emit_name(e, id), nest_place(e).s);
+    else if (e->p->view[id].slot != no_slot) narrow ? write_narrow(e, &t, id) : write_wide(e, &t, id);
+    else if (has_room(l, i)) text_add(&t, "%s_row[%s]", emit_name(e, id), nest_place(e).s);
     if (t.n) emit_line(e, "%s = %s;", t.s, name);
     text_drop(&t);
 }
@@ -208,7 +217,7 @@ void nest_declare_rows(struct loop_of *l) {
     struct emitter *e = l->e;
     for (uint32_t i = 0; i < l->s->n; i++) {
         uint32_t id = nest_node(l, i);
-        if (!needs_row(l, i)) continue;
+        if (!has_room(l, i)) continue;
         char type[80], name[96];
         snprintf(name, sizeof name, "%.80s_row", emit_name(e, id));
         emit_scratch(e, emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, l->s->run);

@@ -7,20 +7,22 @@
 struct loop_of {
     struct emitter *e;
     const struct step *s;
-    uint8_t part[128]; /* by node of the step: in which pass over a row it is computed */
-    int parts;
+    bool streamed
+        [128]; /* by node of the step: its numbers go to NAME_out, from `low` on, and past the caches from there */
 };
 
 static inline uint32_t nest_node(const struct loop_of *l, uint32_t i) {
     return l->e->p->node[l->s->first + i];
 }
+static inline int nest_pass(const struct loop_of *l, uint32_t i) { return l->e->p->pass[l->s->first + i]; }
 enum loop_role nest_role(const struct loop_of *l, uint32_t node);
 /* Does this reduction fold each row to a number? */
 bool nest_folds_lines(const struct loop_of *l, uint32_t node);
 
-/* The axes of e->nest, and the passes. */
+/* The axes of e->nest. */
 void nest_make(const struct loop_of *l);
-void nest_parts(struct loop_of *l);
+/* Is instruction i written in this pass: its own, or a later one that needs its number and rather computes it again? */
+bool nest_in_pass(const struct loop_of *l, uint32_t i, int pass);
 /* Rooms of a row for numbers that a later pass needs. */
 void nest_declare_rows(struct loop_of *l);
 

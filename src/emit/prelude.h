@@ -6,10 +6,56 @@
 #include <string.h>
 #include <tgmath.h>
 
+/* LANES: a loop over the lanes of a fold, as many as a vector or two has; gcc would unroll it before it makes vectors. */
 #if defined(__clang__)
-#define VECTOR _Pragma("clang loop vectorize(assume_safety)")
+#define VECTOR   _Pragma("clang loop vectorize(assume_safety)")
+#define LANES    VECTOR
+#define AHEAD(x) __builtin_prefetch(x)
+#define ALWAYS   static inline __attribute__((always_inline))
 #elif defined(__GNUC__)
-#define VECTOR _Pragma("GCC ivdep")
+#define VECTOR   _Pragma("GCC ivdep")
+#define LANES    _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
+#define AHEAD(x) __builtin_prefetch(x)
+#define ALWAYS   static inline __attribute__((always_inline))
 #else
 #define VECTOR
+#define LANES
+#define AHEAD(x) ((void)0)
+#define ALWAYS   static inline
+#endif
+
+/* Numbers that nobody reads soon, to memory past the caches: a plain store would first read the line that it changes. */
+#if defined(__SSE2__)
+typedef float line_of_cache __attribute__((vector_size(64)));
+#if defined(__clang__)
+#define STREAM_LINE(to, x) __builtin_nontemporal_store(x, (line_of_cache *)(to))
+#elif defined(__AVX512F__)
+#define STREAM_LINE(to, x) __builtin_ia32_movntps512((float *)(to), x)
+#else
+typedef float part_of_line __attribute__((vector_size(16)));
+static inline void stream_parts(float *to, const float *from) {
+    for (int k = 0; k < 16; k += 4) {
+        part_of_line x;
+        memcpy(&x, from + k, sizeof x);
+        __builtin_ia32_movntps(to + k, x);
+    }
+}
+#define STREAM_LINE(to, x) stream_parts((float *)(to), (const float *)&(x))
+#endif
+static inline void stream(void *out, const void *in, size_t bytes) {
+    char *to = out;
+    const char *from = in;
+    size_t head = -(uintptr_t)to % 64, at = head < bytes ? head : bytes;
+    memcpy(to, from, at);
+    for (; at + 64 <= bytes; at += 64) {
+        line_of_cache x;
+        memcpy(&x, from + at, sizeof x);
+        STREAM_LINE(to + at, x);
+    }
+    memcpy(to + at, from + at, bytes - at);
+}
+#define STREAMED __builtin_ia32_sfence()
+#else
+static inline void stream(void *out, const void *in, size_t bytes) { memcpy(out, in, bytes); }
+#define STREAMED ((void)0)
 #endif

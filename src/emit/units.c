@@ -5,29 +5,11 @@
 
 #include "tensor/dtype.h"
 
-struct units_of {
-    struct loop_of l;
-    const struct loop *loop;
-    int64_t rows, run;
-    int64_t columns;  /* blocks of a row that are units of their own */
-    bool blocks;      /* of rows are units */
-    const char *lane; /* the variable that counts lanes; NULL: not in lanes */
-};
-
 static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
-static int columns_of(const struct units_of *u) { return u->l.e->nest.n - u->l.e->nest.rows; }
-
-static const struct instruction *instruction(const struct units_of *u, uint32_t i) {
-    return &u->loop->instruction[i];
-}
-
-static const char *type_of(const struct emitter *e, uint32_t node, char room[80]) {
-    return emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, room);
-}
 
 /* ---- Where slots stand ---- */
 
-static bool is_written(const struct emitter *e, const struct step *s, uint32_t slot) {
+bool units_write(const struct emitter *e, const struct step *s, uint32_t slot) {
     for (uint32_t i = 0; i < s->n; i++)
         if (e->p->view[e->p->node[s->first + i]].slot == slot) return true;
     return false;
@@ -46,9 +28,9 @@ static void declare_slot(struct emitter *e, const struct step *s, uint32_t slot,
     seen->slot[seen->n++] = slot;
     uint32_t node = e->p->slot[slot].node;
     const struct node *n = graph_at(e->g, node);
-    const char *constant = is_written(e, s, slot) ? "" : "const ";
+    const char *constant = units_write(e, s, slot) ? "" : "const ";
     if (n->op == OP_iota) return;
-    const char *t = type_of(e, node, type);
+    const char *t = units_type(e, node, type);
     emit_line(e, "%s%s *const restrict %s = (%s%s *)(void *)slot[%lu];", constant, t, emit_name(e, node),
               constant, t, (unsigned long)slot);
     if (!ops_has_parts(n->op)) return;
@@ -71,7 +53,7 @@ void emit_declare_slots(struct emitter *e, const struct step *s) {
 /* ---- Folds ---- */
 
 static bool is_lines(const struct units_of *u, uint32_t i) {
-    return instruction(u, i)->kind == FOLD_WHOLE || instruction(u, i)->kind == FOLD_PART;
+    return units_instruction(u, i)->kind == FOLD_WHOLE || units_instruction(u, i)->kind == FOLD_PART;
 }
 
 /* Of a line shorter than the lanes, those that its numbers reach, up to a power of 2: the others only have what a fold starts with,
@@ -86,7 +68,7 @@ static void start_lanes(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
     char type[80];
-    emit_line(e, "%s lane_%s[%d];", type_of(e, id, type), emit_name(e, id), lanes_of(u));
+    emit_line(e, "%s lane_%s[%d];", units_type(e, id, type), emit_name(e, id), lanes_of(u));
     emit_line(e, "for (int lane = 0; lane < %d; lane++) lane_%s[lane] = %s;", lanes_of(u), emit_name(e, id),
               emit_start(e, id));
 }
@@ -115,23 +97,55 @@ static void fold(struct units_of *u, uint32_t i) {
     combine(u, i, so_far.s, next.s);
 }
 
-/* What the lanes come to, and the result of the row or what the unit leaves. */
+/* Lines that are kept whole though they are longer than a block: a number for each block, then those as a line. */
+static bool in_pieces(const struct units_of *u) { return u->columns == 1 && u->run > fold_block; }
+
+static void declare_pieces(struct units_of *u, uint32_t i) {
+    char type[80];
+    uint32_t id = nest_node(&u->l, i);
+    emit_line(u->l.e, "%s piece_%s[%lld];", units_type(u->l.e, id, type), emit_name(u->l.e, id),
+              (long long)pieces(u->run, fold_block));
+}
+
+static void open_pieces(struct units_of *u) {
+    long long n = pieces(u->run, fold_block), run = u->run;
+    emit_open(u->l.e, "for (int64_t piece = 0; piece < %lld; piece++)", n);
+    emit_line(u->l.e, "const int64_t low = piece * %d, high = piece == %lld ? %lld : low + %d;", fold_block,
+              n - 1, run, fold_block);
+}
+
+/* What a row whose line stands in lanes, in pieces, or as numbers in memory comes to. */
+static void row_value(struct units_of *u, uint32_t id, const char *fold_name, char value[200]) {
+    struct emitter *e = u->l.e;
+    const char *name = emit_name(e, id);
+    if (in_pieces(u) && units_columns(u) != 1) {
+        open_pieces(u);
+        emit_line(e, "piece_%s[piece] = line_%s(fold_%s + low, high - low);", name, fold_name, name);
+        emit_close(e);
+    }
+    if (in_pieces(u))
+        snprintf(value, 200, "line_%s(piece_%s, %lld)", fold_name, name,
+                 (long long)pieces(u->run, fold_block));
+    else if (units_columns(u) == 1)
+        snprintf(value, 200, "tree_%s(lane_%s, %d)", fold_name, name, lanes_of(u) / 2);
+    else snprintf(value, 200, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
+}
+
+/* The result of the row, or what the unit leaves. */
 static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
     char type[80];
-    const char *t = type_of(e, id, type), *name = emit_name(e, id);
+    const char *t = units_type(e, id, type), *name = emit_name(e, id);
     struct cr_text f = text_make(&e->mem), all = text_make(&e->mem);
     emit_fold_name(e, &f, id);
     const char *fold_name = f.failed ? "" : f.s;
-    if (instruction(u, i)->kind == FOLD_PART)
+    if (units_instruction(u, i)->kind == FOLD_PART)
         emit_line(e, "((%s *)(void *)(shared + %zu))[%s] = tree_%s(lane_%s, %d);", t,
-                  instruction(u, i)->partial, unit, fold_name, name, lanes_of(u) / 2);
+                  units_instruction(u, i)->partial, unit, fold_name, name, lanes_of(u) / 2);
     else {
         char value[200];
-        if (columns_of(u) == 1)
-            snprintf(value, sizeof value, "tree_%s(lane_%s, %d)", fold_name, name, lanes_of(u) / 2);
-        else snprintf(value, sizeof value, "line_%s(fold_%s, %lld)", fold_name, name, (long long)u->run);
+        row_value(u, id, fold_name, value);
         emit_combine(e, &all, id, emit_start(e, id), value);
         emit_line(e, "const %s %s = %s;", t, nest_make_local(e, id), all.failed ? "0" : all.s);
         if (e->p->view[id].slot != no_slot)
@@ -144,9 +158,9 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
 
 /* ---- A pass over a row ---- */
 
-static void body(struct units_of *u, int part) {
+static void body(struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (u->l.part[i] != part) continue;
+        if (!nest_in_pass(&u->l, i, pass)) continue;
         enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
         if (role == ROLE_WIDE) nest_result(&u->l, i, false);
         else if (role == ROLE_FOLD) fold(u, i);
@@ -160,29 +174,31 @@ static void open_axis(struct emitter *e, int axis, bool innermost) {
               (long long)e->nest.axis[axis].size, i);
 }
 
-static void plain_loops(struct units_of *u, int part) {
+static void plain_loops(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
-        if (u->columns > 1 || u->loop->diagonal)
+        if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
             emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
-    body(u, part);
+    body(u, pass);
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
 /* Numbers side by side go to the lanes in turn. */
-static void lanes_loop(struct units_of *u, int part) {
+static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
+    if (e->most) e->most = "far";
     if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-        emit_open(e, "VECTOR for (int lane = 0; lane < %d; lane++)", fold_lanes);
+        units_fetch_ahead(u, pass);
+        emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
-        body(u, part);
+        body(u, pass);
         emit_close(e);
         emit_close(e);
     }
@@ -190,32 +206,68 @@ static void lanes_loop(struct units_of *u, int part) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
         emit_line(e, "const int64_t %s = at;", j);
-        body(u, part);
+        body(u, pass);
         emit_close(e);
     }
     u->lane = NULL;
+    if (e->most) e->most = "most";
 }
 
-static void pass(struct units_of *u, int part, const char *unit) {
-    bool along = false, lines = false;
+static bool folds_line(const struct units_of *u, uint32_t i, int pass) {
+    return nest_pass(&u->l, i) == pass && is_lines(u, i);
+}
+
+static void start_lines(struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (folds_line(u, i, pass)) start_lanes(u, i);
+}
+
+/* Along the row, block by block of a line. */
+static void along_row(struct units_of *u, int pass, bool lanes) {
+    bool some = units_stream_in(u, pass);
+    if (some) units_open_streamed(u);
+    if (lanes) lanes_loop(u, pass);
+    else plain_loops(u, pass);
+    if (some) units_close_streamed(u, pass);
+}
+
+static void pieces_loop(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    open_pieces(u);
+    start_lines(u, pass);
+    along_row(u, pass, true);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (u->l.part[i] != part || instruction(u, i)->kind == DO_NARROW) continue;
-        along = true;
-        if (!is_lines(u, i)) continue;
-        lines = true;
-        if (columns_of(u) == 1) start_lanes(u, i);
+        struct cr_text f = text_make(&e->mem);
+        uint32_t id = nest_node(&u->l, i);
+        if (!folds_line(u, i, pass)) continue;
+        emit_fold_name(e, &f, id);
+        emit_line(e, "piece_%s[piece] = tree_%s(lane_%s, %d);", emit_name(e, id), f.failed ? "" : f.s,
+                  emit_name(e, id), lanes_of(u) / 2);
+        text_drop(&f);
     }
-    if (along && lines && columns_of(u) == 1) lanes_loop(u, part);
-    else if (along) plain_loops(u, part);
+    emit_close(e);
+}
+
+static void one_pass(struct units_of *u, int pass, const char *unit) {
+    bool along = false, lines = false, lanes = units_columns(u) == 1;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (u->l.part[i] != part) continue;
+        along = along || (nest_pass(&u->l, i) == pass && units_instruction(u, i)->kind != DO_NARROW);
+        if (!folds_line(u, i, pass)) continue;
+        lines = true;
+        if (in_pieces(u)) declare_pieces(u, i);
+    }
+    if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
+    else if (lines && lanes) start_lines(u, pass), along_row(u, pass, true);
+    else if (along) along_row(u, pass, false);
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (nest_pass(&u->l, i) != pass) continue;
         if (is_lines(u, i)) end_lanes(u, i, unit);
-        else if (instruction(u, i)->kind == DO_NARROW) nest_result(&u->l, i, true);
+        else if (units_instruction(u, i)->kind == DO_NARROW) nest_result(&u->l, i, true);
     }
 }
 
 static void passes(struct units_of *u, const char *unit) {
-    for (int part = 0; part < u->l.parts; part++) pass(u, part, unit);
+    for (int pass = 0; pass < plan_passes(u->l.e->p, u->l.s); pass++) one_pass(u, pass, unit);
 }
 
 /* ---- Units ---- */
@@ -232,21 +284,38 @@ static void row_indices(struct emitter *e) {
     }
 }
 
-static void declare_left(struct units_of *u, bool of_unit) {
+/* Sums of rows of so few bytes stay in registers; longer ones gather where the unit leaves them. */
+static bool stays_in_registers(const struct units_of *u, uint32_t i) {
+    enum { few_registers = 512 };
+    return u->run * (int64_t)cr_dtype_size((cr_dtype)units_instruction(u, i)->to) <= few_registers;
+}
+
+/* What the unit leaves of a fold of rows: as it begins, then where others find it. */
+static void declare_left(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
     char type[80];
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = instruction(u, i);
-        if (in->kind != FOLD_ROWS_PART) continue;
-        uint32_t id = nest_node(&u->l, i);
-        const char *t = type_of(e, id, type);
-        if (of_unit)
-            emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t,
-                      emit_name(e, id), t, in->partial, (long long)u->run);
-        if (of_unit)
-            emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", emit_name(e, id),
-                      emit_start(e, id));
-    }
+    const char *t = units_type(e, id, type), *name = emit_name(e, id);
+    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, (long long)u->run);
+    else
+        emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t, name, t,
+                  units_instruction(u, i)->partial, (long long)u->run);
+    emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
+}
+
+static void leave(struct units_of *u, uint32_t i) {
+    struct emitter *e = u->l.e;
+    uint32_t id = nest_node(&u->l, i);
+    char type[80];
+    if (stays_in_registers(u, i))
+        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, sizeof left_%s);",
+                  units_type(e, id, type), units_instruction(u, i)->partial, (long long)u->run,
+                  emit_name(e, id), emit_name(e, id));
+}
+
+static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *u, uint32_t i)) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (units_instruction(u, i)->kind == FOLD_ROWS_PART) what(u, i);
 }
 
 static void row_units(struct units_of *u) {
@@ -283,24 +352,33 @@ static void block_units(struct units_of *u) {
             "const int64_t block = unit / %lld, row_end = block * %d + %d < %lld ? block * %d + %d : %lld;",
             (long long)u->columns, fold_rows, fold_rows, (long long)u->rows, fold_rows, fold_rows,
             (long long)u->rows);
-        declare_left(u, true);
+        each_fold_of_rows(u, declare_left);
         emit_open(e, "for (int64_t r = block * %d; r < row_end; r++)", fold_rows);
     } else emit_line(e, "const int64_t r = unit / %lld;", (long long)u->columns);
     row_indices(e);
     passes(u, "unit");
-    if (u->blocks) emit_close(e);
+    if (u->blocks) {
+        emit_close(e);
+        each_fold_of_rows(u, leave);
+    }
     emit_close(e);
 }
 
 static void element_units(struct units_of *u) {
     struct emitter *e = u->l.e;
     int n = e->nest.n;
+    if (u->streams) {
+        emit_line(e, "const int64_t low = first, high = end;");
+        units_open_streamed(u);
+    }
     for (int i = 0; i < n; i++) {
         if (i) open_axis(e, i, i == n - 1);
+        else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
         else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
     }
     body(u, 0);
     for (int i = 0; i < n; i++) emit_close(e);
+    if (u->streams) units_close_streamed(u, 0);
 }
 
 /* Rooms for lines whose elements are not one axis. */
@@ -309,9 +387,9 @@ static void declare_lines(struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         char type[80], name[96];
-        if (!is_lines(u, i) || columns_of(u) == 1) continue;
+        if (!is_lines(u, i) || units_columns(u) == 1) continue;
         snprintf(name, sizeof name, "fold_%.80s", emit_name(e, id));
-        emit_scratch(e, type_of(e, id, type), name, u->run);
+        emit_scratch(e, units_type(e, id, type), name, u->run);
     }
 }
 
@@ -322,10 +400,10 @@ static void write_end(struct units_of *u, size_t number) {
     emit_open(e, "static void end_%zu(char *const slot[], char *shared)", number);
     emit_declare_slots(e, u->l.s);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = instruction(u, i);
+        const struct instruction *in = units_instruction(u, i);
         if (in->kind != FOLD_PART && in->kind != FOLD_ROWS_PART) continue;
         uint32_t id = nest_node(&u->l, i);
-        const char *t = type_of(e, id, type), *y = emit_name(e, e->p->slot[e->p->view[id].slot].node);
+        const char *t = units_type(e, id, type), *y = emit_name(e, e->p->slot[e->p->view[id].slot].node);
         struct cr_text f = text_make(&e->mem);
         emit_fold_name(e, &f, id);
         emit_line(e, "const %s *const left_%s = (const %s *)(void *)(shared + %zu);", t, emit_name(e, id), t,
@@ -356,7 +434,7 @@ static void write_end(struct units_of *u, size_t number) {
 
 /* Is it a few sums and products? */
 static bool is_light(const struct units_of *u) {
-    for (uint32_t i = 0; i < u->l.s->n; i++) switch (instruction(u, i)->op) {
+    for (uint32_t i = 0; i < u->l.s->n; i++) switch (units_instruction(u, i)->op) {
         case OP_add:
         case OP_sub:
         case OP_mul:
@@ -376,48 +454,117 @@ static bool too_short(const struct units_of *u) {
     return inner < least && u->loop->count > 256;
 }
 
-/* sin and cos call the C library for large numbers alone, by a branch that keeps a compiled loop from becoming vectors; the built-in way
- * looks at a tile first. */
-static bool looks_first(const struct units_of *u) {
+/* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
+ * as if there were none, and note the largest; where it is too large, or no number, they run again, with the branch. */
+static bool looks(const struct units_of *u) {
     if (u->loop->count <= 256) return false;
     for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (instruction(u, i)->op == OP_sin || instruction(u, i)->op == OP_cos) return true;
+        if (units_instruction(u, i)->kind != DO_NARROW && emit_has_far(units_instruction(u, i)->op))
+            return true;
     return false;
+}
+
+/* Do units come to the same when they run again? */
+static bool can_repeat(const struct units_of *u) {
+    const struct plan *p = u->l.e->p;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        uint32_t slot = p->view[nest_node(&u->l, i)].slot;
+        if (slot != no_slot && units_read(u, slot)) return false;
+    }
+    return true;
 }
 
 static bool can_be(const struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (instruction(u, i)->kind == FOLD_PART && columns_of(u) != 1) return false;
-    return u->l.s->n <= sizeof u->l.part && u->loop->count > 0 && !(u->columns > 1 && columns_of(u) != 1) &&
-           !too_short(u) && !looks_first(u);
+        if (units_instruction(u, i)->kind == FOLD_PART && units_columns(u) != 1) return false;
+    return u->loop->count > 0 && !(u->columns > 1 && units_columns(u) != 1) && !too_short(u) &&
+           (!looks(u) || can_repeat(u));
+}
+
+/* ---- The functions of a loop ---- */
+
+static void any_units(struct units_of *u) {
+    if (!u->folds) element_units(u);
+    else if (u->blocks || u->columns > 1 || !plan_whole_rows(u->l.s)) block_units(u);
+    else row_units(u);
+    if (u->streams) emit_line(u->l.e, "STREAMED;");
+}
+
+static void write_function(struct units_of *u, const char *head, size_t number) {
+    struct emitter *e = u->l.e;
+    for (uint32_t i = 0; i < u->l.s->n; i++) e->local[nest_node(&u->l, i)] = intern_none;
+    emit_open(e, "static %s_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              head, number);
+    e->rows_now = 0;
+    emit_declare_slots(e, u->l.s);
+    nest_declare_rows(&u->l);
+    declare_lines(u);
+    units_declare_streamed(u);
+}
+
+/* The largest angle of each dtype, of loops over elements and in lanes. */
+static void near_function(struct units_of *u, size_t number) {
+    struct emitter *e = u->l.e;
+    write_function(u, "bool near", number);
+    emit_line(e, "uint32_t most_f32 = 0, far_f32[%d] = {0};", fold_lanes);
+    emit_line(e, "uint64_t most_f64 = 0, far_f64[%d] = {0};", fold_lanes);
+    e->most = "most";
+    any_units(u);
+    e->most = NULL;
+    emit_open(e, "for (int lane = 0; lane < %d; lane++)", fold_lanes);
+    emit_line(e, "if (far_f32[lane] > most_f32) most_f32 = far_f32[lane];");
+    emit_line(e, "if (far_f64[lane] > most_f64) most_f64 = far_f64[lane];");
+    emit_close(e);
+    emit_line(e, "return most_f32 <= bits_f32((float)F64_NEAR) && most_f64 <= bits_f64(F64_NEAR);");
+    emit_close(e);
+}
+
+/* Some thousand numbers at a time, of which one may be large. */
+static void looking_function(struct units_of *u, size_t number, int64_t units) {
+    enum { at_once = 4096 };
+    struct emitter *e = u->l.e;
+    int64_t step = at_once / (u->loop->count / units);
+    near_function(u, number);
+    write_function(u, "void far", number);
+    any_units(u);
+    emit_close(e);
+    emit_open(e,
+              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              number);
+    emit_open(e, "for (int64_t from = first, to; from < end; from = to)");
+    emit_line(e, "to = end - from > %lld ? from + %lld : end;", (long long)(step > 1 ? step : 1),
+              (long long)(step > 1 ? step : 1));
+    emit_line(e, "if (!near_%zu(slot, shared, row, from, to)) far_%zu(slot, shared, row, from, to);", number,
+              number);
+    emit_close(e);
+    emit_close(e);
 }
 
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
                 struct kernel_units *out) {
-    struct units_of u = {
-        .l = {.e = e, .s = s}, .loop = loop, .rows = loop->rows, .run = loop->run, .columns = 1};
-    bool folds = s->lines || s->rows_too;
-    for (uint32_t i = 0; i < s->n; i++) e->local[nest_node(&u.l, i)] = intern_none;
+    struct units_of u = {.l = {.e = e, .s = s},
+                         .loop = loop,
+                         .rows = loop->rows,
+                         .run = loop->run,
+                         .columns = 1,
+                         .folds = s->lines || s->rows_too,
+                         .blocks = s->rows_too};
     nest_make(&u.l);
-    nest_parts(&u.l);
-    if (!folds) e->nest.rows = 0;
-    if (folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
-    u.blocks = s->rows_too;
+    if (!u.folds) e->nest.rows = 0;
+    if (u.folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
     if (!can_be(&u)) return false;
-    emit_open(e,
-              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
-              number);
-    e->rows_now = 0;
-    emit_declare_slots(e, s);
-    nest_declare_rows(&u.l);
-    declare_lines(&u);
-    if (!folds) element_units(&u);
-    else if (u.blocks || u.columns > 1 || !plan_whole_rows(s)) block_units(&u);
-    else row_units(&u);
-    emit_close(e);
-    if (loop->shared) write_end(&u, number);
-    *out = (struct kernel_units){.made = true, .row = e->rows_now};
-    if (!folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
+    *out = (struct kernel_units){.made = true};
+    if (!u.folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
     else out->count = (u.blocks ? pieces(u.rows, fold_rows) : u.rows) * u.columns;
+    units_choose_streamed(&u);
+    if (looks(&u)) {
+        looking_function(&u, number, out->count);
+    } else {
+        write_function(&u, "void loop", number);
+        any_units(&u);
+        emit_close(e);
+    }
+    if (loop->shared) write_end(&u, number);
+    out->row = e->rows_now;
     return true;
 }

@@ -11,6 +11,38 @@ struct slots_seen {
 };
 void emit_declare_slots(struct emitter *e, const struct step *s);
 
+struct units_of {
+    struct loop_of l;
+    const struct loop *loop;
+    int64_t rows, run;
+    int64_t columns;  /* blocks of a row that are units of their own */
+    bool folds;       /* it has reductions */
+    bool blocks;      /* of rows are units */
+    bool streams;     /* some of its results go past the caches */
+    const char *lane; /* the variable that counts lanes; NULL: not in lanes */
+};
+
+static inline int units_columns(const struct units_of *u) { return u->l.e->nest.n - u->l.e->nest.rows; }
+static inline const struct instruction *units_instruction(const struct units_of *u, uint32_t i) {
+    return &u->loop->instruction[i];
+}
+static inline const char *units_type(const struct emitter *e, uint32_t node, char room[80]) {
+    return emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, room);
+}
+/* Does the loop read this slot where it stood before? */
+bool units_read(const struct units_of *u, uint32_t slot);
+/* Does the step write to this slot? */
+bool units_write(const struct emitter *e, const struct step *s, uint32_t slot);
+
+/* stream.c: in the pass that computes most, asks for what the lanes at `at` have in the next row; decides which results go past the
+ * caches, from rooms of their own; declares those; and opens and closes the loop that fills them, some numbers at a time. */
+void units_fetch_ahead(const struct units_of *u, int pass);
+void units_choose_streamed(struct units_of *u);
+void units_declare_streamed(struct units_of *u);
+bool units_stream_in(const struct units_of *u, int pass);
+void units_open_streamed(struct units_of *u);
+void units_close_streamed(struct units_of *u, int pass);
+
 /* Writes loop_NUMBER and end_NUMBER. False, and nothing written: this one is left to the built-in way. */
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
                 struct kernel_units *out);

@@ -99,6 +99,23 @@ static void need(struct emitter *e, const char *name, const char *text) {
     text_end(&begins, &e->values);
 }
 
+/* sin or cos of a number that is small, which is noted: bits of magnitudes are in the order of the magnitudes. */
+static void near_value(struct emitter *e, struct cr_text *out, const struct node *n, const char *x) {
+    const char *name = op_name(n->op), *t = n->dtype == CR_F64 ? "double" : "float",
+               *s = suffix((cr_dtype)n->dtype), *bits = n->dtype == CR_F64 ? "uint64_t" : "uint32_t";
+    char own[64];
+    struct cr_text f = text_make(&e->mem);
+    snprintf(own, sizeof own, "near_%s_%s", name, s);
+    text_add(
+        &f,
+        "static inline %s %s(%s a, %s *most) {\n    const %s b = bits_%s(magnitude_%s(a));\n    *most = b "
+        "> *most ? b : *most;\n    return %s_near_%s(a);\n}\n",
+        t, own, t, bits, bits, s, s, name, s);
+    if (!f.failed) need(e, own, f.s);
+    text_end(&f, &e->values);
+    text_add(out, "%s(%s, &%s_%s%s)", own, x, e->most, s, strcmp(e->most, "far") == 0 ? "[lane]" : "");
+}
+
 static void exact_value(struct emitter *e, struct cr_text *out, const struct node *n, cr_dtype from,
                         cr_dtype to, const struct words *w) {
     char result[80], type[80], name[64];
@@ -127,11 +144,13 @@ void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node) {
     snprintf(combined, sizeof combined, "c_%s", name);
     text_add(&f, "static inline %s %s(%s acc, %s a) { return (%s)(%s); }\n", t, combined, t, t, t,
              ops_row(n->op)->value);
-    text_add(&f,
-             "static inline %s tree_%s(%s *lane, int half) {\n    for (; half > 0; half /= 2)\n        for "
-             "(int k = "
-             "0; k < half; k++) lane[k] = %s(lane[k], lane[k + half]);\n    return lane[0];\n}\n",
-             t, name, t, combined);
+    text_add(&f, "ALWAYS %s tree_%s(%s *lane, int half) {\n", t, name, t);
+    for (int half = fold_lanes / 2; half > 0; half /= 2)
+        text_add(&f,
+                 "    if (half >= %d)\n        LANES for (int k = 0; k < %d; k++) lane[k] = %s(lane[k], "
+                 "lane[k + %d]);\n",
+                 half, half, combined, half);
+    text_str(&f, "    return lane[0];\n}\n");
     text_add(&f,
              "static inline %s line_%s(const %s *x, int64_t n) {\n    %s lane[16];\n    int64_t i = 0;\n    "
              "for (int k "
@@ -162,6 +181,10 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
     char type[80];
     if (n->op == OP_cast) {
         write_cast(e, out, to, from, operand[0].s);
+        return;
+    }
+    if (e->most && emit_has_far(n->op)) {
+        near_value(e, out, n, operand[0].s);
         return;
     }
     if (e->exact) {

@@ -23,7 +23,8 @@ struct tally {
     cr_text *out;
     double rtol, atol;
     int checked, wrong, skipped, stops;
-    int kinks; /* ops that are at one */
+    int kinks;   /* ops that are at one */
+    bool narrow; /* a callback computes in f32 */
 };
 
 /* One pass: of the result, or of its gradient along a direction. */
@@ -213,6 +214,7 @@ static void open_alone(struct check *c, struct alone *a, cr_node y, int part) {
     for (int k = 0; k < n && !c->status; k++)
         c->status = twin_add(&a->twin, &x[k], c->twin.e, cr_operand(y, k));
     if (!c->status) {
+        twin_note_callbacks(&a->twin, y);
         a->y = twin_node(y, x);
         a->one = ops_has_parts(graph_get(y)->op) ? cr_part(a->y, part) : a->y;
         c->status = twin_why_not(a->one);
@@ -257,8 +259,10 @@ static double number_of(struct check *c, struct twin *twin, cr_node sum) {
 
 static cr_node weighted(cr_node y, cr_node weights) { return cr_sum(cr_mul(y, weights), 0, NULL, false); }
 
-static bool modes_agree(const struct check *c, double a, double b) {
-    return probe_agree(a, b, c->all->rtol, c->all->atol) || (isnan(a) && isnan(b));
+static bool modes_agree(const struct check *c, const struct twin *t, double a, double b) {
+    const struct precision *p = twin_precision(t);
+    return probe_agree(a, b, fmax(c->all->rtol, p->rtol), fmax(c->all->atol, p->atol)) ||
+           (isnan(a) && isnan(b));
 }
 
 /* <w, J t> by forward mode, against what the backward mode makes of it. Where y is nan itself, neither is wrong. */
@@ -268,7 +272,7 @@ static void check_modes(struct check *c, struct twin *twin, const struct subject
     struct cr_text how = text_make(&c->x.mem);
     c->status = cr_jvp(&forward, 1, &y, 1, &x, &tangent);
     double found = c->status ? NAN : number_of(c, twin, weighted(forward, weights));
-    bool same = modes_agree(c, found, backward);
+    bool same = modes_agree(c, twin, found, backward);
     bool told = same || !isnan(number_of(c, twin, weighted(y, weights)));
     write_numbers(&how, "forward mode", found, "backward mode", backward);
     if (!c->status && !same) say(c, told ? WRONG : UNSETTLED, s, cr_text_str(&how));
@@ -446,6 +450,11 @@ static void flush(struct check *c, const char *title) {
 static void run(struct check *c, cr_eval *e, cr_node leaf[]) {
     c->status = twin_open(&c->twin, c->x.g->ctx);
     if (!c->status) c->status = twin_copy(&c->twin, &c->map, e, c->x.result, c->x.n, c->x.wrt, leaf, true);
+    if (!c->status && c->twin.narrowest != CR_F64 && c->twin.narrowest != CR_F32) {
+        graph_fail(c->x.g, c->status = CR_EDTYPE, "check",
+                   "a callback of %s is too coarse for differences: expected f32 or f64",
+                   cr_dtype_name(c->twin.narrowest));
+    }
     if (c->status) return;
     check_ops(c, leaf);
     flush(c, c->before ? "Second order, v a direction; op by op:\n"
@@ -469,6 +478,7 @@ static cr_status pass(struct tally *all, const struct check *before, cr_eval *e,
     if (!c.status) run(&c, e, leaf), twin_tell(&c.twin, c.x.g, "check", &c.status);
     if (c.lines.failed) c.status = CR_ENOMEM;
     all->stops += before ? 0 : c.map.stops;
+    all->narrow = all->narrow || c.twin.narrowest != CR_F64;
     text_drop(&c.lines);
     mem_free(&c.x.mem, leaf, leaves);
     if (!c.status && !before) c.status = second_order(&c, e);
@@ -528,6 +538,7 @@ cr_status cr_check(cr_text *out, cr_eval *e, cr_node result, int n, const cr_nod
     text_add(out, "%d checked, %d wrong", all.checked, all.wrong);
     if (all.skipped) text_add(out, ", %d at a kink or unsure", all.skipped);
     if (all.stops) text_str(out, ", stop_gradient held at its value");
+    if (all.narrow) text_str(out, ", what goes through a callback of f32 to 0.001 only");
     text_char(out, '\n');
     return all.wrong ? CR_EFAIL : text_status(out);
 }

@@ -9,7 +9,10 @@ enum { most_losses = 3 };
 
 /* A node that makes relative errors larger: by 10^digits. */
 struct loss_of_digits {
-    cr_node at; /* in the graph that is analysed */
+    cr_node at; /* in the graph that is analysed, or in a function that it runs */
+    int loops;  /* that it is in, the outermost first */
+    cr_node loop[CR_MAX_RANK];
+    int64_t step[CR_MAX_RANK];
     double digits;
     bool cancels; /* terms that nearly cancel; else a function that is steep for its size */
 };

@@ -6,6 +6,7 @@
 #include "explain/digits.h"
 #include "formula/print.h"
 #include "grad/grad.h"
+#include "graph/function.h"
 #include "run/eval.h"
 #include "tensor/dtype.h"
 
@@ -35,6 +36,34 @@ static void write_node(struct cr_text *t, cr_node x) {
     text_bytes(t, cr_text_str(&formula), n);
     if (n < formula.n) text_str(t, "...");
     text_end(&formula, t);
+}
+
+/* " in step 3 of scan", the innermost loop first. */
+static void write_steps(struct cr_text *t, const struct loss_of_digits *l) {
+    for (int k = l->loops; k-- > 0;)
+        text_add(t, " in step %lld of %s", (long long)l->step[k],
+                 control_name(l->loop[k].graph, graph_get(l->loop[k])));
+}
+
+static void write_place_of(struct cr_text *t, const struct loss_of_digits *l) {
+    write_node(t, l->at);
+    write_steps(t, l);
+}
+
+/* What a function computes its derivative computes again: said once. */
+static void drop_repeated(struct rounding_of *r, const struct mem *mem) {
+    struct cr_text said[most_losses];
+    int kept = 0, all = r->losses;
+    for (int i = 0; i < all; i++) {
+        bool again = false;
+        said[i] = text_make(mem);
+        write_place_of(&said[i], &r->loss[i]);
+        for (int k = 0; k < i; k++)
+            again = again || strcmp(cr_text_str(&said[k]), cr_text_str(&said[i])) == 0;
+        if (!again) r->loss[kept++] = r->loss[i];
+    }
+    r->losses = kept;
+    for (int i = 0; i < all; i++) text_drop(&said[i]);
 }
 
 static const char *why(const struct loss_of_digits *l) {
@@ -75,7 +104,7 @@ static void write_text(struct cr_text *t, const struct line *l) {
         double tenths = floor(r->loss[i].digits * 10 + 0.5) / 10;
         text_rounded(t, tenths, 3);
         text_str(t, i ? " at " : " lost at ");
-        write_node(t, r->loss[i].at);
+        write_place_of(t, &r->loss[i]);
         text_add(t, " (%s)", why(&r->loss[i]));
     }
     text_char(t, '\n');
@@ -109,7 +138,7 @@ static void write_json(struct cr_text *t, const struct line *l) {
     text_str(t, ", \"lost\": [");
     for (int i = 0; i < r->losses; i++) {
         struct cr_text at = text_make(&t->mem);
-        write_node(&at, r->loss[i].at);
+        write_place_of(&at, &r->loss[i]);
         text_str(t, i ? ", {\"at\": " : "{\"at\": "), write_json_string(t, &at);
         write_json_number(t, "digits", r->loss[i].digits, 3);
         text_add(t, ", \"why\": \"%s\"}", why(&r->loss[i]));
@@ -130,6 +159,7 @@ static cr_status write_lines(cr_text *out, bool json, cr_eval *e, int n, const c
         status = digits_of(&d, x[i], -1, &l.r);
         if (i && json) text_str(out, ", ");
         if (status) break;
+        drop_repeated(&l.r, &out->mem);
         if (json) write_json(out, &l);
         else write_text(out, &l);
     }
@@ -176,10 +206,12 @@ cr_status cr_rounding_bound(double *bound, cr_eval *e, cr_node y, int64_t elemen
     struct rounding_of r = {0};
     if (!bound || !e || !eval_fits(e, y) || element < 0 || element >= cr_count(y)) return CR_EINVAL;
     if (!good_result(y)) return CR_EDTYPE;
+    size_t mark = cr_graph_mark(y.graph);
     cr_status status = digits_open(&d, e, 1, &y);
     if (!status) status = digits_of(&d, y, element, &r);
     digits_tell(&d, &status);
     digits_close(&d);
+    cr_graph_cut(y.graph, mark);
     *bound = r.bound;
     return status;
 }

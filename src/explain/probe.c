@@ -7,10 +7,16 @@
 
 enum { columns = 8 };
 
-static const double shrink = 1.6;                            /* of the step, from column to column */
-static const double first_step[] = {2e-2, 1e-3, 5e-5, 2e-6}; /* tried in turn: closer in, past kinks nearby */
-enum { first_steps = sizeof first_step / sizeof *first_step };
-static const double tiny_step = 1e-6; /* to the left and right of a kink */
+static const double shrink = 1.6; /* of the step, from column to column */
+enum { first_steps = sizeof((struct precision *)0)->first_step / sizeof(double) };
+
+/* f32 has u = 6e-8: at h = 0.1 a difference is good to 1e-6 of the value, at 0.004, the last of eight columns, to 2e-5. */
+static const struct precision wide = {{2e-2, 1e-3, 5e-5, 2e-6}, 1e-6, 1e-4, 0, 0},
+                              narrow = {{3e-1, 1e-1, 2e-2}, 1e-2, 5e-2, 1e-3, 1e-4};
+
+const struct precision *twin_precision(const struct twin *t) {
+    return t->narrowest == CR_F64 ? &wide : &narrow;
+}
 
 struct slope {
     double value, error;
@@ -33,7 +39,7 @@ static cr_status bind_leaf(struct probe *p, size_t i, void *data) {
 }
 
 cr_status probe_open(struct probe *p, struct twin *t, cr_node y) {
-    *p = (struct probe){.t = t};
+    *p = (struct probe){.t = t, .precision = twin_precision(t)};
     cr_target *target = cr_target_new(t->g);
     cr_status status = target ? cr_target_output(target, "y", y) : CR_ENOMEM;
     if (!status) status = cr_compile(&p->program, target, NULL);
@@ -108,8 +114,10 @@ struct sides {
     double right, left, slack;
 };
 
-static struct sides sides_of(double right, double middle, double left, double size) {
-    return (struct sides){(right - middle) / tiny_step, (middle - left) / tiny_step, 1e-4 * fmax(size, 1)};
+static struct sides sides_of(const struct precision *p, double right, double middle, double left,
+                             double size) {
+    return (struct sides){(right - middle) / p->tiny_step, (middle - left) / p->tiny_step,
+                          p->kink * fmax(size, 1)};
 }
 
 static bool is_kink(struct sides s) { return fabs(s.right - s.left) > s.slack; }
@@ -123,11 +131,12 @@ static bool is_between(struct sides s, double d) {
 static void look_closer(struct line *l, const struct slope best[], struct finding f[]) {
     double middle[most_picks], right[most_picks], left[most_picks];
     values_at(l, 0, middle);
-    values_at(l, tiny_step, right);
-    values_at(l, -tiny_step, left);
+    const struct precision *p = l->p->precision;
+    values_at(l, p->tiny_step, right);
+    values_at(l, -p->tiny_step, left);
     for (int i = 0; i < l->n; i++) {
         if (f[i].verdict == RIGHT) continue;
-        struct sides s = sides_of(right[i], middle[i], left[i], fabs(f[i].found));
+        struct sides s = sides_of(p, right[i], middle[i], left[i], fabs(f[i].found));
         f[i].expected = best[i].value;
         double off = isnan(f[i].found) ? INFINITY : fabs(f[i].found - best[i].value);
         if (is_kink(s) && is_between(s, f[i].found)) f[i].verdict = AT_KINK;
@@ -139,8 +148,9 @@ static void compare(struct line *l, double rtol, double atol, struct finding f[]
     struct slope best[most_picks], now[most_picks];
     bool all = false;
     for (int i = 0; i < l->n; i++) best[i] = (struct slope){NAN, INFINITY};
-    for (int s = 0; s < first_steps && !all && !l->status; s++) {
-        ridders(l, first_step[s], now);
+    const double *step = l->p->precision->first_step;
+    for (int s = 0; s < first_steps && step[s] > 0 && !all && !l->status; s++) {
+        ridders(l, step[s], now);
         all = true;
         for (int i = 0; i < l->n; i++) {
             if (now[i].error < best[i].error) best[i] = now[i];
@@ -174,7 +184,7 @@ cr_status probe_judge(struct probe *p, size_t leaf, const double direction[], in
     for (int i = 0; i < n; i++) f[i].verdict = WRONG;
     cr_status status = open_line(&l, p, leaf, direction);
     l.n = n, l.pick = pick;
-    if (!status) compare(&l, rtol, atol, f);
+    if (!status) compare(&l, fmax(rtol, p->precision->rtol), fmax(atol, p->precision->atol), f);
     return close_line(&l, leaf);
 }
 
@@ -185,11 +195,11 @@ cr_status probe_find_kink(struct probe *p, size_t leaf, const double direction[]
     if (!middle) return CR_ENOMEM;
     cr_status status = open_line(&l, p, leaf, direction);
     values_at(&l, 0, NULL), memcpy(middle, p->y, p->y_bytes);
-    values_at(&l, tiny_step, NULL), memcpy(right, p->y, p->y_bytes);
-    values_at(&l, -tiny_step, NULL);
+    values_at(&l, p->precision->tiny_step, NULL), memcpy(right, p->y, p->y_bytes);
+    values_at(&l, -p->precision->tiny_step, NULL);
     for (size_t i = 0; i < n && !status; i++) {
-        struct sides s = sides_of(right[i], middle[i], p->y[i], 0);
-        s.slack = 1e-4 * fmax(1, fmax(fabs(s.right), fabs(s.left)));
+        struct sides s = sides_of(p->precision, right[i], middle[i], p->y[i], 0);
+        s.slack = p->precision->kink * fmax(1, fmax(fabs(s.right), fabs(s.left)));
         *kink = *kink || is_kink(s);
     }
     mem_free(&p->t->mem, middle, 2 * p->y_bytes + 1);

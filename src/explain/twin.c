@@ -5,13 +5,14 @@
 
 #include "grad/wide.h"
 #include "graph/graph.h"
-#include "ops/build.h"
+#include "ops/control.h"
+#include "run/eval.h"
 #include "tensor/dtype.h"
 
 static cr_dtype widened(cr_dtype d) { return dtype_is_float(d) ? CR_F64 : d; }
 
 cr_status twin_open(struct twin *t, cr_context *ctx) {
-    *t = (struct twin){.g = cr_graph_new(ctx)};
+    *t = (struct twin){.g = cr_graph_new(ctx), .narrowest = CR_F64};
     if (!t->g) return CR_ENOMEM;
     t->mem = t->g->mem;
     return cr_eval_new(&t->e, t->g, NULL);
@@ -41,17 +42,28 @@ cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x) {
     return cr_eval_set(t->e, *out, cr_array_dtype(wide), cr_array_data(wide), cr_array_bytes(wide));
 }
 
-cr_node twin_node(cr_node y, const cr_node x[]) {
+void twin_note_callbacks(struct twin *t, cr_node x) {
+    const struct node *n = graph_get(x);
+    for (uint32_t i = 0; op_kind(n->op) == KIND_CONTROL && i < control_functions(x.graph, n); i++)
+        if (control_function(x.graph, n, i))
+            t->narrowest = wide_narrowest(control_function(x.graph, n, i), t->narrowest);
+}
+
+/* open: stop_gradient is its operand. */
+static cr_node node_again(cr_node y, const cr_node x[], bool open) {
     const struct node *n = graph_get(y);
     struct shape s = graph_shape(y.graph, n);
     if (n->op == OP_implicit) {
-        cr_function *f = wide_function(x[0].graph, control_function(y.graph, n, 0));
+        cr_function *f = wide_function(x[0].graph, control_function(y.graph, n, 0), open);
         return f ? implicit_refined(f, (int)n->n, x) : graph_error_node(x[0].graph);
     }
-    if (op_kind(n->op) == KIND_CONTROL) return wide_control(y, x);
+    if (n->op == OP_part) return wide_part(x[0], (int)graph_attr(y.graph, n)[0]);
+    if (op_kind(n->op) == KIND_CONTROL) return wide_control(y, x, open);
     return ops_node(n->op, widened((cr_dtype)n->dtype), &s, (int)graph_attr_count(y.graph, n),
                     graph_attr(y.graph, n), (int)n->n, x);
 }
+
+cr_node twin_node(cr_node y, const cr_node x[]) { return node_again(y, x, false); }
 
 void twin_tell(const struct twin *t, cr_graph *g, const char *op, cr_status *status) {
     if (!*status || !t->g) return;
@@ -102,20 +114,49 @@ static cr_node copy_variable(struct copying *c, cr_node x, cr_node *leaf) {
     return cr_add(c->m->of[cr_operand(x, 0).id], *leaf);
 }
 
+static bool is_while(cr_node x) {
+    const struct node *n = graph_get(x);
+    return n->op == OP_scan && control_function(x.graph, n, 1);
+}
+
+static cr_node count_of(cr_node loop) {
+    return cr_part(loop, ops_part_count(loop.graph, graph_get(loop)) - 1);
+}
+
+/* As many steps as there were: rounding to f32 may have ended it elsewhere. */
+static cr_node copy_while(struct copying *c, cr_node x, cr_node operands[]) {
+    const struct node *n = graph_get(x);
+    struct loop_attr l = loop_attr(x.graph, n);
+    c->status = twin_add(c->t, &operands[0], c->e, count_of(x));
+    cr_function *body = c->status ? NULL : wide_function(c->t->g, control_function(x.graph, n, 0), true);
+    if (!body) return graph_error_node(c->t->g);
+    if (l.n < 0) l.n = *(const int64_t *)eval_data(c->e, count_of(x));
+    l.counted = true;
+    return control_loop(c->t->g, body, NULL, &l, (int)n->n + 1, operands);
+}
+
+/* How many steps there were: of a while without a bound it stands elsewhere among the parts. */
+static bool is_count(cr_node x) {
+    return graph_get(x)->op == OP_part && is_while(cr_operand(x, 0)) &&
+           cr_same(x, count_of(cr_operand(x, 0)));
+}
+
 static cr_node copy_node(struct copying *c, cr_node x) {
     cr_node y, few[8], *operands = few;
     int n = cr_operand_count(x);
     if (graph_get(x)->op == OP_stop_gradient && !c->hold) return c->m->of[cr_operand(x, 0).id];
-    if (is_held(c, x)) {
+    if (is_held(c, x) || (!c->hold && is_count(x))) {
         c->m->stops += graph_get(x)->op == OP_stop_gradient;
         c->status = twin_add(c->t, &y, c->e, x);
         return y;
     }
-    size_t bytes = mem_mul((size_t)n, sizeof *operands);
-    if (n > 8) operands = mem_alloc(&c->t->mem, bytes);
+    size_t bytes = mem_mul((size_t)n + 1, sizeof *operands);
+    if (n > 7) operands = mem_alloc(&c->t->mem, bytes);
     if (!operands) return graph_error_node(c->t->g);
-    for (int k = 0; k < n; k++) operands[k] = c->m->of[cr_operand(x, k).id];
-    y = twin_node(x, operands);
+    bool counts = !c->hold && is_while(x);
+    for (int k = 0; k < n; k++) operands[k + counts] = c->m->of[cr_operand(x, k).id];
+    twin_note_callbacks(c->t, x);
+    y = counts ? copy_while(c, x, operands) : node_again(x, operands, !c->hold);
     if (operands != few) mem_free(&c->t->mem, operands, bytes);
     return y;
 }

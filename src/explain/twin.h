@@ -16,12 +16,15 @@ struct twin {
     cr_eval *e;
     struct twin_leaf *leaf; /* all that it starts from, constants too: inputs with these values */
     size_t leaves, cap;
+    cr_dtype narrowest; /* of callbacks in it, which compute in dtypes of their own; else f64 */
 };
 
 cr_status twin_open(struct twin *t, cr_context *ctx); /* twin_close after either */
 void twin_close(struct twin *t);
 /* An input that has the value of x: its node in *out. */
 cr_status twin_add(struct twin *t, cr_node *out, cr_eval *from, cr_node x);
+/* The narrowest dtype of the callbacks that x runs counts. */
+void twin_note_callbacks(struct twin *t, cr_node x);
 /* The op of y on these operands. */
 cr_node twin_node(cr_node y, const cr_node x[]);
 
@@ -35,7 +38,7 @@ struct twin_map {
 };
 
 /* What result and wrt are made of, again: leaves and random draws become inputs with the values of e; wrt[i] becomes leaf[i].
- * hold: stop_gradient holds its value; else it is its operand. twin_map_free after either. */
+ * hold: stop_gradient holds its value; else it is its operand, and a while makes as many steps as it did. twin_map_free after either. */
 cr_status twin_copy(struct twin *t, struct twin_map *m, cr_eval *e, cr_node result, int n,
                     const cr_node wrt[], cr_node leaf[], bool hold);
 void twin_map_free(struct twin *t, struct twin_map *m);
@@ -46,9 +49,19 @@ void twin_tell(const struct twin *t, cr_graph *g, const char *op, cr_status *sta
 /* CR_OK if x is a node; else why it is none. */
 cr_status twin_why_not(cr_node x);
 
+/* How differences are taken of what is rounded to u: their error is some u / h, and h^2 before it is extrapolated. */
+struct precision {
+    double first_step[4]; /* tried in turn: closer in, past kinks nearby; 0: no more */
+    double tiny_step;     /* to the left and right of a kink */
+    double kink;          /* slopes there differ by more than this share */
+    double rtol, atol;    /* at least */
+};
+const struct precision *twin_precision(const struct twin *t);
+
 /* Differences of one node of a twin, along a line through the value of one leaf. */
 struct probe {
     struct twin *t;
+    const struct precision *precision;
     cr_program *program;
     cr_run *run;
     double *y; /* the node's value at the point tried last */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "formula/model.h"
+#include "graph/function.h"
+#include "ops/control.h"
 #include "tensor/dtype.h"
 
 enum word_kind { SCAN, MAP, WHILE, COND, CHECKPOINT, IMPLICIT };
@@ -12,16 +14,21 @@ static const struct word {
     enum word_kind kind;
     int functions; /* how many are handed over */
     bool rows;     /* each step sees an element of an operand's leading axis */
-    const char *attribute[4];
+    const char *attribute[6];
 } words[] = {
     {"scan",
-     "scan(f, carry, x..., steps=n, reverse=false, memory=bytes, constant=...)",
+     "scan(f, carry, x..., steps=n, reverse=false, memory=bytes, kept=false, most=n, constant=...)",
      SCAN,
      1,
      true,
-     {"steps", "reverse", "memory"}},
+     {"steps", "reverse", "memory", "kept", "most"}},
     {"map", "map(f, x..., constant=...)", MAP, 1, true, {NULL}},
-    {"while", "while(condition, f, carry, most=n, constant=...)", WHILE, 2, false, {"most"}},
+    {"while",
+     "while(condition, f, carry, most=n, kept=false, constant=...)",
+     WHILE,
+     2,
+     false,
+     {"most", "kept"}},
     {"cond", "cond(condition, f, g, x..., constant=...)", COND, 2, false, {NULL}},
     {"checkpoint", "checkpoint(f, x..., constant=...)", CHECKPOINT, 1, false, {NULL}},
     {"implicit", "implicit(f, x, constant=...)", IMPLICIT, 1, false, {NULL}},
@@ -53,7 +60,8 @@ struct control {
     struct token key[most]; /* of a constant: its parameter */
     int carry, n;           /* operands that are carried; all that become inputs */
     const struct arguments *a;
-    double steps, reverse, memory; /* nan: not given */
+    cr_node count;                             /* of steps, where it is known only in the run */
+    double steps, most, reverse, memory, kept; /* nan: not given */
 };
 
 static const struct operand *keyword(const struct reader *r, const struct arguments *a, int k) {
@@ -88,13 +96,18 @@ static void add_values(struct reader *r, struct control *c, int i, bool row) {
 
 static void take_attribute(struct reader *r, struct control *c, const struct operand *x) {
     const double v = x->value.number;
-    bool flag = token_is(&x->key, "reverse"), memory = token_is(&x->key, "memory");
+    bool kept = token_is(&x->key, "kept"), flag = kept || token_is(&x->key, "reverse"),
+         memory = token_is(&x->key, "memory"), most_steps = token_is(&x->key, "most");
+    if (x->value.kind == VALUE_NODE && token_is(&x->key, "steps")) {
+        c->count = x->value.node;
+        return;
+    }
     bool whole = x->value.integer || (memory && v == floor(v)); /* 1e6 */
     if (x->value.kind != (flag ? VALUE_BOOL : VALUE_NUMBER) || (!flag && !whole))
         reader_fail(r, CR_EINVAL, &x->at, "%.*s: expected %s, known before the run", (int)x->key.n, x->key.s,
                     flag ? "true or false" : "an integer");
     if (memory && v < 0) reader_fail(r, CR_EINVAL, &x->at, "memory: a count of bytes below 0: %.0f", v);
-    *(flag ? &c->reverse : memory ? &c->memory : &c->steps) = v;
+    *(kept ? &c->kept : flag ? &c->reverse : memory ? &c->memory : most_steps ? &c->most : &c->steps) = v;
 }
 
 /* Constants that are not known become inputs. */
@@ -131,21 +144,33 @@ static void push(struct reader *r, struct value v, const struct token *at, const
             (struct operand){.value = v, .at = *at, .key = key ? *key : (struct token){0}};
 }
 
+/* Called as the parameter; x3 where there is none, or none of its own, which the call tells. */
+static void name_input(struct cr_text *name, const struct control *c, const struct function *f, int i,
+                       cr_graph *b) {
+    struct token t = c->key[i].n ? c->key[i] : parameter_name(f, i);
+    text_bytes(name, t.s, t.n);
+    if (t.n && !name->failed && !cr_ok(cr_find(b, cr_text_str(name)))) return;
+    name->n = 0;
+    text_add(name, "x%d", i);
+}
+
 /* The input that stands for operand i: of its shape, or an element's. A literal takes the dtype of what is there. */
-static cr_node input(struct reader *r, const struct control *c, int i, cr_graph *b) {
-    cr_node x = c->x[i], y;
-    char name[24] = {0};
+static cr_node input(struct reader *r, const struct control *c, const struct function *f, int i,
+                     cr_graph *b) {
+    cr_node x = c->x[i], y = graph_error_node(b);
     const struct node *n = graph_get(x);
     cr_dtype dtype = cr_dtype_of(x);
     for (int k = 0; k < c->n && n->weak; k++)
         if (!graph_get(c->x[k])->weak && dtype_is_float(cr_dtype_of(c->x[k]))) dtype = cr_dtype_of(c->x[k]);
-    name[0] = c->key[i].n ? 'k' : c->row[i] ? 'x' : 'h';
-    for (int k = 1, rest = i; k == 1 || rest; rest /= 10) name[k++] = (char)('0' + rest % 10);
     if (c->row[i] && cr_rank(x) == 0) {
         reader_fail(r, CR_ESHAPE, &c->at, "%s: expected an axis to go along, found a number", c->word->name);
-        return graph_error_node(b);
+        return y;
     }
-    y = cr_input(b, name, dtype, cr_rank(x) - c->row[i], cr_dims(x) + c->row[i]);
+    struct cr_text name = text_make(&r->mem);
+    name_input(&name, c, f, i, b);
+    if (name.failed) reader_no_memory(r);
+    else y = cr_input(b, name.s, dtype, cr_rank(x) - c->row[i], cr_dims(x) + c->row[i]);
+    text_drop(&name);
     return y;
 }
 
@@ -174,7 +199,7 @@ static cr_function *read_into(struct reader *r, const struct control *c, const s
     uint32_t draws = r->place.draws;
     cr_function *made = NULL;
     cr_graph *g = r->g;
-    for (int i = 0; i < c->n && !r->status; i++) in[i] = input(r, c, i, b);
+    for (int i = 0; i < c->n && !r->status; i++) in[i] = input(r, c, f, i, b);
     r->g = b;
     for (int i = 0; i < c->n && !r->status; i++) {
         push(r, (struct value){.kind = VALUE_NODE, .node = in[i]}, &c->at, c->key[i].n ? &c->key[i] : NULL);
@@ -195,6 +220,7 @@ static cr_function *read_into(struct reader *r, const struct control *c, const s
                     c->word->name, (int)f->name.n, f->name.s);
     if (!r->status && cr_function_new(&made, c->n, in, n, out)) /* told by the function's graph */
         node_value(r, graph_error_node(b), &c->at);
+    if (made && !function_set_name(made, f->name.s, f->name.n, "")) reader_no_memory(r);
     r->g = g;
     r->operands = a.first;
     return made;
@@ -215,13 +241,15 @@ static cr_function *closed(struct reader *r, const struct control *c, int which)
 
 /* ---- The nodes ---- */
 
-/* As many steps as the leading axis of the first x, or as `steps` says. */
+/* As many steps as the leading axis of the first x, or as `steps` says; where that is known only in the run, at most `most`. */
 static int64_t steps_of(struct reader *r, const struct control *c) {
     for (int i = 0; i < c->n; i++)
         if (c->row[i]) return cr_dims(c->x[i])[0];
-    if (isnan(c->steps))
-        reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or steps=n", c->word->name);
-    return (int64_t)c->steps;
+    double n = c->count.id ? c->most : c->steps;
+    if (isnan(n))
+        reader_fail(r, CR_EINVAL, &c->at, "%s: expected something to go along, or %s=n", c->word->name,
+                    c->count.id ? "most" : "steps");
+    return (int64_t)n;
 }
 
 static int count_rows(const struct control *c) {
@@ -233,11 +261,16 @@ static int count_rows(const struct control *c) {
 static void build(struct reader *r, const struct control *c, cr_function *f, cr_function *g, cr_node out[]) {
     const cr_node *x = c->x;
     int rows = count_rows(c), rest = c->n - c->carry - rows;
-    int64_t n = c->word->rows ? steps_of(r, c) : isnan(c->steps) ? -1 : (int64_t)c->steps;
+    int64_t n = c->word->rows ? steps_of(r, c) : isnan(c->most) ? -1 : (int64_t)c->most;
     if (r->status) return;
     switch (c->word->kind) {
     case SCAN:
     case MAP:
+        if (c->count.id) {
+            control_counted(out, c->count, f, n, c->reverse == 1, c->carry, x, rows, x + c->carry, rest,
+                            x + c->carry + rows);
+            break;
+        }
         cr_scan_within(out, c->memory < 0x1p53 ? (size_t)c->memory : SIZE_MAX, f, n, c->reverse == 1,
                        c->carry, x, rows, x + c->carry, rest, x + c->carry + rows);
         break;
@@ -246,6 +279,18 @@ static void build(struct reader *r, const struct control *c, cr_function *f, cr_
     case CHECKPOINT: cr_call(out, f, c->n, x); break;
     case IMPLICIT: out[0] = cr_implicit(f, x[0], c->n - 1, x + 1); break;
     }
+}
+
+/* kept: behind the results each carry as it was before each step, and how many steps there were. */
+static int add_kept(struct reader *r, const struct control *c, int n, cr_node out[]) {
+    if (c->kept != 1 || !cr_ok(out[0])) return n;
+    cr_node loop = cr_operand(out[0], 0);
+    int parts = ops_part_count(loop.graph, graph_get(loop));
+    if (!isnan(c->memory))
+        reader_fail(r, CR_EINVAL, &c->at, "%s: what is kept is all of it: expected no memory", c->word->name);
+    if (parts > most) reader_fail(r, CR_ELIMIT, &c->at, "%s: more than %d results", c->word->name, most);
+    for (int k = n; k < parts && !r->status; k++) out[k] = cr_part(loop, k);
+    return parts;
 }
 
 /* One result is itself, several are a list. */
@@ -268,7 +313,8 @@ static void collect(struct reader *r, struct control *c) {
 }
 
 struct value read_control(struct reader *r, const struct token *name, const struct arguments *a) {
-    struct control c = {.word = find_word(name), .at = *name, .a = a, .steps = NAN, .memory = NAN};
+    struct control c = {
+        .word = find_word(name), .at = *name, .a = a, .steps = NAN, .most = NAN, .memory = NAN};
     cr_node out[most];
     if (!functions_given(r, &c)) return (struct value){0};
     if (!r->g) return open_value();
@@ -280,6 +326,7 @@ struct value read_control(struct reader *r, const struct token *name, const stru
     if (n > most) reader_fail(r, CR_ELIMIT, name, "%s: more than %d results", c.word->name, most);
     reader_at(r, name);
     if (!r->status) build(r, &c, f, g, out);
+    if (!r->status) n = add_kept(r, &c, n, out);
     struct value v = r->status ? (struct value){0} : value_of(r, &c, n, out);
     cr_function_free(f);
     cr_function_free(g);

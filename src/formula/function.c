@@ -56,6 +56,19 @@ static void bind_parameter(struct reader *r, struct binding *b) {
     b->n++;
 }
 
+struct token parameter_name(const struct function *f, int i) {
+    struct lexer l = f->body;
+    bool here = false;
+    int depth = 0;
+    for (struct token t = lexer_next(&l); t.kind != TOKEN_END && t.kind != TOKEN_BAD; t = lexer_next(&l)) {
+        if (here && t.kind == TOKEN_NAME && i-- == 0) return t;
+        depth += (token_is(&t, "(") || token_is(&t, "[")) - (token_is(&t, ")") || token_is(&t, "]"));
+        here = depth == 1 && (token_is(&t, "(") || token_is(&t, ","));
+        if (depth == 0) break;
+    }
+    return (struct token){0};
+}
+
 static bool bind_parameters(struct reader *r, struct binding *b) {
     reader_expect(r, "(", "behind the name of a function");
     while (!r->status && !reader_is(r, ")")) {

@@ -259,6 +259,7 @@ struct value read_control(struct reader *r, const struct token *name, const stru
 /* function.c: functions of the user and of the prelude. */
 struct value call_function(struct reader *r, const struct function *f, const struct token *name,
                            const struct arguments *a);
+struct token parameter_name(const struct function *f, int i); /* n = 0: it has fewer */
 void read_function(struct reader *r);
 /* Those of the prelude, as if they had been defined. */
 void know_prelude(struct reader *r);

@@ -3,6 +3,7 @@
 #include "grad/choose.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/batch.h"
 
@@ -50,10 +51,38 @@ static cr_node chosen(cr_node each, cr_node a, cr_node b) {
     return cr_where(ops_reshape(each, &s), a, b);
 }
 
+/* ---- Made once for a graph ---- */
+
+/* Which function of a and b, which may be NULL. A function cannot remember what is made of it and another, which it would have to hold:
+ * the graph does. */
+struct asked {
+    cr_function *of[2];
+    int64_t question[6];
+};
+enum { question_words = 6 };
+
+static struct asked ask(enum derivation kind, cr_function *a, cr_function *b, int64_t slices, int64_t carry,
+                        int64_t xs) {
+    return (struct asked){{a, b}, {kind, slices, carry, xs, (int64_t)(uintptr_t)a, (int64_t)(uintptr_t)b}};
+}
+
+static cr_function *known(const cr_graph *g, const struct asked *q) {
+    return derivations_find(&g->chosen, question_words, q->question);
+}
+
+/* f, which from now on is remembered; NULL: an error, which g tells. */
+static cr_function *remember(cr_graph *g, const struct asked *q, cr_function *f) {
+    if (!f || derivations_add(&g->chosen, &g->mem, question_words, q->question, f, q->of)) return f;
+    cr_function_free(f);
+    return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), NULL;
+}
+
 /* ---- cond ---- */
 
 static cr_function *select_of(cr_graph *g, cr_function *yes, cr_function *no, int64_t slices) {
     struct choice c;
+    struct asked q = ask(DERIVE_SELECT, yes, no, slices, 0, 0);
+    if (known(g, &q)) return known(g, &q);
     int n = (int)yes->n_in, results = (int)yes->n_out;
     if (begin(&c, g, (size_t)n + (size_t)results)) {
         cr_node each = input(&c, CR_BOOL, &(struct shape){1, {slices}}), *other = c.y + results;
@@ -62,14 +91,12 @@ static cr_function *select_of(cr_graph *g, cr_function *yes, cr_function *no, in
         function_inline(c.b, no, c.x, other);
         for (int i = 0; i < results; i++) c.out[c.n_out++] = chosen(each, c.y[i], other[i]);
     }
-    return end(&c);
+    return remember(g, &q, end(&c));
 }
 
 cr_node choose_cond(cr_graph *g, cr_function *yes, cr_function *no, int n, const cr_node x[]) {
     cr_function *f = select_of(g, yes, no, cr_count(x[0]));
-    cr_node y = f ? control_node(g, OP_call, 1, &f, 0, NULL, n, x) : graph_error_node(g);
-    cr_function_free(f);
-    return y;
+    return f ? control_node(g, OP_call, 1, &f, 0, NULL, n, x) : graph_error_node(g);
 }
 
 /* ---- Loops ---- */
@@ -79,6 +106,8 @@ cr_node choose_cond(cr_graph *g, cr_function *yes, cr_function *no, int n, const
 static cr_function *step_of(cr_graph *g, cr_function *body, cr_function *condition, int64_t slices,
                             const struct loop_attr *l) {
     struct choice c;
+    struct asked q = ask(DERIVE_STEP, body, condition, slices, l->carry, l->xs);
+    if (known(g, &q)) return known(g, &q);
     int carry = (int)l->carry, consts = carry + (int)l->xs, n = (int)body->n_in, results = (int)body->n_out;
     if (begin(&c, g, (size_t)n + (size_t)results)) {
         struct shape each = {1, {slices}}, one = {0};
@@ -99,12 +128,14 @@ static cr_function *step_of(cr_graph *g, cr_function *body, cr_function *conditi
             c.out[c.n_out++] = chosen(active, c.y[i], ops_zeros(c.b, cr_dtype_of(c.y[i]), &s));
         }
     }
-    return end(&c);
+    return remember(g, &q, end(&c));
 }
 
 /* Does any slice go on? */
 static cr_function *any_of(cr_graph *g, cr_function *condition, int64_t slices, const struct loop_attr *l) {
     struct choice c;
+    struct asked q = ask(DERIVE_ANY, condition, NULL, slices, l->carry, 0);
+    if (known(g, &q)) return known(g, &q);
     int carry = (int)l->carry, n = (int)condition->n_in;
     if (begin(&c, g, (size_t)n + 1)) {
         for (int i = 0; i < carry; i++) c.x[i] = input_like(&c, condition, i);
@@ -113,7 +144,7 @@ static cr_function *any_of(cr_graph *g, cr_function *condition, int64_t slices, 
         function_inline(c.b, condition, c.x, c.y);
         c.out[c.n_out++] = cr_lt(cr_number(c.b, 0), cr_sum(c.y[0], 0, NULL, false));
     }
-    return end(&c);
+    return remember(g, &q, end(&c));
 }
 
 static cr_node choose_from(cr_graph *g, cr_function *step, cr_function *any, int64_t slices,
@@ -139,9 +170,5 @@ cr_node choose_loop(cr_graph *g, cr_function *body, cr_function *condition, int6
                     const struct loop_attr *l, int n, const cr_node x[]) {
     cr_function *step = step_of(g, body, condition, slices, l),
                 *any = condition && step ? any_of(g, condition, slices, l) : NULL;
-    cr_node y =
-        step && (any || !condition) ? choose_from(g, step, any, slices, *l, n, x) : graph_error_node(g);
-    cr_function_free(step);
-    cr_function_free(any);
-    return y;
+    return step && (any || !condition) ? choose_from(g, step, any, slices, *l, n, x) : graph_error_node(g);
 }

@@ -98,6 +98,11 @@ static void ask_callback(const struct whole *w, const cr_function *f, bool back)
         if (!cr_ok(w->out[i])) continue;
         if (w->out[i].graph != g)
             graph_fail(g, CR_EINVAL, f->name, "the callback's %s %d is a node of another graph", way, i + 1);
+        else if (cr_dtype_of(w->out[i]) != cr_dtype_of(back ? w->x[i] : r.x[i]) &&
+                 !graph_get(w->out[i])->weak)
+            graph_fail(g, CR_EDTYPE, f->name, "the callback's %s %d: expected %s, found %s", way, i + 1,
+                       cr_dtype_name(cr_dtype_of(back ? w->x[i] : r.x[i])),
+                       cr_dtype_name(cr_dtype_of(w->out[i])));
         else if (!shape_equal(&expected, &found))
             graph_fail(g, CR_ESHAPE, f->name, "the callback's %s %d: expected %s, found %s", way, i + 1,
                        ops_show(&a, &expected), ops_show(&b, &found));
@@ -356,20 +361,32 @@ static cr_node like(cr_node vector, cr_node x) {
     return ops_reshape(vector, &s);
 }
 
+cr_node implicit_pull(cr_node y, cr_node g) {
+    struct whole w = {.y = y, .n = cr_operand_count(y)};
+    struct room r;
+    if (!begin(&w, &r, 0, (size_t)w.n)) return graph_error_node(y.graph);
+    for (int i = 0; i < w.n; i++) put(&r, cr_operand(y, i));
+    w.x = r.x;
+    cr_node x = cr_part(y, 0), J = jacobian(&w, function(&w, 0), x);
+    if (cr_ok(J)) J = cr_neg(like(cr_solve(cr_t(J), as_vector(g)), x));
+    end(&w, &r);
+    return J;
+}
+
 /* dx = -J^-1 df/dc dc, so the cotangent of c is -(df/dc)^t J^-t g. */
 void implicit_vjp(const struct whole *w) {
     cr_graph *g = graph_of(w);
     cr_function *f = function(w, 0);
     struct room r;
     if (!cr_ok(w->g[0]) || !begin(w, &r, (size_t)w->n + 1, (size_t)w->n + 1)) return;
-    cr_node x = cr_part(w->y, 0), J = jacobian(w, f, x);
+    cr_node x = cr_part(w->y, 0), pulled = implicit_pull(w->y, w->g[0]);
     uint8_t *has_g = r.mask + w->n, *wanted = r.mask;
     *has_g = 1;
     memcpy(wanted + 1, w->wanted + 1, (size_t)w->n - 1);
-    cr_function *d = cr_ok(J) ? derive_vjp(g, f, has_g, wanted) : NULL;
+    cr_function *d = cr_ok(pulled) ? derive_vjp(g, f, has_g, wanted) : NULL;
     put(&r, x);
     put_all(&r, w->n - 1, w->x + 1);
-    put(&r, cr_neg(like(cr_solve(cr_t(J), as_vector(w->g[0])), x)));
+    put(&r, pulled);
     if (d && !g->status) hand_out(distinct_call(g, d, r.n, r.x), 0, w->n, wanted, w->out);
     end(w, &r);
 }

@@ -21,6 +21,22 @@ typedef void whole_fn(const struct whole *w);
 
 whole_fn call_vjp, call_jvp, cond_vjp, cond_jvp, loop_vjp, loop_jvp, implicit_vjp, implicit_jvp;
 
+/* What is asked of a function: the first word of its question. */
+enum derivation {
+    DERIVE_VJP,
+    DERIVE_JVP,
+    DERIVE_LOOP_VJP,
+    DERIVE_LOOP_JVP,
+    DERIVE_CONDITION,
+    DERIVE_ROW,
+    DERIVE_SLICES,
+    DERIVE_DISTINCT,
+    DERIVE_WIDE,
+    DERIVE_SELECT, /* choose.c */
+    DERIVE_STEP,
+    DERIVE_ANY
+};
+
 /* f's derivatives as functions, made once for each question. NULL: an error, which g tells.
  * vjp: of f's operands, then a cotangent for each result that has_g marks, to a cotangent for each operand wanted.
  * jvp: of f's operands, then a tangent for each that has_t marks, to a tangent for each result wanted. */
@@ -43,6 +59,8 @@ cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_q
 /* A condition on the operands that the jvp's body has. */
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q);
 
+/* The cotangent of f(x, c) at the root y = implicit(f, x, c), of y's cotangent g: -J^-t g. */
+cr_node implicit_pull(cr_node y, cr_node g);
 /* implicit of f on n operands x, the first of them improved by Newton's method: so its value follows the others, as its derivatives say
  * it does. */
 cr_node implicit_refined(cr_function *f, int n, const cr_node x[]);
@@ -52,7 +70,7 @@ cr_node implicit_refined(cr_function *f, int n, const cr_node x[]);
 cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]);
 
 /* f in double precision (grad/wide.h). */
-cr_function *derive_wide(cr_graph *g, cr_function *f);
+cr_function *derive_wide(cr_graph *g, cr_function *f, bool open);
 
 /* Of a cotangent of f's first result, then f's operands, to the cotangent of the first: a row of the Jacobian. */
 cr_function *derive_row(cr_graph *g, cr_function *f);

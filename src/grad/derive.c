@@ -2,14 +2,12 @@
 #include <limits.h>
 #include <string.h>
 
-#include "grad/control.h"
+#include "grad/distinct.h"
 #include "grad/grad.h"
 #include "grad/vmap.h"
 #include "grad/wide.h"
 #include "ops/batch.h"
 #include "tensor/dtype.h"
-
-enum kind { VJP, JVP, LOOP_VJP, LOOP_JVP, CONDITION, ROW, SLICES, DISTINCT, WIDE };
 
 /* A function in the making. Arrays have room for twice f's operands and results. */
 struct making {
@@ -134,7 +132,7 @@ static struct parts parts_of(const struct making *m) {
 static void loop_vjp_inputs(struct making *m, const struct parts *p) {
     int consts = p->carry + p->xs;
     for (int i = 0; i < p->carry; i++)
-        if (p->in[i]) m->sum[i] = input(m, m->f->out[i], true);
+        if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     for (int i = consts; i < p->n_in; i++)
         if (p->in[i]) m->sum[i] = input(m, m->f->in[i], true);
     operands(m, 0, consts);
@@ -237,7 +235,7 @@ static void make_distinct(struct making *m) {
     const int64_t *same = m->mask, *keep = same + n_in(m);
     for (int i = 0; i < n_in(m); i++) m->x[i] = same[i] == i ? input(m, m->f->in[i], false) : m->x[same[i]];
     m->g->either = true;
-    function_inline(m->g, m->f, m->x, m->y);
+    distinct_inline(m->g, m->f, m->x, m->y);
     for (int i = 0; i < n_out(m); i++)
         if (keep[i]) give(m, m->y[i]);
 }
@@ -248,8 +246,12 @@ static void make_wide(struct making *m) {
         cr_dtype dtype = dtype_is_float(cr_dtype_of(like)) ? CR_F64 : cr_dtype_of(like);
         m->x[i] = m->in[m->n_in++] = cr_input(m->g, cr_name(like), dtype, cr_rank(like), cr_dims(like));
     }
-    wide_inline(m->g, m->f, m->x, m->y);
-    for (int i = 0; i < n_out(m); i++) give(m, m->y[i]);
+    size_t count = m->f->g->count;
+    uint32_t *map = mem_alloc(&m->g->mem, mem_mul(count, sizeof *map));
+    if (!map) graph_fail(m->g, CR_ENOMEM, NULL, "out of memory");
+    else if (!m->g->status && wide_inline(m->g, m->f, m->x, m->carry != 0, map))
+        for (int i = 0; i < n_out(m); i++) give(m, graph_handle(m->g, map[m->f->out[i]]));
+    mem_free(&m->g->mem, map, count * sizeof *map);
 }
 
 /* ---- Asking ---- */
@@ -258,6 +260,15 @@ typedef void make_fn(struct making *m);
 static make_fn *const makes[] = {make_vjp, make_jvp,    make_loop_vjp, make_loop_jvp, make_condition,
                                  make_row, make_slices, make_distinct, make_wide};
 enum { head = 3 };
+
+/* cell_vjp of cell. */
+static bool call_it(cr_function *made, const cr_function *f, enum derivation kind) {
+    static const char *const behind[] = {
+        [DERIVE_VJP] = "_vjp",      [DERIVE_JVP] = "_jvp",   [DERIVE_LOOP_VJP] = "_vjp",
+        [DERIVE_LOOP_JVP] = "_jvp", [DERIVE_CONDITION] = "", [DERIVE_ROW] = "_row",
+        [DERIVE_SLICES] = "_many",  [DERIVE_DISTINCT] = "",  [DERIVE_WIDE] = ""};
+    return !f->name || function_set_name(made, f->name, strlen(f->name), behind[kind]);
+}
 
 static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
     struct making m = {.f = f,
@@ -273,7 +284,9 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
         status = m.g->status;
     }
     if (!status) status = cr_function_new(&made, m.n_in, m.in, m.n_out, m.out);
-    if (!status && !function_remember(f, words, question, made)) cr_function_free(made), status = CR_ENOMEM;
+    if (!status && !(call_it(made, f, (enum derivation)question[0]) &&
+                     derivations_add(&f->derived, &f->mem, words, question, made, NULL)))
+        cr_function_free(made), status = CR_ENOMEM;
     if (status)
         graph_fail(g, status, NULL, "%s", m.g && m.g->status ? cr_graph_error(m.g) : cr_status_text(status));
     mem_free(&f->mem, m.in, mem_mul(arrays * m.room, sizeof *m.in));
@@ -282,12 +295,12 @@ static cr_function *make(cr_graph *g, cr_function *f, size_t words, const int64_
 }
 
 static cr_function *answer(cr_graph *g, cr_function *f, size_t words, const int64_t question[]) {
-    cr_function *found = function_derived(f, words, question);
+    cr_function *found = derivations_find(&f->derived, words, question);
     return found || g->status ? found : make(g, f, words, question);
 }
 
 /* The question as words: kind, two numbers, masks. */
-static cr_function *ask(cr_graph *g, cr_function *f, enum kind kind, int carry, int xs, int masks,
+static cr_function *ask(cr_graph *g, cr_function *f, enum derivation kind, int carry, int xs, int masks,
                         const uint8_t *const mask[], const size_t size[]) {
     size_t words = head;
     for (int i = 0; i < masks; i++) words += size[i];
@@ -302,27 +315,28 @@ static cr_function *ask(cr_graph *g, cr_function *f, enum kind kind, int carry, 
 }
 
 cr_function *derive_vjp(cr_graph *g, cr_function *f, const uint8_t has_g[], const uint8_t wanted[]) {
-    return ask(g, f, VJP, 0, 0, 2, (const uint8_t *[]){has_g, wanted}, (size_t[]){f->n_out, f->n_in});
+    return ask(g, f, DERIVE_VJP, 0, 0, 2, (const uint8_t *[]){has_g, wanted}, (size_t[]){f->n_out, f->n_in});
 }
 
 cr_function *derive_jvp(cr_graph *g, cr_function *f, const uint8_t has_t[], const uint8_t wanted[]) {
-    return ask(g, f, JVP, 0, 0, 2, (const uint8_t *[]){has_t, wanted}, (size_t[]){f->n_in, f->n_out});
+    return ask(g, f, DERIVE_JVP, 0, 0, 2, (const uint8_t *[]){has_t, wanted}, (size_t[]){f->n_in, f->n_out});
 }
 
-static cr_function *ask_loop(cr_graph *g, cr_function *f, enum kind kind, const struct loop_question *q) {
-    size_t ys = kind == CONDITION ? 0 : (size_t)f->n_out - (size_t)q->carry;
+static cr_function *ask_loop(cr_graph *g, cr_function *f, enum derivation kind,
+                             const struct loop_question *q) {
+    size_t ys = kind == DERIVE_CONDITION ? 0 : (size_t)f->n_out - (size_t)q->carry;
     return ask(g, f, kind, q->carry, q->xs, 3, (const uint8_t *[]){q->in, q->y, q->kept},
                (size_t[]){f->n_in, ys, (size_t)q->carry});
 }
 
 cr_function *derive_loop_vjp(cr_graph *g, cr_function *body, const struct loop_question *q) {
-    return ask_loop(g, body, LOOP_VJP, q);
+    return ask_loop(g, body, DERIVE_LOOP_VJP, q);
 }
 cr_function *derive_loop_jvp(cr_graph *g, cr_function *body, const struct loop_question *q) {
-    return ask_loop(g, body, LOOP_JVP, q);
+    return ask_loop(g, body, DERIVE_LOOP_JVP, q);
 }
 cr_function *derive_condition(cr_graph *g, cr_function *condition, const struct loop_question *q) {
-    return ask_loop(g, condition, CONDITION, q);
+    return ask_loop(g, condition, DERIVE_CONDITION, q);
 }
 
 cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[], const uint8_t keep[]) {
@@ -330,7 +344,7 @@ cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[],
     int64_t *question = mem_zero(&f->mem, mem_mul(words, sizeof *question));
     bool all = true;
     if (!question) return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), NULL;
-    question[0] = DISTINCT;
+    question[0] = DERIVE_DISTINCT;
     for (size_t i = 0; i < f->n_in; i++) {
         question[head + i] = same[i];
         all = all && same[i] == i;
@@ -344,14 +358,16 @@ cr_function *derive_distinct(cr_graph *g, cr_function *f, const uint32_t same[],
     return found;
 }
 
-cr_function *derive_wide(cr_graph *g, cr_function *f) { return ask(g, f, WIDE, 0, 0, 0, NULL, NULL); }
+cr_function *derive_wide(cr_graph *g, cr_function *f, bool open) {
+    return ask(g, f, DERIVE_WIDE, open, 0, 0, NULL, NULL);
+}
 
-cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, ROW, 0, 0, 0, NULL, NULL); }
+cr_function *derive_row(cr_graph *g, cr_function *f) { return ask(g, f, DERIVE_ROW, 0, 0, 0, NULL, NULL); }
 
 cr_function *derive_slices(cr_graph *g, cr_function *f, int64_t slices, bool fold_keys,
                            const uint8_t batched[]) {
     if (slices > INT_MAX) return graph_fail(g, CR_ELIMIT, "vmap", "too many slices for a function"), NULL;
-    return ask(g, f, SLICES, (int)slices, fold_keys, 1, &batched, (size_t[]){f->n_in});
+    return ask(g, f, DERIVE_SLICES, (int)slices, fold_keys, 1, &batched, (size_t[]){f->n_in});
 }
 
 bool derive_depends(cr_graph *g, const cr_function *f, const uint8_t in[], uint8_t depends[]) {

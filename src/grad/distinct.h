@@ -8,6 +8,9 @@
 cr_node distinct_call(cr_graph *g, cr_function *f, int n, const cr_node x[]);
 cr_node distinct_cond(cr_graph *g, cr_function *yes, cr_function *no, int n, const cr_node x[]);
 
+/* Appends to g what f does to operands of which some are the same: what it runs on them has each once, and so on within. */
+void distinct_inline(cr_graph *g, const cr_function *f, const cr_node x[], cr_node out[]);
+
 /* A loop that has fewer parts than was asked for: part i is part at[i] of y. distinct_free in any case. */
 struct distinct_loop {
     cr_node y;

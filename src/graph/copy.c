@@ -74,13 +74,23 @@ cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const u
     return y;
 }
 
+/* A leaf, called as none is that a person made: those may be "#5.0" too. */
+static cr_node copy_known(cr_graph *to, const cr_graph *from, uint32_t id) {
+    char name[48];
+    bool taken = true;
+    for (unsigned k = 0; taken; k++) {
+        int n = snprintf(name, sizeof name, "#%lu.%u", (unsigned long)id, k);
+        uint32_t text = intern_find(&from->text, name, (size_t)n);
+        taken = text != intern_none && graph_named(from, text);
+    }
+    return copy_leaf(to, from, graph_at(from, id), name);
+}
+
 static void copy_one(cr_graph *to, const cr_graph *from, const struct copy_wish *wish, uint32_t id,
                      uint32_t *map) {
     const struct node *n = graph_at(from, id);
-    char name[24];
     cr_node y;
-    snprintf(name, sizeof name, "#%lu", (unsigned long)id);
-    if (wish->known && wish->known(wish->user, id)) y = copy_leaf(to, from, n, name);
+    if (wish->known && wish->known(wish->user, id)) y = copy_known(to, from, id);
     else if (n->op == OP_input || n->op == OP_param)
         y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
     else y = copy_node(to, from, n, map);

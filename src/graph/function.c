@@ -10,11 +10,7 @@ void function_hold(cr_function *f) { atomic_fetch_add_explicit(&f->holders, 1, m
 
 static void drop(cr_function *f) {
     struct mem m = f->mem;
-    for (size_t i = 0; i < f->derived_n; i++) {
-        mem_free(&m, f->derived[i].question, f->derived[i].words * sizeof(int64_t));
-        cr_function_free(f->derived[i].function);
-    }
-    mem_free(&m, f->derived, f->derived_cap * sizeof *f->derived);
+    derivations_drop(&f->derived, &m);
     mem_free(&m, f->in, f->n_in * sizeof *f->in);
     mem_free(&m, f->out, f->n_out * sizeof *f->out);
     if (f->name) mem_free(&m, f->name, strlen(f->name) + 1);
@@ -74,11 +70,19 @@ static uint32_t stray(const cr_graph *g, const uint32_t *map, int n, const cr_no
     return 0;
 }
 
+/* A literal has its dtype in a function; that it takes another's where it stands is said no more. */
+static cr_node without_idle_cast(void *unused, cr_node y) {
+    const struct node *n = graph_get(y);
+    (void)unused;
+    bool idle = n->op == OP_cast && graph_at(y.graph, n->arg[0])->dtype == n->dtype;
+    return idle ? graph_handle(y.graph, n->arg[0]) : y;
+}
+
 static cr_status fill(cr_function *f, cr_graph *g, const cr_node inputs[], const cr_node outputs[],
                       uint32_t *map, uint32_t *root) {
     for (uint32_t i = 0; i < f->n_out; i++) root[i] = outputs[i].id;
     for (uint32_t i = 0; i < f->n_in; i++) root[f->n_out + i] = inputs[i].id;
-    struct copy_wish wish = {.n = f->n_out + f->n_in, .root = root};
+    struct copy_wish wish = {.n = f->n_out + f->n_in, .root = root, .instead = without_idle_cast};
     f->g = graph_copy(g, &wish, map);
     if (!f->g) return CR_ENOMEM;
     uint32_t other = stray(g, map, (int)f->n_in, inputs);
@@ -125,6 +129,15 @@ cr_status cr_function_new(cr_function **out, int n_in, const cr_node inputs[], i
     return status;
 }
 
+bool function_set_name(cr_function *f, const char *name, size_t n, const char *behind) {
+    size_t more = strlen(behind);
+    f->name = mem_alloc(&f->mem, n + more + 1);
+    if (!f->name) return false;
+    memcpy(f->name, name, n);
+    memcpy(f->name + n, behind, more + 1);
+    return true;
+}
+
 /* ---- Callbacks ---- */
 
 /* Inputs that show dtype and shape. */
@@ -146,10 +159,8 @@ cr_status function_callback(cr_function **out, const char *name, int n_in, const
     if (!all_of(g, n_in, in, "operand", false) || !all_of(g, n_out, results, "result", false))
         return CR_EINVAL;
     cr_function *f = allocate(g, n_in, n_out);
-    if (f) f->g = cr_graph_new(g->ctx);
-    if (f) f->name = mem_alloc(&f->mem, strlen(name) + 1);
-    if (f && f->name) memcpy(f->name, name, strlen(name) + 1);
-    if (!f || !f->g || !f->name || !show(f->g, 'x', n_in, in, f->in) ||
+    if (f) f->g = cr_graph_new(g->ctx), f->ulps = 1;
+    if (!f || !f->g || !function_set_name(f, name, strlen(name), "") || !show(f->g, 'x', n_in, in, f->in) ||
         !show(f->g, 'y', n_out, results, f->out)) {
         cr_function_free(f);
         return graph_fail(g, CR_ENOMEM, NULL, "out of memory"), CR_ENOMEM;
@@ -179,21 +190,34 @@ bool function_inline(cr_graph *g, const cr_function *f, const cr_node x[], cr_no
 
 /* ---- Derivatives ---- */
 
-cr_function *function_derived(const cr_function *f, size_t words, const int64_t question[]) {
-    for (size_t i = 0; i < f->derived_n; i++)
-        if (f->derived[i].words == words &&
-            memcmp(f->derived[i].question, question, words * sizeof *question) == 0)
-            return f->derived[i].function;
+cr_function *derivations_find(const struct derivations *d, size_t words, const int64_t question[]) {
+    for (size_t i = 0; i < d->n; i++)
+        if (d->entry[i].words == words &&
+            memcmp(d->entry[i].question, question, words * sizeof *question) == 0)
+            return d->entry[i].function;
     return NULL;
 }
 
-bool function_remember(cr_function *f, size_t words, const int64_t question[], cr_function *derived) {
-    int64_t *copy = mem_alloc(&f->mem, words * sizeof *copy);
-    if (!copy || !mem_grow(&f->mem, &f->derived, &f->derived_cap, f->derived_n, sizeof *f->derived))
-        return mem_free(&f->mem, copy, words * sizeof *copy), false;
+bool derivations_add(struct derivations *d, const struct mem *m, size_t words, const int64_t question[],
+                     cr_function *f, cr_function *const of[2]) {
+    int64_t *copy = mem_alloc(m, words * sizeof *copy);
+    if (!copy || !mem_grow(m, &d->entry, &d->cap, d->n, sizeof *d->entry))
+        return mem_free(m, copy, words * sizeof *copy), false;
     memcpy(copy, question, words * sizeof *copy);
-    f->derived[f->derived_n++] = (struct derived){copy, words, derived};
+    for (int i = 0; of && i < 2; i++)
+        if (of[i]) function_hold(of[i]);
+    d->entry[d->n++] = (struct derived){copy, words, f, {of ? of[0] : NULL, of ? of[1] : NULL}};
     return true;
+}
+
+void derivations_drop(struct derivations *d, const struct mem *m) {
+    for (size_t i = 0; i < d->n; i++) {
+        mem_free(m, d->entry[i].question, d->entry[i].words * sizeof(int64_t));
+        cr_function_free(d->entry[i].function);
+        cr_function_free(d->entry[i].of[0]);
+        cr_function_free(d->entry[i].of[1]);
+    }
+    mem_free(m, d->entry, d->cap * sizeof *d->entry);
 }
 
 /* ---- In nodes ---- */

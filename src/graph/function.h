@@ -7,11 +7,12 @@
 
 #include "graph/graph.h"
 
-/* A derivative that was asked for before: the same question gets the same function, so that equal nodes are one. */
+/* A function that was asked for before: the same question gets the same one, so that equal nodes are one. */
 struct derived {
     int64_t *question;
     size_t words;
     cr_function *function;
+    cr_function *of[2]; /* whose addresses are in the question: they live as long; or NULL */
 };
 
 struct cr_function {
@@ -21,16 +22,18 @@ struct cr_function {
     cr_graph *g; /* of a callback: inputs that show dtype and shape of its operands and results */
     uint32_t n_in, n_out;
     uint32_t *in, *out; /* nodes of g */
-    struct derived *derived;
-    size_t derived_n, derived_cap;
+    struct derivations derived;
     cr_callback *callback; /* or NULL */
     cr_callback_vjp *vjp;
     cr_callback_jvp *jvp;
     void *user;
-    char *name; /* of a callback */
+    char *name;  /* what its author calls it; NULL: nothing */
+    double ulps; /* of a callback: how far its results are from exact, in units in the last place */
 };
 
 void function_hold(cr_function *f);
+/* Called so, with what it is of that behind. False: out of memory. */
+bool function_set_name(cr_function *f, const char *name, size_t n, const char *behind);
 static inline const struct node *function_in(const cr_function *f, uint32_t i) {
     return graph_at(f->g, f->in[i]);
 }
@@ -42,9 +45,11 @@ static inline const struct node *function_out(const cr_function *f, uint32_t i) 
  * tells. Not of a callback. */
 bool function_inline(cr_graph *g, const cr_function *f, const cr_node x[], cr_node out[]);
 
-/* The derivative remembered under this question, or NULL; and remembering it, which takes the reference over. */
-cr_function *function_derived(const cr_function *f, size_t words, const int64_t question[]);
-bool function_remember(cr_function *f, size_t words, const int64_t question[], cr_function *derived);
+/* The function remembered under this question, or NULL; and remembering it, which takes the reference over. False: out of memory. */
+cr_function *derivations_find(const struct derivations *d, size_t words, const int64_t question[]);
+bool derivations_add(struct derivations *d, const struct mem *m, size_t words, const int64_t question[],
+                     cr_function *f, cr_function *const of[2]);
+void derivations_drop(struct derivations *d, const struct mem *m);
 
 /* A callback alone, without what it calls: only a `call` node holds one. */
 cr_status function_callback(cr_function **out, const char *name, int n_in, const cr_node in[], int n_out,
@@ -65,10 +70,10 @@ static inline const int64_t *control_attr(const cr_graph *g, const struct node *
 /* A node of a control op holds its functions while it lives. */
 void control_hold(cr_graph *g, const struct node *n);
 void control_release(cr_graph *g, const struct node *n);
-/* What a person calls a node's op: a loop under a condition is a while. */
+/* What a person calls a node's op: a loop under a condition is a while, one without carries a map. */
 static inline const char *control_name(const cr_graph *g, const struct node *n) {
-    bool loop = n->op == OP_scan && control_functions(g, n) > 1 && control_function(g, n, 1);
-    return loop ? "while" : op_name(n->op);
+    if (n->op != OP_scan) return op_name(n->op);
+    return control_function(g, n, 1) ? "while" : control_attr(g, n)[1] ? "scan" : "map";
 }
 
 #endif

@@ -28,6 +28,7 @@ void cr_graph_free(cr_graph *g) {
     struct mem m = g->mem;
     while (g->control_n) control_release(g, graph_at(g, g->control[--g->control_n]));
     mem_free(&m, g->control, g->control_cap * sizeof *g->control);
+    derivations_drop(&g->chosen, &m);
     for (size_t i = 0, n; i < g->pages; i += n) {
         n = graph_block(i);
         mem_free(&m, g->page[i], n * page_nodes * sizeof(struct node));

@@ -44,6 +44,12 @@ struct named {
     uint32_t id, epoch;
 };
 
+/* Functions that were asked for before, by the question (graph/function.h). */
+struct derivations {
+    struct derived *entry;
+    size_t n, cap;
+};
+
 enum { page_bits = 10, page_nodes = 1 << page_bits };
 /* The pages of the block of memory that is allocated when there are so many already. */
 size_t graph_block(size_t pages);
@@ -67,7 +73,8 @@ struct cr_graph {
     size_t leaf_n, leaf_cap;
     uint32_t *control; /* nodes that hold functions */
     size_t control_n, control_cap;
-    int64_t unique; /* the number of the next variable */
+    struct derivations chosen; /* made of two functions for nodes of this graph */
+    int64_t unique;            /* the number of the next variable */
     cr_dtype default_float;
     uint32_t file; /* the position that new nodes are noted with */
     int32_t line, column;

@@ -30,6 +30,7 @@ struct maker {
     uint32_t *spare; /* buffers free again */
     uint32_t spares;
     uint32_t made; /* instructions so far */
+    uint8_t pass;  /* of the instruction that is being made */
     bool failed;   /* out of memory */
 };
 
@@ -65,11 +66,26 @@ static uint32_t add_numbers(struct maker *m, int n, const int64_t x[]) {
 static bool same_access(const struct loop *l, const struct access *a, const struct access *b,
                         const int64_t numbers[]) {
     return a->slot == b->slot && a->offset == b->offset && a->dtype == b->dtype && a->kind == b->kind &&
-           a->narrow == b->narrow && a->rank == b->rank &&
+           a->narrow == b->narrow && a->pass == b->pass && a->rank == b->rank &&
            (a->rank == 0 || memcmp(l->numbers + a->numbers, numbers, 2u * a->rank * sizeof *numbers) == 0);
 }
 
-/* An access for reading this node's numbers, found or added. */
+/* Do the numbers repeat, so often that each tile begins where they do? */
+static bool reads_again(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
+    int64_t period = rank > 1 ? shape_count(rank - 1, dim + 1) : 0;
+    if (period == 0 || stride[0] != 0 || l->by_passes) return false;
+    return (l->rows == 1 || l->run % period == 0) && (l->tile_cols == l->run || l->tile_cols % period == 0);
+}
+
+/* Of numbers that do not run on, merged: is it one number, or one line, for each row of a loop that goes by passes? */
+static bool one_for_row(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
+    return l->by_passes && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
+}
+static bool one_line(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
+    return l->by_passes && rank == 2 && stride[0] == 0 && stride[1] == 1 && dim[1] == l->run;
+}
+
+/* An access for reading this node's numbers, found or added; by passes, each pass has its own. */
 static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
     const struct node *n = graph_at(m->p->g, node);
     const struct view *v = &m->p->view[node];
@@ -80,14 +96,21 @@ static uint32_t read_access(struct maker *m, uint32_t node, bool narrow) {
     bool direct = graph_elements(m->p->g, n) <= 1 || (rank == 1 && stride[0] == 1),
          repeat = rank == 1 && stride[0] == 0;
     a.kind = direct ? ACCESS_DIRECT : repeat ? ACCESS_REPEAT : ACCESS_STRIDED;
+    a.pass = m->pass;
+    if (a.kind == ACCESS_STRIDED && !narrow) {
+        if (one_line(m->l, rank, dim, stride)) a.kind = ACCESS_LINE;
+        else a.constant = one_for_row(m->l, rank, dim, stride);
+    }
     a.rank = a.kind == ACCESS_STRIDED ? (uint8_t)rank : 0;
+    a.again = a.rank && !narrow && reads_again(m->l, rank, dim, stride);
     memcpy(numbers, dim, a.rank * sizeof *dim);
     memcpy(numbers + a.rank, stride, a.rank * sizeof *stride);
     for (uint32_t i = 0; i < m->l->accesses; i++)
         if (same_access(m->l, &m->l->access[i], &a, numbers)) return i;
     a.numbers = add_numbers(m, 2 * a.rank, numbers);
     if (m->failed) return 0;
-    a.buffer = direct ? 0 : m->l->buffers++; /* stays for the whole loop */
+    if (a.kind == ACCESS_REPEAT || a.kind == ACCESS_STRIDED)
+        a.buffer = m->l->buffers++; /* stays for the whole loop */
     return add_access(m, a);
 }
 
@@ -100,22 +123,28 @@ static uint32_t write_access(struct maker *m, uint32_t node, bool narrow) {
                                          .offset = v->offset});
 }
 
+static struct place place_at(enum place_kind kind, uint32_t index) {
+    return (struct place){.kind = kind & 3, .index = index & 0x3fffffff};
+}
+
 static struct place operand_place(struct maker *m, uint32_t node, bool narrow) {
     uint32_t i = member(m, node);
     if (i != no_slot) return m->l->instruction[i].result;
     uint32_t a = read_access(m, node, narrow);
     if (m->failed) return (struct place){0};
-    bool buffered = m->l->access[a].kind != ACCESS_DIRECT;
-    return (struct place){.in_buffer = buffered,
-                          .index = 0x7fffffff & (buffered ? m->l->access[a].buffer : a)};
+    enum access_kind kind = m->l->access[a].kind;
+    bool buffered = kind == ACCESS_REPEAT || kind == ACCESS_STRIDED;
+    return place_at(buffered ? IN_BUFFER : IN_ACCESS, buffered ? m->l->access[a].buffer : a);
 }
 
-/* Buffers of results that this instruction reads for the last time serve again, from the next instruction on.
- */
+/* Buffers of results that this instruction reads for the last time serve again, from the next instruction on; not those of
+ * another pass, whose numbers the next tile needs too. */
 static void release(struct maker *m, uint32_t i) {
-    for (uint32_t j = 0; j < i; j++)
-        if (m->last[j] == i && m->l->instruction[j].result.in_buffer)
-            m->spare[m->spares++] = m->l->instruction[j].result.index;
+    for (uint32_t j = 0; j < i; j++) {
+        const struct instruction *in = &m->l->instruction[j];
+        if (m->last[j] == i && in->result.kind == IN_BUFFER && in->pass == m->pass)
+            m->spare[m->spares++] = in->result.index;
+    }
 }
 
 static void last_reads(struct maker *m) {
@@ -167,7 +196,12 @@ static void cut(struct maker *m, size_t widest_dtype) {
     l->diagonal = s->bound ? m->p->group[s->group].rows : 0;
     l->tile_rows = l->unit_rows = 1;
     l->tile_cols = l->unit_cols = tile;
-    if (plan_whole_rows(s) || (!s->lines && s->rows_too && l->run <= tile)) {
+    l->by_passes = plan_whole_rows(s) && l->run > tile;
+    l->widest = widest_dtype;
+    l->room_bytes = l->by_passes ? ((size_t)l->run * widest_dtype + 63) / 64 * 64 : 0;
+    if (l->by_passes) {
+        l->unit_cols = l->run;
+    } else if (plan_whole_rows(s) || (!s->lines && s->rows_too && l->run <= tile)) {
         l->tile_cols = l->unit_cols = l->run;
         l->tile_rows = l->unit_rows = rows_in_tile(m, tile);
     } else if (s->lines) {
@@ -189,27 +223,32 @@ static enum instruction_kind kind_of(const struct maker *m, uint32_t id) {
 }
 
 /* Room for what the units leave. */
-static void make_partial(struct maker *m, struct instruction *in) {
-    struct loop *l = m->l;
+static void make_partial(struct loop *l, struct instruction *in) {
     int64_t numbers = in->kind == FOLD_PART ? l->rows * pieces(l->run, l->unit_cols)
                                             : l->run * pieces(l->rows, l->unit_rows);
-    in->state = l->buffers++;
     in->partial = l->shared;
     l->shared += ((size_t)numbers * cr_dtype_size((cr_dtype)in->to) + 63) / 64 * 64;
+}
+
+static struct place result_place(struct maker *m, uint32_t i, const struct instruction *in) {
+    if (m->p->view[in->node].slot != no_slot)
+        return place_at(IN_ACCESS, write_access(m, in->node, in->kind != DO_WIDE));
+    if (m->l->by_passes && plan_crosses(m->p, m->s, i)) return place_at(IN_ROOM, m->l->rooms++);
+    return place_at(IN_BUFFER, new_buffer(m));
 }
 
 static void make_instruction(struct maker *m, uint32_t i) {
     uint32_t id = m->p->node[m->s->first + i];
     const struct node *n = graph_at(m->p->g, id);
     struct instruction in = {.op = n->op, .to = n->dtype, .node = id, .kind = (uint8_t)kind_of(m, id)};
+    in.pass = m->pass = m->l->by_passes ? m->p->pass[m->s->first + i] : 0;
     in.from = graph_at(m->p->g, n->arg[n->n - 1])->dtype;
     if (in.kind <= DO_NARROW) in.n = graph_attr_count(m->p->g, n) ? graph_attr(m->p->g, n)[0] : 0;
     for (uint32_t k = 0; k < n->n; k++) in.operand[k] = operand_place(m, n->arg[k], in.kind == DO_NARROW);
-    bool stored = m->p->view[id].slot != no_slot;
-    in.result.in_buffer = !stored;
-    in.result.index = 0x7fffffff & (stored ? write_access(m, id, in.kind != DO_WIDE) : new_buffer(m));
+    in.result = result_place(m, i, &in);
     in.accesses = (uint32_t)m->l->accesses;
-    if (in.kind == FOLD_PART || in.kind == FOLD_ROWS_PART) make_partial(m, &in);
+    if (in.kind == FOLD_PART || (m->l->by_passes && in.kind == FOLD_WHOLE)) in.state = m->l->buffers++;
+    if (in.kind == FOLD_PART || in.kind == FOLD_ROWS_PART) make_partial(m->l, &in);
     m->l->instruction[i] = in;
     m->made = i + 1;
     release(m, i);

@@ -122,9 +122,17 @@ static cr_status finish(struct call *c, cr_node node, int n, cr_node out[]) {
     return status ? status : cr_ok(node) ? CR_OK : CR_EINVAL;
 }
 
-static bool count_is(struct call *c, const char *what, uint32_t expected, int found) {
-    if ((int64_t)expected == found) return true;
-    graph_fail(c->g, CR_EINVAL, c->op, "the function has %u %s, found %d", (unsigned)expected, what, found);
+/* The function has so many operands (of a loop: with carries and constants); found in the call. */
+static bool takes(struct call *c, const cr_function *f, int found) {
+    if ((int64_t)f->n_in == found) return true;
+    graph_fail(c->g, CR_EINVAL, c->op, "the function has %u operands, found %d", (unsigned)f->n_in, found);
+    return false;
+}
+
+static bool gives(struct call *c, const cr_function *f, int expected) {
+    if ((int64_t)f->n_out == expected) return true;
+    graph_fail(c->g, CR_EINVAL, c->op, "expected a function of %d result%s, found %u", expected,
+               expected == 1 ? "" : "s", (unsigned)f->n_out);
     return false;
 }
 
@@ -136,8 +144,7 @@ cr_status cr_call(cr_node out[], cr_function *f, int n, const cr_node x[]) {
     struct call c = {0};
     if (!out || !f || bad(n, x)) return CR_EINVAL;
     cr_node y = graph_error_node(graph_among(n, x, 0, NULL, 0, NULL));
-    if (begin(&c, "call", y.graph, n) && count_is(&c, "operands", f->n_in, n) &&
-        take_all(&c, "operand", f, 0, n, x, -1))
+    if (begin(&c, "call", y.graph, n) && takes(&c, f, n) && take_all(&c, "operand", f, 0, n, x, -1))
         y = control_node(c.g, OP_call, 1, &f, 0, NULL, n, c.x);
     return finish(&c, y, (int)f->n_out, out);
 }
@@ -145,7 +152,7 @@ cr_status cr_call(cr_node out[], cr_function *f, int n, const cr_node x[]) {
 /* ---- cond ---- */
 
 static bool same_results(struct call *c, const cr_function *yes, const cr_function *no) {
-    if (!count_is(c, "results", yes->n_out, (int)no->n_out)) return false;
+    if (!gives(c, no, (int)yes->n_out)) return false;
     for (uint32_t i = 0; i < yes->n_out; i++) {
         struct shape a, b;
         cr_dtype x = in_rows(yes, yes->out[i], -1, &a), y = in_rows(no, no->out[i], -1, &b);
@@ -163,9 +170,8 @@ cr_status cr_cond(cr_node out[], cr_node condition, cr_function *yes, cr_functio
     if (!out || !yes || !no || bad(n, x)) return CR_EINVAL;
     cr_node y = graph_error_node(condition.graph);
     if (begin(&c, "cond", condition.graph, n + 1) && take(&c, "condition", 0, condition, &scalar, CR_BOOL) &&
-        count_is(&c, "operands", yes->n_in, n) && count_is(&c, "operands", no->n_in, n) &&
-        take_all(&c, "operand", yes, 0, n, x, -1) && (c.n = 1, take_all(&c, "operand", no, 0, n, x, -1)) &&
-        same_results(&c, yes, no))
+        takes(&c, yes, n) && takes(&c, no, n) && take_all(&c, "operand", yes, 0, n, x, -1) &&
+        (c.n = 1, take_all(&c, "operand", no, 0, n, x, -1)) && same_results(&c, yes, no))
         y = control_node(c.g, OP_cond, 2, (cr_function *[]){yes, no}, 0, NULL, c.n, c.x);
     return finish(&c, y, (int)yes->n_out, out);
 }
@@ -206,26 +212,43 @@ cr_status cr_scan(cr_node out[], cr_function *body, int64_t n, bool reverse, int
     return cr_scan_within(out, SIZE_MAX, body, n, reverse, n_carry, carry, n_xs, xs, n_consts, consts);
 }
 
-cr_status cr_scan_within(cr_node out[], size_t bytes, cr_function *body, int64_t n, bool reverse, int n_carry,
-                         const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
-                         const cr_node consts[]) {
+/* count: an error node, or how many steps there are. */
+static cr_status scan(cr_node out[], cr_node count, size_t bytes, cr_function *body, int64_t n, bool reverse,
+                      int n_carry, const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                      const cr_node consts[]) {
     struct call c = {0};
-    bool cut = false;
+    struct shape number = {0};
+    bool cut = false, counted = count.id != 0;
+    int cuts;
     if (!out || !body || bad(n_carry, carry) || bad(n_xs, xs) || bad(n_consts, consts)) return CR_EINVAL;
-    struct loop_attr l = {.n = n, .carry = n_carry, .xs = n_xs, .reverse = reverse};
-    cr_node y = graph_error_node(graph_among(n_carry, carry, n_xs, xs, n_consts, consts));
+    struct loop_attr l = {.n = n, .carry = n_carry, .xs = n_xs, .reverse = reverse, .counted = counted};
+    cr_node y =
+        graph_error_node(counted ? count.graph : graph_among(n_carry, carry, n_xs, xs, n_consts, consts));
     if (y.graph && n < 0)
         graph_fail(y.graph, CR_EINVAL, "scan", "a count of steps below 0: %lld", (long long)n);
-    if (begin(&c, n_carry ? "scan" : "map", y.graph, n_carry + n_xs + n_consts) &&
-        count_is(&c, "operands", body->n_in, n_carry + n_xs + n_consts) && carry_stays(&c, body, n_carry) &&
-        rows_fit(&c, body, n) && take_all(&c, "carry", body, 0, n_carry, carry, -1) &&
+    if (begin(&c, n_carry ? "scan" : "map", y.graph, n_carry + n_xs + n_consts + counted) &&
+        takes(&c, body, n_carry + n_xs + n_consts) && carry_stays(&c, body, n_carry) &&
+        rows_fit(&c, body, n) && (!counted || take(&c, "count of steps", 0, count, &number, CR_I64)) &&
+        take_all(&c, "carry", body, 0, n_carry, carry, -1) &&
         take_all(&c, "operand", body, (uint32_t)n_carry, n_xs, xs, n) &&
         take_all(&c, "constant operand", body, (uint32_t)(n_carry + n_xs), n_consts, consts, -1)) {
-        cut = control_pieces(body, &l, bytes) > 1;
+        cut = !counted && control_pieces(body, &l, bytes, &cuts) > 1;
         if (cut) control_in_pieces(out, c.g, body, &l, bytes, c.x), y = out[0];
         else y = control_loop(c.g, body, NULL, &l, c.n, c.x);
     }
     return finish(&c, y, cut ? 0 : (int)body->n_out, out);
+}
+
+cr_status cr_scan_within(cr_node out[], size_t bytes, cr_function *body, int64_t n, bool reverse, int n_carry,
+                         const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                         const cr_node consts[]) {
+    return scan(out, (cr_node){0}, bytes, body, n, reverse, n_carry, carry, n_xs, xs, n_consts, consts);
+}
+
+cr_status control_counted(cr_node out[], cr_node count, cr_function *body, int64_t most, bool reverse,
+                          int n_carry, const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                          const cr_node consts[]) {
+    return scan(out, count, SIZE_MAX, body, most, reverse, n_carry, carry, n_xs, xs, n_consts, consts);
 }
 
 cr_status cr_map(cr_node out[], cr_function *f, int64_t n, int n_xs, const cr_node xs[], int n_consts,
@@ -236,7 +259,11 @@ cr_status cr_map(cr_node out[], cr_function *f, int64_t n, int n_xs, const cr_no
 static bool is_condition(struct call *c, const cr_function *f) {
     struct shape s;
     if (f->n_out == 1 && in_rows(f, f->out[0], -1, &s) == CR_BOOL && s.rank == 0) return true;
-    graph_fail(c->g, CR_EINVAL, c->op, "the condition is to give one bool");
+    struct shape_text t;
+    cr_dtype dtype = in_rows(f, f->out[0], -1, &s);
+    if (f->n_out != 1) return gives(c, f, 1);
+    graph_fail(c->g, CR_EINVAL, c->op, "expected a condition that gives one bool, found %s of %s",
+               ops_show(&t, &s), cr_dtype_name(dtype));
     return false;
 }
 
@@ -247,10 +274,9 @@ cr_status cr_while(cr_node out[], cr_function *condition, cr_function *body, int
     struct loop_attr l = {.n = max_trips < 0 ? -1 : max_trips, .carry = n_carry};
     cr_node y = graph_error_node(graph_among(n_carry, carry, n_consts, consts, 0, NULL));
     if (begin(&c, "while", y.graph, n_carry + n_consts) && is_condition(&c, condition) &&
-        count_is(&c, "operands", body->n_in, n_carry + n_consts) &&
-        count_is(&c, "operands", condition->n_in, n_carry + n_consts) &&
-        count_is(&c, "results", body->n_out, n_carry) && carry_stays(&c, body, n_carry) &&
-        rows_fit(&c, body, l.n) && take_all(&c, "carry", condition, 0, n_carry, carry, -1) &&
+        takes(&c, body, n_carry + n_consts) && takes(&c, condition, n_carry + n_consts) &&
+        gives(&c, body, n_carry) && carry_stays(&c, body, n_carry) && rows_fit(&c, body, l.n) &&
+        take_all(&c, "carry", condition, 0, n_carry, carry, -1) &&
         take_all(&c, "constant operand", condition, (uint32_t)n_carry, n_consts, consts, -1) &&
         (c.n = 0, take_all(&c, "carry", body, 0, n_carry, carry, -1)) &&
         take_all(&c, "constant operand", body, (uint32_t)n_carry, n_consts, consts, -1))
@@ -292,15 +318,31 @@ cr_status cr_function_callback(cr_function **out, const char *name, int n_in, co
     return status;
 }
 
+/* What a wrapped callback wraps; NULL: no callback. */
+static cr_function *wrapped(const cr_function *f) {
+    for (uint32_t id = 1; f && id < f->g->count; id++) {
+        const struct node *n = graph_at(f->g, id);
+        if (n->op == OP_call && control_function(f->g, n, 0)->callback) return control_function(f->g, n, 0);
+    }
+    return NULL;
+}
+
+cr_status cr_function_ulps(cr_function *f, double ulps) {
+    cr_function *raw = wrapped(f);
+    if (!raw || !(ulps >= 0)) return CR_EINVAL;
+    raw->ulps = ulps;
+    return CR_OK;
+}
+
 /* ---- implicit ---- */
 
 cr_node cr_implicit(cr_function *f, cr_node x, int n_consts, const cr_node consts[]) {
     struct call c = {0};
     cr_node y = graph_error_node(x.graph);
     if (!f || bad(n_consts, consts) || !x.graph) return y;
-    if (begin(&c, "implicit", x.graph, n_consts + 1) && count_is(&c, "operands", f->n_in, n_consts + 1) &&
-        count_is(&c, "results", f->n_out, 1) && carry_stays(&c, f, 1) &&
-        take_all(&c, "operand", f, 0, 1, &x, -1) && take_all(&c, "operand", f, 1, n_consts, consts, -1))
+    if (begin(&c, "implicit", x.graph, n_consts + 1) && takes(&c, f, n_consts + 1) && gives(&c, f, 1) &&
+        carry_stays(&c, f, 1) && take_all(&c, "operand", f, 0, 1, &x, -1) &&
+        take_all(&c, "operand", f, 1, n_consts, consts, -1))
         y = control_node(c.g, OP_implicit, 1, &f, 0, NULL, c.n, c.x);
     finish(&c, y, 1, &y);
     return y;

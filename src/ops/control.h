@@ -41,8 +41,14 @@ cr_node control_node(cr_graph *g, int op, int functions, cr_function *const func
 cr_node control_loop(cr_graph *g, cr_function *body, cr_function *condition, const struct loop_attr *l, int n,
                      const cr_node x[]);
 
-/* A scan of ready operands in pieces, so that reverse mode keeps at most so many bytes, if that can be. How many: 1 is not cut. */
-int64_t control_pieces(const cr_function *body, const struct loop_attr *l, size_t bytes);
+/* cr_scan of as many steps as count, an i64, says: `most` at most. */
+cr_status control_counted(cr_node out[], cr_node count, cr_function *body, int64_t most, bool reverse,
+                          int n_carry, const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
+                          const cr_node consts[]);
+
+/* A scan of ready operands in pieces, so that reverse mode keeps at most so many bytes, if that can be. How many, each cut again, `cuts` times in
+ * all: 1 is not cut. */
+int64_t control_pieces(const cr_function *body, const struct loop_attr *l, size_t bytes, int *cuts);
 void control_in_pieces(cr_node out[], cr_graph *g, cr_function *body, const struct loop_attr *l, size_t bytes,
                        const cr_node x[]);
 

@@ -2,10 +2,24 @@
  * runs the piece again. Cut L times, n steps keep L n^(1/L) carries and run L times more (Griewank 1992, "Achieving logarithmic growth
  * of temporal and spatial complexity in reverse automatic differentiation", of which this is the form with equal pieces). */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/batch.h"
 #include "ops/control.h"
 #include "tensor/dtype.h"
+
+/* Functions that pieces are, each made once: all cuts are into as many pieces, so a level has pieces of two lengths at most, which differ
+ * by one. */
+struct piece {
+    int64_t length;
+    int cuts;
+    cr_function *f;
+};
+enum { most_cuts = 32, most_pieces = 2 * most_cuts };
+struct made {
+    struct piece piece[most_pieces];
+    int n;
+};
 
 /* A scan that is to be cut, its operands ready: carry, xs, constants. */
 struct long_scan {
@@ -13,9 +27,11 @@ struct long_scan {
     cr_function *body;
     struct loop_attr l;
     const cr_node *x;
-    cr_node *room, *in, *out, *made; /* one piece of memory */
+    int64_t pieces;
+    int cuts;                         /* of this, and of what is inside its pieces; 0: a loop */
+    cr_node *room, *in, *out, *carry; /* one piece of memory */
     size_t nodes;
-    size_t bytes; /* left for what is inside the pieces */
+    struct made *made;
 };
 
 static size_t carry_bytes(const cr_function *body, const struct loop_attr *l) {
@@ -36,16 +52,16 @@ static int64_t root(int64_t n, int levels) {
     }
 }
 
-/* Each level has pieces of two lengths, so there may be twice as many functions as in the one above. Four pieces keep what two do in two
- * levels. */
-enum { fewest = 4 };
+enum { fewest = 4 }; /* pieces: four keep what two do in two levels */
 
-int64_t control_pieces(const cr_function *body, const struct loop_attr *l, size_t bytes) {
+int64_t control_pieces(const cr_function *body, const struct loop_attr *l, size_t bytes, int *cuts) {
     size_t row = carry_bytes(body, l);
+    *cuts = 0;
     if (!row || l->n < 4 || bytes / row >= (uint64_t)l->n) return 1;
     int64_t rows = (int64_t)(bytes / row), s = l->n;
     for (int levels = 2; s > fewest; levels++) {
         s = root(l->n, levels);
+        *cuts = levels - 1;
         if (levels * s <= rows) break;
     }
     return s;
@@ -63,27 +79,67 @@ static cr_node piece_input(const struct long_scan *c, cr_graph *b, uint32_t i, i
     return cr_input(b, name, (cr_dtype)n->dtype, s.rank, s.dim);
 }
 
-/* The function that a piece is: length steps, cut again where the bytes ask for it. NULL: an error, which g tells. */
-static cr_function *piece_of(const struct long_scan *c, int64_t length) {
+static bool begin(struct long_scan *c) {
+    const size_t results = c->body->n_out, operands = c->body->n_in;
+    c->nodes = operands + 3 * results + 1;
+    c->room = mem_zero(&c->g->mem, mem_mul(c->nodes, sizeof *c->room));
+    if (!c->room) return graph_fail(c->g, CR_ENOMEM, NULL, "out of memory"), false;
+    c->in = c->room, c->out = c->room + operands, c->carry = c->out + results;
+    return true;
+}
+
+static void end(struct long_scan *c) {
+    if (c->room) mem_free(&c->g->mem, c->room, c->nodes * sizeof *c->room);
+}
+
+static void run_all(const struct long_scan *c, cr_node out[]);
+
+/* In graph b, length steps of operands x, cut on: the results in out. */
+static void run_piece(const struct long_scan *c, cr_graph *b, int64_t length, const cr_node x[],
+                      cr_node out[]) {
+    struct long_scan inner = *c;
+    inner.g = b, inner.x = x, inner.l.n = length, inner.cuts = c->cuts - 1;
+    if (inner.cuts > 0) {
+        if (begin(&inner)) run_all(&inner, out);
+        end(&inner);
+        return;
+    }
+    cr_node y =
+        b->status ? graph_error_node(b) : control_loop(b, c->body, NULL, &inner.l, (int)c->body->n_in, x);
+    for (uint32_t i = 0; i < c->body->n_out; i++) out[i] = cr_ok(y) ? cr_part(y, (int)i) : y;
+}
+
+static cr_function *new_piece(const struct long_scan *c, int64_t length) {
     cr_graph *b = cr_graph_new(c->g->ctx);
     cr_function *piece = NULL;
-    const int carry = (int)c->l.carry, xs = (int)c->l.xs, n = (int)c->body->n_in;
+    const int n = (int)c->body->n_in;
     for (uint32_t i = 0; b && i < c->body->n_in; i++) c->in[i] = piece_input(c, b, i, length);
-    if (b && !cr_scan_within(c->out, c->bytes, c->body, length, c->l.reverse != 0, carry, c->in, xs,
-                             c->in + carry, n - carry - xs, c->in + carry + xs))
-        cr_function_new(&piece, n, c->in, (int)c->body->n_out, c->out);
+    if (b) run_piece(c, b, length, c->in, c->out);
+    if (b && !b->status) cr_function_new(&piece, n, c->in, (int)c->body->n_out, c->out);
+    if (piece && c->body->name && !function_set_name(piece, c->body->name, strlen(c->body->name), "_piece"))
+        cr_function_free(piece), piece = NULL;
     if (!piece) graph_fail(c->g, b && b->status ? b->status : CR_ENOMEM, "scan", "%s", cr_graph_error(b));
     cr_graph_free(b);
     return piece;
 }
 
-/* `pieces` of this length from step `first` on, behind c->made, the carry so far; ys: each result besides, a step in each row. */
+/* The function that a piece of this length is, or NULL: an error, which g tells. */
+static cr_function *piece_of(const struct long_scan *c, int64_t length) {
+    struct made *m = c->made;
+    for (int i = 0; i < m->n; i++)
+        if (m->piece[i].length == length && m->piece[i].cuts == c->cuts) return m->piece[i].f;
+    cr_function *f = new_piece(c, length);
+    if (f) m->piece[m->n++] = (struct piece){length, c->cuts, f};
+    return f;
+}
+
+/* `pieces` of this length from step `first` on, behind c->carry, as it is so far; ys: each result besides, a step in each row. */
 static void run_pieces(const struct long_scan *c, int64_t first, int64_t pieces, int64_t length,
                        cr_node ys[]) {
     const int carry = (int)c->l.carry, xs = (int)c->l.xs, n = (int)c->body->n_in;
     cr_function *piece = piece_of(c, length);
     if (!piece) return;
-    for (int i = 0; i < n; i++) c->in[i] = i < carry ? c->made[i] : c->x[i];
+    for (int i = 0; i < n; i++) c->in[i] = i < carry ? c->carry[i] : c->x[i];
     for (int i = carry; i < carry + xs; i++) {
         cr_node rows = ops_slice_axis(c->x[i], -cr_rank(c->x[i]), first, 1, pieces * length);
         struct shape s = ops_shape(rows);
@@ -93,7 +149,7 @@ static void run_pieces(const struct long_scan *c, int64_t first, int64_t pieces,
     }
     cr_scan(c->out, piece, pieces, c->l.reverse != 0, carry, c->in, xs, c->in + carry, n - carry - xs,
             c->in + carry + xs);
-    for (int i = 0; i < carry; i++) c->made[i] = c->out[i];
+    for (int i = 0; i < carry; i++) c->carry[i] = c->out[i];
     for (int i = carry; i < (int)c->body->n_out; i++) {
         struct shape s = ops_shape(c->out[i]);
         s.dim[1] *= pieces;
@@ -101,38 +157,33 @@ static void run_pieces(const struct long_scan *c, int64_t first, int64_t pieces,
         s.rank -= s.rank > 0;
         ys[i - carry] = ops_reshape(c->out[i], &s);
     }
-    cr_function_free(piece);
 }
 
 /* ---- All of them ---- */
 
 /* n = pieces * length + more: so many are one step longer, and first. */
-static void run_all(const struct long_scan *c, int64_t pieces, cr_node out[]) {
+static void run_all(const struct long_scan *c, cr_node out[]) {
     const int carry = (int)c->l.carry, ys = loop_ys(c->body, &c->l);
-    int64_t length = c->l.n / pieces, more = c->l.n % pieces;
-    cr_node *front = c->made + carry, *back = front + ys;
-    for (int i = 0; i < carry; i++) c->made[i] = c->x[i];
+    int64_t length = c->l.n / c->pieces, more = c->l.n % c->pieces;
+    cr_node *front = c->carry + carry, *back = front + ys;
+    for (int i = 0; i < carry; i++) c->carry[i] = c->x[i];
     for (int turn = 0; turn < 2; turn++) {
         bool longer = (turn == 0) != (c->l.reverse != 0);
         if (longer && more) run_pieces(c, 0, more, length + 1, front);
-        if (!longer) run_pieces(c, more * (length + 1), pieces - more, length, back);
+        if (!longer) run_pieces(c, more * (length + 1), c->pieces - more, length, back);
     }
-    for (int i = 0; i < carry; i++) out[i] = c->made[i];
+    for (int i = 0; i < carry; i++) out[i] = c->carry[i];
     for (int i = 0; i < ys; i++)
         out[carry + i] = more ? cr_concat(2, (cr_node[]){front[i], back[i]}, 0) : back[i];
 }
 
 void control_in_pieces(cr_node out[], cr_graph *g, cr_function *body, const struct loop_attr *l, size_t bytes,
                        const cr_node x[]) {
-    const size_t results = body->n_out, operands = body->n_in;
-    struct long_scan c = {.g = g, .body = body, .l = *l, .x = x, .nodes = operands + 3 * results + 1};
-    int64_t pieces = control_pieces(body, l, bytes);
-    size_t starts = mem_mul((size_t)pieces, carry_bytes(body, l));
-    c.bytes = bytes > starts ? bytes - starts : 0;
-    c.room = mem_zero(&g->mem, mem_mul(c.nodes, sizeof *c.room));
-    c.in = c.room, c.out = c.room + operands, c.made = c.out + results;
-    if (c.room) run_all(&c, pieces, out);
-    else graph_fail(g, CR_ENOMEM, NULL, "out of memory");
-    for (size_t i = 0; i < results && g->status; i++) out[i] = graph_error_node(g);
-    if (c.room) mem_free(&g->mem, c.room, c.nodes * sizeof *c.room);
+    struct made made = {.n = 0};
+    struct long_scan c = {.g = g, .body = body, .l = *l, .x = x, .made = &made};
+    c.pieces = control_pieces(body, l, bytes, &c.cuts);
+    if (begin(&c)) run_all(&c, out);
+    for (uint32_t i = 0; i < body->n_out && g->status; i++) out[i] = graph_error_node(g);
+    for (int i = 0; i < made.n; i++) cr_function_free(made.piece[i].f);
+    end(&c);
 }

@@ -1,6 +1,7 @@
 /* Groups: products and loops over the same rows run block by block, so that what one makes for another (the weights of an
  * attention, say) needs room for a block alone. A group grows from a product of batches, forward over the steps that read it,
- * then back over the loops that nothing else reads; it stays if it keeps more from memory than it reads and writes there. */
+ * then back over the loops that nothing else reads; it stays if it keeps more from memory than it reads and writes there. Or from a
+ * product that only updates need, such as the gradient of a weight: with the loop of the update, which reads it once. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ enum {
     block_least = 32,
     block_most = 64,       /* rows; powers of two */
     short_row = 512,       /* numbers: the built-in way computes several such rows at once, to their ends */
+    block_tiles = 56,      /* rows: of a product alone, four tiles of a kernel for AVX-512 */
     seed_bytes = 256 << 10 /* of its result: what is smaller stays in the cache as it is */
 };
 
@@ -28,6 +30,7 @@ struct finder {
     uint32_t
         *last_read; /* by slot: the last step that reads it; the number of steps: it is kept to the end */
     uint32_t seed, first, last; /* steps */
+    bool tail;                  /* of updates alone */
     struct group g;
 };
 
@@ -97,7 +100,7 @@ static bool loop_has_rows(const struct finder *f, uint32_t s, int64_t rows) {
     const struct step *loop = &f->p->step[s];
     const int64_t *dim = intern_bytes(&f->p->g->shape, loop->shape);
     int rank = (int)(intern_size(&f->p->g->shape, loop->shape) / sizeof *dim), axes;
-    if (loop->kind != STEP_LOOP || loop->tail || loop->rows_too) return false;
+    if (loop->kind != STEP_LOOP || loop->rows_too) return false;
     if (loop->lines) return loop->rows == rows && plan_whole_rows(loop);
     axes = axes_of_rows(rank, dim, rows);
     return axes >= 0 && shape_count(rank - axes, dim + axes) <= fold_block;
@@ -142,6 +145,11 @@ static bool reads_terms(const struct finder *f, uint32_t id) {
     return row_by_row(f, from, id, f->g.batch * f->g.rows, dim, stride);
 }
 
+static bool reads_whole(const struct finder *f, uint32_t s) {
+    const struct node *n = step_node(f, s);
+    return maker(f, n->arg[0]) == no_slot && maker(f, n->arg[1]) == no_slot;
+}
+
 static enum group_way product_way(const struct finder *f, uint32_t s) {
     const struct node *n = step_node(f, s);
     uint32_t a = n->arg[0], b = n->arg[1];
@@ -154,9 +162,19 @@ static enum group_way product_way(const struct finder *f, uint32_t s) {
     return WAY_WHOLE;
 }
 
+/* A product that only updates need. Its right operand is read for each block, as it lies. */
+static bool waits_for_update(const struct finder *f, uint32_t s, int64_t rows) {
+    const struct node *n = step_node(f, s);
+    return batch_of(f, n) == 1 && sides(f, n->arg[0])[0] == rows &&
+           plan_strides(f->p, n->arg[1])[graph_rank(f->p->g, n) - 1] == 1 &&
+           plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes;
+}
+
 static enum group_way way_of(const struct finder *f, uint32_t s) {
     int64_t rows = f->g.batch * f->g.rows;
-    if (f->p->step[s].way != WAY_WHOLE || f->p->step[s].tail) return WAY_WHOLE;
+    if (f->p->step[s].way != WAY_WHOLE || f->p->step[s].tail != f->tail) return WAY_WHOLE;
+    if (is_product(f, s) && f->tail)
+        return waits_for_update(f, s, rows) && reads_whole(f, s) ? WAY_ROWS : WAY_WHOLE;
     if (is_product(f, s)) return product_way(f, s);
     if (loop_has_rows(f, s, rows)) return loop_reads_rows(f, s, rows) ? WAY_ROWS : WAY_WHOLE;
     if (loop_has_rows(f, s, f->g.rows) && f->p->step[s].n <= cheap_shared)
@@ -182,11 +200,13 @@ static void look_at_operands(const struct finder *f, uint32_t s, bool *reads, bo
 }
 
 static void grow(struct finder *f) {
-    for (uint32_t s = f->seed + 1; s < f->p->steps && s - f->last < look_ahead && !f->p->step[s].tail; s++) {
+    for (uint32_t s = f->seed + 1;
+         s < f->p->steps && s - f->last < look_ahead && f->p->step[s].tail == f->tail; s++) {
         bool reads, behind;
         look_at_operands(f, s, &reads, &behind);
         enum group_way way = behind ? WAY_WHOLE : way_of(f, s);
-        if (way != WAY_WHOLE && (reads || is_product(f, s))) f->at[s] = (uint8_t)(MEMBER + way), f->last = s;
+        if (way != WAY_WHOLE && (reads || (is_product(f, s) && !f->tail)))
+            f->at[s] = (uint8_t)(MEMBER + way), f->last = s;
         else if (reads || behind) f->at[s] = AFTER;
     }
 }
@@ -217,7 +237,7 @@ static void absorb(struct finder *f) {
     uint32_t end = f->seed > look_ahead ? f->seed - look_ahead : 0;
     for (uint32_t s = f->last; s-- > end;) {
         enum group_way way = f->at[s] == BEFORE ? way_of(f, s) : WAY_WHOLE;
-        if (way == WAY_WHOLE || f->p->step[s].kind != STEP_LOOP) continue;
+        if (way == WAY_WHOLE || (f->p->step[s].kind != STEP_LOOP && !f->tail)) continue;
         f->at[s] = (uint8_t)(MEMBER + way);
         if (!all_read_rows(f, s)) f->at[s] = BEFORE;
         else if (s < f->first) f->first = s;
@@ -409,9 +429,11 @@ static void reorder(struct finder *f, struct step *room, uint32_t *now) {
         if (p->step_of[id] != no_slot) p->step_of[id] = now[p->step_of[id]];
 }
 
+/* Not so that a row is left over: a product of one row adds up in another order. */
 static int64_t rows_of_block(const struct finder *f, size_t row) {
-    int64_t block = block_most;
+    int64_t block = f->tail ? block_tiles : block_most;
     while (block > block_least && (size_t)block * row > block_bytes) block /= 2;
+    while (f->g.rows % block == 1) block--;
     return block < f->g.rows ? block : f->g.rows;
 }
 
@@ -428,18 +450,23 @@ static bool make(struct finder *f, size_t row) {
 
 /* ---- All of them ---- */
 
-/* A product whose both sides differ from one batch element to the next. */
-static bool is_seed(struct finder *f, uint32_t s) {
-    if (!is_product(f, s) || f->p->step[s].way != WAY_WHOLE || f->p->step[s].tail) return false;
-    const struct node *n = step_node(f, s);
-    int rank = graph_rank(f->p->g, n);
-    bool differs[2] = {false, false};
+/* Both sides of the product differ from one batch element to the next. */
+static bool differs(const struct finder *f, const struct node *n) {
+    bool side[2] = {false, false};
     for (int k = 0; k < 2; k++)
-        for (int i = 0; i < rank - 2; i++)
-            differs[k] = differs[k] || (graph_dims(f->p->g, n)[i] > 1 && plan_strides(f->p, n->arg[k])[i]);
-    f->g = (struct group){.batch = batch_of(f, n), .rows = graph_dims(f->p->g, n)[rank - 2]};
-    return differs[0] && differs[1] && f->g.rows > 1 &&
-           plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes;
+        for (int i = 0; i < graph_rank(f->p->g, n) - 2; i++)
+            side[k] = side[k] || (graph_dims(f->p->g, n)[i] > 1 && plan_strides(f->p, n->arg[k])[i]);
+    return side[0] && side[1];
+}
+
+static bool is_seed(struct finder *f, uint32_t s) {
+    if (!is_product(f, s) || f->p->step[s].way != WAY_WHOLE) return false;
+    const struct node *n = step_node(f, s);
+    f->tail = f->p->step[s].tail;
+    f->g = (struct group){.batch = batch_of(f, n), .rows = sides(f, n->arg[0])[0]};
+    if (f->g.rows < 2 || (f->tail && !waits_for_update(f, s, f->g.rows))) return false;
+    return f->tail ||
+           (differs(f, n) && plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes);
 }
 
 static void note_reads(struct finder *f) {
@@ -471,7 +498,7 @@ static uint32_t find_one(struct finder *f, uint32_t seed, void *room, uint32_t *
     grow(f);
     absorb(f);
     struct worth w = weigh(f, seen);
-    if (w.local <= w.outside) return seed + 1;
+    if (f->tail ? w.local == 0 : w.local <= w.outside) return seed + 1;
     uint32_t members = 0, before = 0;
     for (uint32_t s = f->first; s <= f->last; s++)
         members += f->at[s] >= MEMBER, before += f->at[s] == BEFORE;

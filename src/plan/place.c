@@ -45,10 +45,10 @@ static void lifetimes(struct plan *p, const struct plan_wish *wish) {
 
 /* ---- Updates in place ---- */
 
-/* In step s from node number i on, does anything read this slot? A reader before that, in the same loop,
+/* In step s from node number i on, and up to step `end`, does anything read this slot? A reader before that, in the same loop,
  * reads each element before it is written, if it reads it where it stands. */
-static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i) {
-    for (; s < p->steps; s++, i = 0)
+static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i, size_t end) {
+    for (; s < end; s++, i = 0)
         for (; i < p->step[s].n; i++) {
             const struct node *n = graph_at(p->g, p->node[p->step[s].first + i]);
             for (uint32_t k = 0; k < n->n; k++)
@@ -65,6 +65,16 @@ static bool read_elsewhere(const struct plan *p, uint32_t slot, uint32_t s) {
             if (v->slot == slot && (v->offset || !plan_contiguous(p, n->arg[k]))) return true;
         }
     }
+    return false;
+}
+
+/* Its group goes block by block: does any step there read more of this slot than the rows of its block? */
+static bool read_by_group(const struct plan *p, uint32_t slot, uint32_t s) {
+    if (p->step[s].way == WAY_WHOLE) return false;
+    const struct group *g = &p->group[p->step[s].group];
+    for (uint32_t t = g->first; t < g->first + g->n; t++)
+        if (p->step[t].kind == STEP_KERNEL ? read_later(p, slot, t, 0, t + 1) : read_elsewhere(p, slot, t))
+            return true;
     return false;
 }
 
@@ -88,7 +98,10 @@ static void in_place(struct plan *p, const struct plan_wish *wish, struct update
     if (step == no_slot || !p->step[step].tail || n->shape != param->shape || n->dtype != param->dtype)
         return;
     if (p->slot[p->view[value].slot].kind != SLOT_WORK || read_at_end(p, wish, slot)) return;
-    if (read_elsewhere(p, slot, step) || read_later(p, slot, step, place_in_step(p, step, value) + 1)) return;
+    if (read_elsewhere(p, slot, step) ||
+        read_later(p, slot, step, place_in_step(p, step, value) + 1, p->steps))
+        return;
+    if (read_by_group(p, slot, step)) return;
     p->view[value] = p->view[u->param];
     p->view[u->value] = p->view[u->param];
     u->in_place = true;

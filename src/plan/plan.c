@@ -99,6 +99,7 @@ void plan_drop(struct plan *p) {
     mem_free(&p->mem, p->slot, p->slot_cap * sizeof *p->slot);
     mem_free(&p->mem, p->step, p->step_cap * sizeof *p->step);
     mem_free(&p->mem, p->node, p->node_cap * sizeof *p->node);
+    mem_free(&p->mem, p->pass, p->pass_cap * sizeof *p->pass);
     *p = (struct plan){.mem = p->mem};
 }
 

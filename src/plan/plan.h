@@ -44,6 +44,8 @@ enum fold_kind {
 };
 /* A line is folded in blocks of so many elements, each in so many lanes; rows in blocks of so many rows. */
 enum { fold_block = 4096, fold_lanes = 16, fold_rows = 64 };
+/* Longer lines are kept whole where there are enough of them for threads to share, and a few of them fit a second cache. */
+enum { whole_least = 8, whole_most = 1 << 17 };
 
 /* How a step of a group goes through the group's rows. */
 enum group_way {
@@ -57,9 +59,9 @@ enum group_bound { BOUND_NONE, BOUND_COLUMNS, BOUND_TERMS, BOUND_ROWS };
 /* So many rows of a product go together along the diagonal, up to the last one's: a tile's. */
 enum { diagonal_rows = 14 };
 
-/* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are no longer than a
- * block, the loop has each whole row at hand: then it may also compute with the rows' results, number by number, and
- * read them again repeated along the rows. The others: one node; COPY gathers a view into a slot of its own. CONTROL: a control op, which has no
+/* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are kept whole, the
+ * loop has each row at hand: then it may also compute with the rows' results, number by number, and read them again
+ * repeated along the rows, in a later pass over the row. The others: one node; COPY gathers a view into a slot of its own. CONTROL: a control op, which has no
  * slot, and those of its parts that something needs. */
 struct step {
     enum step_kind kind;
@@ -110,8 +112,10 @@ struct plan {
     size_t slots, slot_cap;
     struct step *step;
     size_t steps, step_cap;
-    uint32_t *node; /* of the steps, together */
-    size_t nodes, node_cap;
+    uint32_t *node; /* of the steps, together; of a loop with whole rows, in the order of its passes */
+    uint8_t *
+        pass; /* by place there: what needs a row's result is computed in a pass after the one that made it */
+    size_t nodes, node_cap, pass_cap;
     struct group *group;
     size_t groups, group_cap;
     struct update *update;
@@ -142,8 +146,22 @@ enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_
 /* How often at most a term of it is combined, and so rounded, on its way to the result. */
 int64_t plan_fold_depth(const cr_graph *g, uint32_t node);
 enum loop_role plan_role(const cr_graph *g, const struct step *loop, uint32_t node);
+/* Are so many lines of this length kept whole? */
+static inline bool plan_keeps_whole(int64_t rows, int64_t run) {
+    return run <= fold_block || (rows >= whole_least && run <= whole_most);
+}
 /* Does the loop have whole rows at hand? */
-static inline bool plan_whole_rows(const struct step *s) { return s->lines && s->run <= fold_block; }
+static inline bool plan_whole_rows(const struct step *s) {
+    return s->lines && plan_keeps_whole(s->rows, s->run);
+}
+/* Over a loop's rows: as many as its last node's, and one. */
+static inline int plan_passes(const struct plan *p, const struct step *s) {
+    return p->pass[s->first + s->n - 1] + 1;
+}
+/* Which node of its step makes the numbers that an operand is, read where they stand or as a view of them; -1: none. */
+int plan_made_here(const struct plan *p, const struct step *s, uint32_t operand);
+/* Must a later pass find node number i's numbers, though they have no place in memory? */
+bool plan_crosses(const struct plan *p, const struct step *s, uint32_t i);
 
 /* How many columns of a row products look at: those that go with it, and what makes lanes full. */
 static inline int64_t plan_up_to(int64_t row, int64_t run) {
@@ -165,8 +183,9 @@ enum { BEYOND_UNSEEN = 1, BEYOND_ZERO = 2, BEYOND_LEAST = 4, BEYOND_FREE = 8, AL
 /* mark: by node, such bits. UNSEEN: false there, and true elsewhere; LEAST: -inf; FREE: finite numbers there may be any. */
 void plan_mark_causal(const struct plan *p, const struct plan_wish *wish, uint8_t *mark);
 
-/* The stages, in order: views and slots with steps; groups of steps; lifetimes and places. */
+/* The stages, in order: views and slots with steps; passes of a step over rows; groups of steps; lifetimes and places. */
 cr_status plan_steps(struct plan *p, const struct plan_wish *wish);
+void plan_order(struct plan *p, const struct step *s);
 cr_status plan_groups(struct plan *p, const struct plan_wish *wish);
 cr_status plan_place(struct plan *p, const struct plan_wish *wish);
 

@@ -67,6 +67,15 @@ static bool plan_leaf(struct plan *p, uint32_t id) {
 
 /* ---- Which nodes only updates need ---- */
 
+/* An elementwise node, whose operands may be computed anew with it; or a product that would be kept for the update, if what it
+ * reads, which is kept then, is no larger. */
+static bool may_wait(const cr_graph *g, const struct node *n) {
+    if (plan_elementwise(n->op) || n->op == OP_variable || n->op == OP_stop_gradient) return true;
+    if (n->op != OP_matmul || !dtype_is_float((cr_dtype)n->dtype)) return false;
+    return graph_elements(g, graph_at(g, n->arg[0])) + graph_elements(g, graph_at(g, n->arg[1])) <=
+           graph_elements(g, n);
+}
+
 static bool mark_tail(struct builder *b) {
     cr_graph *g = b->p->g;
     b->tail = mem_zero(&b->p->mem, g->count);
@@ -77,8 +86,7 @@ static bool mark_tail(struct builder *b) {
     for (uint32_t id = g->count; id-- > 1;) {
         const struct node *n = graph_at(g, id);
         const uint32_t *args = graph_args(g, n);
-        bool through = plan_elementwise(n->op) || n->op == OP_variable || n->op == OP_stop_gradient;
-        b->tail[id] = b->tail[id] && !used[id] && through && b->wish->fuse;
+        b->tail[id] = b->tail[id] && !used[id] && may_wait(g, n) && b->wish->fuse;
         for (uint32_t k = 0; k < n->n; k++) (b->tail[id] ? b->tail : used)[args[k]] = 1;
     }
     mem_free(&b->p->mem, used, g->count);
@@ -125,7 +133,7 @@ static void step_takes(struct builder *b, uint32_t step, uint32_t node) {
 }
 
 static bool step_alone(struct builder *b, enum step_kind kind, uint32_t node) {
-    uint32_t step = new_step(b, kind, false);
+    uint32_t step = new_step(b, kind, b->tail[node]);
     if (step == no_slot || !own_slot(b->p, SLOT_WORK, node)) return false;
     step_takes(b, step, node);
     return true;
@@ -194,7 +202,7 @@ static bool fold_fits(const struct plan *p, const struct step *s, uint32_t id) {
     if (graph_at(p->g, graph_at(p->g, id)->arg[0])->shape != s->shape) return false;
     if (!s->lines && !s->rows_too) return true;
     if (rows != s->rows || run != s->run) return false;
-    return run <= fold_block || (kind == FOLD_LINES ? !s->rows_too : !s->lines);
+    return plan_keeps_whole(rows, run) || (kind == FOLD_LINES ? !s->rows_too : !s->lines);
 }
 
 static bool may_join(const struct builder *b, uint32_t id, uint32_t loop) {
@@ -218,11 +226,18 @@ static bool repeats_one(const struct plan *p, uint32_t x) {
     return true;
 }
 
-/* Does the node share something with the loop, or is it so small that company costs nothing? */
-static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
+/* Does the loop make an operand of it? */
+static bool goes_on(const struct builder *b, uint32_t id, uint32_t loop) {
     const struct node *n = graph_at(b->p->g, id);
     for (uint32_t k = 0; k < n->n; k++)
         if (ready_after(b, n->arg[k]) == (int64_t)loop) return true;
+    return false;
+}
+
+/* Does the node share something with the loop, or is it so small that company costs nothing? */
+static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
+    const struct node *n = graph_at(b->p->g, id);
+    if (goes_on(b, id, loop)) return true;
     bool numbers = true; /* nothing but numbers that are repeated */
     for (uint32_t k = 0; k < n->n && numbers; k++) numbers = repeats_one(b->p, n->arg[k]);
     if (numbers) return true;
@@ -231,16 +246,21 @@ static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     for (uint32_t m = b->head[loop]; m; m = b->next[m])
         for (uint32_t k = 0; k < graph_at(b->p->g, m)->n; k++)
             for (uint32_t j = 0; j < n->n; j++)
-                if (graph_at(b->p->g, m)->arg[k] == n->arg[j]) return true;
+                if (graph_at(b->p->g, m)->arg[k] == n->arg[j] && !repeats_one(b->p, n->arg[j])) return true;
     return false;
 }
 
-/* The newest loop that the node may join, or a new one of this shape; no_slot: out of memory. */
+/* The newest loop that the node may join, one that makes its operands before others, or a new one of this shape;
+ * no_slot: out of memory. */
 static uint32_t loop_for(struct builder *b, uint32_t id, uint32_t shape) {
+    uint32_t other = no_slot;
     for (size_t i = b->opened; i-- > 0 && b->opened - i <= open_loops && b->wish->fuse;) {
         uint32_t open = b->open[i % open_loops];
-        if (may_join(b, id, open) && worth_joining(b, id, open)) return open;
+        if (!may_join(b, id, open) || !worth_joining(b, id, open)) continue;
+        if (goes_on(b, id, open)) return open;
+        if (other == no_slot) other = open;
     }
+    if (other != no_slot) return other;
     uint32_t loop = new_step(b, STEP_LOOP, b->tail[id]);
     if (loop == no_slot) return loop;
     b->open[b->opened++ % open_loops] = loop;
@@ -423,8 +443,11 @@ static bool lay_out(struct builder *b) {
         p->step[s].first = (uint32_t)p->nodes;
         for (uint32_t id = b->head[s]; id; id = b->next[id]) {
             if (!mem_grow(&p->mem, &p->node, &p->node_cap, p->nodes, sizeof *p->node)) return false;
+            if (!mem_grow(&p->mem, &p->pass, &p->pass_cap, p->nodes, sizeof *p->pass)) return false;
+            p->pass[p->nodes] = 0;
             p->node[p->nodes++] = id;
         }
+        if (p->step[s].kind == STEP_LOOP && plan_whole_rows(&p->step[s])) plan_order(p, &p->step[s]);
     }
     return true;
 }

@@ -1,6 +1,18 @@
 /* A program as C. */
 #include "emit/emit.h"
-#include "run/program.h"
+#include "run/control.h"
+
+/* What step s runs, as it was compiled. */
+static struct emit_control control_of(const void *program, size_t s) {
+    const struct control *c = ((const cr_program *)program)->control[s];
+    struct emit_control out = {.part = c->part};
+    for (int i = 0; i < 2; i++) {
+        const struct inner *f = &c->inner[i];
+        out.of[i] =
+            (struct emit_function){f->f, f->program ? &f->program->plan : NULL, f->program, f->in, f->out};
+    }
+    return out;
+}
 
 /* C runs each step whole. */
 static cr_status write(cr_text *source, cr_text *header, const cr_program *p, struct emit_wish *wish,
@@ -26,7 +38,7 @@ cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p,
                           cr_text *why) {
     if (!source || !header || !p || !prefix) return CR_EINVAL;
     size_t n = p->outputs;
-    struct emit_wish wish = {.prefix = prefix, .outputs = n};
+    struct emit_wish wish = {.prefix = prefix, .outputs = n, .program = p, .control = control_of};
     uint32_t *node = mem_alloc(&p->mem, mem_mul(n, sizeof *node));
     const char **name = mem_alloc(&p->mem, mem_mul(n, sizeof *name));
     cr_status status = node && name ? write(source, header, p, &wish, node, name, why) : CR_ENOMEM;

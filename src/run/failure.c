@@ -37,10 +37,13 @@ static void say_operand(struct line *l, const cr_graph *g, uint32_t id) {
     else say(l, "%s(..)", control_name(g, n));
 }
 
+static bool is_callback(const cr_graph *g, const struct node *n) {
+    return n->op == OP_call && control_function(g, n, 0)->callback;
+}
+
 /* A callback goes by the name that its author gave it. */
 static const char *name_of(const cr_graph *g, const struct node *n) {
-    const cr_function *f = n->op == OP_call ? control_function(g, n, 0) : NULL;
-    return f && f->callback ? f->name : control_name(g, n);
+    return is_callback(g, n) ? control_function(g, n, 0)->name : control_name(g, n);
 }
 
 static void say_node(struct line *l, const cr_graph *g, uint32_t id) {
@@ -74,12 +77,16 @@ void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const
         if (f->trip >= 0) say(&l, "step %lld: ", (long long)f->trip);
         if (f->inside) say_node(&l, g = f->inside, node = f->inside_node);
     }
-    if (f->status == CR_EINDEX)
+    if (f->status == CR_EINDEX && graph_at(g, node)->op == OP_scan)
+        say(&l, "a count of %lld steps, expected 0 to %lld", (long long)f->bad, (long long)f->limit);
+    else if (f->status == CR_EINDEX)
         say(&l, "index %lld is out of range for a size of %lld", (long long)f->bad, (long long)f->limit);
     else if (f->status == CR_ESINGULAR) say_matrix(&l, g, node, f);
     else if (f->status == CR_ELIMIT && f->limit)
         say(&l, "the condition still holds after max_trips (of a formula: most), %lld", (long long)f->limit);
     else if (f->status == CR_ENAN && f->output) say(&l, "an output is not finite");
     else if (f->status == CR_ENAN) say(&l, "made the first %s", f->infinite ? "infinity" : "nan");
-    else say(&l, "%s", cr_status_text(f->status));
+    else
+        say(&l, "%s%s", is_callback(g, graph_at(g, node)) ? "the callback failed: " : "",
+            cr_status_text(f->status));
 }

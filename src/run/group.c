@@ -1,4 +1,5 @@
-/* Running a group: for each batch element its blocks of rows, for each block its steps. Batch elements are shared among threads. */
+/* Running a group: for each batch element its blocks of rows, for each block its steps. Batch elements are shared among threads; where
+ * no block needs another, so are blocks. */
 #include <string.h>
 
 #include "device/device.h"
@@ -16,6 +17,7 @@ struct job {
     const cr_program *p;
     const struct place_of_run *r;
     const struct group *g;
+    int64_t blocks; /* of a batch element that may run on their own */
     size_t parts;
 };
 
@@ -140,31 +142,42 @@ static void run_part(void *arg, size_t part) {
     const struct job *j = arg;
     char *scratch = team_scratch(&j->r->team, part), *room = scratch + j->p->room;
     struct spot at = {.j = j, .slot = (char **)(void *)room, .scratch = scratch};
-    int64_t end;
+    int64_t first, end;
     at.values = room + slots_bytes(j->p);
     memcpy(at.slot, j->r->slot, j->p->plan.slots * sizeof *at.slot);
-    team_part(j->g->batch, j->parts, part, &at.batch, &end);
-    for (; at.batch < end; at.batch++) {
+    team_part(j->g->batch * j->blocks, j->parts, part, &first, &end);
+    for (; first < end; first++) {
+        int64_t block = first % j->blocks * j->g->block;
+        at.batch = first / j->blocks;
         start_batch(&at);
-        for (at.first = 0; at.first < j->g->rows; at.first += j->g->block) {
+        for (at.first = block; at.first < (j->blocks > 1 ? block + 1 : j->g->rows); at.first += j->g->block) {
             at.n = least(j->g->block, j->g->rows - at.first);
             run_block(&at);
         }
     }
 }
 
-static size_t parts_of(const cr_program *p, const struct group *g) {
+/* Sums over blocks, and what is turned over for all of them, keep these together. */
+static int64_t blocks_of(const cr_program *p, const struct group *g) {
+    for (size_t s = g->first; s < g->first + g->n; s++)
+        if (p->plan.step[s].way == WAY_SUMS || p->plan.step[s].way == WAY_SHARED || p->plan.step[s].woven)
+            return 1;
+    return (g->rows + g->block - 1) / g->block;
+}
+
+static size_t parts_of(const cr_program *p, const struct group *g, int64_t blocks) {
     double worth = 0;
     for (size_t s = g->first; s < g->first + g->n; s++)
         for (uint32_t i = 0; i < p->plan.step[s].n; i++)
             worth += (double)graph_elements(p->g, graph_at(p->g, p->plan.node[p->plan.step[s].first + i]));
-    int64_t parts = least((int64_t)p->tasks, g->batch);
+    int64_t parts = least((int64_t)p->tasks, g->batch * blocks);
     if (worth / worth_a_thread < (double)parts) parts = (int64_t)(worth / worth_a_thread);
     return parts > 1 ? (size_t)parts : 1;
 }
 
 void program_run_group(const cr_program *p, struct place_of_run *r, const struct group *g) {
-    struct job j = {p, r, g, parts_of(p, g)};
+    int64_t blocks = blocks_of(p, g);
+    struct job j = {p, r, g, blocks, parts_of(p, g, blocks)};
     if (j.parts > 1) team_run(&r->team, j.parts, run_part, &j);
     else run_part(&j, 0);
 }

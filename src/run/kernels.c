@@ -46,7 +46,7 @@ static cr_status get(cr_program *p, const struct cr_options *o) {
     struct cr_text source = text_make(&p->mem), how = text_make(&p->mem);
     struct compiled_wish wish = {o->compiler,       o->cache, (int)o->seconds,
                                  (int)o->megabytes, &source,  (int64_t)p->plan.steps};
-    cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units);
+    cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units, !p->product);
     bool any = false;
     for (size_t s = 0; s < p->plan.steps; s++)
         any = any || (p->units[s].made && p->plan.step[s].kind == STEP_LOOP);

@@ -74,7 +74,7 @@ static void write_function(struct key *k, const cr_function *f) {
     for (uint32_t i = 0; i < f->n_in; i++) key_word(k, f->in[i]);
     for (uint32_t i = 0; i < f->n_out; i++) key_word(k, f->out[i]);
     key_text(k, f->name);
-    if (f->name) { /* of the host */
+    if (f->callback) { /* of the host */
         uint64_t *to = room(k, 4);
         if (to) {
             to[0] = (uint64_t)(uintptr_t)f->callback, to[1] = (uint64_t)(uintptr_t)f->vjp;

@@ -409,6 +409,10 @@ static cr_status run_loop(const cr_program *p, struct place_of_run *r, uint32_t 
     t.now = n->memory + n->c->carry;
     t.next = t.now + n->c->carry_bytes;
     t.limit = t.l.counted ? *(const int64_t *)operand(p, r, id, 0).data : t.l.n;
+    if (t.l.counted && (t.limit < 0 || t.limit > t.l.n)) {
+        r->failure = (struct failure){.status = CR_EINDEX, .bad = t.limit, .limit = t.l.n, .trip = -1};
+        return CR_EINDEX;
+    }
     find_direct(n, 0);
     bind_all(&t, id);
     cr_status status = run_trips(&t);

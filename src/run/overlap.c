@@ -24,3 +24,15 @@ size_t overlap_tell(struct piece piece[], size_t n) {
     }
     return compared;
 }
+
+/* The last that begins before `to` reaches farthest. */
+bool overlap_meets(const struct piece piece[], size_t n, uintptr_t from, uintptr_t to, size_t *compared) {
+    size_t low = 0, high = n; /* those before low begin before `to`, those from high on do not */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (piece[middle].from < to) low = middle + 1;
+        else high = middle;
+        ++*compared;
+    }
+    return from < to && low && piece[low - 1].to > from;
+}

@@ -15,4 +15,7 @@ struct piece {
  * were compared, at most 2 n log2(n) + n. */
 size_t overlap_tell(struct piece piece[], size_t n);
 
+/* Does any of n pieces, sorted and none of them sharing with another, share bytes with [from, to)? *compared counts on. */
+bool overlap_meets(const struct piece piece[], size_t n, uintptr_t from, uintptr_t to, size_t *compared);
+
 #endif

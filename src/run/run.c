@@ -28,13 +28,15 @@ struct cr_run {
     size_t workspace_bytes;
     struct binding *leaf;   /* by the program's leaves */
     struct binding *output; /* by its outputs */
-    struct piece *piece;    /* room for one by each of both */
-    uint8_t *active;        /* by step */
-    uint8_t *wanted;        /* by slot: to find the active steps */
-    bool changed;           /* since these were found, or where outputs are */
-    bool moved;             /* an input is elsewhere since calls were found */
-    bool steady;            /* a step is what compiled kernels do, and nothing besides */
-    cr_status status;       /* of the last cr_bind */
+    struct piece *
+        piece; /* room for one by each of both; after the first step, outputs made where they are bound, sorted */
+    size_t directs;   /* how many those are */
+    uint8_t *active;  /* by step */
+    uint8_t *wanted;  /* by slot: to find the active steps */
+    bool changed;     /* since these were found, or where outputs are */
+    bool moved;       /* an input is elsewhere since calls were found */
+    bool steady;      /* a step is what compiled kernels do, and nothing besides */
+    cr_status status; /* of the last cr_bind */
     char error[512];
 };
 
@@ -150,20 +152,11 @@ static struct binding *find_binding(cr_run *r, const char *name, uint32_t *node,
     return NULL;
 }
 
-/* Do two values overlap? Both may be of no bytes. */
-static bool overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
-    uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
-    return x < y + b_bytes && y < x + a_bytes;
-}
-
 /* An input that moves to where an output is written has that output copied from now on. */
 static bool over_output(const cr_run *r, uint32_t input) {
-    const void *data = r->place.slot[r->p->plan.view[input].slot];
-    for (size_t i = 0; i < r->p->outputs; i++)
-        if (r->output[i].direct && overlap(data, plan_node_bytes(r->p->g, input), r->output[i].data,
-                                           plan_node_bytes(r->p->g, r->p->output[i].node)))
-            return true;
-    return false;
+    uintptr_t from = (uintptr_t)r->place.slot[r->p->plan.view[input].slot];
+    size_t compared = 0;
+    return overlap_meets(r->piece, r->directs, from, from + plan_node_bytes(r->p->g, input), &compared);
 }
 
 static void place_binding(cr_run *r, const struct binding *b, uint32_t node, bool is_output) {
@@ -402,6 +395,10 @@ static void place_outputs(cr_run *r) {
                     r->place.slot[slot] == work_place(r, slot) && !b->shared;
         if (b->direct) r->place.slot[slot] = b->data;
     }
+    r->directs = 0;
+    for (size_t i = 0; i < r->p->outputs; i++)
+        if (r->output[i].direct) add_piece(r, &r->directs, r->output[i].data, r->p->output[i].node, NULL);
+    overlap_tell(r->piece, r->directs);
 }
 
 /* Is nothing copied, before the steps or after? */

@@ -212,6 +212,11 @@ TEST(training_steps_agree_with_each_optimiser) {
         agree_training("input x: f64[5, 3]; input y: f64[5]; param w: f64[3, 4]; param v: f64[4]; "
                        "mean((tanh(x @ w) @ v - y)^2)",
                        methods[i]);
+    agree_training(
+        "input x: f64[6, 4, 2]; input y: f64[4]; param U: f64[2, 3]; param W: f64[3, 3]; param v: f64[3]; "
+        "fn cell(h, x, U, W) = tanh(x @ U + h @ W); "
+        "h = scan(cell, (x @ U)[0]*0, x, U=U, W=W); mean((h @ v - y)^2)",
+        "adam(rate=0.01, clip_norm=1)");
 }
 
 TEST(the_worked_example) {

@@ -167,8 +167,7 @@ static void add_all(void) {
         if (!r->wide) add_elementwise(r, count, true);
     }
     for (int i = 0; i < 2 * integer_count; i++) add_integers(&integers[i / 2], i % 2);
-    for (int i = 0; i < structural_count; i++) /* of functions there is no C yet */
-        if (op_kind(structurals[i].op) != KIND_CONTROL) add_structural(&structurals[i]);
+    for (int i = 0; i < structural_count; i++) add_structural(&structurals[i]);
     for (int i = 0; i < folding_count; i++) add_folding(&foldings[i]);
 }
 
@@ -221,7 +220,7 @@ TEST(every_row_has_c_that_computes_what_mpmath_says) {
     cases = calloc(most_cases, sizeof *cases);
     add_all();
     for (int op = 1; op < OP_COUNT; op++)
-        if (op_kind(op) != KIND_LEAF && op_kind(op) != KIND_ALIAS && op_kind(op) != KIND_CONTROL && !seen[op])
+        if (op_kind(op) != KIND_LEAF && op_kind(op) != KIND_ALIAS && !seen[op])
             fail_msg("%s has no reference", op_name(op));
     emitted_build(&set, "");
     for (int i = 0; i < case_count; i++) {

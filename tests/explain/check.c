@@ -56,6 +56,83 @@ TEST(f32_is_checked_in_double_precision) {
     cr_graph_free(g);
 }
 
+/* y = x^2 in f32, and a vjp and jvp that are wrong by a factor. */
+static cr_status squares(void *user, int n_in, const cr_tensor in[], int n_out, const cr_tensor out[]) {
+    (void)user, (void)n_in, (void)n_out;
+    const float *x = in[0].data;
+    for (int64_t i = 0; i < in[0].shape[0]; i++) ((float *)out[0].data)[i] = x[i] * x[i];
+    return CR_OK;
+}
+static cr_status squares_vjp(void *factor, cr_node out[], int n_in, const cr_node x[], int n_out,
+                             const cr_node y[], const cr_node g[]) {
+    (void)n_in, (void)n_out, (void)y;
+    out[0] = cr_mul(cr_mul(cr_number(x[0].graph, 2 * *(double *)factor), x[0]), g[0]);
+    return CR_OK;
+}
+
+static cr_status check_squares(double factor, cr_text *out) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_eval *e = NULL;
+    cr_function *f = NULL;
+    float v[3] = {0.7f, -1.3f, 2.1f};
+    cr_node x = cr_input(g, "x", CR_F32, 1, (int64_t[]){3}), y;
+    cr_text_clear(out);
+    assert_int_equal(cr_eval_new(&e, g, NULL), CR_OK);
+    assert_int_equal(cr_eval_set(e, x, CR_F32, v, sizeof v), CR_OK);
+    assert_int_equal(
+        cr_function_callback(&f, "squares", 1, &x, 1, &x, squares, squares_vjp, squares_vjp, &factor), CR_OK);
+    assert_int_equal(cr_call(&y, f, 1, &x), CR_OK);
+    cr_status s = cr_check(out, e, total(cr_mul(cr_sin(y), cr_exp(x))), 1, &x, 1e-6, 1e-8);
+    if (s && s != CR_EFAIL) fail_msg("%s", cr_graph_error(g));
+    cr_function_free(f);
+    cr_eval_free(e);
+    cr_graph_free(g);
+    return s;
+}
+
+/* Rounded to 24 bits, a difference is no better than some 1e-5. */
+TEST(a_callback_of_f32_is_checked_as_far_as_f32_goes) {
+    (void)state;
+    cr_text *out = new_text();
+    if (check_squares(1, out)) fail_msg("%s", cr_text_str(out));
+    assert_non_null(
+        strstr(cr_text_str(out), ", 0 wrong, what goes through a callback of f32 to 0.001 only\n"));
+    assert_null(strstr(cr_text_str(out), "kink"));
+    const double factors[] = {1.01, 0.99, -1, 0};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++)
+        if (check_squares(factors[i], out) != CR_EFAIL || !strstr(cr_text_str(out), "WRONG call"))
+            fail_msg("%g: %s", factors[i], cr_text_str(out));
+    cr_text_free(out);
+}
+
+static cr_status as_it_is(void *user, int n_in, const cr_tensor in[], int n_out, const cr_tensor out[]) {
+    (void)user, (void)n_in, (void)n_out;
+    memcpy(out[0].data, in[0].data, 2);
+    return CR_OK;
+}
+
+TEST(a_callback_of_f16_is_told_to_be_too_coarse) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_eval *e = NULL;
+    cr_function *f = NULL;
+    cr_text *out = new_text();
+    double v = 1.5;
+    cr_node x = cr_input(g, "x", CR_F64, 0, NULL), narrow = cr_cast(x, CR_F16), y;
+    assert_int_equal(cr_eval_new(&e, g, NULL), CR_OK);
+    assert_int_equal(cr_eval_set(e, x, CR_F64, &v, sizeof v), CR_OK);
+    assert_int_equal(
+        cr_function_callback(&f, "same", 1, &narrow, 1, &narrow, as_it_is, squares_vjp, NULL, &v), CR_OK);
+    assert_int_equal(cr_call(&y, f, 1, &narrow), CR_OK);
+    assert_int_equal(cr_check(out, e, cr_cast(y, CR_F64), 1, &x, 1e-6, 1e-8), CR_EDTYPE);
+    assert_string_equal(cr_graph_error(g),
+                        "check: a callback of f16 is too coarse for differences: expected f32 or f64");
+    cr_function_free(f);
+    cr_text_free(out);
+    cr_eval_free(e);
+    cr_graph_free(g);
+}
+
 /* One rule is wrong by a factor 1.001, until it is told to be right. */
 static void make_wrong(int op, int k) {
     enum rule_kind kind = rule_kind(op, k);
@@ -201,6 +278,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(right_rules_pass),
         RUN(f32_is_checked_in_double_precision),
+        RUN(a_callback_of_f32_is_checked_as_far_as_f32_goes),
+        RUN(a_callback_of_f16_is_told_to_be_too_coarse),
         RUN(a_wrong_rule_is_named_with_its_op_node_and_operand),
         RUN(an_op_that_only_second_derivatives_meet_is_named),
         RUN(kinks_that_cancel_in_a_sum_are_still_kinks),

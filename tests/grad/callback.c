@@ -46,6 +46,13 @@ static cr_status stray_vjp(void *other, cr_node grads[], int n_in, const cr_node
     return CR_OK;
 }
 
+static cr_status narrow_vjp(void *user, cr_node grads[], int n_in, const cr_node x[], int n_out,
+                            const cr_node y[], const cr_node g[]) {
+    (void)user, (void)n_in, (void)n_out, (void)y, (void)g;
+    grads[0] = cr_cast(x[0], CR_F32);
+    return CR_OK;
+}
+
 TEST(a_callback_is_an_op_of_the_users_own) {
     (void)state;
     cr_graph *g = cr_graph_new(NULL);
@@ -85,7 +92,8 @@ TEST(a_callback_that_fails_or_lies_is_told) {
     cr_eval_new(&e, g, NULL);
     cr_eval_set(e, x, CR_F64, xv, sizeof xv), cr_eval_set(e, k, CR_F64, &kv, sizeof kv);
     assert_int_equal(cr_eval_value(e, y, CR_F64, out, sizeof out), CR_EFAIL);
-    if (!strstr(cr_eval_error(e), "cubes of x0, x1: a method that did not")) fail_msg("%s", cr_eval_error(e));
+    if (!strstr(cr_eval_error(e), "cubes of x0, x1: the callback failed: a method that did not"))
+        fail_msg("%s", cr_eval_error(e));
     assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_ENODERIV);
     if (!strstr(cr_graph_error(g), "cubes: the callback has no vjp")) fail_msg("%s", cr_graph_error(g));
     cr_graph_clear_error(g);
@@ -101,7 +109,15 @@ TEST(a_callback_that_fails_or_lies_is_told) {
     assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_EINVAL);
     if (!strstr(cr_graph_error(g), "strays: the callback's vjp 1 is a node of another graph"))
         fail_msg("%s", cr_graph_error(g));
+    cr_graph_clear_error(g);
+    cr_function *narrow = NULL;
+    cr_function_callback(&narrow, "narrow", 2, (cr_node[]){x, k}, 1, &x, cubes, narrow_vjp, NULL, &calls);
+    cr_call(&y, narrow, 2, (cr_node[]){x, k});
+    assert_int_equal(cr_grad(&d, total(y), 1, &x), CR_EDTYPE);
+    if (!strstr(cr_graph_error(g), "narrow: the callback's vjp 1: expected f64, found f32"))
+        fail_msg("%s", cr_graph_error(g));
     cr_eval_free(e);
+    cr_function_free(narrow);
     cr_function_free(strays);
     cr_graph_free(other);
     cr_graph_free(g);

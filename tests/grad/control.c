@@ -462,7 +462,8 @@ TEST(mistakes_are_told_with_what_was_expected) {
     says(g, cr_call(out, two, 1, &h), CR_EINVAL, "call: the function has 2 operands, found 1");
     says(g, cr_cond(out, h, two, two, 2, (cr_node[]){h, p}), CR_EDTYPE,
          "cond: condition 1: expected [] of bool, found [] of f64");
-    says(g, cr_while(out, two, two, 5, 1, &h, 1, &p), CR_EINVAL, "while: the condition is to give one bool");
+    says(g, cr_while(out, two, two, 5, 1, &h, 1, &p), CR_EINVAL,
+         "while: expected a condition that gives one bool, found [] of f64");
     cr_node sum = cr_add(h, p);
     says(g, cr_function_new(&none, 1, &h, 1, &sum), CR_EINVAL,
          "function: 'p' is needed, and is none of the function's inputs");
@@ -473,6 +474,43 @@ TEST(mistakes_are_told_with_what_was_expected) {
     assert_int_equal(cr_scan(NULL, two, 3, false, 1, &h, 1, &x, 0, NULL), CR_EINVAL);
     cr_graph_free(g);
     cr_function_free(wide), cr_function_free(two), cr_function_free(single);
+}
+
+/* What no gradient asks for, a formula may: fewer than none, more than there are rows. */
+TEST(a_count_of_steps_out_of_range_fails_the_step_in_every_way) {
+    (void)state;
+    static const int64_t counts[] = {2, 0, 3, -1, INT64_MIN, INT64_MAX}, rows[1] = {2};
+    double h = 1, v[2] = {10, 100}, y = 0;
+    int64_t c;
+    for (int way = 0; way < 2; way++) {
+        cr_graph *g = cr_graph_new(NULL);
+        cr_options *options = cr_options_new(NULL);
+        cr_program *p = NULL;
+        cr_run *r = NULL;
+        cr_input(g, "h", CR_F64, 0, NULL), cr_input(g, "v", CR_F64, 1, rows),
+            cr_input(g, "c", CR_I64, 0, NULL);
+        cr_node z = cr_formula(g, "fn f(h, v) = h + v; scan(f, h, v, steps=c)");
+        cr_target *t = cr_target_new(g);
+        assert_int_equal(cr_target_output(t, "y", z), CR_OK);
+        assert_int_equal(cr_options_set(options, "device", way ? "reference" : "cpu"), CR_OK);
+        if (cr_compile(&p, t, options)) fail_msg("%s", cr_graph_error(g));
+        assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+        assert_int_equal(cr_bind(r, "h", CR_F64, &h, sizeof h), CR_OK);
+        assert_int_equal(cr_bind(r, "v", CR_F64, v, sizeof v), CR_OK);
+        assert_int_equal(cr_bind(r, "c", CR_I64, &c, sizeof c), CR_OK);
+        assert_int_equal(cr_bind(r, "y", CR_F64, &y, sizeof y), CR_OK);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            char expected[100];
+            c = counts[i];
+            cr_status s = cr_step(r);
+            assert_int_equal(s, i < 2 ? CR_OK : CR_EINDEX);
+            if (!s) assert_true(y == (i ? 1 : 111));
+            snprintf(expected, sizeof expected, "a count of %lld steps, expected 0 to 2", (long long)c);
+            if (s && !strstr(cr_run_error(r), expected)) fail_msg("%s", cr_run_error(r));
+        }
+        cr_run_free(r), cr_program_free(p), cr_target_free(t), cr_options_free(options);
+        cr_graph_free(g);
+    }
 }
 
 int main(void) {
@@ -492,6 +530,7 @@ int main(void) {
         RUN(a_call_keeps_its_operands_alone_for_the_way_back),
         RUN(a_root_has_the_derivatives_of_the_root),
         RUN(an_argmin_is_a_root_of_its_gradient),
+        RUN(a_count_of_steps_out_of_range_fails_the_step_in_every_way),
         RUN(mistakes_are_told_with_what_was_expected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,38 @@ static cr_node make_implicit(cr_graph *g) {
     return y;
 }
 
+/* Of five slices that go different ways. */
+static cr_node slices_of(cr_node y, cr_node x) {
+    cr_graph *g = x.graph;
+    int64_t n = 5;
+    cr_node many = cr_mul(cr_find(g, "u"), cr_add(cr_cast(cr_iota(g, n), CR_F64), cr_number(g, 0.5))), out;
+    if (cr_vmap(&out, 1, &y, 1, &x, &many)) fail_msg("%s", cr_graph_error(g));
+    return total(out);
+}
+static cr_node make_choice(cr_graph *g) {
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("sin(h)*exp(h*p)")),
+                *other = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("h + p"));
+    cr_node x = cr_variable(cr_number(g, 0.5)), out;
+    cr_cond(&out, cr_lt(x, cr_number(g, 1)), f, other, 2, (cr_node[]){x, cr_cos(x)});
+    cr_function_free(f), cr_function_free(other);
+    return slices_of(out, x);
+}
+static cr_node make_choices(cr_graph *g) {
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "p"), 2, NAMES("sin(h) + p", "p*cos(h)")),
+                *holds = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("p > 0.28"));
+    cr_node x = cr_variable(cr_number(g, 0.5)), out[2];
+    cr_while(out, holds, f, 5, 2, (cr_node[]){cr_square(x), x}, 0, NULL);
+    cr_function_free(f), cr_function_free(holds);
+    return slices_of(out[0], x);
+}
+static cr_node make_pieces(cr_graph *g) {
+    cr_function *f = function_of(CR_F64, 0, NAMES("h", "k"), 1, NAMES("sin(h)*k"));
+    cr_node k = cr_formula(g, "exp(u)"), u = cr_find(g, "u"), out;
+    cr_scan_within(&out, 1, f, 200, false, 1, &u, 0, NULL, 1, &k);
+    cr_function_free(f);
+    return out;
+}
+
 static const struct {
     const char *name;
     cr_node (*make)(cr_graph *g);
@@ -198,6 +230,10 @@ static const struct {
     {"cond", make_cond, "sin(u)*exp(u*cos(u))"},
     {"call", make_call, "sin(u)*exp(u*cos(u))*(u + cos(u)^2)"},
     {"implicit", make_implicit, "exp(u)"},
+    {"choice", make_choice, "q = u*(iota(5) + 0.5); sum(where(q < 1, sin(q)*exp(q*cos(q)), q + cos(q)))"},
+    {"choices", make_choices,
+     "q = u*(iota(5) + 0.5); h = q^2; h1 = sin(h) + q; p1 = q*cos(h); h2 = sin(h1) + p1; p2 = p1*cos(h1); "
+     "h3 = sin(h2) + p2; sum(where(q > 0.28, where(p1 > 0.28, where(p2 > 0.28, h3, h2), h1), h))"},
 };
 enum { case_count = sizeof cases / sizeof *cases };
 
@@ -210,6 +246,60 @@ TEST(order_ten_through_matrices_and_functions_takes_a_polynomial_number_of_nodes
         few_nodes(cases[i].name, y, several, 1, &u, &one);
         fixture_free(&f);
     }
+}
+
+/* Each of its three levels has pieces of two lengths: so many times a body's nodes count. 17,980,843 where what a piece runs did not know
+ * which of its operands are the same. */
+TEST(order_ten_of_a_scan_in_pieces_takes_a_polynomial_number_of_nodes) {
+    (void)state;
+    enum { as_often = 20 };
+    struct fixture f = fixture_of("u", "u", 0.3, NULL);
+    cr_node one = cr_number(f.g, 1);
+    few_nodes("pieces", make_pieces(f.g), as_often, 1, &f.y, &one);
+    fixture_free(&f);
+}
+
+/* A way back through a loop is a loop that runs the step again: three for one, beside the sums. A cut loop has one in each piece too. */
+static const double most_an_order = 4, most_in_pieces = 6;
+
+TEST(reverse_over_reverse_takes_a_few_times_the_nodes_an_order) {
+    (void)state;
+    for (int i = 0; i <= case_count; i++) {
+        bool pieces = i == case_count;
+        struct fixture f = fixture_of("u", "u", 0.3, NULL);
+        cr_node y = pieces ? make_pieces(f.g) : cases[i].make(f.g), u = f.y;
+        int64_t before = 2 * nodes_of(f.g, 1, &y.id), count = 0; /* the first order brings seeds and zeros */
+        for (int k = 1; k <= 4; k++, before = count) {
+            if (cr_grad(&y, y, 1, &u)) fail_msg("%s", cr_graph_error(f.g));
+            count = nodes_of(f.g, 1, &y.id);
+            if ((double)count > (pieces ? most_in_pieces : most_an_order) * (double)before)
+                fail_msg("%s: %d nodes at order %d, %d at %d", pieces ? "pieces" : cases[i].name, (int)before,
+                         k - 1, (int)count, k);
+        }
+        fixture_free(&f);
+    }
+}
+
+/* Two nodes of the same functions that choose are two nodes, and the function is one. */
+TEST(what_slices_choose_from_is_made_once) {
+    (void)state;
+    struct fixture f = fixture_of("u", "u", 0.3, NULL);
+    cr_node once = make_choices(f.g), x = cr_variable(cr_number(f.g, 0.5)), y[2], z[2][2];
+    cr_function *step = function_of(CR_F64, 0, NAMES("h", "p"), 2, NAMES("sin(h) + p", "p*cos(h)")),
+                *holds = function_of(CR_F64, 0, NAMES("h", "p"), 1, NAMES("p > 0.28"));
+    assert_true(cr_ok(once));
+    for (int i = 0; i < 2; i++) {
+        int64_t n = 5;
+        cr_node many = cr_mul(f.y, cr_cast(cr_iota(f.g, n), CR_F64));
+        assert_int_equal(cr_while(y, holds, step, 5, 2, (cr_node[]){i ? cr_sin(x) : x, x}, 0, NULL), CR_OK);
+        assert_int_equal(cr_vmap(z[i], 2, y, 1, &x, &many), CR_OK);
+    }
+    const struct node *a = graph_get(cr_operand(z[0][0], 0)), *b = graph_get(cr_operand(z[1][0], 0));
+    assert_true(a != b && a->op == OP_scan);
+    assert_ptr_equal(control_function(f.g, a, 0), control_function(f.g, b, 0));
+    assert_ptr_equal(control_function(f.g, a, 1), control_function(f.g, b, 1));
+    cr_function_free(step), cr_function_free(holds);
+    fixture_free(&f);
 }
 
 /* Relative, or to the largest of the orders up to it, as in orders.c; a factorisation costs some digits. */
@@ -238,6 +328,9 @@ TEST(orders_to_eight_through_matrices_and_functions_are_those_of_the_same_writte
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(order_ten_of_a_scan_in_pieces_takes_a_polynomial_number_of_nodes),
+        RUN(reverse_over_reverse_takes_a_few_times_the_nodes_an_order),
+        RUN(what_slices_choose_from_is_made_once),
         RUN(order_ten_of_every_smooth_row_takes_a_polynomial_number_of_nodes),
         RUN(order_ten_of_a_composite_takes_the_nodes_of_each_product_once),
         RUN(order_ten_through_matrices_and_functions_takes_a_polynomial_number_of_nodes),

@@ -186,10 +186,46 @@ TEST(the_fewest_bytes_do_not_make_thousands_of_programs) {
     cr_graph_free(b), cr_graph_free(g), cr_context_free(ctx);
 }
 
+enum { most_functions = 100 };
+
+/* The functions that g runs, each once. */
+static int functions_of(const cr_graph *g, const cr_function *met[], int n) {
+    for (size_t i = 0; i < g->control_n; i++) {
+        const cr_function *f = control_function(g, graph_at(g, g->control[i]), 0);
+        int k = 0;
+        while (k < n && met[k] != f) k++;
+        if (k < n) continue;
+        assert_true(n < most_functions);
+        met[n++] = f;
+        n = functions_of(f->g, met, n);
+    }
+    return n;
+}
+
+TEST(each_level_of_pieces_has_two_functions) {
+    (void)state;
+    const int64_t steps[] = {16, 100, 10007, 999999, INT64_C(1) << 40};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const cr_function *met[most_functions];
+        cr_graph *b = cr_graph_new(NULL), *g = cr_graph_new(NULL);
+        cr_function *f = NULL;
+        cr_node in = cr_input(b, "h", CR_F64, 0, NULL), next = cr_formula(b, "h*0.999"),
+                h = cr_input(g, "h", CR_F64, 0, NULL), out;
+        assert_int_equal(cr_function_new(&f, 1, &in, 1, &next), CR_OK);
+        if (cr_scan_within(&out, 1, f, steps[i], false, 1, &h, 0, NULL, 0, NULL))
+            fail_msg("%s", cr_graph_error(g));
+        int levels = (int)ceil(log2((double)steps[i]) / 2), found = functions_of(g, met, 0);
+        if (found > 2 * levels) fail_msg("%lld steps: %d functions", (long long)steps[i], found);
+        cr_function_free(f);
+        cr_graph_free(b), cr_graph_free(g);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(values_and_gradients_in_pieces_have_the_bits_of_the_whole),
         RUN(ten_thousand_steps_keep_what_the_budget_allows_and_hold_the_body_once),
+        RUN(each_level_of_pieces_has_two_functions),
         RUN(the_fewest_bytes_do_not_make_thousands_of_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * stands and whichever instruction set computes it. The true value of f32 is the C library's in f64, of f64 in long double
  * where that has 64 bits. */
 #include "support/test.h"
+#include "support/ways.h"
 
 #include <float.h>
 
@@ -368,8 +369,35 @@ TEST(bits_depend_on_neither_place_nor_width) {
         }
 }
 
+/* Whatever stands beside an infinity: C's Annex F, IEEE 754 9.2.1. */
+TEST(hypot_of_inf_and_nan_is_inf_in_every_way) {
+    (void)state;
+    enum { n = 9 };
+    static const int64_t dims[1] = {n};
+    double x[n] = {INFINITY, NAN, -INFINITY, NAN, 3, NAN, INFINITY, 1, NAN},
+           y[n] = {NAN, INFINITY, NAN, -INFINITY, 4, 1, INFINITY, NAN, NAN}, found[n];
+    struct given in[2] = {{"x", CR_F64, 1, dims, x, NULL}, {"y", CR_F64, 1, dims, y, NULL}};
+    for (int narrow = 0; narrow < 2; narrow++) {
+        cr_graph *g = cr_graph_new(NULL);
+        cr_node a[2];
+        given_inputs(g, 2, in, a);
+        if (narrow) a[0] = cr_cast(a[0], CR_F32), a[1] = cr_cast(a[1], CR_F32);
+        cr_node z = cr_cast(cr_hypot(a[0], a[1]), CR_F64);
+        for (int way = 0; way < WAYS; way++) {
+            compute((enum way)way, z, 2, in, found, sizeof found);
+            for (int i = 0; i < n; i++) {
+                double expected = i == 4 ? 5 : i < 7 && i != 5 ? INFINITY : NAN;
+                if (!(found[i] == expected || (isnan(found[i]) && isnan(expected))))
+                    fail_msg("%s: hypot(%g, %g) is %g", way_name((enum way)way), x[i], y[i], found[i]);
+            }
+        }
+        cr_graph_free(g);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(hypot_of_inf_and_nan_is_inf_in_every_way),
         RUN(f32_is_within_its_ulps),
         RUN(f64_is_within_its_ulps),
         RUN(powers_are_within_their_ulps),

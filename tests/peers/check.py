@@ -11,6 +11,8 @@ import os
 import sys
 import warnings
 
+if os.environ.get("PYTHONHASHSEED") != "0":  # PyTorch takes some samples from sets of words: the same order in each run
+    os.execve(sys.executable, [sys.executable, *sys.argv], dict(os.environ, PYTHONHASHSEED="0"))
 warnings.filterwarnings("ignore")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -94,14 +96,16 @@ def main():
     tally, kept = check_samples([n for n in ROWS if not a.ops or n in a.ops])
     report(tally)
     failures += tally.wrong
+    wrong, graph_lines = graphs.check(a.graphs)
+    print(*graph_lines, sep="\n")
+    failures += wrong
     if not a.ops:
         if tally.samples < FEWEST_SAMPLES or len(tally.ops) < FEWEST_OPS: failures.append(f"fewer than {FEWEST_SAMPLES} samples or {FEWEST_OPS} ops")
         failures += [f"listed, but no sample differs: {n}" for n in differences.SAMPLES if n not in tally.different]
         points, refused, stale, lines = document.points(differences)
         failures += stale
-        failures += document.update(a.write, tally, points, refused, BOUNDS)
+        failures += document.update(a.write, tally, points, refused, graph_lines, BOUNDS)
         failures += kept.update(a.write, lines)
-    failures += graphs.check(a.graphs)
     for f in failures: print("FAILED:", f)
     print(f"{len(failures)} failures")
     return bool(failures)

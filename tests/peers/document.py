@@ -65,20 +65,20 @@ def without(tally):
 
 def without_figures(page):
     """The rounding errors of another processor are others."""
-    return re.sub(r"<!-- figures -->.*?<!-- end -->", "", page, flags=re.S)
+    return re.sub(r"<!-- (figures|graphs) -->.*?<!-- end -->", "", page, flags=re.S)
 
 
-def update(write, tally, point_rows, refused, bounds):
+def update(write, tally, point_rows, refused, graph_lines, bounds):
     """Puts the tables into the page between their marks, or tells where the page says something else."""
     text = open(PAGE).read()
     figures = [f"{tally.samples} samples of {len(tally.ops)} ops of PyTorch {torch.__version__.split('+')[0]} agree, and {tally.own} of ours; {sum(tally.different.values())} differ by a listed convention, "
                f"{sum(tally.without.values())} have no formula.", "", "| | worst relative error | at most | at |", "|---|---|---|---|",
                *[f"| {k} | {e:.0e} | {bounds[k]:.0e} | `{name.replace('|', ' ')}` |" for k, (e, name) in tally.worst.items()]]
     new = text
-    tables = {"figures": figures, "samples": [f"| `{n.replace('|', ' ')}` | {', '.join(kinds)} | {tally.different[n]} | {why} |" for n, (kinds, why) in SAMPLES.items()],
+    tables = {"figures": figures, "graphs": graph_lines, "samples": [f"| `{n.replace('|', ' ')}` | {', '.join(kinds)} | {tally.different[n]} | {why} |" for n, (kinds, why) in SAMPLES.items()],
               "points": point_rows, "refused": refused, "without": without(tally)}
     for mark, lines in tables.items():
-        head = r"(?:\|[^\n]*\n\|[-|]+\n)?" if mark != "figures" else ""
+        head = r"(?:\|[^\n]*\n\|[-|]+\n)?" if mark not in ("figures", "graphs") else ""
         new = re.sub(rf"(<!-- {mark} -->\n{head}).*?(<!-- end -->)", lambda m: m[1] + "\n".join(lines) + "\n" + m[2], new, count=1, flags=re.S)
     if write: open(PAGE, "w").write(new)
     elif without_figures(new) != without_figures(text): return ["docs/peers.md says something else than was found now: check.py --write makes it anew"]

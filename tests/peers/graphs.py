@@ -316,17 +316,19 @@ def one(seed, worst):
 
 
 def check(count):
+    """What failed, and the lines of docs/peers.md."""
     worst, failures, agreed = collections.Counter(), [], 0
     for seed in range(count):
         wrong = one(seed, worst)
         if wrong: failures.append(f"random graph {seed}: {wrong}")
         agreed += wrong is None
-    print(f"{agreed} of {count} random graphs agree, interpreter, executor and PyTorch; {count - agreed - len(failures)} have no finite derivative in PyTorch")
-    for dtype in sorted({d for d, _ in worst}): print(f"  {dtype} worst " + ", ".join(f"{k} {worst[dtype, k]:.0e}" for k in BOUNDS[f64]))
+    lines = [f"{agreed} of {count} random graphs agree, {count - agreed - len(failures)} have no finite derivative in PyTorch.", "",
+             "| worst relative error (at most) | " + " | ".join(BOUNDS[f64]) + " |", "|---|---|---|---|---|",
+             *[f"| {str(d)[6:]} | " + " | ".join(f"{worst[str(d)[6:], k]:.0e} ({bound:.0e})" for k, bound in BOUNDS[d].items()) + " |" for d in BOUNDS]]
     if agreed < 0.9 * count: failures.append(f"only {agreed} of {count} random graphs could be compared")
-    return failures
+    return failures, lines
 
 
 if __name__ == "__main__":
     import sys
-    for f in check(int(sys.argv[1]) if len(sys.argv) > 1 else 2000): print(f)
+    for f in sum(check(int(sys.argv[1]) if len(sys.argv) > 1 else 2000), []): print(f)

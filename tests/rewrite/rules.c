@@ -59,6 +59,7 @@ static double apply(int op, double a, double b, double c) {
     case OP_maximum: return maximum(a, b);
     case OP_minimum: return minimum(a, b);
     case OP_ne: return a != b;
+    case OP_lt: return a < b;
     case OP_not: return a == 0;
     case OP_and: return a != 0 && b != 0;
     case OP_or: return a != 0 || b != 0;

@@ -1,7 +1,7 @@
 /* Loops compiled at run time give the bits of the built-in ones: over the whole table, folds of every shape, random graphs. */
 #include "support/files.h"
 
-#include "ops/build.h"
+#include "run/program.h"
 
 enum { most_outputs = 600 };
 
@@ -13,8 +13,8 @@ struct two {
     char name[most_outputs][24];
     cr_node y[most_outputs];
     int inputs;
-    cr_node x[64];
-    void *data[64];
+    cr_node x[160];
+    void *data[160];
 };
 
 static void start(struct two *b) {
@@ -261,10 +261,93 @@ TEST(folds_of_every_shape_give_the_bits_of_the_built_in_ones) {
     folds("cc", CR_F64, 1, 20000);
 }
 
+/* Rows that are kept whole, though their lines are of several blocks: at a block's border and beside it. */
+TEST(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones) {
+    (void)state;
+    static const char *const texts[] = {"softmax(x0)",
+                                        "layer_norm(x0, x2, x2)",
+                                        "max(x0*x3, axis=0)",
+                                        "grad(sum(layer_norm(x0, x2, x2)*x1), x0)",
+                                        "grad(sum(layer_norm(x0, x2, x2)*x1), x2)",
+                                        "x1[:, ::-1]/sum(x0*x0, axis=1, keep=true)"};
+    static const int64_t run[] = {4095, 4096, 4097, 8191, 8192, 8193, 12305};
+    struct two b;
+    start(&b);
+    for (int i = 0; i < 7; i++) {
+        cr_dtype dtype = i % 2 ? CR_F32 : CR_F64;
+        int first = b.inputs;
+        input(&b, dtype, 2, (int64_t[]){8 + i, run[i]}, -3, 3);
+        input(&b, dtype, 2, (int64_t[]){8 + i, run[i]}, -3, 3);
+        input(&b, dtype, 1, (int64_t[]){run[i]}, -3, 3);
+        input(&b, dtype, 2, (int64_t[]){8 + i, 1}, -3, 3);
+        for (int k = i % 2; k < 6; k += 2) {
+            char text[96], *to = text;
+            for (const char *c = texts[k]; *c; c++) /* the inputs of this length */
+                if (*c == 'x' && c[1] >= '0' && c[1] <= '3') to += sprintf(to, "x%d", first + *++c - '0');
+                else *to++ = *c;
+            *to = 0;
+            output(&b, formula(&b, text));
+        }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
 TEST(clang_gives_the_bits_of_the_built_in_ones) {
     (void)state;
     if (system("clang --version >/dev/null 2>&1") != 0) skip();
     folds("clang", CR_F64, 7, 16);
+}
+
+/* More than a last cache holds goes past it: results of elements, of rows, of rows of several blocks; of starts at any place. */
+TEST(what_goes_past_the_caches_has_the_same_bits) {
+    (void)state;
+    static const int64_t shape[][2] = {{1, 3600001}, {3517, 1023}, {700, 5143}};
+    for (int i = 0; i < 3; i++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F32, 2, shape[i], -3, 3);
+        output(&b, formula(&b, i ? "x0 - mean(x0, axis=1, keep=true)" : "x0*2 + 1"));
+        output(&b, formula(&b, i ? "(x0 - mean(x0, axis=1, keep=true))*x0" : "x0*x0"));
+        compare(&b, "cc");
+        drop(&b);
+    }
+}
+
+/* Units are run again where an angle is large, or none: at the border, beside it, in the last lanes, in every place of a unit. */
+TEST(large_angles_give_the_bits_of_the_built_in_kernels) {
+    (void)state;
+    static const double angle[] = {0x1p20, 0x1.0000000000001p20, -0x1.00001p20, 1e22, INFINITY, NAN, -0.0};
+    static const char *const texts[] = {"sin(x%d)*x%d",
+                                        "sum(cos(x%d)*x%d, axis=1)",
+                                        "sum(sin(x%d)*x%d, axis=0)",
+                                        "softmax(sin(x%d + 1)*x%d)",
+                                        "x%d - sum(cos(x%d), axis=1, keep=true)",
+                                        "max(cos(permute(x%d, [1, 0])*2)) + max(x%d)"};
+    static const int64_t shape[][2] = {{70, 333}, {9, 4500}, {2, 9000}};
+    struct two b;
+    start(&b);
+    for (int i = 0; i < 6; i++) {
+        cr_dtype dtype = i % 2 ? CR_F32 : CR_F64;
+        const int64_t *dim = shape[i % 3], n = dim[0] * dim[1];
+        int first = b.inputs;
+        input(&b, dtype, 2, dim, -3, 3), input(&b, dtype, 2, dim, -3, 3), input(&b, dtype, 2, dim, -3, 3);
+        for (int k = 0; k < 7; k++) { /* of the second: here and there; of the third: the last alone */
+            int64_t at = k == 6 ? n - 1 : n / 7 * k + 41 * k;
+            if (dtype == CR_F32) ((float *)b.data[first + 1])[at] = (float)angle[k];
+            else ((double *)b.data[first + 1])[at] = angle[k];
+        }
+        if (dtype == CR_F32) ((float *)b.data[first + 2])[n - 1] = 0x1.8p20f;
+        else ((double *)b.data[first + 2])[n - 1] = 0x1.8p20;
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+            for (int angles = 0; angles < 3; angles++) {
+                char text[96];
+                snprintf(text, sizeof text, texts[k], first + angles, first);
+                output(&b, formula(&b, text));
+            }
+    }
+    compare(&b, "cc");
+    drop(&b);
 }
 
 TEST(axes_that_do_not_run_on_give_the_same_bits) {
@@ -274,6 +357,8 @@ TEST(axes_that_do_not_run_on_give_the_same_bits) {
     input(&b, CR_F64, 3, (int64_t[]){5, 6, 70}, -3, 3);
     input(&b, CR_F64, 3, (int64_t[]){5, 1, 70}, -3, 3);
     input(&b, CR_F64, 2, (int64_t[]){6, 1}, -3, 3);
+    input(&b, CR_F32, 3, (int64_t[]){9, 60, 80}, -3, 3);
+    input(&b, CR_F32, 3, (int64_t[]){9, 1, 80}, -3, 3);
     static const char *const texts[] = {
         "x0*x1 + x2",
         "sum(x0*x1 + x2, axis=2)",
@@ -286,6 +371,7 @@ TEST(axes_that_do_not_run_on_give_the_same_bits) {
         "x0[:, ::2, 3:40]*2",
         "sum(x0[:, ::2, 3:40]*x1[:, :, 3:40], axis=2)",
         "softmax(permute(x0, [0, 2, 1]))",
+        "x3 - sum(x3*x4, axis=[1, 2], keep=true)",
         "sum(x0 > x1)",
         "x0 > 1 and x1 < 2",
     };
@@ -354,6 +440,84 @@ TEST(steps_that_move_few_numbers_move_the_same) {
     }
     compare(&b, "cc");
     drop(&b);
+}
+
+/* A matrix of these sizes as it lies, as the transpose of one that lies, or as one that repeats its row. */
+static cr_node matrix(struct two *b, cr_dtype dtype, int64_t rows, int64_t columns, int how) {
+    cr_node x = input(b, dtype, 2,
+                      (int64_t[]){how == 1   ? columns
+                                  : how == 2 ? 1
+                                             : rows,
+                                  how == 1 ? rows : columns},
+                      -3, 3);
+    if (how == 1) return cr_permute(x, 2, (int[]){1, 0});
+    return how == 2 ? cr_expand(x, 2, (int64_t[]){rows, columns}) : x;
+}
+
+static void products_of(struct two *b, cr_dtype dtype) {
+    static const int64_t shapes[][3] = {{1, 1, 1},    {3, 2, 5},    {1, 40, 7},  {40, 1, 33},
+                                        {16, 16, 16}, {2, 100, 16}, {29, 3, 18}, {5, 512, 4},
+                                        {100, 2, 16}, {15, 7, 71},  {64, 33, 9}, {1, 9, 50}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t how = i; how < i + 2; how++)
+            output(b, cr_neg(cr_matmul(matrix(b, dtype, shapes[i][0], shapes[i][1], how % 2),
+                                       matrix(b, dtype, shapes[i][1], shapes[i][2], how / 2 % 2))));
+    cr_node x = input(b, dtype, 4, (int64_t[]){2, 3, 4, 5}, -3, 3);
+    output(b, cr_neg(cr_matmul(x, cr_permute(x, 4, (int[]){0, 1, 3, 2}))));
+    output(b, cr_neg(cr_matmul(matrix(b, dtype, 4, 6, 2), matrix(b, dtype, 6, 5, 2))));
+}
+
+TEST(small_products_give_the_bits_of_the_built_in_ones) {
+    (void)state;
+    static const char *const compilers[] = {"cc", "clang"};
+    for (int i = 0; i < 2; i++) {
+        struct two b;
+        if (i && system("clang --version >/dev/null 2>&1") != 0) continue;
+        start(&b);
+        products_of(&b, i ? CR_F32 : CR_F64);
+        if (!i) products_of(&b, CR_F32);
+        compare(&b, compilers[i]);
+        drop(&b);
+    }
+}
+
+/* As bench/chainrule/small.c has it. */
+TEST(a_step_of_a_small_net_never_leaves_the_compiled_program) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_text *text = NULL;
+    static const struct {
+        const char *name;
+        int rank;
+        int64_t dim[2];
+    } of[] = {{"W1", 2, {2, 16}}, {"b1", 1, {16}},    {"W2", 2, {16, 16}},
+              {"b2", 1, {16}},    {"W3", 2, {16, 1}}, {"b3", 1, {1}}};
+    cr_node w[6], d[6];
+    for (int i = 0; i < 6; i++) w[i] = cr_param(g, of[i].name, CR_F32, of[i].rank, of[i].dim);
+    cr_input(g, "x", CR_F32, 2, (int64_t[]){100, 2});
+    cr_input(g, "y", CR_F32, 1, (int64_t[]){100});
+    cr_node loss =
+        cr_formula(g, "mean(relu(1 - y*reshape(relu(relu(x @ W1 + b1) @ W2 + b2) @ W3 + b3, [100])))");
+    cr_grad(d, loss, 6, w);
+    cr_target_output(t, "loss", loss);
+    for (int i = 0; i < 6; i++) cr_target_update(t, w[i], cr_sub(w[i], cr_mul(cr_number(g, 0.05), d[i])));
+    if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
+    struct kernel_units *units = calloc(p->plan.steps, sizeof *units);
+    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
+    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, true), CR_OK);
+    for (size_t s = 0; s < p->plan.steps; s++) assert_true(units[s].made);
+    assert_null(strstr(cr_text_str(text), "f->step(f->arg"));
+    cr_text_clear(text);
+    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, false),
+                     CR_OK); /* products are a library's */
+    assert_non_null(strstr(cr_text_str(text), "f->step(f->arg"));
+    free(units);
+    cr_text_free(text);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
 }
 
 TEST(threads_change_no_bit) {
@@ -431,11 +595,16 @@ int main(void) {
         RUN(every_elementwise_row_gives_the_bits_of_the_built_in_kernels),
         RUN(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels),
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
+        RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
+        RUN(what_goes_past_the_caches_has_the_same_bits),
+        RUN(large_angles_give_the_bits_of_the_built_in_kernels),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
         RUN(sums_over_short_lines_give_the_same_bits),
         RUN(steps_that_move_few_numbers_move_the_same),
+        RUN(small_products_give_the_bits_of_the_built_in_ones),
+        RUN(a_step_of_a_small_net_never_leaves_the_compiled_program),
         RUN(threads_change_no_bit),
         RUN(random_graphs_give_the_same_bits),
     };

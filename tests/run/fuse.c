@@ -128,7 +128,7 @@ static struct outcome run(const char *expression, cr_dtype dtype, int64_t m, int
 
 static const int64_t shapes[][2] = {{1, 1},    {1, 3},    {3, 1},     {5, 17},   {64, 16},
                                     {65, 300}, {130, 7},  {2, 4096},  {3, 4097}, {1, 9000},
-                                    {40, 700}, {3000, 3}, {67, 4500}, {0, 4}};
+                                    {40, 700}, {3000, 3}, {67, 4500}, {0, 4},    {9, 8193}};
 enum { shape_count = sizeof shapes / sizeof *shapes };
 
 static void same_bits(const char *text, cr_dtype dtype, int64_t m, int64_t n) {

@@ -48,6 +48,26 @@ TEST(pieces_that_touch_do_not_overlap_and_a_piece_need_not_be_told) {
     assert_true(!a && !b && d);
 }
 
+/* As when one input after the other is bound again. */
+TEST(whether_a_piece_meets_any_of_many_takes_log_n_comparisons) {
+    (void)state;
+    enum { n = 30000, width = 8 };
+    static struct piece piece[n];
+    for (size_t i = 0; i < n; i++)
+        piece[i] = (struct piece){3 * width * i + width, 3 * width * i + 2 * width, NULL};
+    size_t compared = 0, met = 0, asked = 0;
+    for (uintptr_t from = 0; from < 3 * width * (uintptr_t)n; from += 5, asked++) {
+        bool expected = from % (3 * width) + 4 > width && from % (3 * width) < 2 * width;
+        bool found = overlap_meets(piece, n, from, from + 4, &compared);
+        if (found != expected) fail_msg("%zu", (size_t)from);
+        met += found;
+    }
+    assert_true(met > asked / 3 && met < asked);
+    assert_true(compared <= asked * 16); /* 2^15 > n */
+    assert_false(overlap_meets(piece, n, 9, 9, &compared));
+    assert_false(overlap_meets(NULL, 0, 0, 100, &compared));
+}
+
 TEST(pairs_compared_are_in_proportion_to_n_log_n) {
     (void)state;
     for (size_t n = 16; n <= 32768; n *= 2)
@@ -68,6 +88,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_pieces_told_are_those_that_overlap_another),
         RUN(pieces_that_touch_do_not_overlap_and_a_piece_need_not_be_told),
+        RUN(whether_a_piece_meets_any_of_many_takes_log_n_comparisons),
         RUN(pairs_compared_are_in_proportion_to_n_log_n),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

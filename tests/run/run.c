@@ -200,8 +200,34 @@ TEST(every_failed_allocation_is_a_status_and_nothing_leaks) {
     alloc_fail_each_told(everything, NULL);
 }
 
+/* What an evaluator knows it copies as leaves that it names by number. */
+TEST(a_parameter_may_be_called_as_the_evaluator_calls_what_it_knows) {
+    (void)state;
+    const char *const format[] = {"#%u", "#%u.0", "#%u.1"};
+    for (int i = 0; i < 3; i++) {
+        cr_graph *g = cr_graph_new(NULL);
+        cr_eval *e = NULL;
+        cr_store *store = NULL;
+        char name[24];
+        double three = 3, five = 5;
+        cr_node p = cr_param(g, "p", CR_F64, 0, NULL);
+        snprintf(name, sizeof name, format[i], (unsigned)p.id);
+        cr_node q = cr_param(g, name, CR_F64, 0, NULL);
+        if (i == 2) cr_param(g, "#1.0", CR_F64, 0, NULL); /* taken too */
+        assert_int_equal(cr_store_new(&store, NULL), CR_OK);
+        assert_int_equal(cr_store_set(store, name, CR_F64, &five, sizeof five), CR_OK);
+        assert_int_equal(cr_eval_new(&e, g, store), CR_OK);
+        assert_int_equal(cr_eval_set(e, p, CR_F64, &three, sizeof three), CR_OK);
+        assert_true(cr_eval_number(e, cr_add(p, cr_mul(cr_number(g, 10), q))) == 53);
+        cr_eval_free(e);
+        cr_store_free(store);
+        cr_graph_free(g);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(a_parameter_may_be_called_as_the_evaluator_calls_what_it_knows),
         RUN(training_steps_reach_the_minimum),
         RUN(an_index_out_of_range_fails_the_step_and_leaves_the_store_untouched),
         RUN(bindings_are_checked_by_name_dtype_and_size),

@@ -2,6 +2,9 @@
 
 #include <dlfcn.h>
 
+const char emitted_warnings[] =
+    "-std=c99 -ffp-contract=off -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror";
+
 void emitted_start(struct emitted_set *s) {
     *s = (struct emitted_set){0};
     if (cr_text_new(&s->source, NULL) || cr_text_new(&s->header, NULL) || cr_text_new(&s->all, NULL) ||
@@ -70,10 +73,8 @@ void emitted_build(struct emitted_set *s, const char *flags) {
     snprintf(library, sizeof library, "%s", temp_path(name));
     snprintf(c, sizeof c, "%s", temp_file("all.c", cr_text_str(s->all), cr_text_size(s->all)));
     const char *cc = getenv("CC");
-    snprintf(command, sizeof command,
-             "%s -std=c99 -O1 -ffp-contract=off -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror %s "
-             "-shared -fPIC -Wl,-Bsymbolic -o %s %s -lm",
-             cc ? cc : "cc", flags, library, c);
+    snprintf(command, sizeof command, "%s -O1 %s %s -shared -fPIC -Wl,-Bsymbolic -o %s %s -lm",
+             cc ? cc : "cc", emitted_warnings, flags, library, c);
     if (system(command) != 0) fail_msg("does not compile; the last:\n%s", cr_text_str(s->source));
     s->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!s->library) fail_msg("%s", dlerror());

@@ -19,6 +19,8 @@ struct emitted {
     int (*call)(void *const port[], int64_t seed, int64_t step, void *work);
 };
 
+extern const char emitted_warnings[]; /* what it is built with: the strict flags */
+
 /* Programs that are built together: each is one file, and all are one unit of translation. */
 struct emitted_set {
     cr_text *source, *header, *all, *why;

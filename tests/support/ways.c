@@ -1,5 +1,7 @@
 #include "ways.h"
 
+#include "support/alone.h"
+
 const char *way_name(enum way way) {
     static const char *const names[] = {"cr_eval", "cpu", "cpu without fusion", "reference"};
     return names[way];
@@ -72,8 +74,44 @@ static void step(enum way way, cr_node y, int n, const struct given in[], void *
     cr_options_free(o);
 }
 
+/* One more way, slow, with CHECK_EMIT in the environment: as programs of C, some at a time, the last when the test ends. */
+static struct alone batch;
+
+static void run_batch(void) {
+    if (batch.set.count) alone_run(&batch, "-fno-sanitize=all -w");
+    batch.set.count = 0;
+}
+
+static bool runs_functions(cr_node y) {
+    cr_program *p = NULL;
+    cr_target *t = cr_target_new(y.graph);
+    cr_target_output(t, "result of the test", y);
+    cr_text *plan = NULL;
+    cr_text_new(&plan, NULL);
+    bool any = cr_compile(&p, t, NULL) == CR_OK && cr_program_print(plan, p) == CR_OK &&
+               (strstr(cr_text_str(plan), "scan") || strstr(cr_text_str(plan), "cond") ||
+                strstr(cr_text_str(plan), "call"));
+    cr_text_free(plan);
+    cr_program_free(p);
+    cr_target_free(t);
+    return any;
+}
+
+static void emit(cr_node y, int n, const struct given in[]) {
+    enum { most = 30 };
+    static bool noted;
+    for (int i = 0; i < n; i++)
+        if (in[i].strides) return;
+    if (!runs_functions(y)) return;
+    if (!noted) atexit(run_batch), noted = true;
+    if (batch.set.count == 0) alone_start(&batch);
+    alone_nodes(&batch, cr_op_of(y), 1, &y, n, in, cr_dtype_of(y) == CR_F64 ? 1e-11 : 1e-4);
+    if (batch.set.count == most) run_batch();
+}
+
 void compute(enum way way, cr_node y, int n, const struct given in[], void *out, size_t bytes) {
     if (!cr_ok(y)) fail_msg("building: %s", cr_graph_error(y.graph));
     if (way == WAY_EVAL) evaluate(y, n, in, out, bytes);
     else step(way, y, n, in, out, bytes);
+    if (way == WAY_NOT_FUSED && getenv("CHECK_EMIT")) emit(y, n, in);
 }

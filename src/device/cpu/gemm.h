@@ -5,6 +5,7 @@
 #ifndef DEVICE_CPU_GEMM_H
 #define DEVICE_CPU_GEMM_H
 
+#include "device/cpu/gemm_tile.h"
 #include "device/device.h"
 
 /* C[m, n] = A[m, k] B[k, n], or += ; strides of rows and columns in elements; elements of a row of C side by side. */
@@ -17,23 +18,12 @@ struct gemm {
 
 /* What an instruction set computes with. Sums stand in registers, in tiles of at most rows[v] rows by 2^v vectors of 2^shift
  * lanes; rows[v] is 0 where there is none so wide. */
-struct gemm_tile;
 struct gemm_kernel {
     int shift, rows[4];
     void (*tile)(const struct gemm_tile *t);
     void (*vector)(const struct gemm_tile *t); /* of one row, with any strides of B */
     /* k elements side by side in each of the columns, which stand `stride` apart, to rows of `columns`, `width` apart. */
     void (*weave)(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
-};
-
-/* C[rows, columns] = A[rows, k] B[k, columns], or += : A with any strides, rows of B and of C without gaps. */
-struct gemm_tile {
-    int64_t k;
-    const void *a, *b;
-    void *c;
-    int64_t rsa, csa, rsb, csb, rsc;
-    int64_t rows, columns;
-    bool add;
 };
 
 /* How products of one shape and layout are computed, wherever their operands lie. */
@@ -73,21 +63,6 @@ void gemm_columns_f64(const struct gemm_tile *t);
 void gemm_weave_f32(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 void gemm_weave_f64(void *to, int64_t width, const void *from, int64_t stride, int64_t k, int64_t columns);
 extern const struct gemm_kernel gemm_avx2[2], gemm_avx512[2];
-#endif
-
-/* The cache line so many bytes after p, which need not be there. */
-#if defined(__GNUC__)
-#define PREFETCH(p, bytes) __builtin_prefetch((const void *)((uintptr_t)(p) + (uintptr_t)(bytes)))
-#else
-#define PREFETCH(p, bytes) (void)0
-#endif
-
-#if defined(__clang__)
-#define UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL
 #endif
 
 #endif

@@ -146,6 +146,7 @@ static cr_status holds(struct job *j, bool *yes) {
 static cr_status run_trips(struct job *j, const struct loop_attr *l, int64_t *done) {
     int64_t limit = l->counted ? *(const int64_t *)operand(j, 0)->data : l->n;
     bool conditional = control_function(j->r->g, j->n, 1) != NULL, yes = true;
+    if (l->counted && (limit < 0 || limit > l->n)) return j->r->bad = limit, j->r->limit = l->n, CR_EINDEX;
     for (*done = 0; conditional || *done < limit; ++*done) {
         j->r->trip = *done;
         cr_status status = holds(j, &yes);

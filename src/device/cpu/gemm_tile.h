@@ -1,0 +1,33 @@
+/* What every kernel of a matrix product works on; those that are compiled at run time have this text too. */
+#ifndef DEVICE_CPU_GEMM_TILE_H
+#define DEVICE_CPU_GEMM_TILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* C[rows, columns] = A[rows, k] B[k, columns], or += : A with any strides, rows of B and of C without gaps. */
+struct gemm_tile {
+    int64_t k;
+    const void *a, *b;
+    void *c;
+    int64_t rsa, csa, rsb, csb, rsc;
+    int64_t rows, columns;
+    bool add;
+};
+
+/* The cache line so many bytes after p, which need not be there. */
+#if defined(__GNUC__)
+#define PREFETCH(p, bytes) __builtin_prefetch((const void *)((uintptr_t)(p) + (uintptr_t)(bytes)))
+#else
+#define PREFETCH(p, bytes) (void)0
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+
+#endif

@@ -1,0 +1,149 @@
+/* Compiled loops and memory: rows that are asked for before their turn, results that go past the caches. Neither changes a bit. */
+#include "emit/units.h"
+#include "tensor/dtype.h"
+
+/* ---- The next row, on its way while this one is computed ---- */
+
+/* More than a rounding: a function, which takes as long as ten sums. */
+static bool is_function(const struct units_of *u, uint32_t i) {
+    const struct instruction *in = units_instruction(u, i);
+    return plan_elementwise(in->op) && in->op != OP_cast && ops_ulps(in->op, in->n) > 0.5;
+}
+
+static bool has_functions(const struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind == DO_WIDE && is_function(u, i))
+            return true;
+    return false;
+}
+
+/* What a pass takes, roughly. */
+static int weight(const struct units_of *u, int pass) {
+    int all = 0;
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind != DO_NARROW)
+            all += is_function(u, i) ? 10 : 1;
+    return all;
+}
+
+static int heaviest_pass(const struct units_of *u) {
+    int best = 0;
+    for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
+        if (weight(u, pass) > weight(u, best)) best = pass;
+    return best;
+}
+
+/* Is it read row after row, and the first such access to its numbers? */
+static bool streams(const struct units_of *u, uint32_t i) {
+    const struct access *a = &u->loop->access[i];
+    if (a->kind != ACCESS_DIRECT || a->narrow || units_write(u->l.e, u->l.s, a->slot)) return false;
+    for (uint32_t k = 0; k < i; k++)
+        if (u->loop->access[k].kind == ACCESS_DIRECT && u->loop->access[k].slot == a->slot) return false;
+    return true;
+}
+
+/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
+ * that the first cache holds beside this one; and where functions are computed the processor is ahead by itself. */
+void units_fetch_ahead(const struct units_of *u, int pass) {
+    enum { first_cache = 16 << 10, cache_line = 64 };
+    struct emitter *e = u->l.e;
+    size_t bytes = 0;
+    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u) || has_functions(u, pass)) return;
+    for (uint32_t i = 0; i < u->loop->accesses; i++)
+        if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
+    for (uint32_t i = 0; i < u->loop->accesses && bytes <= first_cache; i++) {
+        const struct access *a = &u->loop->access[i];
+        if (!streams(u, i)) continue;
+        int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
+        for (int lane = 0; lane < fold_lanes; lane += each)
+            emit_line(e, "AHEAD(&%s[(r + 1) * %lld + %lld + at]);", emit_name(e, e->p->slot[a->slot].node),
+                      (long long)u->run, (long long)a->offset + lane);
+    }
+}
+
+/* ---- What goes past the caches ---- */
+
+/* So many numbers at a time. */
+enum { streamed_most = 1024 };
+
+/* The bytes that the loop reads and writes, number by number. */
+static size_t bytes_of(const struct units_of *u) {
+    size_t all = 0;
+    for (uint32_t i = 0; i < u->loop->accesses; i++) {
+        const struct access *a = &u->loop->access[i];
+        if (streams(u, i) || (a->kind == ACCESS_DIRECT && !a->narrow && units_write(u->l.e, u->l.s, a->slot)))
+            all += (size_t)u->loop->count * cr_dtype_size((cr_dtype)a->dtype);
+    }
+    return all;
+}
+
+bool units_read(const struct units_of *u, uint32_t slot) {
+    const struct plan *p = u->l.e->p;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        const struct node *n = graph_at(p->g, nest_node(&u->l, i));
+        for (uint32_t k = 0; k < n->n; k++)
+            if (plan_made_here(p, u->l.s, n->arg[k]) < 0 && p->view[n->arg[k]].slot == slot) return true;
+    }
+    return false;
+}
+
+/* Is its place in memory read again in this very loop? */
+static bool is_read_later(const struct units_of *u, uint32_t i) {
+    for (uint32_t j = i + 1; j < u->l.s->n; j++) {
+        const struct node *n = graph_at(u->l.e->g, nest_node(&u->l, j));
+        for (uint32_t k = 0; k < n->n; k++)
+            if (plan_made_here(u->l.e->p, u->l.s, n->arg[k]) == (int)i &&
+                nest_pass(&u->l, j) > nest_pass(&u->l, i))
+                return true;
+    }
+    return false;
+}
+
+/* Results of a loop that moves more than a last cache holds: of passes that wait for memory, not for functions, and not those that
+ * the loop reads, whose lines are there anyway. */
+void units_choose_streamed(struct units_of *u) {
+    enum { last_cache = 40 << 20 };
+    const struct plan *p = u->l.e->p;
+    if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= last_cache) return;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        uint32_t id = nest_node(&u->l, i);
+        if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
+        u->l.streamed[i] = !has_functions(u, nest_pass(&u->l, i)) && !units_read(u, p->view[id].slot) &&
+                           !is_read_later(u, i);
+        u->streams = u->streams || u->l.streamed[i];
+    }
+}
+
+void units_declare_streamed(struct units_of *u) {
+    char type[80];
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (u->l.streamed[i])
+            emit_line(u->l.e, "%s %s_out[%d] __attribute__((aligned(64)));",
+                      units_type(u->l.e, nest_node(&u->l, i), type), emit_name(u->l.e, nest_node(&u->l, i)),
+                      streamed_most);
+}
+
+bool units_stream_in(const struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (u->l.streamed[i] && nest_pass(&u->l, i) == pass) return true;
+    return false;
+}
+
+/* The pass between low and high, some numbers at a time. */
+void units_open_streamed(struct units_of *u) {
+    emit_open(u->l.e, "for (int64_t from = low, to = high; from < to; from += %d)", streamed_most);
+    emit_line(u->l.e, "const int64_t low = from, high = from + %d < to ? from + %d : to;", streamed_most,
+              streamed_most);
+}
+
+void units_close_streamed(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        uint32_t id = nest_node(&u->l, i);
+        if (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) continue;
+        emit_line(e, "stream(&%s[%s%lld + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
+                  emit_name(e, e->p->slot[e->p->view[id].slot].node), e->nest.rows ? "r * " : "",
+                  (long long)(e->nest.rows ? u->run : 0), emit_name(e, id), emit_name(e, id));
+    }
+    emit_close(e);
+}
