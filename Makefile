@@ -39,12 +39,12 @@ bench:
 	@cmake --build build-bench -j $(JOBS)
 	@PEERS="$(PEERS)" tools/bench.sh build-bench --report docs/performance.md
 
-# PEERS: the folder that holds a checkout of GradBench, gradbench/.
+# PEERS: the folder that holds a checkout of GradBench, gradbench/, and of tools beside it (bench/gradbench/tools.sh).
 gradbench:
 	@tools/bootstrap.sh gradbench
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS) --target gradbench_chainrule
-	@bench/gradbench/run.sh build-bench $(PEERS)/gradbench
+	@bench/gradbench/run.sh build-bench $(PEERS)
 
 install: $(BUILD)/CMakeCache.txt
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
