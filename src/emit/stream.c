@@ -17,8 +17,7 @@ static bool has_functions(const struct units_of *u, int pass) {
     return false;
 }
 
-/* What a pass takes, roughly. */
-static int weight(const struct units_of *u, int pass) {
+int units_weight(const struct units_of *u, int pass) {
     int all = 0;
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind != DO_NARROW)
@@ -29,7 +28,7 @@ static int weight(const struct units_of *u, int pass) {
 static int heaviest_pass(const struct units_of *u) {
     int best = 0;
     for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
-        if (weight(u, pass) > weight(u, best)) best = pass;
+        if (units_weight(u, pass) > units_weight(u, best)) best = pass;
     return best;
 }
 
