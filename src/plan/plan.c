@@ -110,8 +110,8 @@ cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_w
     out->slot = mem_alloc(&p->mem, mem_mul(p->slots, sizeof *p->slot));
     out->step = mem_alloc(&p->mem, mem_mul(p->steps, sizeof *p->step));
     if (!out->slot || !out->step) return CR_ENOMEM;
-    memcpy(out->slot, p->slot, p->slots * sizeof *p->slot);
-    memcpy(out->step, p->step, p->steps * sizeof *p->step);
+    if (p->slots) memcpy(out->slot, p->slot, p->slots * sizeof *p->slot);
+    if (p->steps) memcpy(out->step, p->step, p->steps * sizeof *p->step);
     for (size_t i = 0; i < p->slots; i++) {
         out->slot[i].first = no_slot;
         if (out->slot[i].kind == SLOT_BLOCK) out->slot[i].kind = SLOT_WORK;
