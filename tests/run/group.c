@@ -4,6 +4,7 @@
 #include "support/emitted.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { operands = 4, results = 4 };
 
@@ -334,6 +335,38 @@ TEST(to_emit_a_program_changes_nothing_in_it) {
     cr_graph_free(g);
 }
 
+/* Processor time to compile n updates, each behind its gradient's product, of which every one is a group. */
+static double seconds_to_plan(int n) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node x = cr_input(g, "x", CR_F32, 2, (int64_t[]){256, 8}),
+            y = cr_input(g, "y", CR_F32, 2, (int64_t[]){8, 256});
+    for (int i = 0; i < n; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "w%d", i);
+        cr_node w = cr_param(g, name, CR_F32, 2, (int64_t[]){256, 256});
+        cr_target_update(t, w, cr_sub(w, cr_matmul(cr_mul(x, cr_number(g, i + 2)), y)));
+    }
+    cr_program *p = NULL;
+    clock_t start = clock();
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (n < 1000) assert_true(says(p, " in blocks of "));
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return seconds;
+}
+
+/* 16 times the steps: some 16 times as long, with room for caches that are too small and other people's work; not 256. */
+TEST(planning_takes_as_long_as_there_are_steps) {
+    (void)state;
+    double few = 1;
+    for (int i = 0; i < 3; i++) few = fmin(few, seconds_to_plan(300));
+    double many = fmin(seconds_to_plan(4800), seconds_to_plan(4800));
+    if (many > 64 * few + 0.05) fail_msg("%g s for 300 updates, %g s for 4800", few, many);
+}
+
 static cr_status plan_and_emit(cr_context *ctx, void *arg) {
     (void)arg;
     cr_graph *g = cr_graph_new(ctx);
@@ -371,6 +404,7 @@ int main(void) {
         RUN(what_is_masked_may_be_infinite_in_the_scores),
         RUN(emitted_c_runs_each_step_whole),
         RUN(to_emit_a_program_changes_nothing_in_it),
+        RUN(planning_takes_as_long_as_there_are_steps),
         RUN(every_failed_allocation_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
