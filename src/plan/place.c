@@ -153,8 +153,10 @@ static size_t rounded(size_t bytes) {
     return bytes ? (bytes + to - 1) / to * to : grain;
 }
 
+static size_t to_line(size_t bytes) { return mem_add(bytes, line - 1) / line * line; }
+
 static size_t extend(struct heap *h, size_t size) {
-    size_t at = size < line ? h->end : (h->end + line - 1) / line * line;
+    size_t at = size < line ? h->end : to_line(h->end);
     h->end = mem_add(at, size);
     return at;
 }
@@ -274,7 +276,7 @@ static bool place_all(struct heap *h, const struct chains *c) {
     for (size_t i = 0; i < p->groups; i++) {
         struct group *g = &p->group[i];
         if (!place_range(h, g->first, g->first + g->n, c)) return false;
-        g->bytes = (h->end + line - 1) / line * line;
+        g->bytes = to_line(h->end);
         place_woven(p, g);
     }
     chain(p, SLOT_WORK, c);
@@ -290,7 +292,7 @@ cr_status plan_place(struct plan *p, const struct plan_wish *wish) {
                        mem_alloc(&p->mem, slots)};
     h.chain = mem_alloc(&p->mem, slots);
     bool ok = c.come && c.go && c.come_next && c.go_next && h.chain && place_all(&h, &c);
-    p->workspace = (h.end + line - 1) / line * line;
+    p->workspace = to_line(h.end);
     mem_free(&p->mem, c.come, steps);
     mem_free(&p->mem, c.go, steps);
     mem_free(&p->mem, c.come_next, slots);

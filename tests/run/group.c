@@ -367,6 +367,35 @@ TEST(planning_takes_as_long_as_there_are_steps) {
     if (many > 64 * few + 0.05) fail_msg("%g s for 300 updates, %g s for 4800", few, many);
 }
 
+/* A block of 4 rows of 2^51 numbers, and the other operand: each of 1024 threads has room for 3/2 2^55 bytes. */
+TEST(rooms_of_all_threads_that_are_more_than_memory_are_told) {
+    (void)state;
+    const int64_t n = (int64_t)1 << 51;
+    cr_context *ctx;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    for (int threads = 1; threads <= 1024; threads += 1023) {
+        assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
+        cr_graph *g = cr_graph_new(ctx);
+        cr_target *t = cr_target_new(g);
+        cr_node q = cr_input(g, "q", CR_F32, 3, (int64_t[]){2, 4, 1}),
+                k = cr_input(g, "k", CR_F32, 3, (int64_t[]){2, 1, 1}),
+                scores = cr_matmul(q, cr_expand(k, 3, (int64_t[]){2, 1, n}));
+        cr_target_output(t, "y", cr_matmul(scores, cr_expand(k, 3, (int64_t[]){2, n, 1})));
+        cr_program *p = NULL;
+        cr_options *o = cr_options_new(ctx);
+        cr_options_set(o, "rewrite", "none");
+        cr_status s = cr_compile(&p, t, o);
+        if (!s) assert_in_range(cr_program_workspace(p), (size_t)n * 16, PTRDIFF_MAX);
+        assert_true(s == CR_OK || s == CR_ELIMIT);
+        assert_true(s == CR_ELIMIT || (size_t)cr_context_thread_count(ctx) <= PTRDIFF_MAX / ((size_t)n * 16));
+        cr_program_free(p);
+        cr_options_free(o);
+        cr_target_free(t);
+        cr_graph_free(g);
+    }
+    cr_context_free(ctx);
+}
+
 static cr_status plan_and_emit(cr_context *ctx, void *arg) {
     (void)arg;
     cr_graph *g = cr_graph_new(ctx);
@@ -405,6 +434,7 @@ int main(void) {
         RUN(emitted_c_runs_each_step_whole),
         RUN(to_emit_a_program_changes_nothing_in_it),
         RUN(planning_takes_as_long_as_there_are_steps),
+        RUN(rooms_of_all_threads_that_are_more_than_memory_are_told),
         RUN(every_failed_allocation_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
