@@ -301,8 +301,8 @@ static void keep(struct emitter *e, struct emit_body *b, const char *wanted, str
     text_char(&file->functions, '\n');
 }
 
-static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
-                       uint32_t carries, const char *wanted) {
+static void write_planned(struct emitter *e, struct emit_body *b, const struct emit_function *f,
+                          uint32_t carries, const char *wanted) {
     struct cr_text whole = text_make(&e->mem);
     struct emitter inner = {.mem = e->mem,
                             .out = &whole,
@@ -327,6 +327,19 @@ static void write_body(struct emitter *e, struct emit_body *b, const struct emit
     if (inner.status) e->status = inner.status;
     else keep(e, b, wanted, &whole);
     text_drop(&whole);
+}
+
+/* C runs each step whole, in functions too. */
+static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
+                       uint32_t carries, const char *wanted) {
+    const struct plan_wish wish = {.output = f->out, .outputs = f->f->n_out};
+    struct plan plan;
+    struct emit_function planned = *f;
+    cr_status status = plan_whole(&plan, f->plan, &wish);
+    planned.plan = &plan;
+    if (status) e->status = status;
+    else write_planned(e, b, &planned, carries, wanted);
+    plan_drop_whole(&plan);
 }
 
 /* ---- Callbacks: functions that whoever links the program has written ---- */

@@ -310,7 +310,7 @@ static cr_status make_steps(cr_program *p, const struct cr_options *options) {
     cr_status status = program_compile(p, options);
     if (status) return status;
     program_make_groups(p);
-    return CR_OK;
+    return cr_program_workspace(p) > PTRDIFF_MAX ? CR_ELIMIT : CR_OK;
 }
 
 static cr_status fill(cr_program *p, const struct program_wish *wish) {
@@ -499,7 +499,7 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
 }
 
 size_t cr_program_workspace(const cr_program *p) {
-    return p ? mem_add(mem_add(p->plan.workspace, p->tasks * p->scratch), p->shared) : 0;
+    return p ? mem_add(mem_add(p->plan.workspace, mem_mul(p->tasks, p->scratch)), p->shared) : 0;
 }
 
 bool cr_program_compiled(const cr_program *p) { return p && p->units; }
