@@ -288,6 +288,14 @@ TEST(what_fails_inside_a_function_fails_the_step_as_it_does_outside) {
     fails(&a, "input a: f64[2, 2]; fn f(h) = solve(h*0, h); scan(f, a, steps=2)", 2);
     fails(&a, "input a: f64; fn more(h) = h < 9; fn f(h) = h + 1; while(more, f, a, most=8)", 4);
     fails(&a, "input a: f64; fn more(h) = h < 9; fn f(h) = h + 1; while(more, f, a, most=0)", 4);
+    fails(&a,
+          "input a: f64; input n: i64; fn f(h) = 2*h; fn few(n) = n; fn many(n) = n + 9; "
+          "scan(f, a, steps=cond(a > 0, many, few, n), most=4)",
+          1);
+    fails(&a,
+          "input a: f64; fn more(h) = h < 4; fn f(h) = h + 1; "
+          "scan(f, a, steps=while(more, f, a, most=8, kept=true)[2], most=2)",
+          1);
     alone_run(&a, "");
 }
 
@@ -301,6 +309,15 @@ TEST(names_of_a_persons_may_be_those_of_the_file) {
         "work*inside + status; fn ports(h, x) = h + x; fn matmul(h, x) = h*x; r = scan(cell, p0_real, "
         "p0_cell, status=trip); "
         "scan(ports, r, p0_cell) + scan(matmul, r, p0_cell)",
+        1e-12);
+    add(&a,
+        "input complex: f64[2]; input size_t: f64; input NULL: f64; input memcpy: f64[2]; input P1_REAL: "
+        "f64; "
+        "complex*size_t + NULL*memcpy*P1_REAL",
+        1e-12);
+    add(&a,
+        "input h: f64[2]; input swap_h: f64[2]; fn cell(h, swap_h) = [swap_h*2, h + 1]; r = scan(cell, [h, "
+        "swap_h], steps=3); r[0]*r[1]",
         1e-12);
     alone_run(&a, "");
 }
