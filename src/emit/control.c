@@ -36,6 +36,8 @@ static bool is_read(const struct running *r, uint32_t k) {
     return is_callback(r) || r->c.of[0].in[k] || (r->c.of[1].plan && r->c.of[1].in[k]);
 }
 
+static bool is_empty(const cr_function *f, uint32_t node) { return plan_node_bytes(f->g, node) == 0; }
+
 /* ---- What moves ---- */
 
 /* A place of its own for a value of f's. Its bytes grow with the type of fractions, as those of the plan do. */
@@ -81,8 +83,7 @@ static void gather(struct running *r) {
     const cr_function *f = function(r);
     for (uint32_t k = carries(r); k < operands(r); k++) {
         uint32_t x = operand(r, k);
-        if (!is_read(r, k) || plan_node_bytes(f->g, f->in[k]) == 0 || stands_there(e, x, is_row(r, k)))
-            continue;
+        if (!is_read(r, k) || is_empty(f, f->in[k]) || stands_there(e, x, is_row(r, k))) continue;
         r->name[k] = declare(r, f, f->in[k], name_of_input(f, k), false);
         if (!is_row(r, k)) emit_move(e, emit_reserved(e, r->name[k]), x);
     }
@@ -102,7 +103,7 @@ static void argument(struct running *r, const char *s) { emit_argument(&r->text,
 static void give_operand(struct running *r, uint32_t k) {
     static const char *const trip[] = {"trip"};
     struct emitter *e = r->e;
-    if (plan_node_bytes(function(r)->g, function(r)->in[k]) == 0) argument(r, "NULL");
+    if (is_empty(function(r), function(r)->in[k])) argument(r, "NULL");
     else if (r->name[k] != intern_none) argument(r, emit_reserved(e, r->name[k]));
     else argument(r, emit_pointer(e, operand(r, k), is_row(r, k), trip).s);
 }
@@ -112,7 +113,7 @@ static void give_place(struct running *r, uint32_t k) {
     struct emitter *e = r->e;
     const cr_function *f = function(r);
     bool loop = r->n->op == OP_scan;
-    if (plan_node_bytes(f->g, f->out[k]) == 0) argument(r, "NULL");
+    if (is_empty(f, f->out[k])) argument(r, "NULL");
     else if (k < carries(r)) argument(r, emit_reserved(e, r->next[k]));
     else if (!r->c.part[k]) argument(r, emit_reserved(e, r->spare[k]));
     else argument(r, emit_pointer(e, r->c.part[k], loop, trip).s);
@@ -175,7 +176,7 @@ static void take_work(struct running *r) {
 static void declare_spare(struct running *r) {
     const cr_function *f = function(r);
     for (uint32_t k = 0; is_callback(r) && k < results(r); k++)
-        if (!r->c.part[k] && plan_node_bytes(f->g, f->out[k]))
+        if (!r->c.part[k] && !is_empty(f, f->out[k]))
             r->spare[k] = declare(r, f, f->out[k], "unwanted", false);
 }
 
@@ -208,6 +209,7 @@ static void start_carries(struct running *r) {
     const cr_function *f = function(r);
     struct emitter *e = r->e;
     for (uint32_t k = 0; k < carries(r); k++) {
+        if (is_empty(f, f->in[k])) continue;
         struct cr_text next = text_make(&e->mem), swap = text_make(&e->mem);
         r->name[k] = declare(r, f, f->in[k], name_of_input(f, k), true);
         text_add(&next, "%s_next", emit_reserved(e, r->name[k]));
@@ -217,7 +219,8 @@ static void start_carries(struct running *r) {
         text_drop(&next);
         text_drop(&swap);
     }
-    for (uint32_t k = 0; k < carries(r); k++) emit_move(e, emit_reserved(e, r->name[k]), operand(r, k));
+    for (uint32_t k = 0; k < carries(r); k++)
+        if (r->name[k] != intern_none) emit_move(e, emit_reserved(e, r->name[k]), operand(r, k));
 }
 
 /* Each carry as it is before the step, for the way back. */
@@ -228,7 +231,7 @@ static void keep_carries(struct running *r) {
     for (uint32_t k = 0; k < carries(r) && r->l.n >= 0; k++) {
         uint32_t part = r->c.part[loop_kept(f) + (int)k];
         int64_t n = graph_elements(f->g, function_in(f, k));
-        if (!part || n == 0) continue;
+        if (!part || r->name[k] == intern_none) continue;
         struct cr_text t = text_make(&e->mem);
         emit_element_of(e, &t, part, n > 1 ? 2 : 1, (int64_t[]){n, 1}, index);
         if (t.failed) e->status = CR_ENOMEM;
@@ -244,6 +247,7 @@ static void swap_carries(struct running *r) {
     struct emitter *e = r->e;
     char type[80];
     for (uint32_t k = 0; k < carries(r); k++) {
+        if (r->name[k] == intern_none) continue;
         const char *now = emit_reserved(e, r->name[k]), *next = emit_reserved(e, r->next[k]);
         const char *swap = emit_reserved(e, r->swap[k]);
         emit_line(e, "%s *const %s = %s;", emit_type(e, (cr_dtype)function_in(function(r), k)->dtype, type),
@@ -329,7 +333,7 @@ static void finish(struct running *r, const char *done) {
     struct emitter *e = r->e;
     const cr_function *f = function(r);
     for (uint32_t k = 0; k < carries(r); k++) {
-        if (!r->c.part[k]) continue;
+        if (!r->c.part[k] || r->name[k] == intern_none) continue;
         if (graph_elements(f->g, function_in(f, k)) == 1)
             emit_line(e, "%s[0] = %s[0];", emit_pointer(e, r->c.part[k], 0, NULL).s,
                       emit_reserved(e, r->name[k]));

@@ -45,6 +45,12 @@ static void declare_second(struct emitter *e, uint32_t id) {
     text_str(e->out, " */\n");
 }
 
+/* No step may write to what has no numbers. */
+static void write_unused(struct emitter *e, uint32_t id) {
+    text_add(e->out, "    (void)%s;\n", emit_name(e, id));
+    if (ops_has_parts(graph_at(e->g, id)->op)) text_add(e->out, "    (void)%s;\n", emit_second_name(e, id));
+}
+
 static void declare_slots(struct emitter *e) {
     char type[80];
     for (size_t i = 0; i < e->p->slots; i++) {
@@ -58,6 +64,7 @@ static void declare_slots(struct emitter *e) {
         text_dims(e->out, graph_rank(e->g, n), graph_dims(e->g, n));
         text_str(e->out, " */\n");
         if (ops_has_parts(n->op)) declare_second(e, s->node);
+        if (s->bytes == 0) write_unused(e, s->node);
     }
 }
 
@@ -180,6 +187,7 @@ static void add_parameter(struct emitter *e, struct cr_text *out, const cr_graph
 /* A result that is all of a place in the workspace is made where it is wanted. */
 static bool is_whole(const struct emitter *e, const struct emit_function *f, uint32_t k) {
     uint32_t node = f->out[k], slot = e->p->view[node].slot;
+    if (ops_has_parts(graph_at(e->g, e->p->slot[slot].node)->op)) return false;
     if (e->p->slot[slot].kind != SLOT_WORK || e->p->slot[slot].bytes != plan_node_bytes(e->g, node) ||
         !plan_contiguous(e->p, node))
         return false;

@@ -299,6 +299,29 @@ TEST(what_fails_inside_a_function_fails_the_step_as_it_does_outside) {
     alone_run(&a, "");
 }
 
+TEST(what_has_no_numbers_has_c_too) {
+    (void)state;
+    static const char *const text[] = {
+        "input x: f64[4, 0]; input h: f64[0]; fn f(h, v) = [tanh(h + v), h*v]; r = scan(f, h, x); sum(r[0]) "
+        "+ "
+        "sum(r[1])",
+        "input x: f64[3]; input h: f64[0]; fn f(h, v) = [tanh(h + v), sum(h)*v]; r = scan(f, h, x); "
+        "sum(r[0]) + sum(r[1]) + sum(x)",
+        "input x: f64[0, 3]; input h: f64[3]; fn f(h, v) = [tanh(h + v), h*v]; r = scan(f, h, x); sum(r[0]) "
+        "+ "
+        "sum(r[1])",
+        "input h: f64[0]; fn m(h) = sum(h) > 0; fn f(h) = h*2; sum(while(m, f, h, most=20))",
+        "input c: f64; input h: f64[0]; fn f(h) = h*2; fn g(h) = sin(h); sum(cond(c > 0, f, g, h)) + "
+        "sum(checkpoint(f, h)) + c",
+        "input h: f64[3, 0]; fn f(h) = sort(h*2); sum(map(f, h))",
+        "input h: f64[0]; input x: f64; sum(sort(h)) + sin(x)",
+        "input h: f64[2]; fn f(h) = sin(h); sum(scan(f, h, steps=0))"};
+    struct alone a;
+    alone_start(&a);
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) add(&a, text[i], 1e-14);
+    alone_run(&a, "");
+}
+
 TEST(names_of_a_persons_may_be_those_of_the_file) {
     (void)state;
     struct alone a;
@@ -491,6 +514,7 @@ int main(void) {
         RUN(a_long_scan_is_one_for_with_its_body_once),
         RUN(bodies_that_are_alike_are_one_function),
         RUN(what_fails_inside_a_function_fails_the_step_as_it_does_outside),
+        RUN(what_has_no_numbers_has_c_too),
         RUN(names_of_a_persons_may_be_those_of_the_file),
         RUN(functions_of_f32_run_in_doubles_by_a_macro),
         RUN(programs_of_f32_and_of_two_types_agree),
