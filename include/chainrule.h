@@ -449,7 +449,7 @@ CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 CR_API cr_node cr_simplify(cr_node x);
 /* The node, built again in forms that lose fewer digits and are finite in more places: log(1 + x) as log1p(x), the logarithm of a softmax
  * as log_softmax, 1/(1 + exp(-x)) as sigmoid(x) ... The same but for rounding. What is differentiated after it has better derivatives
- * too. Names inside are those of the nodes it was built from. */
+ * too. Names inside are those of the nodes it was built from; functions that it runs (cr_scan ...) stay as they are. */
 CR_API cr_node cr_stable(cr_node x);
 
 /* ---- Compile and run ---------------------------------------------------------------------------------- */

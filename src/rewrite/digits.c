@@ -10,12 +10,12 @@ static cr_node behind_views(cr_node x) {
     return x;
 }
 
-/* x - max(x), as softmax has it? */
+/* x - max(x), as softmax has it, or x - maximum(x, y)? */
 static bool is_shifted(cr_node x) {
     if (graph_get(x)->op != OP_sub) return false;
     cr_node shift = behind_views(cr_operand(x, 1));
     if (graph_get(shift)->op == OP_where) shift = behind_views(cr_operand(shift, 1));
-    return graph_get(shift)->op == OP_max;
+    return graph_get(shift)->op == OP_max || graph_get(shift)->op == OP_maximum;
 }
 
 /* log(sum(exp(x))), of which each exp may overflow or be 0: shifted by the maximum. */
@@ -32,6 +32,20 @@ static cr_node log_of_sum(struct rewrite *r, cr_node x) {
     cr_node inner = cr_operand(e, 0);
     if (is_shifted(inner)) return x;
     return ops_reshape(cr_logsumexp(inner, count, axes, false), &s);
+}
+
+/* log(exp(a) + exp(b)) likewise; of a masked term, exp(-inf), nothing is left. */
+static cr_node log_of_pair(struct rewrite *r, cr_node x) {
+    cr_node sum = cr_operand(x, 0), inner[2];
+    if (graph_get(sum)->op != OP_add || rewrite_opaque(r, sum.id)) return x;
+    for (int i = 0; i < 2; i++) {
+        cr_node e = cr_operand(sum, i);
+        if (graph_get(e)->op != OP_exp || rewrite_opaque(r, e.id)) return x;
+        inner[i] = cr_operand(e, 0);
+    }
+    if (is_shifted(inner[0]) && is_shifted(inner[1])) return x;
+    cr_node shift = ops_shift_by(cr_maximum(inner[0], inner[1]));
+    return cr_add(shift, cr_log(cr_add(cr_exp(cr_sub(inner[0], shift)), cr_exp(cr_sub(inner[1], shift)))));
 }
 
 static bool moves_numbers(int op) {
@@ -56,6 +70,7 @@ static cr_node log_of_moved(struct rewrite *r, cr_node x) {
 cr_node rewrite_digits(struct rewrite *r, cr_node x) {
     if (graph_get(x)->op != OP_log) return x;
     cr_node y = log_of_sum(r, x);
+    if (cr_same(x, y)) y = log_of_pair(r, x);
     if (cr_same(x, y)) y = log_of_moved(r, x);
     return cr_ok(y) && !cr_same(x, y) ? rewrite_fit(r, y, x) : x;
 }
