@@ -313,6 +313,8 @@ TEST(what_has_no_numbers_has_c_too) {
         "input h: f64[0]; fn m(h) = sum(h) > 0; fn f(h) = h*2; sum(while(m, f, h, most=20))",
         "input c: f64; input h: f64[0]; fn f(h) = h*2; fn g(h) = sin(h); sum(cond(c > 0, f, g, h)) + "
         "sum(checkpoint(f, h)) + c",
+        "input h: f64[0]; input x: f64[3, 2]; fn f(h, v) = h*v; fn g(h, row) = scan(f, h, row); "
+        "sum(scan(g, h, x)) + sum(x)",
         "input h: f64[3, 0]; fn f(h) = sort(h*2); sum(map(f, h))",
         "input h: f64[0]; input x: f64; sum(sort(h)) + sin(x)",
         "input h: f64[2]; fn f(h) = sin(h); sum(scan(f, h, steps=0))"};
