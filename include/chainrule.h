@@ -456,7 +456,7 @@ CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 CR_API cr_node cr_simplify(cr_node x);
 /* The node, built again in forms that lose fewer digits and are finite in more places: log(1 + x) as log1p(x), the logarithm of a softmax
  * as log_softmax, 1/(1 + exp(-x)) as sigmoid(x) ... The same but for rounding. What is differentiated after it has better derivatives
- * too. Names inside are those of the nodes it was built from. */
+ * too. Names inside are those of the nodes it was built from; functions that it runs (cr_scan ...) stay as they are. */
 CR_API cr_node cr_stable(cr_node x);
 
 /* ---- Compile and run ---------------------------------------------------------------------------------- */
@@ -526,9 +526,10 @@ CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
 CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_options *options);
 
 /* The program as plain C99 for other programs, with no library behind it: a function PREFIX and a header PREFIX.h, which
- * says what it takes, how many bytes it works in, and where the values of sparse matrices stand (cr_program_pattern). Outputs and updates are those of the target; only libm is called, and
- * callbacks: PREFIX_NAME is declared there, for the other program to define. On failure (CR_EINVAL: a prefix that is no identifier, callbacks
- * that differ under one name) why, which may be NULL, has a sentence. */
+ * says what it takes, how many bytes it works in, and where the values of sparse matrices stand (cr_program_pattern). Outputs and
+ * updates are those of the target; only libm is called, and callbacks: PREFIX_NAME is declared there, for the other program to define. On
+ * failure (CR_EINVAL: a prefix that is no identifier, or a word of C or C++; callbacks that differ under one name) why, which may be
+ * NULL, has a sentence. */
 CR_API cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p, const char *prefix,
                                  cr_text *why);
 

@@ -112,6 +112,8 @@ void emit_drop_names(struct emitter *e);
 const char *emit_name(struct emitter *e, uint32_t node);
 const char *emit_second_name(struct emitter *e, uint32_t node);
 const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]);
+/* Is it a word of C's, or of its headers? */
+bool emit_is_word(const char *s);
 /* A name of its own for something that is no node. */
 uint32_t emit_reserve(struct emitter *e, const char *wanted);
 const char *emit_reserved(const struct emitter *e, uint32_t name);
