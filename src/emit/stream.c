@@ -104,6 +104,7 @@ static bool is_read_later(const struct units_of *u, uint32_t i) {
 void units_choose_streamed(struct units_of *u) {
     enum { last_cache = 40 << 20 };
     const struct plan *p = u->l.e->p;
+    if (u->l.s->way != WAY_WHOLE) return; /* a block of a group is read again at once */
     if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= last_cache) return;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
