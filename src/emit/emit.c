@@ -265,7 +265,8 @@ static void write_header(struct emitter *e, const uint32_t *output) {
         " * index was out of range, 2 if a matrix was singular (or not positive definite), 3 if a pointer is "
         "NULL, not aligned for\n"
         " * its type, or what is written overlaps anything else, 4 if a loop would take more steps than it "
-        "may: then nothing has\n * been updated. With %s_UNCHECKED defined pointers are trusted; with %s_NO_LIBM,\n"
+        "may: then nothing has\n * been updated. With %s_UNCHECKED defined pointers are trusted; with "
+        "%s_NO_LIBM,\n"
         " * chainrule_math.h stands for the C library's mathematics. */\n",
         p, u, u, u);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
@@ -303,7 +304,8 @@ static void write_source(struct emitter *e, const struct cr_text *body, const ui
     const char *u = up.failed ? "X" : up.s;
     text_add(e->out,
              "/* Made by chainrule %s. */\n#include \"%s.h\"\n\n#include <stdbool.h>\n#include "
-             "<string.h>\n#ifdef %s_NO_LIBM\n#include \"chainrule_math.h\"\n#else\n#include <tgmath.h>\n#endif\n\n",
+             "<string.h>\n#ifdef %s_NO_LIBM\n#include \"chainrule_math.h\"\n#else\n#include "
+             "<tgmath.h>\n#endif\n\n",
              cr_version(), p, u);
     emit_library(e, e->out);
     text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, u);

@@ -55,11 +55,14 @@ static bool is_taken(const char *s) {
         "tgamma trunc isnan isinf isfinite isnormal creal"
         " cimag conj carg cproj I j0 j1 jn y0 y1 yn gamma signgam i j k l m n q at "
         "best most so_far order spare line matrix sides values vectors size sign work row run_seed run_step "
-        "index given room inside trip magnitude limit holds status swap main NAN INFINITY ";
+        "index given room inside trip magnitude limit holds status swap main NAN INFINITY SIGN FUSED SIN_FAR "
+        "COS_FAR OF_FORMAT OF_TWO ";
     char padded[72];
     size_t n = strlen(s);
     if (n > 60) return false;
-    if (n > 4 && (strcmp(s + n - 4, "_f64") == 0 || strcmp(s + n - 4, "_f32") == 0)) n -= 4; /* of chainrule_math.h */
+    /* of chainrule_math.h */
+    if (strncmp(s, "F64_", 4) == 0 || strncmp(s, "F32_", 4) == 0) return true;
+    if (n > 4 && (strcmp(s + n - 4, "_f64") == 0 || strcmp(s + n - 4, "_f32") == 0)) n -= 4;
     padded[0] = ' ';
     memcpy(padded + 1, s, n);
     memcpy(padded + 1 + n, " ", 2);

@@ -92,8 +92,8 @@ void emitted_build(struct emitted_set *s, const char *flags) {
 /* w: weak, of the compiler's start-up code. */
 bool emitted_stands_alone(const struct emitted_set *s) {
     char command[700];
-    snprintf(command, sizeof command,
-             "nm -D --undefined-only %s | grep -vE ' w | mem(cpy|move|set)(@|$)'", s->file);
+    snprintf(command, sizeof command, "nm -D --undefined-only %s | grep -vE ' w | mem(cpy|move|set)(@|$)'",
+             s->file);
     return system(command) != 0; /* no line is left */
 }
 
