@@ -34,8 +34,8 @@ struct arguments {
     const char *tolerance, *iterations;
     double rate; /* 0: not given */
     int order;   /* -1: not given */
-    bool digits, json, dot, latex, full, jacobian, hessian, trap_nan, flush, manual, plan, stages, quiet,
-        absolute_sigma, profile, help;
+    bool digits, json, dot, latex, full, jacobian, hessian, trap_nan, flush, manual, plan, stages, no_libm,
+        quiet, absolute_sigma, profile, help;
     struct option option[most_options];
     int options;
     struct given *given;

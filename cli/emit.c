@@ -103,8 +103,25 @@ static int add_step(struct session *s, cr_target *t, const char *method) {
                                                            : EXIT_DONE;
 }
 
+static int write_c(const char *path, const cr_text *text) {
+    return write_text(path, cr_text_str(text), cr_text_size(text));
+}
+
+/* The mathematics, in the folder of step.c. */
+static int write_math(const char *path, cr_text *text) {
+    static const char name[] = "chainrule_math.h";
+    char own[4096];
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
+    if (folder + sizeof name > sizeof own) return fail("--out: the path is too long for %s beside it", name);
+    memcpy(own, path, folder);
+    memcpy(own + folder, name, sizeof name);
+    cr_text_clear(text);
+    return cr_emit_math(text) ? fail("out of memory") : write_c(own, text);
+}
+
 /* step.c: the prefix step, and step.h beside it. */
-static int write_files(struct session *s, const cr_program *p, const char *path) {
+static int write_files(struct session *s, const cr_program *p, const char *path, bool no_libm) {
     char prefix[64] = "", header[4096];
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t n = strlen(base), whole = strlen(path);
@@ -116,10 +133,9 @@ static int write_files(struct session *s, const cr_program *p, const char *path)
     header[whole - 1] = 'h';
     if (cr_text_new(&h, s->ctx)) return fail("out of memory");
     int code = cr_program_emit(s->text, h, p, prefix, s->why) ? fail("%s", cr_text_str(s->why)) : EXIT_DONE;
-    if (!code && cr_file_write(path, cr_text_str(s->text), cr_text_size(s->text), s->ctx, s->why))
-        code = fail("%s", cr_text_str(s->why));
-    if (!code && cr_file_write(header, cr_text_str(h), cr_text_size(h), s->ctx, s->why))
-        code = fail("%s", cr_text_str(s->why));
+    if (!code) code = write_c(path, s->text);
+    if (!code) code = write_c(header, h);
+    if (!code && no_libm) code = write_math(path, h);
     cr_text_free(h);
     return code;
 }
@@ -143,7 +159,7 @@ static int compile_and_write(struct session *s, const struct arguments *a, const
     if (!code && a->stages)
         code = cr_compile_print(s->text, t, o) ? fail("out of memory") : print_text(s->text);
     cr_text_clear(s->text);
-    if (!code && path) code = write_files(s, p, path);
+    if (!code && path) code = write_files(s, p, path, a->no_libm);
     cr_program_free(p);
     return code;
 }

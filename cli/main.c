@@ -63,10 +63,10 @@ const struct verb verbs[] = {
     {"info", "FILE", "what is in a file of data or weights", "categories json",
      "  chainrule info norris.csv\n", run_info},
     {"emit", "FORMULA|FILE.cr " VALUES, "values, gradients or a whole training step as plain C",
-     "outputs out wrt optimiser rewrite plan stages",
+     "outputs out no-libm wrt optimiser rewrite plan stages",
      "  chainrule emit 'loss = (w*x - y)^2' --wrt w --out step.c\n"
      "  chainrule emit 'loss = (w*x - y)^2' --wrt w --plan\n"
-     "  chainrule emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out step.c\n",
+     "  chainrule emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out step.c --no-libm\n",
      run_emit},
     {"draw", "FORMULA|FILE.cr " VALUES, "the graph as a picture; with values, their gradients too",
      "wrt dot svg", "  chainrule draw 'loss = (w*x - y)^2' --svg graph.svg\n", run_draw},

@@ -118,6 +118,9 @@ static const struct row {
      offsetof(struct arguments, plan)},
     {"stages", NULL, "from the graph to C, stage by stage: rewritten, planned, placed in memory", FLAG,
      offsetof(struct arguments, stages)},
+    {"no-libm", NULL,
+     "chainrule_math.h beside it: own mathematics, for cc -DSTEP_NO_LIBM (after step.c), which needs no libm",
+     FLAG, offsetof(struct arguments, no_libm)},
     {"rewrite", "LEVEL",
      "none; exact, unless given: what keeps every bit but the sign of a zero; all: what is equal but for "
      "rounding",

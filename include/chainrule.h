@@ -532,6 +532,9 @@ CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_opt
  * NULL, has a sentence. */
 CR_API cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p, const char *prefix,
                                  cr_text *why);
+/* What such programs include as "chainrule_math.h" where PREFIX_NO_LIBM is defined: own mathematics, in place of libm, for all of
+ * them. */
+CR_API cr_status cr_emit_math(cr_text *header);
 
 typedef struct cr_store cr_store;
 /* Named tensors: parameters and optimiser state, shared by programs. One writer at a time. */

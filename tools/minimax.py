@@ -128,6 +128,12 @@ far = lambda a: -mp.log(mp.erfc(a)) / a
 far_weight = lambda a: a * mp.erfc(a) / mp.erf(a)
 
 
+# lgamma(1 + t)/t and lgamma(2 + t)/t
+gamma1 = away(lambda t: mp.loggamma(1 + t) / t, 0, -mp.euler)
+gamma2 = away(lambda t: mp.loggamma(2 + t) / t, 0, 1 - mp.euler)
+atan3 = away(lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, 0, mpf(-1) / 3)
+
+
 def in_t(a, middle):
     return (mpf(a) - mpf(middle)) / (mpf(a) + mpf(middle))
 
@@ -152,6 +158,10 @@ SERIES = [
     # (2 atanh(s)/s - 2)/z, z = s^2, s = f/(2 + f), beside 2
     ("atanh", atanh2, lambda z: z / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
     # (2 atanh(s)/s - 2 - 2 z/3)/z^2 beside 2, for pow
+    # (atan(s)/s - 1)/z, z = s^2, beside 1
+    ("atan", atan3, lambda z: z, 0, mpf(7) / 16 * mpf(7) / 16 * mpf("1.001"), 10, None),
+    ("lgamma_1", gamma1, lambda t: 1 / gamma1(t), "-0.3001", "0.3001", 20, None),
+    ("lgamma_2", gamma2, lambda t: 1 / gamma2(t), "-0.7001", "0.5001", 20, None),
     ("power", atanh5, lambda z: z**2 / 2, 0, (root / (2 + root)) ** 2 * mpf("1.0001"), 6, None),
 ]
 

@@ -50,12 +50,18 @@ static double hurwitz(double s, double x) {
     return sum;
 }
 
+static double factorial(int64_t n) {
+    double y = 1;
+    for (int64_t i = 2; i <= n && !isinf(y); i++) y *= (double)i;
+    return y;
+}
+
 double special_polygamma(double x, int64_t n) {
     if (n == 0) return digamma(x);
     if (isnan(x) || x < -1e6 || (x <= 0 && x == floor(x)))
         return x <= 0 && x == floor(x) && n % 2 ? INFINITY : NAN;
     double s = (double)n + 1;
-    return (n % 2 ? 1 : -1) * tgamma(s) * hurwitz(s, x);
+    return (n % 2 ? 1 : -1) * factorial(n) * hurwitz(s, x);
 }
 
 static double stumpff_series(double x, int64_t n) {

@@ -264,8 +264,10 @@ static void write_header(struct emitter *e, const uint32_t *output) {
         " * index was out of range, 2 if a matrix was singular (or not positive definite), 3 if a pointer is "
         "NULL, not aligned for\n"
         " * its type, or what is written overlaps anything else, 4 if a loop would take more steps than it "
-        "may: then nothing has\n * been updated. With %s_UNCHECKED defined pointers are trusted. */\n",
-        p, u, u);
+        "may: then nothing has\n * been updated. With %s_UNCHECKED defined pointers are trusted; with "
+        "%s_NO_LIBM,\n"
+        " * chainrule_math.h stands for the C library's mathematics. */\n",
+        p, u, u, u);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", u, u);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n#define %s_CHAINRULE_VERSION \"%s\"\n\n", u,
              cr_version());
@@ -306,13 +308,15 @@ static void write_source(struct emitter *e, const struct cr_text *body, const ui
     struct ports ports = {output, 0, 0, 0};
     struct cr_text up = text_make(&e->mem);
     upper(&up, p);
+    const char *u = up.failed ? "X" : up.s;
     text_add(e->out,
              "/* Made by chainrule %s. */\n#include \"%s.h\"\n\n#include <stdbool.h>\n#include "
-             "<string.h>\n#include <tgmath.h>\n\n",
-             cr_version(), p);
+             "<string.h>\n#ifdef %s_NO_LIBM\n#include \"chainrule_math.h\"\n#else\n#include "
+             "<tgmath.h>\n#endif\n\n",
+             cr_version(), p, u);
     emit_library(e, e->out);
     emit_patterns(e);
-    text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, up.failed ? "X" : up.s);
+    text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, u);
     each_port(e, describe, &ports);
     text_str(e->out, "};\n\n");
     text_bytes(e->out, functions->s ? functions->s : "", functions->n);

@@ -33,6 +33,9 @@ struct emit_wish {
 cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct plan *p,
                  const struct emit_wish *wish, char why[256]);
 
+/* chainrule_math.h: mathematics in place of the C library's. */
+void emit_math(struct cr_text *header);
+
 /* ---- For the files of this room ---- */
 
 /* Which kind of number a helper is written for. */

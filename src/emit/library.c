@@ -74,6 +74,14 @@ void emit_helper(struct emitter *e, struct cr_text *out, const char *name, cr_dt
     text_add(out, "%s_%s%s", e->wish->prefix, name, is_typed(b) ? suffix_of(e, dtype) : "");
 }
 
+static const char *const mathematics[] = {
+#include "emit/math.inc"
+};
+
+void emit_math(struct cr_text *header) {
+    for (size_t i = 0; i < sizeof mathematics / sizeof *mathematics; i++) text_str(header, mathematics[i]);
+}
+
 /* ---- Writing them ---- */
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }

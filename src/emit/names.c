@@ -44,6 +44,9 @@ static bool is_among(const char *words, const char *s) {
     char padded[72];
     size_t n = strlen(s);
     if (n > 60) return false;
+    /* of chainrule_math.h */
+    if (strncmp(s, "F64_", 4) == 0 || strncmp(s, "F32_", 4) == 0) return true;
+    if (n > 4 && (strcmp(s + n - 4, "_f64") == 0 || strcmp(s + n - 4, "_f32") == 0)) n -= 4;
     padded[0] = ' ';
     memcpy(padded + 1, s, n);
     memcpy(padded + 1 + n, " ", 2);
@@ -74,11 +77,12 @@ bool emit_is_word(const char *s) {
     return is_among(words, s);
 }
 
-/* What the function itself calls its own. */
+/* What the function itself calls its own, and macros of chainrule_math.h. */
 static bool is_local(const char *s) {
     return is_among(
         " i j k l m n i6 i7 q at best most so_far order spare line matrix sides values vectors size sign "
-        "work row run_seed run_step index given room inside trip limit holds status ",
+        "work row run_seed run_step index given room inside trip limit holds status "
+        "magnitude SIGN FUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ",
         s);
 }
 

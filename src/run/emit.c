@@ -51,3 +51,9 @@ cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p,
     mem_free(&p->mem, name, n * sizeof *name);
     return status;
 }
+
+cr_status cr_emit_math(cr_text *header) {
+    if (!header) return CR_EINVAL;
+    emit_math(header);
+    return header->failed ? CR_ENOMEM : CR_OK;
+}

@@ -6,10 +6,27 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cp "$examples/xor.cr" "$examples/emitted/main.c" "$scratch"
 cd "$scratch"
+mkdir alone
 "$program" emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out xor_step.c
 $cc -std=c99 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror main.c xor_step.c -o emitted -lm
 [ "$(./emitted)" = "loss below 0.01 after 500 steps" ]
 grep -q malloc xor_step.c && { echo "it allocates"; exit 1; }
+# Without libm: nothing is called but what moves bytes, in either format.
+"$program" emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --no-libm --out alone/xor_step.c
+cp main.c alone
+strict="-O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+(
+    cd alone
+    for how in "-std=c99" "-std=c11" "-std=c99 -DXOR_STEP_REAL=float" "-std=c11 -DXOR_STEP_REAL=float"; do
+        $cc $strict $how -DXOR_STEP_NO_LIBM -c xor_step.c
+        nm -u xor_step.o | grep -vE 'mem(cpy|move|set)$|^ +w |__stack_chk_fail|_GLOBAL_OFFSET_TABLE_' && { echo "it calls these"; exit 1; }
+    done
+    # names that its mathematics has
+    "$program" emit 'y = tanh(tanh_f64) * F64_BIAS + exp(SIGN) / magnitude_f32' --no-libm --out own.c
+    $cc $strict -std=c99 -DOWN_NO_LIBM -c own.c
+    $cc -std=c99 $strict -DXOR_STEP_NO_LIBM main.c xor_step.c -o emitted
+    [ "$(./emitted)" = "loss below 0.01 after 500 steps" ]
+)
 mkdir again
 "$program" emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out again/xor_step.c
 cmp again/xor_step.c xor_step.c # the same bytes each time

@@ -214,24 +214,50 @@ static void run(const struct expected *c, const struct emitted *e) {
     free(work);
 }
 
-TEST(every_row_has_c_that_computes_what_mpmath_says) {
+static int start(void **state) {
     (void)state;
     emitted_start(&set);
     cases = calloc(most_cases, sizeof *cases);
     add_all();
-    for (int op = 1; op < OP_COUNT; op++)
-        if (op_kind(op) != KIND_LEAF && op_kind(op) != KIND_ALIAS && !seen[op])
-            fail_msg("%s has no reference", op_name(op));
-    emitted_build(&set, "");
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    emitted_free(&set);
+    free(cases);
+    return 0;
+}
+
+static void run_all(void) {
     for (int i = 0; i < case_count; i++) {
         struct emitted e = emitted_at(&set, i);
         run(&cases[i], &e);
     }
-    emitted_free(&set);
-    free(cases);
+}
+
+TEST(every_row_has_c_that_computes_what_mpmath_says) {
+    (void)state;
+    for (int op = 1; op < OP_COUNT; op++)
+        if (op_kind(op) != KIND_LEAF && op_kind(op) != KIND_ALIAS && !seen[op])
+            fail_msg("%s has no reference", op_name(op));
+    emitted_build(&set, "");
+    run_all();
+    emitted_unload(&set);
+}
+
+TEST(without_libm_every_row_computes_it_too_and_calls_nothing) {
+    (void)state;
+    emitted_build(&set, "-O0 -DNO_LIBM");
+    assert_true(emitted_stands_alone(&set));
+    run_all();
+    emitted_unload(&set);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {RUN(every_row_has_c_that_computes_what_mpmath_says)};
-    return cmocka_run_group_tests(tests, NULL, temp_remove);
+    const struct CMUnitTest tests[] = {RUN(every_row_has_c_that_computes_what_mpmath_says),
+                                       RUN(without_libm_every_row_computes_it_too_and_calls_nothing)};
+    int failed = cmocka_run_group_tests(tests, start, end);
+    temp_remove(NULL);
+    return failed;
 }

@@ -182,6 +182,7 @@ static void runs(void) {
     GIVES(NULL, cr_program_input, NULL, 0);
     GIVES(NULL, cr_program_output, NULL, 0);
     REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);
+    REFUSES(cr_emit_math, NULL);
     REFUSES(cr_program_print, NULL, NULL);
     REFUSES(cr_compile_print, NULL, NULL, NULL);
     REFUSES(cr_program_emit, NULL, NULL, NULL, NULL, NULL);

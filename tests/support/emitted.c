@@ -10,10 +10,17 @@ void emitted_start(struct emitted_set *s) {
     if (cr_text_new(&s->source, NULL) || cr_text_new(&s->header, NULL) || cr_text_new(&s->all, NULL) ||
         cr_text_new(&s->why, NULL))
         fail_msg("out of memory");
+    if (cr_emit_math(s->source)) fail_msg("out of memory");
+    temp_file("chainrule_math.h", cr_text_str(s->source), cr_text_size(s->source));
+}
+
+void emitted_unload(struct emitted_set *s) {
+    if (s->library) dlclose(s->library);
+    s->library = NULL;
 }
 
 void emitted_free(struct emitted_set *s) {
-    if (s->library) dlclose(s->library);
+    emitted_unload(s);
     cr_text_free(s->source);
     cr_text_free(s->header);
     cr_text_free(s->all);
@@ -31,6 +38,8 @@ static void write_caller(struct emitted_set *s) {
     const char *at = strstr(cr_text_str(s->header), "_PORTS ");
     int ports = at ? atoi(at + 7) : 0, i = s->count;
     char line[400];
+    snprintf(line, sizeof line, "#ifdef NO_LIBM\n#define P%d_NO_LIBM\n#endif\n", i);
+    cr_text_append(s->all, line);
     snprintf(line, sizeof line,
              "#include \"p%d.c\"\nextern const size_t work_p%d;\nextern const int ports_p%d;\nconst size_t "
              "work_p%d = P%d_WORK;\nconst int ports_p%d = P%d_PORTS;\n",
@@ -68,16 +77,24 @@ void emitted_add(struct emitted_set *s, const cr_program *p) {
 
 void emitted_build(struct emitted_set *s, const char *flags) {
     static int number;
-    char command[2048], library[512], c[512], name[40];
+    char command[2048], c[512], name[40];
     snprintf(name, sizeof name, "all%d.so", number++);
-    snprintf(library, sizeof library, "%s", temp_path(name));
+    snprintf(s->file, sizeof s->file, "%s", temp_path(name));
     snprintf(c, sizeof c, "%s", temp_file("all.c", cr_text_str(s->all), cr_text_size(s->all)));
     const char *cc = getenv("CC");
     snprintf(command, sizeof command, "%s -O1 %s %s -shared -fPIC -Wl,-Bsymbolic -o %s %s -lm",
-             cc ? cc : "cc", emitted_warnings, flags, library, c);
+             cc ? cc : "cc", emitted_warnings, flags, s->file, c);
     if (system(command) != 0) fail_msg("does not compile; the last:\n%s", cr_text_str(s->source));
-    s->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    s->library = dlopen(s->file, RTLD_NOW | RTLD_LOCAL);
     if (!s->library) fail_msg("%s", dlerror());
+}
+
+/* w: weak, of the compiler's start-up code. */
+bool emitted_stands_alone(const struct emitted_set *s) {
+    char command[700];
+    snprintf(command, sizeof command, "nm -D --undefined-only %s | grep -vE ' w | mem(cpy|move|set)(@|$)'",
+             s->file);
+    return system(command) != 0; /* no line is left */
 }
 
 static void *symbol(const struct emitted_set *s, const char *format, int i) {

@@ -31,12 +31,16 @@ struct emitted_set {
     cr_text *source, *header, *all, *why;
     int count;
     void *library;
+    char file[512]; /* the library's */
 };
 void emitted_start(struct emitted_set *s);
 /* Emits a program as p0, p1, .., and notes a caller for it. */
 void emitted_add(struct emitted_set *s, const cr_program *p);
 /* Builds what was added: as C99, without a warning. */
 void emitted_build(struct emitted_set *s, const char *flags);
+void emitted_unload(struct emitted_set *s); /* to be built again */
+/* Does it call nothing of another library but what moves bytes? */
+bool emitted_stands_alone(const struct emitted_set *s);
 struct emitted emitted_at(const struct emitted_set *s, int i);
 void emitted_free(struct emitted_set *s);
 

@@ -28,11 +28,6 @@ function erfcFraction(x) {
 const erf = x => isnan(x) ? x : abs(x) < 2 ? erfSeries(x) : copysign(1 - erfcFraction(abs(x)), x);
 const erfc = x => isnan(x) ? x : x < 2 ? 1 - erf(x) : erfcFraction(x);
 
-function tgamma(n) { // of the integers that polygamma asks for
-  let product = 1;
-  for (let i = 2; i < n; i++) product *= i;
-  return product;
-}
 // log gamma(1 + z) = -log(1 + z) + z (1 - Euler's constant) + sum over k >= 2 of (zeta(k) - 1) (-z)^k / k (6.1.33).
 function lgammaNearOne(z) {
   let sum = -log1p(z) + z * (1 - 0.57721566490153286061), power = z * z;
