@@ -5,17 +5,6 @@ enum { most_ports = 32 };
 
 static struct emitted_set set;
 
-static int setup(void **state) {
-    (void)state;
-    emitted_start(&set);
-    return 0;
-}
-
-static int teardown(void **state) {
-    emitted_free(&set);
-    return temp_remove(state);
-}
-
 static struct emitted load(const cr_program *p, const char *flags) {
     emitted_free(&set);
     emitted_start(&set);
@@ -449,5 +438,6 @@ int main(void) {
         RUN(an_index_out_of_range_is_told),
         RUN(prefixes_that_are_no_names_of_c_are_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    emitted_start(&set);
+    return emitted_end(&set, cmocka_run_group_tests(tests, NULL, temp_remove));
 }

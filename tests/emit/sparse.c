@@ -7,17 +7,6 @@ enum { n = 9 };
 
 static struct emitted_set set;
 
-static int setup(void **state) {
-    (void)state;
-    emitted_start(&set);
-    return 0;
-}
-
-static int teardown(void **state) {
-    emitted_free(&set);
-    return temp_remove(state);
-}
-
 static const double at[n] = {.31, 1.24, -.57, .83, 2.02, -1.41, .66, 1.13, -.29};
 
 /* ---- A program of x, with the outputs that formulas give ---- */
@@ -312,5 +301,6 @@ int main(void) {
         RUN(a_pattern_goes_with_its_node),
         RUN(memory_that_runs_out_is_told),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    emitted_start(&set);
+    return emitted_end(&set, cmocka_run_group_tests(tests, NULL, temp_remove));
 }

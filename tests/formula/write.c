@@ -3,41 +3,33 @@
 #include "support/test.h"
 #include "support/same_graph.h"
 
-static void check(const char *model, const char *expected) {
-    cr_graph *g = cr_graph_new(NULL);
-    cr_node result;
-    read_model(&result, g, model);
-    cr_text *text = assert_reads_back(g, result, model);
-    if (expected) assert_string_equal(cr_text_str(text), expected);
-    cr_text_free(text);
-    cr_graph_free(g);
-}
-
 /* ---- Models ---- */
 
 TEST(declarations_names_and_the_result_are_written) {
     (void)state;
-    check("input x: f64[n]\ninput y: f64[n]\nparam b0: f64 = 0\nparam b1: f64 = 0.5\ny_hat = b0 + b1*x\nloss "
-          "= mean((y_hat - y)^2)",
-          "input x: f64[3]\ninput y: f64[3]\nparam b0: f64 = 0\nparam b1: f64 = 0.5\ny_hat = b0 + b1*x\n"
-          "loss = sum((y_hat - y)^2)/3\nloss\n");
-    check("input a: f64\ns = maximum(2, 1.5)\ns*a + s - a",
-          "input a: f64\ns = maximum(2, 1.5)\ns*a + s - a\n");
-    check("a*b", "input a: f64\ninput b: f64\na*b\n");
+    assert_written(
+        "input x: f64[n]\ninput y: f64[n]\nparam b0: f64 = 0\nparam b1: f64 = 0.5\ny_hat = b0 + b1*x\nloss "
+        "= mean((y_hat - y)^2)",
+        "input x: f64[3]\ninput y: f64[3]\nparam b0: f64 = 0\nparam b1: f64 = 0.5\ny_hat = b0 + b1*x\n"
+        "loss = sum((y_hat - y)^2)/3\nloss\n");
+    assert_written("input a: f64\ns = maximum(2, 1.5)\ns*a + s - a",
+                   "input a: f64\ns = maximum(2, 1.5)\ns*a + s - a\n");
+    assert_written("a*b", "input a: f64\ninput b: f64\na*b\n");
 }
 
 TEST(functions_are_written_out_and_layers_become_names_with_dots) {
     (void)state;
-    check("fn f(x, k=2) = k*x + 1\ninput x: f64[n, 2]\nh = dense(f(x), 4)\nk = dense(x, 4, like=h)\nsum(h*k)",
-          NULL);
-    check("input x: f32[n, 2]\nparam W: f32[2, 3] = 0\nh = x @ W\nh",
-          "input x: f32[3, 2]\nparam W: f32[2, 3] = 0\nh = x @ W\nh\n");
+    assert_written(
+        "fn f(x, k=2) = k*x + 1\ninput x: f64[n, 2]\nh = dense(f(x), 4)\nk = dense(x, 4, like=h)\nsum(h*k)",
+        NULL);
+    assert_written("input x: f32[n, 2]\nparam W: f32[2, 3] = 0\nh = x @ W\nh",
+                   "input x: f32[3, 2]\nparam W: f32[2, 3] = 0\nh = x @ W\nh\n");
 }
 
 TEST(what_is_used_twice_gets_a_name_of_its_own) {
     (void)state;
-    check("input x: f64[n]\nsum(sin(x)*sin(x))", "input x: f64[3]\nn1 = sin(x)\nsum(n1*n1)\n");
-    check("input n1: f64\nsin(n1)*sin(n1)", "input n1: f64\nn2 = sin(n1)\nn2*n2\n");
+    assert_written("input x: f64[n]\nsum(sin(x)*sin(x))", "input x: f64[3]\nn1 = sin(x)\nsum(n1*n1)\n");
+    assert_written("input n1: f64\nsin(n1)*sin(n1)", "input n1: f64\nn2 = sin(n1)\nn2*n2\n");
 }
 
 TEST(every_construct_survives) {
@@ -59,7 +51,7 @@ TEST(every_construct_survives) {
         "input x: bool[n]\ninput k: i64\nnot x and (k == 2 or x)",
         "input x: f64[n]\nloss = sum(x^3)\ng = grad(loss, x)\nh = grad(sum(g), x)\nsum(h)",
     };
-    for (size_t n = 0; n < sizeof models / sizeof *models; n++) check(models[n], NULL);
+    for (size_t n = 0; n < sizeof models / sizeof *models; n++) assert_written(models[n], NULL);
 }
 
 /* 2^60 leaves if it were one expression, and 30000 deep. */

@@ -112,3 +112,8 @@ struct emitted emitted_at(const struct emitted_set *s, int i) {
     *(void **)&e.call = symbol(s, "call_p%d", i);
     return e;
 }
+
+int emitted_end(struct emitted_set *s, int failed) {
+    emitted_free(s);
+    return failed;
+}

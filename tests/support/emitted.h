@@ -44,4 +44,7 @@ bool emitted_stands_alone(const struct emitted_set *s);
 struct emitted emitted_at(const struct emitted_set *s, int i);
 void emitted_free(struct emitted_set *s);
 
+/* Frees the set when the tests have run, and hands on how many failed. */
+int emitted_end(struct emitted_set *s, int failed);
+
 #endif

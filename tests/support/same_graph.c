@@ -109,3 +109,13 @@ cr_text *assert_reads_back(cr_graph *g, cr_node result, const char *what) {
     cr_graph_free(again);
     return text;
 }
+
+void assert_written(const char *model, const char *expected) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node result;
+    read_model(&result, g, model);
+    cr_text *text = assert_reads_back(g, result, model);
+    if (expected) assert_string_equal(cr_text_str(text), expected);
+    cr_text_free(text);
+    cr_graph_free(g);
+}

@@ -11,5 +11,7 @@ void assert_same_graph(cr_graph *a, cr_node result, cr_graph *b, cr_node found, 
 void read_model(cr_node *result, cr_graph *g, const char *text);
 /* Written as a model and read again, the graph is the same. Gives the text: to be freed. */
 cr_text *assert_reads_back(cr_graph *g, cr_node result, const char *what);
+/* A model is written so (NULL: in whatever way), and read again is the same graph. */
+void assert_written(const char *model, const char *expected);
 
 #endif
