@@ -55,7 +55,8 @@ static bool is_taken(const char *s) {
         "tgamma trunc isnan isinf isfinite isnormal creal"
         " cimag conj carg cproj I j0 j1 jn y0 y1 yn gamma signgam i j k l m n q at "
         "best most so_far order spare line matrix sides values vectors size sign work row run_seed run_step "
-        "index given room inside trip magnitude limit holds status swap main NAN INFINITY SIGN FUSED SIN_FAR "
+        "index given room inside trip magnitude limit holds status swap main NAN INFINITY SIGN FUSED UNFUSED "
+        "SIN_FAR "
         "COS_FAR OF_FORMAT OF_TWO ";
     char padded[72];
     size_t n = strlen(s);
