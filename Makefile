@@ -45,7 +45,7 @@ gradbench:
 	@tools/bootstrap.sh gradbench
 	@cmake -S . -B build-bench -DCR_BENCH=ON -DCR_TESTS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build-bench -j $(JOBS) --target gradbench_chainrule
-	@bench/gradbench/run.sh build-bench $(PEERS)/gradbench
+	@bench/gradbench/run.sh build-bench $(PEERS)
 
 install: $(BUILD)/CMakeCache.txt
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null

@@ -341,12 +341,12 @@ GRADBENCH = ["manual", "codipack", "adol-c", "adept", "cppad", "tapenade", "enzy
 def gradbench(o, report):
     """GradBench's own programs ask, judge and time. Gives the number of evals that were wrong: 1 for any."""
     folder, python = os.path.join(o.built_peers, "gradbench"), os.path.join(o.peers, "bin", "python")
-    title = "## GradBench: a call (loops compiled), and its tools, over it in brackets\n\n"
+    title = "## GradBench: a call, and its tools\n\n"
     if not o.built_peers or not os.path.isdir(folder):
         report.add(f"{title}Not measured: Chainrule beside {', '.join(GRADBENCH)}: PEERS=FOLDER names where its checkout is, FOLDER/gradbench.\n")
         return 0
     run = subprocess.run([python, os.path.join(HERE, "gradbench", "run.py"), "accept", "--adapter", os.path.join(o.build, "gradbench_chainrule"), "--compile", "cc",
-                          "--gradbench", folder, *(word for tool in GRADBENCH for word in ("--beside", tool))], stdout=subprocess.PIPE, text=True)
+                          "--gradbench", folder, "--beside", *GRADBENCH], stdout=subprocess.PIPE, text=True)
     report.add(title + run.stdout)
     return run.returncode
 

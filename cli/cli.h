@@ -115,6 +115,8 @@ cr_node session_derivative(const struct session *s, cr_node x, int order);
 int order_of(const struct arguments *a); /* --order, or 1 */
 /* What is printed is gathered in s->text first, so that a failure prints nothing. */
 void session_add(struct session *s, const char *text);
+/* The values of a matrix of this pattern. */
+int session_add_sparse(struct session *s, const cr_pattern *p, cr_array *values, bool json);
 
 bool ends_with(const char *s, const char *end);
 /* Alike but for case, or for one slip in three letters or more: one too many, another, or two exchanged. */

@@ -26,15 +26,38 @@ static void name_output(char *name, size_t size, const char *s) {
     name[n] = 0;
 }
 
-static int add_output(struct session *s, cr_target *t, const char *text, size_t n) {
-    char name[256];
+/* Outputs so far. */
+struct outputs {
+    cr_target *t;
+    char (*name)[256];
+    int n;
+};
+
+static bool is_taken(const struct session *s, const struct outputs *o, const char *name) {
+    for (int i = 0; i < o->n; i++)
+        if (strcmp(o->name[i], name) == 0) return true;
+    for (int i = 0; cr_ok(cr_leaf(s->graph, i)); i++)
+        if (strcmp(cr_name(cr_leaf(s->graph, i)), name) == 0) return true;
+    return false;
+}
+
+/* One that is there already, an input's too, gets a number: "-x" is called x_2. */
+static void name_apart(const struct session *s, struct outputs *o, const char *text) {
+    enum { room = sizeof *o->name, number = 16 };
+    char *name = o->name[o->n];
+    name_output(name, room - number, text);
+    size_t base = strlen(name);
+    for (int i = 2; is_taken(s, o, name); i++) snprintf(name + base, number, "_%d", i);
+}
+
+static int add_output(struct session *s, struct outputs *o, const char *text, size_t n) {
     char *copy = malloc(n + 1);
     if (!copy) return fail("out of memory");
     memcpy(copy, text, n);
     copy[n] = 0;
-    name_output(name, sizeof name, copy);
     cr_node x = cr_formula(s->graph, copy);
-    if (cr_ok(x)) cr_target_output(t, name, x);
+    name_apart(s, o, copy);
+    if (cr_ok(x)) cr_target_output(o->t, o->name[o->n++], x);
     free(copy);
     return cr_graph_error(s->graph) ? session_failed(s, cr_graph_error(s->graph)) : EXIT_DONE;
 }
@@ -56,12 +79,17 @@ static int add_usual(struct session *s, cr_target *t) {
 }
 
 static int add_outputs(struct session *s, cr_target *t, const char *list) {
-    int code = list ? EXIT_DONE : add_usual(s, t);
-    for (const char *p = list; p && *p && !code;) {
+    struct outputs o = {.t = t};
+    int code = EXIT_DONE;
+    if (!list) return add_usual(s, t);
+    o.name = malloc((strlen(list) + 1) * sizeof *o.name); /* more than there can be */
+    if (!o.name) return fail("out of memory");
+    for (const char *p = list; *p && !code;) {
         size_t n = first_output(p);
-        code = add_output(s, t, p, n);
+        code = add_output(s, &o, p, n);
         p += n + (p[n] == ',');
     }
+    free(o.name);
     return code;
 }
 
@@ -138,18 +166,20 @@ static int compile_and_write(struct session *s, const struct arguments *a, const
 
 int run_emit(struct arguments *a) {
     struct session s;
-    const char *method = option_value(a, "optimiser");
+    const char *method = option_value(a, "optimiser"), *outputs = option_value(a, "outputs");
     if (!option_value(a, "out") && !a->plan && !a->stages)
         return wrong_use(
             "--out step.c: where to write, and what to call the function; --plan: how it runs; or "
             "--stages: the way there");
+    if (outputs && !*outputs && !method)
+        return wrong_use("--outputs: expected what to compute, as in 'loss, grad(loss, w)', found nothing");
     int code = session_open(&s, a, NO_VALUES);
     if (code) return code;
     cr_options *o = cr_options_new(s.ctx);
     cr_target *t = cr_target_new(s.graph);
     code = set_level(o, option_value(a, "rewrite"));
     if (!code && !t) code = fail("out of memory");
-    if (!code) code = add_outputs(&s, t, option_value(a, "outputs"));
+    if (!code) code = add_outputs(&s, t, outputs);
     if (!code && method) code = add_step(&s, t, method);
     if (!code) code = compile_and_write(&s, a, t, o);
     cr_options_free(o);

@@ -9,10 +9,15 @@
 
 static int add_value(struct session *s, cr_node x, bool json) {
     cr_array *array = NULL;
+    cr_pattern *p = NULL;
+    int code = EXIT_DONE;
     if (cr_eval_array(&array, s->eval, x)) return session_failed(s, cr_eval_error(s->eval));
-    cr_status status = cr_array_print(s->text, array, json);
+    if (cr_pattern_of(&p, x)) code = session_failed(s, NULL);
+    else if (p) code = session_add_sparse(s, p, array, json);
+    else if (cr_array_print(s->text, array, json)) code = session_failed(s, NULL);
+    cr_pattern_free(p);
     cr_array_free(array);
-    return status ? session_failed(s, NULL) : EXIT_DONE;
+    return code;
 }
 
 /* Names are letters, digits, _ and dots: as they are in JSON. */

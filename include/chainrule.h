@@ -318,6 +318,13 @@ CR_API cr_status cr_sparse_jacobian(cr_node *values, cr_pattern **pattern, cr_no
 /* The same of the second derivatives of a loss, both halves: forward over reverse, in the colours of a star colouring. The
  * pattern is that of the gradient, made symmetric; entries (i, j) and (j, i) are one number. */
 CR_API cr_status cr_sparse_hessian(cr_node *values, cr_pattern **pattern, cr_node loss, cr_node wrt);
+/* values ([count of the pattern]) as the entries of a matrix, row by row: a node of its own, as cr_variable gives, beside which the graph
+ * keeps a copy of the pattern. cr_sparse_jacobian and cr_sparse_hessian give such nodes. What has one as an output knows where
+ * its numbers stand: cr_program_pattern, and the tables of cr_program_emit. What is computed from it has no pattern until it is
+ * given one here. CR_ESHAPE: values of another shape; CR_EINVAL: no pattern. */
+CR_API cr_node cr_sparse_values(const cr_pattern *p, cr_node values);
+/* A copy of the pattern kept beside a node, or NULL where there is none. Free *out with cr_pattern_free. CR_EINVAL: an error node. */
+CR_API cr_status cr_pattern_of(cr_pattern **out, cr_node values);
 /* A pattern of the caller's: row i has its entries in columns[starts[i]] .. columns[starts[i+1] - 1], ascending. Both are copied.
  * CR_EINVAL: negative sizes, starts that do not begin at 0 or fall, columns outside or not ascending. */
 CR_API cr_status cr_pattern_new(cr_pattern **out, cr_context *ctx, int64_t rows, int64_t columns,
@@ -449,7 +456,7 @@ CR_API cr_status cr_print_model(cr_text *out, cr_graph *g, cr_node result);
 CR_API cr_node cr_simplify(cr_node x);
 /* The node, built again in forms that lose fewer digits and are finite in more places: log(1 + x) as log1p(x), the logarithm of a softmax
  * as log_softmax, 1/(1 + exp(-x)) as sigmoid(x) ... The same but for rounding. What is differentiated after it has better derivatives
- * too. Names inside are those of the nodes it was built from. */
+ * too. Names inside are those of the nodes it was built from; functions that it runs (cr_scan ...) stay as they are. */
 CR_API cr_node cr_stable(cr_node x);
 
 /* ---- Compile and run ---------------------------------------------------------------------------------- */
@@ -508,6 +515,9 @@ CR_API size_t cr_program_steps(const cr_program *p); /* kernels launched by one 
 /* The i-th input that a run must bind, and the i-th output; NULL past the end. */
 CR_API const char *cr_program_input(const cr_program *p, int i);
 CR_API const char *cr_program_output(const cr_program *p, int i);
+/* Of an output that is the values of a sparse matrix (cr_sparse_values): a copy of its pattern, or NULL where it is none. Free *out with
+ * cr_pattern_free. CR_ENAME: there is no output of this name. */
+CR_API cr_status cr_program_pattern(cr_pattern **out, const cr_program *p, const char *output);
 /* The plan as text: a line of sums (of values: the memory of what steps leave, within the workspace), then every step with the bytes that it reads and writes and its operations, the nodes that it
  * computes with their ops and shapes, and the updates. */
 CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
@@ -516,9 +526,10 @@ CR_API cr_status cr_program_print(cr_text *out, const cr_program *p);
 CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_options *options);
 
 /* The program as plain C99 for other programs, with no library behind it: a function PREFIX and a header PREFIX.h, which
- * says what it takes and how many bytes it works in. Outputs and updates are those of the target; only libm is called, and
- * callbacks: PREFIX_NAME is declared there, for the other program to define. On failure (CR_EINVAL: a prefix that is no identifier, callbacks
- * that differ under one name) why, which may be NULL, has a sentence. */
+ * says what it takes, how many bytes it works in, and where the values of sparse matrices stand (cr_program_pattern). Outputs and
+ * updates are those of the target; only libm is called, and callbacks: PREFIX_NAME is declared there, for the other program to define. On
+ * failure (CR_EINVAL: a prefix that is no identifier, or a word of C or C++; callbacks that differ under one name) why, which may be
+ * NULL, has a sentence. */
 CR_API cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p, const char *prefix,
                                  cr_text *why);
 /* What such programs include as "chainrule_math.h" where PREFIX_NO_LIBM is defined: own mathematics, in place of libm, for all of

@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
-"""GradBench's evals on Chainrule, beside others of its tools.
+"""GradBench's evals on Chainrule, beside its other tools.
 
-    bench/gradbench/run.py accept  --adapter BUILD/gradbench_chainrule --gradbench DIR [--beside manual ..] [EVAL ..]
-    bench/gradbench/run.py compare --adapter BUILD/gradbench_chainrule [EVAL ..]
+    bench/gradbench/run.py accept  --adapter BUILD/gradbench_chainrule --gradbench DIR [--compile cc] [--beside manual codipack ..] [EVAL ..]
+    bench/gradbench/run.py compare --adapter BUILD/gradbench_chainrule [--compile cc] [EVAL ..]
 
 accept   GradBench's own eval programs judge every answer, at their default sizes. Each message goes to the adapter, and then to the tools
-         beside it, so that all run in the same minute; the table has how long a call took (the median of a message's),
-         what building and compiling took before, and what the others took, over what the adapter did in brackets. DIR is a checkout of
-         github.com/gradbench/gradbench. A tool in C++ is there where it is built (tools/NAME/bin; it wants cpp/json.hpp: `make -C cpp`, or Debian's
-         nlohmann-json3-dev), one in Python where its library is installed. What a tool can't answer, or not within --patience, stands as
-         "not measured", and why below.
+         beside it, so that all run in the same minute; the table has how long a call took (the median of a message's), without and
+         with building, differentiating and compiling, and the ratios to the faster way. DIR is a checkout of github.com/gradbench/gradbench,
+         where its tools are built by its own Makefiles; one that is not is "not measured". Empty: the tool has no such eval.
 compare  Their verdicts are weak: some evals take a nan, or a gradient of zeros, for right. So every entry of what the adapter answers is
          compared with reference.py, which knows nothing of Chainrule, at sizes where each entry counts: the
          largest distance over the largest entry is at most 1e-10.
@@ -21,44 +19,14 @@ import argparse
 import json
 import math
 import os
-import select
-import signal
 import statistics
-import subprocess
 import sys
+import tempfile
+
+from tools import Process, Tool, processor_time, python_path
 
 EVALS = ["hello", "ode", "det", "gmm", "kmeans", "ba", "ht", "lstm", "lse", "llsq", "particle", "saddle"]
 TOLERANCE = 1e-10
-
-
-class Process:
-    """A program that reads and writes a line of JSON each."""
-
-    def __init__(self, command, **options):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
-
-    def read(self):
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else None
-
-    def write(self, message):
-        self.process.stdin.write(json.dumps(message) + "\n")
-        self.process.stdin.flush()
-
-    def ask(self, message, seconds=None):
-        """The answer. A tool that ended, or takes longer than that, is over."""
-        self.write(message)
-        if not select.select([self.process.stdout], [], [], seconds)[0]: return self.end(f"no answer within {seconds} s")
-        return self.read() or self.end("the tool ended")
-
-    def end(self, why):
-        os.killpg(self.process.pid, signal.SIGKILL) # what it started too
-        return {"success": False, "error": why, "over": True}
-
-    def close(self):
-        try: self.process.stdin.close()
-        except BrokenPipeError: pass
-        return self.process.wait()
 
 
 def duration(ns):
@@ -67,94 +35,81 @@ def duration(ns):
     return f"{ns:.3g} ns"
 
 
-def time_of(answer, names):
-    """The sum over the names of the median; None if the tool told none of them."""
+def time_of(answer, names, statistic):
+    """The sum over the names of this statistic; None if the tool told none of them."""
     times = [[t["nanoseconds"] for t in answer.get("timings", []) if t["name"] == n] for n in names]
-    return sum(statistics.median(t) for t in times if t) if any(times) else None
+    return sum(statistic(t) for t in times if t) if any(times) else None
 
 
 # ---- Judged by GradBench ----
 
-def eval_arguments(name, folder, seconds):
+# Of some evals, sizes from small to large instead of all.
+BRIEF = {"ode": ["-n", "1000", "100000", "-s", "1", "100"], "det": ["-l", "5", "7", "9"],
+         "gmm": ["-d", "2", "10", "64", "-k", "5", "25", "100"], "ba": ["--max", "3"], "ht": ["--max", "9"],
+         "lstm": ["-l", "2", "6", "-c", "1024", "4096"], "lse": ["-n", "2500", "40000", "640000"],
+         "llsq": ["-n", "16", "128", "1024", "8196"]}
+
+
+def eval_arguments(name, options):
     """What is not there of an eval's data is not asked for."""
-    arguments = [] if name == "hello" else ["--min-seconds", str(seconds)]
-    if name == "ht":
-        data = os.path.join(folder, "evals/ht/data/complicated_big")
+    arguments = [] if name == "hello" else ["--min-seconds", str(options.seconds)]
+    if options.brief: arguments += BRIEF.get(name, [])
+    elif name == "ht":
+        data = os.path.join(options.gradbench, "evals/ht/data/complicated_big")
         sizes = [int(f[4:].split("_")[0]) for f in os.listdir(data) if f.startswith("hand")]
         arguments += ["--max", str(max(sizes))]
     return arguments
 
 
-class Beside:
-    """Another tool of GradBench's at one eval."""
-
-    def __init__(self, name, eval_name, options, environment):
-        self.process, self.why, self.seconds = None, "not built", options.patience
-        package = os.path.join(options.gradbench, "python/gradbench/gradbench")
-        python = os.path.join(package, "tools", name)
-        if os.path.exists(os.path.join(options.gradbench, "tools", name, "bin", eval_name)): command = [os.path.join(package, "cpp.py"), name]
-        elif os.path.exists(os.path.join(python, f"{eval_name}.py")): command = [os.path.join(python, "run.py")]
-        else: return
-        self.process = Process([sys.executable, *command], cwd=options.gradbench, env=environment, start_new_session=True)
-
-    def time(self, message):
-        """Nanoseconds of a call; None where it gives none: then `why` tells."""
-        if not self.process: return None
-        answer = self.process.ask(message, self.seconds)
-        found = time_of(answer, ["evaluate"]) if answer.get("success") else None
-        if found is None: self.why = (answer.get("error") or "no time told").strip().splitlines()[-1][:120]
-        if answer.get("over"): self.process = None
-        return found
-
-    def close(self):
-        if self.process: self.process.close()
-
-
-def row_of(message, answer, beside):
-    ours, theirs = time_of(answer, ["evaluate"]), {name: tool.time(message) for name, tool in beside.items()}
-    return {"name": f"{message['module']} {message['function']} {message.get('description', '')}", "id": message["id"],
-            "ours": ours, "before": time_of(answer, ["build", "compile"]), "theirs": theirs,
-            "error": answer.get("error"), "valid": None}
-
-
-def judge(name, options):
-    """The rows of an eval, and why tools are not measured there."""
-    package = os.path.join(options.gradbench, "python/gradbench")
-    environment = dict(os.environ, PYTHONPATH=package)
-    program = Process([sys.executable, os.path.join(package, "gradbench/evals", name, "run.py"),
-                       *eval_arguments(name, options.gradbench, options.seconds)], cwd=options.gradbench, env=environment)
-    adapter = Process([options.adapter, *options.compile])
-    beside = {tool: Beside(tool, name, options, environment) for tool in options.beside}
+def judge(name, options, environment):
+    """The rows of an eval: for each message the answers, Chainrule's first, and the verdict on that."""
+    program = Process([sys.executable, os.path.join(python_path(options.gradbench), "gradbench/evals", name, "run.py"),
+                       *eval_arguments(name, options)], cwd=options.gradbench,
+                      env=os.environ | {"PYTHONPATH": python_path(options.gradbench)})
+    ways = [Process([options.adapter, *way], env=os.environ | environment) for way in [[]] + [[c] for c in options.compile]]
+    beside = [Tool(t, options.gradbench, options.limit, environment) for t in options.beside]
     rows = []
     while (message := program.read()) is not None:
-        answer = {"id": message["id"], **adapter.ask(message)}
-        if message["kind"] == "evaluate": rows.append(row_of(message, answer, beside))
+        answers = [w.ask(message) for w in ways]
+        if message["kind"] == "evaluate":
+            rows.append({"name": f"{message['module']} {message['function']} {message.get('description', '')}", "id": message["id"],
+                         "answers": answers, "beside": [t.ask(message) for t in beside], "valid": None, "error": answers[0].get("error")})
         if message["kind"] == "analysis":
             row = next(r for r in rows if r["id"] == message["of"])
             row["valid"], row["error"] = message["valid"], message.get("error")
-        program.write(answer)
-    for p in (program, adapter, *beside.values()): p.close()
-    absent = [f"{tool} at {name}: {side.why}" for tool, side in beside.items() if any(r["theirs"][tool] is None for r in rows)]
-    return rows, absent
+        program.write(answers[-1])
+    for p in (program, *ways, *beside): p.close()
+    return rows
 
 
-def cell(theirs, ours):
-    return f"{duration(theirs)} ({theirs / ours:.3g})" if theirs and ours else "not measured"
+def cells_of(row, options):
+    """How long each took, and how many times as long as Chainrule's faster way: manual, and the fastest of the others."""
+    statistic = min if options.fastest else statistics.median
+    ours = [time_of(a, ["evaluate"], statistic) for a in row["answers"]]
+    whole = [time_of(a, ["build", "compile", "evaluate"], statistic) for a in row["answers"]]
+    theirs = [a if isinstance(a, str) else time_of(a, ["evaluate"], statistic) or "fails" for a in row["beside"]]
+    best = min((t for t in ours if t), default=None)
+    manual = [t for name, t in zip(options.beside, theirs) if name == "manual" and not isinstance(t, str)]
+    tools = [t for name, t in zip(options.beside, theirs) if name != "manual" and not isinstance(t, str)]
+    ratios = [f"{min(t)/best:.3g}" if t and best else "" for t in (manual, tools)]
+    times = [t for pair in zip(ours, whole) for t in pair] + theirs
+    return [t if isinstance(t, str) else duration(t) if t else "" for t in times] + ratios
 
 
 def accept(options):
-    accepted, absent = 0, []
-    print("| eval | accepted | a call | before |" + "".join(f" {tool} |" for tool in options.beside))
-    print("|---|---|---:|---:|" + "---:|" * len(options.beside))
-    for name in options.evals:
-        rows, why = judge(name, options)
-        absent += why
-        for r in rows:
-            times = [duration(r[k]) if r[k] else "" for k in ("ours", "before")] + [cell(t, r["ours"]) for t in r["theirs"].values()]
-            print(f"| {r['name']} | {'yes' if r['valid'] else 'NO'} | {' | '.join(times)} |", flush=True)
-            if not r["valid"]: print(f"\n{r['error']}\n")
-        accepted += bool(rows) and all(r["valid"] for r in rows)
-    print("\n" + "".join(f"{line}.\n" for line in absent) + f"\n{accepted} of {len(options.evals)} evals accepted")
+    accepted = 0
+    heads = [h for way in ["built in", "compiled"][:1 + len(options.compile)] for h in (way, "with building")]
+    heads = ["eval", "accepted", *heads, *options.beside, "manual / ours", "best tool / ours"]
+    print("| " + " | ".join(heads) + " |\n|---|---|" + "---:|"*(len(heads) - 2))
+    with tempfile.TemporaryDirectory() as folder:
+        environment = processor_time(folder) if options.processor_time else {}
+        for name in options.evals:
+            rows = judge(name, options, environment)
+            for r in rows:
+                print(f"| {r['name']} | {'yes' if r['valid'] else 'NO'} | {' | '.join(cells_of(r, options))} |", flush=True)
+                if not r["valid"]: print(f"\n{r['error']}\n")
+            accepted += bool(rows) and all(r["valid"] for r in rows)
+    print(f"\n{accepted} of {len(options.evals)} evals accepted")
     return accepted == len(options.evals)
 
 
@@ -196,11 +151,14 @@ def main():
     parser.add_argument("verb", choices=["accept", "compare"])
     parser.add_argument("evals", nargs="*")
     parser.add_argument("--adapter", required=True)
-    parser.add_argument("--compile", nargs=1, default=[], help="a C compiler for loops: cc")
+    parser.add_argument("--compile", nargs=1, default=[], help="a C compiler, to have loops compiled too: cc")
     parser.add_argument("--gradbench", help="a checkout of GradBench")
-    parser.add_argument("--beside", action="append", default=[], help="one of its tools; may be given again")
-    parser.add_argument("--patience", type=float, default=60, help="seconds that a tool beside may take for a message")
+    parser.add_argument("--beside", nargs="*", default=[], help="its tools, manual among them")
     parser.add_argument("--seconds", type=float, default=0.2, help="that each function is run for, at least")
+    parser.add_argument("--limit", type=float, default=60, help="seconds that a tool has for a message")
+    parser.add_argument("--brief", action="store_true", help="some of the sizes")
+    parser.add_argument("--fastest", action="store_true", help="the fastest of a message's calls instead of the median")
+    parser.add_argument("--processor-time", action="store_true", help="where other programs run: processor time instead of the clock's")
     options = parser.parse_intermixed_args()
     options.evals = options.evals or EVALS
     options.adapter = os.path.abspath(options.adapter)

@@ -14,6 +14,7 @@ struct running {
     uint32_t first;  /* of the node's operands: those before it are no operand of the functions */
     uint32_t *name;  /* by operand: of its copy, of the carry; intern_none: it is read where it stands */
     uint32_t *next;  /* by carry: of what it becomes */
+    uint32_t *swap;  /* by carry: of where it was, while the two change places */
     uint32_t *spare; /* by result of a callback: of what nobody wants */
     struct emit_body body[2];
     struct cr_text text; /* of a call */
@@ -34,6 +35,8 @@ static bool is_callback(const struct running *r) { return !r->c.of[0].plan; }
 static bool is_read(const struct running *r, uint32_t k) {
     return is_callback(r) || r->c.of[0].in[k] || (r->c.of[1].plan && r->c.of[1].in[k]);
 }
+
+static bool is_empty(const cr_function *f, uint32_t node) { return plan_node_bytes(f->g, node) == 0; }
 
 /* ---- What moves ---- */
 
@@ -80,8 +83,7 @@ static void gather(struct running *r) {
     const cr_function *f = function(r);
     for (uint32_t k = carries(r); k < operands(r); k++) {
         uint32_t x = operand(r, k);
-        if (!is_read(r, k) || plan_node_bytes(f->g, f->in[k]) == 0 || stands_there(e, x, is_row(r, k)))
-            continue;
+        if (!is_read(r, k) || is_empty(f, f->in[k]) || stands_there(e, x, is_row(r, k))) continue;
         r->name[k] = declare(r, f, f->in[k], name_of_input(f, k), false);
         if (!is_row(r, k)) emit_move(e, emit_reserved(e, r->name[k]), x);
     }
@@ -101,7 +103,7 @@ static void argument(struct running *r, const char *s) { emit_argument(&r->text,
 static void give_operand(struct running *r, uint32_t k) {
     static const char *const trip[] = {"trip"};
     struct emitter *e = r->e;
-    if (plan_node_bytes(function(r)->g, function(r)->in[k]) == 0) argument(r, "NULL");
+    if (is_empty(function(r), function(r)->in[k])) argument(r, "NULL");
     else if (r->name[k] != intern_none) argument(r, emit_reserved(e, r->name[k]));
     else argument(r, emit_pointer(e, operand(r, k), is_row(r, k), trip).s);
 }
@@ -111,7 +113,7 @@ static void give_place(struct running *r, uint32_t k) {
     struct emitter *e = r->e;
     const cr_function *f = function(r);
     bool loop = r->n->op == OP_scan;
-    if (plan_node_bytes(f->g, f->out[k]) == 0) argument(r, "NULL");
+    if (is_empty(f, f->out[k])) argument(r, "NULL");
     else if (k < carries(r)) argument(r, emit_reserved(e, r->next[k]));
     else if (!r->c.part[k]) argument(r, emit_reserved(e, r->spare[k]));
     else argument(r, emit_pointer(e, r->c.part[k], loop, trip).s);
@@ -174,7 +176,7 @@ static void take_work(struct running *r) {
 static void declare_spare(struct running *r) {
     const cr_function *f = function(r);
     for (uint32_t k = 0; is_callback(r) && k < results(r); k++)
-        if (!r->c.part[k] && plan_node_bytes(f->g, f->out[k]))
+        if (!r->c.part[k] && !is_empty(f, f->out[k]))
             r->spare[k] = declare(r, f, f->out[k], "unwanted", false);
 }
 
@@ -207,13 +209,18 @@ static void start_carries(struct running *r) {
     const cr_function *f = function(r);
     struct emitter *e = r->e;
     for (uint32_t k = 0; k < carries(r); k++) {
-        struct cr_text t = text_make(&e->mem);
+        if (is_empty(f, f->in[k])) continue;
+        struct cr_text next = text_make(&e->mem), swap = text_make(&e->mem);
         r->name[k] = declare(r, f, f->in[k], name_of_input(f, k), true);
-        text_add(&t, "%s_next", emit_reserved(e, r->name[k]));
-        r->next[k] = declare(r, f, f->in[k], t.failed ? "x" : t.s, true);
-        text_drop(&t);
+        text_add(&next, "%s_next", emit_reserved(e, r->name[k]));
+        text_add(&swap, "swap_%s", emit_reserved(e, r->name[k]));
+        r->next[k] = declare(r, f, f->in[k], next.failed ? "x" : next.s, true);
+        r->swap[k] = emit_reserve(e, swap.failed ? "x" : swap.s);
+        text_drop(&next);
+        text_drop(&swap);
     }
-    for (uint32_t k = 0; k < carries(r); k++) emit_move(e, emit_reserved(e, r->name[k]), operand(r, k));
+    for (uint32_t k = 0; k < carries(r); k++)
+        if (r->name[k] != intern_none) emit_move(e, emit_reserved(e, r->name[k]), operand(r, k));
 }
 
 /* Each carry as it is before the step, for the way back. */
@@ -224,7 +231,7 @@ static void keep_carries(struct running *r) {
     for (uint32_t k = 0; k < carries(r) && r->l.n >= 0; k++) {
         uint32_t part = r->c.part[loop_kept(f) + (int)k];
         int64_t n = graph_elements(f->g, function_in(f, k));
-        if (!part || n == 0) continue;
+        if (!part || r->name[k] == intern_none) continue;
         struct cr_text t = text_make(&e->mem);
         emit_element_of(e, &t, part, n > 1 ? 2 : 1, (int64_t[]){n, 1}, index);
         if (t.failed) e->status = CR_ENOMEM;
@@ -240,11 +247,13 @@ static void swap_carries(struct running *r) {
     struct emitter *e = r->e;
     char type[80];
     for (uint32_t k = 0; k < carries(r); k++) {
+        if (r->name[k] == intern_none) continue;
         const char *now = emit_reserved(e, r->name[k]), *next = emit_reserved(e, r->next[k]);
-        emit_line(e, "%s *const swap_%s = %s;",
-                  emit_type(e, (cr_dtype)function_in(function(r), k)->dtype, type), now, now);
+        const char *swap = emit_reserved(e, r->swap[k]);
+        emit_line(e, "%s *const %s = %s;", emit_type(e, (cr_dtype)function_in(function(r), k)->dtype, type),
+                  swap, now);
         emit_line(e, "%s = %s;", now, next);
-        emit_line(e, "%s = swap_%s;", next, now);
+        emit_line(e, "%s = %s;", next, swap);
     }
 }
 
@@ -255,23 +264,33 @@ static void one_trip(struct running *r) {
     swap_carries(r);
 }
 
+/* Is this how many steps another loop made, which had no more to make? */
+static bool is_count_within(const struct emitter *e, uint32_t id, int64_t most) {
+    const struct node *n = graph_at(e->g, id);
+    if (n->op != OP_part) return false;
+    const struct node *loop = graph_at(e->g, graph_args(e->g, n)[0]);
+    if (loop->op != OP_scan || graph_attr(e->g, n)[0] != ops_part_count(e->g, loop) - 1) return false;
+    int64_t bound = loop_attr(e->g, loop).n;
+    return bound >= 0 && bound <= most;
+}
+
 /* The bound: a number, or that of the operand that counts. */
 static struct expression bound(struct running *r) {
-    struct expression x = {"limit"};
-    struct cr_text t = text_make(&r->e->mem), number = text_make(&r->e->mem);
-    text_add(&number, "%lld", (long long)r->l.n);
-    if (r->l.counted) {
-        emit_element(r->e, &t, graph_args(r->e->g, r->n)[0], 0, NULL);
-        if (!t.failed) emit_line(r->e, "const long limit = (long)%s;", t.s);
-        if (graph_at(r->e->g, graph_args(r->e->g, r->n)[0])->op !=
-            OP_part) { /* not how many steps a loop made */
-            emit_line(r->e, "if (limit < 0 || limit > %lld) return 1;", (long long)r->l.n);
-            r->e->may_fail = true;
-        }
-        text_drop(&number);
-    } else x = emit_take(r->e, &number);
-    text_drop(&t);
-    return x;
+    struct emitter *e = r->e;
+    struct cr_text t = text_make(&e->mem);
+    if (!r->l.counted) {
+        text_add(&t, "%lld", (long long)r->l.n);
+        return emit_take(e, &t);
+    }
+    uint32_t count = graph_args(e->g, r->n)[0];
+    emit_element(e, &t, count, 0, NULL);
+    struct expression x = emit_take(e, &t);
+    if (!is_count_within(e, count, r->l.n)) {
+        emit_line(e, "if (%s < 0 || %s > %lld) return 1;", x.s, x.s, (long long)r->l.n);
+        e->may_fail = true;
+    }
+    emit_line(e, "const long limit = (long)%s;", x.s);
+    return (struct expression){"limit"};
 }
 
 /* While the condition holds: `trip` is how often it did. */
@@ -314,7 +333,7 @@ static void finish(struct running *r, const char *done) {
     struct emitter *e = r->e;
     const cr_function *f = function(r);
     for (uint32_t k = 0; k < carries(r); k++) {
-        if (!r->c.part[k]) continue;
+        if (!r->c.part[k] || r->name[k] == intern_none) continue;
         if (graph_elements(f->g, function_in(f, k)) == 1)
             emit_line(e, "%s[0] = %s[0];", emit_pointer(e, r->c.part[k], 0, NULL).s,
                       emit_reserved(e, r->name[k]));
@@ -345,15 +364,17 @@ static bool start(struct running *r) {
     struct mem *m = &r->e->mem;
     r->name = mem_alloc(m, mem_mul(operands(r), sizeof *r->name));
     r->next = mem_alloc(m, mem_mul(operands(r), sizeof *r->next));
+    r->swap = mem_alloc(m, mem_mul(operands(r), sizeof *r->swap));
     r->spare = mem_alloc(m, mem_mul(results(r), sizeof *r->spare));
     for (uint32_t k = 0; r->name && k < operands(r); k++) r->name[k] = intern_none;
-    return r->name && r->next && r->spare;
+    return r->name && r->next && r->swap && r->spare;
 }
 
 static void end(struct running *r) {
     struct mem *m = &r->e->mem;
     mem_free(m, r->name, operands(r) * sizeof *r->name);
     mem_free(m, r->next, operands(r) * sizeof *r->next);
+    mem_free(m, r->swap, operands(r) * sizeof *r->swap);
     mem_free(m, r->spare, results(r) * sizeof *r->spare);
     text_drop(&r->text);
 }

@@ -29,9 +29,11 @@ void emit_index(struct cr_text *out, int64_t offset, int n, const int64_t stride
 static const char *array_of(struct emitter *e, uint32_t node, int64_t *offset) {
     const struct view *v = &e->p->view[node];
     const struct node *from = graph_at(e->g, e->p->slot[v->slot].node);
-    int64_t size = (int64_t)cr_dtype_size((cr_dtype)graph_at(e->g, node)->dtype), start = 0;
-    if (ops_has_parts(from->op)) start = (int64_t)ops_part_offset(e->g, from, 1, 0);
-    if (start == 0 || *offset * size < start) return emit_name(e, e->p->slot[v->slot].node);
+    cr_dtype dtype = (cr_dtype)graph_at(e->g, node)->dtype;
+    if (!ops_has_parts(from->op)) return emit_name(e, e->p->slot[v->slot].node);
+    int64_t size = (int64_t)cr_dtype_size(dtype), start = (int64_t)ops_part_offset(e->g, from, 1, 0);
+    bool second = start ? *offset * size >= start : dtype != (cr_dtype)from->dtype; /* both empty: by type */
+    if (!second) return emit_name(e, e->p->slot[v->slot].node);
     *offset -= start / size;
     return emit_second_name(e, e->p->slot[v->slot].node);
 }

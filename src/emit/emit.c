@@ -72,13 +72,6 @@ static bool is_updated(const struct emitter *e, uint32_t param) {
     return false;
 }
 
-static void write_shape(struct emitter *e, uint32_t node, const char *more) {
-    const struct node *n = graph_at(e->g, node);
-    text_str(e->out, "/* ");
-    text_dims(e->out, graph_rank(e->g, n), graph_dims(e->g, n));
-    text_add(e->out, "%s */", more);
-}
-
 /* Calls visit for every parameter of the function, in its order. */
 typedef void port_fn(struct emitter *e, uint32_t node, const char *name, enum role role, void *user);
 
@@ -106,11 +99,14 @@ static void next_parameter(struct emitter *e, struct ports *p) {
 
 static void write_parameter(struct emitter *e, uint32_t node, const char *name, enum role role, void *user) {
     struct ports *p = user;
+    const struct node *n = graph_at(e->g, node);
     char type[80];
     next_parameter(e, p);
-    text_add(e->out, "%s%s *%s, ", role == ROLE_IN ? "const " : "",
-             emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, type), name);
-    write_shape(e, node, role == ROLE_STATE ? ", updated" : role == ROLE_OUT ? ", may be NULL" : "");
+    text_add(e->out, "%s%s *%s, /* ", role == ROLE_IN ? "const " : "", emit_type(e, (cr_dtype)n->dtype, type),
+             name);
+    text_dims(e->out, graph_rank(e->g, n), graph_dims(e->g, n));
+    if (role == ROLE_OUT) emit_pattern_shape(e, (size_t)p->outputs++);
+    text_str(e->out, role == ROLE_STATE ? ", updated */" : role == ROLE_OUT ? ", may be NULL */" : " */");
 }
 
 static bool is_op(const struct node *n, void *op) { return n->op == *(const int *)op; }
@@ -149,7 +145,7 @@ static void describe(struct emitter *e, uint32_t node, const char *name, enum ro
     struct ports *p = user;
     char type[80];
     const char *given =
-        role == ROLE_OUT ? e->wish->output_name[p->outputs++] : cr_name(graph_handle(e->g, node));
+        role == ROLE_OUT ? e->wish->output_name[p->outputs] : cr_name(graph_handle(e->g, node));
     p->count++;
     text_str(e->out, "    {");
     write_literal(e->out, given ? given : name);
@@ -157,7 +153,10 @@ static void describe(struct emitter *e, uint32_t node, const char *name, enum ro
              graph_rank(e->g, n));
     for (int i = 0; i < graph_rank(e->g, n); i++)
         text_add(e->out, i ? ", %lld" : "%lld", (long long)graph_dims(e->g, n)[i]);
-    text_str(e->out, graph_rank(e->g, n) ? "}},\n" : "0}},\n");
+    text_str(e->out, graph_rank(e->g, n) ? "}, " : "0}, ");
+    if (role == ROLE_OUT) emit_pattern_pointer(e, (size_t)p->outputs++);
+    else text_str(e->out, "NULL");
+    text_str(e->out, "},\n");
 }
 
 /* ---- What it is given, looked at ---- */
@@ -285,11 +284,19 @@ static void write_header(struct emitter *e, const uint32_t *output) {
     text_str(out, ";\n\n");
     write_callbacks(e);
     text_add(out,
-             "/* What it takes, in its order; kind 0: read, 1: updated, 2: an output. */\nstruct "
-             "%s_port {\n    const char *name, *type;\n"
-             "    int kind, rank;\n    long dims[%d];\n};\n#define %s_PORTS %d\nextern const struct %s_port "
-             "%s_ports[%s_PORTS];\n\n",
-             p, CR_MAX_RANK, u, ports.count, p, p, u);
+             "/* Where a sparse matrix has its entries (CSR): row i has values row_starts[i] to row_starts[i "
+             "+ 1] - 1, "
+             "and value e stands in\n * column column_indices[e]. */\nstruct %s_pattern {\n"
+             "    int32_t rows, columns, count;\n    const int32_t *row_starts, *column_indices;\n};\n\n",
+             p);
+    text_add(
+        out,
+        "/* What it takes, in its order; kind 0: read, 1: updated, 2: an output. pattern: of the values of a "
+        "sparse matrix, else NULL. */\nstruct "
+        "%s_port {\n    const char *name, *type;\n"
+        "    int kind, rank;\n    long dims[%d];\n    const struct %s_pattern *pattern;\n};\n#define "
+        "%s_PORTS %d\nextern const struct %s_port %s_ports[%s_PORTS];\n\n",
+        p, CR_MAX_RANK, p, u, ports.count, p, p, u);
     text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
     text_drop(&table);
     text_drop(&up);
@@ -308,6 +315,7 @@ static void write_source(struct emitter *e, const struct cr_text *body, const ui
              "<tgmath.h>\n#endif\n\n",
              cr_version(), p, u);
     emit_library(e, e->out);
+    emit_patterns(e);
     text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, u);
     each_port(e, describe, &ports);
     text_str(e->out, "};\n\n");
@@ -389,6 +397,9 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     *why = 0;
     if (!is_identifier(wish->prefix))
         return emit_refuse(&e, "the prefix '%.40s' is no identifier of C", wish->prefix);
+    if (emit_is_word(wish->prefix))
+        return emit_refuse(&e, "the prefix '%s' is a word of C or its headers", wish->prefix);
+    if (!emit_patterns_fit(&e)) return e.status;
     e.real = only_float(p, wish);
     uint32_t *output = mem_alloc(&e.mem, mem_mul(wish->outputs, sizeof *output));
     if (!start_file(&file, &e.mem) || !output || !start(&e, output)) e.status = CR_ENOMEM;

@@ -22,6 +22,8 @@ struct emit_wish {
     const char *prefix; /* of every name: an identifier of C */
     size_t outputs;
     const uint32_t *output; /* nodes */
+    const uint32_t
+        *output_pattern; /* by output: the values of which sparse matrix it is (graph_pattern); 0: of none */
     const char *const *output_name;
     const void *program;
     struct emit_control (*control)(const void *program, size_t step); /* what a STEP_CONTROL runs */
@@ -113,6 +115,8 @@ void emit_drop_names(struct emitter *e);
 const char *emit_name(struct emitter *e, uint32_t node);
 const char *emit_second_name(struct emitter *e, uint32_t node);
 const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]);
+/* Is it a word of C's, or of its headers? */
+bool emit_is_word(const char *s);
 /* A name of its own for something that is no node. */
 uint32_t emit_reserve(struct emitter *e, const char *wanted);
 const char *emit_reserved(const struct emitter *e, uint32_t name);
@@ -179,6 +183,14 @@ struct emit_body emit_body_of(struct emitter *e, const struct emit_function *f, 
                               const char *otherwise);
 /* Puts one more argument or parameter behind those that are there: a new line where the present one is long. */
 void emit_argument(struct cr_text *out, int column, const char *s);
+
+/* sparse.c: outputs that are the values of sparse matrices. False, with a sentence: one is too large for tables of int32_t. */
+bool emit_patterns_fit(struct emitter *e);
+/* The tables; nothing where no output is such. */
+void emit_patterns(struct emitter *e);
+/* Of an output: ", of a sparse matrix of 3 by 4", or nothing; "&step_patterns[0]", or NULL. */
+void emit_pattern_shape(struct emitter *e, size_t output);
+void emit_pattern_pointer(struct emitter *e, size_t output);
 
 /* control.c, loop.c, kernel.c, matrix.c: one step each. */
 void emit_control(struct emitter *e, size_t step);

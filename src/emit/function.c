@@ -45,6 +45,12 @@ static void declare_second(struct emitter *e, uint32_t id) {
     text_str(e->out, " */\n");
 }
 
+/* No step may write to what has no numbers. */
+static void write_unused(struct emitter *e, uint32_t id) {
+    text_add(e->out, "    (void)%s;\n", emit_name(e, id));
+    if (ops_has_parts(graph_at(e->g, id)->op)) text_add(e->out, "    (void)%s;\n", emit_second_name(e, id));
+}
+
 static void declare_slots(struct emitter *e) {
     char type[80];
     for (size_t i = 0; i < e->p->slots; i++) {
@@ -58,6 +64,7 @@ static void declare_slots(struct emitter *e) {
         text_dims(e->out, graph_rank(e->g, n), graph_dims(e->g, n));
         text_str(e->out, " */\n");
         if (ops_has_parts(n->op)) declare_second(e, s->node);
+        if (s->bytes == 0) write_unused(e, s->node);
     }
 }
 
@@ -180,6 +187,7 @@ static void add_parameter(struct emitter *e, struct cr_text *out, const cr_graph
 /* A result that is all of a place in the workspace is made where it is wanted. */
 static bool is_whole(const struct emitter *e, const struct emit_function *f, uint32_t k) {
     uint32_t node = f->out[k], slot = e->p->view[node].slot;
+    if (ops_has_parts(graph_at(e->g, e->p->slot[slot].node)->op)) return false;
     if (e->p->slot[slot].kind != SLOT_WORK || e->p->slot[slot].bytes != plan_node_bytes(e->g, node) ||
         !plan_contiguous(e->p, node))
         return false;
@@ -227,18 +235,20 @@ static bool mentions(const char *s, const char *name) {
     return false;
 }
 
-/* Parameters that no step reads after all: the rewriter found a shorter way. */
-static void silence(struct emitter *e, const struct emit_function *f, const struct emit_body *b,
-                    const struct cr_text *steps) {
+/* Parameters that no step mentions after all: the rewriter found a shorter way, or a result has no numbers. */
+static void silence(struct emitter *e, const struct cr_text *steps, const char *name) {
+    if (!(steps->n && mentions(steps->s, name))) emit_line(e, "(void)%s;", name);
+}
+
+static void silence_all(struct emitter *e, const struct emit_function *f, const struct emit_body *b,
+                        const struct cr_text *steps, const uint32_t result[]) {
     e->depth = 1;
-    for (uint32_t k = 0; k < f->f->n_in + 2; k++) {
-        uint32_t source = k - f->f->n_in;
-        bool given = k < f->f->n_in ? f->in[k] != 0 : b->source[source];
-        const char *name = k >= f->f->n_in ? source ? "run_seed" : "run_step"
-                           : given         ? emit_name(e, f->in[k])
-                                           : "";
-        if (given && !(steps->n && mentions(steps->s, name))) emit_line(e, "(void)%s;", name);
-    }
+    for (uint32_t k = 0; k < f->f->n_in; k++)
+        if (f->in[k]) silence(e, steps, emit_name(e, f->in[k]));
+    for (uint32_t k = 0; k < f->f->n_out; k++)
+        if (f->out[k]) silence(e, steps, emit_reserved(e, result[k]));
+    if (b->source[0]) silence(e, steps, "run_step");
+    if (b->source[1]) silence(e, steps, "run_seed");
 }
 
 static void write_results(struct emitter *e, const struct emit_function *f, const uint32_t name[]) {
@@ -270,7 +280,7 @@ static void write_whole(struct emitter *e, struct cr_text *out, const struct emi
     text_str(out, ") {\n");
     size_t before = out->n;
     emit_declarations(e);
-    silence(e, f, b, &steps);
+    silence_all(e, f, b, &steps, name);
     size_t blank = out->n == before && steps.n; /* the line that parts steps from declarations */
     text_bytes(out, steps.n ? steps.s + blank : "", steps.n - blank);
     text_end(&steps, out);
@@ -301,8 +311,8 @@ static void keep(struct emitter *e, struct emit_body *b, const char *wanted, str
     text_char(&file->functions, '\n');
 }
 
-static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
-                       uint32_t carries, const char *wanted) {
+static void write_planned(struct emitter *e, struct emit_body *b, const struct emit_function *f,
+                          uint32_t carries, const char *wanted) {
     struct cr_text whole = text_make(&e->mem);
     struct emitter inner = {.mem = e->mem,
                             .out = &whole,
@@ -327,6 +337,19 @@ static void write_body(struct emitter *e, struct emit_body *b, const struct emit
     if (inner.status) e->status = inner.status;
     else keep(e, b, wanted, &whole);
     text_drop(&whole);
+}
+
+/* C runs each step whole, in functions too. */
+static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
+                       uint32_t carries, const char *wanted) {
+    const struct plan_wish wish = {.output = f->out, .outputs = f->f->n_out};
+    struct plan plan;
+    struct emit_function planned = *f;
+    cr_status status = plan_whole(&plan, f->plan, &wish);
+    planned.plan = &plan;
+    if (status) e->status = status;
+    else write_planned(e, b, &planned, carries, wanted);
+    plan_drop_whole(&plan);
 }
 
 /* ---- Callbacks: functions that whoever links the program has written ---- */

@@ -30,7 +30,9 @@ bool emit_has_helper(const char *name, cr_dtype dtype) {
 static const char *const suffixes[] = {"_f64", "_f32", "_i32", "_i64", "_u8"};
 
 bool emit_is_helper(const char *name) {
-    static const char *const own[] = {"real", "port", "ports"};
+    static const char *const own[] = {"real",       "port",           "ports", "pattern", "patterns",
+                                      "row_starts", "column_indices", "H",     "PORTS",   "REAL",
+                                      "UNCHECKED",  "VERSION",        "WORK"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (strcmp(name, own[i]) == 0) return true;
     for (int i = 0; i < block_count; i++) {

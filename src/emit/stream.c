@@ -17,8 +17,7 @@ static bool has_functions(const struct units_of *u, int pass) {
     return false;
 }
 
-/* What a pass takes, roughly. */
-static int weight(const struct units_of *u, int pass) {
+int units_weight(const struct units_of *u, int pass) {
     int all = 0;
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind != DO_NARROW)
@@ -29,7 +28,7 @@ static int weight(const struct units_of *u, int pass) {
 static int heaviest_pass(const struct units_of *u) {
     int best = 0;
     for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
-        if (weight(u, pass) > weight(u, best)) best = pass;
+        if (units_weight(u, pass) > units_weight(u, best)) best = pass;
     return best;
 }
 
@@ -104,6 +103,7 @@ static bool is_read_later(const struct units_of *u, uint32_t i) {
 void units_choose_streamed(struct units_of *u) {
     enum { last_cache = 40 << 20 };
     const struct plan *p = u->l.e->p;
+    if (u->l.s->way != WAY_WHOLE) return; /* a block of a group is read again at once */
     if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= last_cache) return;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);

@@ -371,14 +371,21 @@ static void element_units(struct units_of *u) {
         emit_line(e, "const int64_t low = first, high = end;");
         units_open_streamed(u);
     }
+    const int64_t padded = units_padded_from(u);
     for (int i = 0; i < n; i++) {
         if (i) open_axis(e, i, i == n - 1);
         else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
+        else if (padded < u->loop->count)
+            emit_open(e, "VECTOR for (int64_t i = 0; i < %lld; i++)", (long long)padded);
         else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
     }
     body(u, 0);
     for (int i = 0; i < n; i++) emit_close(e);
     if (u->streams) units_close_streamed(u, 0);
+    if (padded == u->loop->count) return;
+    units_open_padded(u, padded);
+    body(u, 0);
+    units_close_padded(u, padded);
 }
 
 /* Rooms for lines whose elements are not one axis. */

@@ -43,6 +43,14 @@ bool units_stream_in(const struct units_of *u, int pass);
 void units_open_streamed(struct units_of *u);
 void units_close_streamed(struct units_of *u, int pass);
 
+/* What a pass takes, roughly: 1 for a sum, 10 for a function. */
+int units_weight(const struct units_of *u, int pass);
+
+/* pad.c: the number from which on a short loop is computed on copies; its count: none is. Opens and closes the loop over them. */
+int64_t units_padded_from(const struct units_of *u);
+void units_open_padded(struct units_of *u, int64_t from);
+void units_close_padded(struct units_of *u, int64_t from);
+
 /* Writes loop_NUMBER and end_NUMBER. False, and nothing written: this one is left to the built-in way. */
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
                 struct kernel_units *out);

@@ -261,11 +261,12 @@ static void insert(struct rounding_of *out, struct loss_of_digits l) {
 }
 
 /* How much larger relative errors of an operand are in the node, seen from the result: the greatest, over operands, of sum
- * |contribution x operand| / sum |cotangent x value|. In a difference a - b of two numbers it is max(|a|, |b|) / |a - b|. */
+ * |contribution x operand| / sum |cotangent x value|. In a difference a - b of two numbers it is max(|a|, |b|) / |a - b|. Where
+ * cotangents overflow nothing is known. */
 static double amplification(const double sums[], int operands) {
     double most = 0;
     for (int k = 0; k < operands; k++) most = fmax(most, sums[k]);
-    return most == 0 ? 0 : most / sums[operands];
+    return most == 0 || isinf(most) ? 0 : most / sums[operands];
 }
 
 /* What a search for losses knows. */

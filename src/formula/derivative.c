@@ -33,6 +33,24 @@ static cr_status make_hessian(struct derivative *d) {
     return cr_hessian(d->out.x, d->y, (int)d->wrt.n, d->wrt.x);
 }
 
+/* The values; where they stand is kept beside them. */
+static cr_status make_sparse_jacobian(struct derivative *d) {
+    cr_status status = CR_OK;
+    for (size_t i = 0; i < d->wrt.n && !status; i++) {
+        cr_pattern *pattern;
+        status = cr_sparse_jacobian(&d->out.x[i], &pattern, d->y, d->wrt.x[i]);
+        cr_pattern_free(pattern);
+    }
+    return status;
+}
+
+static cr_status make_sparse_hessian(struct derivative *d) {
+    cr_pattern *pattern;
+    cr_status status = cr_sparse_hessian(d->out.x, &pattern, d->y, d->wrt.x[0]);
+    cr_pattern_free(pattern);
+    return status;
+}
+
 static cr_status make_hvp(struct derivative *d) {
     return cr_hvp(d->out.x, d->y, (int)d->wrt.n, d->wrt.x, d->with.x);
 }
@@ -41,8 +59,8 @@ static cr_status make_vmap(struct derivative *d) {
     return cr_vmap(d->out.x, 1, &d->y, (int)d->wrt.n, d->wrt.x, d->with.x);
 }
 
-/* A derivative gives one node, or of a list w one for EACH, or for all PAIRS. */
-enum gives { ONE, EACH, PAIRS };
+/* A derivative gives one node, or of a list w one for EACH, or for all PAIRS; or it takes no list. */
+enum gives { ONE, EACH, PAIRS, ALONE };
 
 static const struct own {
     const char *name, *form;
@@ -57,6 +75,8 @@ static const struct own {
     {"vjp", "vjp(y, w, cotangent)", 3, NULL, make_vjp, EACH, NULL},
     {"jacobian", "jacobian(y, w) or jacobian(y, w, forward=true)", 2, "forward", make_jacobian, EACH, NULL},
     {"hessian", "hessian(loss, w)", 2, NULL, make_hessian, PAIRS, NULL},
+    {"sparse_jacobian", "sparse_jacobian(y, w)", 2, NULL, make_sparse_jacobian, EACH, NULL},
+    {"sparse_hessian", "sparse_hessian(loss, w)", 2, NULL, make_sparse_hessian, ALONE, NULL},
     {"hvp", "hvp(loss, w, v)", 3, NULL, make_hvp, EACH, "vectors"},
     {"vmap", "vmap(y, x, xs)", 3, NULL, make_vmap, ONE, "batches"},
     {"variable", "variable(x)", 1, NULL, NULL, ONE, NULL},
@@ -104,7 +124,7 @@ static struct value result(struct reader *r, const struct own *w, const struct t
 static struct value differentiate(struct reader *r, const struct own *w, const struct token *name,
                                   struct derivative *d) {
     size_t n = d->wrt.n;
-    d->out.n = w->gives == ONE ? 1 : w->gives == EACH ? n : mem_mul(n, n);
+    d->out.n = w->gives == ONE ? 1 : w->gives == PAIRS ? mem_mul(n, n) : n;
     if (w->with && d->with.n != n)
         return reader_fail(r, CR_EINVAL, name, "as many %s as variables are expected: %zu for %zu", w->with,
                            d->with.n, n);
@@ -125,6 +145,8 @@ static struct value derivative(struct reader *r, const struct own *w, const stru
     struct derivative d = {.y = value_node(r, x[0].value, &x[0].at)};
     struct value v = {0};
     d.wrt = nodes_of(r, &x[1], true);
+    if (w->gives == ALONE && d.wrt.list)
+        reader_fail(r, CR_EINVAL, &x[1].at, "expected one variable, not a list: %s", w->form);
     if (a->n == 3) d.with = nodes_of(r, &x[2], d.wrt.list && w->with);
     if (a->keywords) {
         const struct operand *forward = argument(r, a, a->n);

@@ -41,18 +41,37 @@ static bool pattern_good(int64_t rows, int64_t columns, const int64_t starts[], 
     return true;
 }
 
+static cr_pattern *copy(const struct mem *m, const struct graph_pattern *from) {
+    int64_t count = from->start[from->rows];
+    cr_pattern *p = pattern_new(m, from->rows, from->columns, count);
+    if (!p) return NULL;
+    p->colours = from->colours;
+    memcpy(p->start, from->start, ((size_t)p->rows + 1) * sizeof *p->start);
+    if (count) memcpy(p->column, from->column, (size_t)count * sizeof *p->column);
+    return p;
+}
+
 cr_status cr_pattern_new(cr_pattern **out, cr_context *ctx, int64_t rows, int64_t columns,
                          const int64_t starts[], const int64_t indices[]) {
     if (!out) return CR_EINVAL;
     *out = NULL;
     if (!pattern_good(rows, columns, starts, indices)) return CR_EINVAL;
     struct mem m = context_mem(ctx);
-    cr_pattern *p = pattern_new(&m, rows, columns, starts[rows]);
-    if (!p) return CR_ENOMEM;
-    memcpy(p->start, starts, ((size_t)rows + 1) * sizeof *starts);
-    if (starts[rows]) memcpy(p->column, indices, (size_t)starts[rows] * sizeof *indices);
-    *out = p;
-    return CR_OK;
+    *out = copy(&m, &(struct graph_pattern){rows, columns, 0, starts, indices});
+    return *out ? CR_OK : CR_ENOMEM;
+}
+
+cr_pattern *pattern_noted(const cr_graph *g, uint32_t number) {
+    struct graph_pattern p = graph_pattern(g, number);
+    return copy(&g->mem, &p);
+}
+
+cr_status cr_pattern_of(cr_pattern **out, cr_node values) {
+    if (out) *out = NULL;
+    if (!out || !graph_get(values)) return CR_EINVAL;
+    uint32_t number = graph_find_pattern(values.graph, values.id);
+    if (number) *out = pattern_noted(values.graph, number);
+    return number && !*out ? CR_ENOMEM : CR_OK;
 }
 
 int64_t cr_pattern_rows(const cr_pattern *p) { return p ? p->rows : 0; }

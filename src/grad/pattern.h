@@ -14,6 +14,8 @@ struct cr_pattern {
 
 /* NULL: out of memory. */
 cr_pattern *pattern_new(const struct mem *m, int64_t rows, int64_t columns, int64_t count);
+/* The one with this number among a graph's attributes. */
+cr_pattern *pattern_noted(const cr_graph *g, uint32_t number);
 /* Its transpose, whose rows ascend even where those of p do not. */
 cr_pattern *pattern_transpose(const cr_pattern *p);
 /* What is an entry of p or of its transpose. */

@@ -130,7 +130,7 @@ static cr_node make(struct sparse *s, int64_t (*colours)(struct sparse *s)) {
     if (s->colour && s->at) {
         s->p->colours = colours(s);
         if (s->p->colours < 0) graph_fail(s->g, CR_ENOMEM, NULL, "out of memory");
-        else v = values(s);
+        else v = cr_sparse_values(s->p, values(s));
     }
     if (s->colour) drop(s, s->colour, n);
     if (s->at) drop(s, s->at, count);
@@ -164,7 +164,29 @@ cr_status cr_sparse_hessian(cr_node *values, cr_pattern **pattern, cr_node loss,
     return hand_over(&s, s.p ? make(&s, colour_hessian) : graph_error_node(s.g), values, pattern);
 }
 
-/* ---- Products ---- */
+/* ---- Matrices of a pattern ---- */
+
+static bool entries_good(const char *what, const cr_pattern *p, cr_node values) {
+    struct shape s = ops_shape(values);
+    struct shape_text shape;
+    if (!p) return graph_fail(values.graph, CR_EINVAL, what, "no pattern"), false;
+    if (s.rank == 1 && s.dim[0] == p->start[p->rows]) return true;
+    graph_fail(values.graph, CR_ESHAPE, what,
+               "values %s do not fit a pattern of %lld by %lld with %lld entries", ops_show(&shape, &s),
+               (long long)p->rows, (long long)p->columns, (long long)p->start[p->rows]);
+    return false;
+}
+
+/* A node of its own: equal values may be those of several matrices. */
+cr_node cr_sparse_values(const cr_pattern *p, cr_node values) {
+    cr_graph *g = values.graph;
+    if (!ops_good("sparse_values", 1, &values) || !entries_good("sparse_values", p, values))
+        return graph_error_node(g);
+    cr_node v = cr_variable(values);
+    struct graph_pattern kept = {p->rows, p->columns, p->colours, p->start, p->column};
+    if (cr_ok(v) && !graph_note_pattern(g, &kept)) return graph_fail(g, CR_ENOMEM, NULL, "out of memory");
+    return v;
+}
 
 /* The row of each entry. */
 static cr_node rows_of(const cr_pattern *p, cr_graph *g) {
@@ -182,13 +204,11 @@ cr_node cr_spmm(const cr_pattern *p, cr_node values, cr_node dense) {
     cr_node both[2] = {values, dense};
     if (!ops_good("spmm", 2, both)) return graph_error_node(values.graph);
     struct shape v = ops_shape(values), d = ops_shape(dense);
-    struct shape_text a, b;
-    if (!p) return graph_fail(values.graph, CR_EINVAL, "spmm", "no pattern");
-    if (v.rank != 1 || v.dim[0] != p->start[p->rows] || d.rank < 1 || d.rank > 2 || d.dim[0] != p->columns)
-        return graph_fail(values.graph, CR_ESHAPE, "spmm",
-                          "values %s and %s do not fit a pattern of %lld by %lld with %lld entries",
-                          ops_show(&a, &v), ops_show(&b, &d), (long long)p->rows, (long long)p->columns,
-                          (long long)p->start[p->rows]);
+    struct shape_text shape;
+    if (!entries_good("spmm", p, values)) return graph_error_node(values.graph);
+    if (d.rank < 1 || d.rank > 2 || d.dim[0] != p->columns)
+        return graph_fail(values.graph, CR_ESHAPE, "spmm", "%s does not fit a matrix of %lld by %lld",
+                          ops_show(&shape, &d), (long long)p->rows, (long long)p->columns);
     if (!ops_unify("spmm", 2, both, false)) return graph_error_node(values.graph);
     cr_node row = rows_of(p, values.graph);
     if (!cr_ok(row)) return row;

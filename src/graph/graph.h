@@ -25,12 +25,12 @@ struct node {
     uint32_t next;             /* the next older one beside this; 0: none */
 };
 
-enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT, NOTE_UPDATE };
+enum note_kind { NOTE_NAME, NOTE_POSITION, NOTE_INIT, NOTE_UPDATE, NOTE_PATTERN };
 
 struct note {
     uint32_t node, next; /* next older note of the same node */
     uint32_t text; /* interned name, or file; of NOTE_INIT and NOTE_UPDATE the id of the value, whose epoch
-                    is in line */
+                    is in line; of NOTE_PATTERN the pattern's number among the attributes */
     int32_t line, column;
     uint8_t kind;      /* enum note_kind */
     uint8_t positions; /* of the node, up to this note */
@@ -168,6 +168,16 @@ uint32_t graph_scoped(cr_graph *g,
 uint32_t graph_named(const cr_graph *g, uint32_t text); /* the node of an interned name; 0: none */
 const struct note *graph_find_note(const cr_graph *g, uint32_t id,
                                    enum note_kind kind); /* the oldest of its kind */
+/* Where a sparse matrix has its entries, as cr_pattern has it; among a graph's attributes in one piece. */
+struct graph_pattern {
+    int64_t rows, columns, colours;
+    const int64_t *start, *column;
+};
+/* Notes beside the newest node that it holds the entries of such a matrix. False: out of memory. */
+bool graph_note_pattern(cr_graph *g, const struct graph_pattern *p);
+/* The number of the pattern noted beside a node, 0: none; and the pattern of a number. */
+uint32_t graph_find_pattern(const cr_graph *g, uint32_t id);
+struct graph_pattern graph_pattern(const cr_graph *g, uint32_t number);
 /* The value noted beside a parameter, NOTE_INIT or NOTE_UPDATE: the last one given that was not cut; else an error node. */
 cr_node graph_noted(cr_graph *g, uint32_t id, enum note_kind kind);
 

@@ -1,4 +1,4 @@
-/* Notes beside nodes: names, all of them; source positions, the first few; initial values and updates. */
+/* Notes beside nodes: names, all of them; source positions, the first few; initial values and updates; patterns of sparse matrices. */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -34,6 +34,31 @@ cr_node graph_noted(cr_graph *g, uint32_t id, enum note_kind kind) {
         if (g->note[i].kind == kind && graph_get(value)) return value;
     }
     return graph_error_node(g);
+}
+
+/* Rows, columns, colours, then the starts of all rows and the end, then the columns. */
+bool graph_note_pattern(cr_graph *g, const struct graph_pattern *p) {
+    size_t starts = (size_t)p->rows + 1, count = (size_t)p->start[p->rows],
+           n = mem_add(3, mem_add(starts, count)), before = g->attr.n;
+    int64_t *all = mem_alloc(&g->mem, mem_mul(n, sizeof *all));
+    if (!all) return false;
+    all[0] = p->rows, all[1] = p->columns, all[2] = p->colours;
+    memcpy(all + 3, p->start, starts * sizeof *all);
+    if (count) memcpy(all + 3 + starts, p->column, count * sizeof *all);
+    uint32_t number = intern_put(&g->attr, all, n * sizeof *all), id = g->count - 1;
+    mem_free(&g->mem, all, n * sizeof *all);
+    if (g->attr.n > before) g->attr.entry[before].owner = id;
+    return number != intern_none && graph_note(g, id, NOTE_PATTERN, number, 0, 0);
+}
+
+uint32_t graph_find_pattern(const cr_graph *g, uint32_t id) {
+    const struct note *n = graph_find_note(g, id, NOTE_PATTERN);
+    return n ? n->text : 0;
+}
+
+struct graph_pattern graph_pattern(const cr_graph *g, uint32_t number) {
+    const int64_t *all = intern_bytes(&g->attr, number);
+    return (struct graph_pattern){all[0], all[1], all[2], all + 3, all + 3 + all[0] + 1};
 }
 
 uint32_t graph_scoped(cr_graph *g, const char *name) {

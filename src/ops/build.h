@@ -62,7 +62,9 @@ bool ops_good(const char *op, int n, const cr_node x[]);
 cr_node ops_to_dtype(cr_node x, cr_dtype dtype);
 /* x as a dtype that arithmetic has: halves to f32, and for FLOAT rows integers to the default float. */
 cr_node ops_arithmetic(cr_node x, bool to_float);
-/* The maximum over the axes, kept, held constant, and 0 where that is not finite: exp(x - shift) overflows nowhere. */
+/* A maximum held constant, and 0 where it is not finite: exp(x - shift) overflows nowhere. */
+cr_node ops_shift_by(cr_node top);
+/* By the maximum over the axes, kept. */
 cr_node ops_shift(cr_node x, int n, const int axes[]);
 struct shape ops_shape(cr_node x);
 /* Has this good node this shape? */

@@ -78,10 +78,12 @@ cr_node cr_cdist(cr_node x, cr_node y) {
 
 cr_node cr_norm1(cr_node x, int n, const int axes[], bool keep) { return cr_sum(cr_abs(x), n, axes, keep); }
 
-cr_node ops_shift(cr_node x, int n, const int axes[]) {
-    cr_node top = cr_stop_gradient(cr_max(x, n, axes, true));
-    return cr_where(cr_lt(cr_abs(top), NUM(INFINITY)), top, NUM(0));
+cr_node ops_shift_by(cr_node top) {
+    cr_node x = cr_stop_gradient(top);
+    return cr_where(cr_lt(cr_abs(x), NUM(INFINITY)), x, NUM(0));
 }
+
+cr_node ops_shift(cr_node x, int n, const int axes[]) { return ops_shift_by(cr_max(x, n, axes, true)); }
 
 cr_node cr_logsumexp(cr_node x, int n, const int axes[], bool keep) {
     cr_node a = ops_arithmetic(x, true), shift = ops_shift(a, n, axes);

@@ -25,12 +25,17 @@ enum { BEFORE, AFTER, MEMBER };
 struct finder {
     struct plan *p;
     const struct plan_wish *wish;
-    uint8_t *mark; /* by node: of plan_mark_causal */
-    uint8_t *at;   /* by step */
+    uint8_t *mark;          /* by node: of plan_mark_causal */
+    uint8_t *at;            /* by step */
+    uint32_t *now;          /* by the number that step_of gives: its place since steps were reordered */
+    uint32_t *was, *number; /* by step: that number, and room for it */
     uint32_t
         *last_read; /* by slot: the last step that reads it; the number of steps: it is kept to the end */
-    uint32_t seed, first, last; /* steps */
-    bool tail;                  /* of updates alone */
+    uint32_t *seen; /* by slot: the last question that met it */
+    uint32_t question;
+    struct step *room;               /* by step */
+    uint32_t seed, first, last, end; /* steps; no step from the last one on was looked at */
+    bool tail;                       /* of updates alone */
     struct group g;
 };
 
@@ -40,9 +45,14 @@ static const struct node *step_node(const struct finder *f, uint32_t s) {
     return node_at(f, f->p->node[f->p->step[s].first]);
 }
 
+static uint32_t step_of(const struct finder *f, uint32_t id) {
+    uint32_t s = f->p->step_of[id];
+    return s == no_slot ? no_slot : f->now[s];
+}
+
 /* The step that makes this node's numbers, if it is of the group, else no_slot. */
 static uint32_t maker(const struct finder *f, uint32_t id) {
-    uint32_t s = f->p->view[id].slot == no_slot ? no_slot : f->p->step_of[id];
+    uint32_t s = f->p->view[id].slot == no_slot ? no_slot : step_of(f, id);
     return s != no_slot && f->at[s] >= MEMBER ? s : no_slot;
 }
 
@@ -111,7 +121,7 @@ static bool loop_reads_rows(const struct finder *f, uint32_t s, int64_t rows) {
     for (uint32_t i = 0; i < loop->n; i++) {
         const struct node *n = node_at(f, f->p->node[loop->first + i]);
         for (uint32_t k = 0; k < n->n; k++)
-            if (f->p->step_of[n->arg[k]] != s && !reads_rows(f, n->arg[k], rows)) return false;
+            if (step_of(f, n->arg[k]) != s && !reads_rows(f, n->arg[k], rows)) return false;
     }
     return true;
 }
@@ -191,7 +201,7 @@ static void look_at_operands(const struct finder *f, uint32_t s, bool *reads, bo
     for (uint32_t i = 0; i < step->n; i++) {
         const struct node *n = node_at(f, f->p->node[step->first + i]);
         for (uint32_t k = 0; k < n->n; k++) {
-            uint32_t id = graph_args(f->p->g, n)[k], from = f->p->step_of[id];
+            uint32_t id = graph_args(f->p->g, n)[k], from = step_of(f, id);
             if (from == no_slot || from == s) continue;
             *reads = *reads || f->at[from] >= MEMBER;
             *behind = *behind || f->at[from] == AFTER || f->at[from] == MEMBER + WAY_SUMS;
@@ -200,8 +210,9 @@ static void look_at_operands(const struct finder *f, uint32_t s, bool *reads, bo
 }
 
 static void grow(struct finder *f) {
-    for (uint32_t s = f->seed + 1;
-         s < f->p->steps && s - f->last < look_ahead && f->p->step[s].tail == f->tail; s++) {
+    f->end = f->seed + 1;
+    for (uint32_t s = f->end; s < f->p->steps && s - f->last < look_ahead && f->p->step[s].tail == f->tail;
+         f->end = ++s) {
         if (f->tail && f->p->step[s].way != WAY_WHOLE) break; /* no group within another */
         bool reads, behind;
         look_at_operands(f, s, &reads, &behind);
@@ -215,18 +226,20 @@ static void grow(struct finder *f) {
 /* Is all that the step stores read by the group alone, where it reads anything else row by row? */
 static bool all_read_rows(struct finder *f, uint32_t s) {
     const struct step *step = &f->p->step[s];
+    uint32_t last = s;
     for (uint32_t i = 0; i < step->n; i++) {
         uint32_t slot = f->p->view[f->p->node[step->first + i]].slot;
-        if (slot != no_slot && f->last_read[slot] > f->last) return false;
+        if (slot != no_slot && f->last_read[slot] > last) last = f->last_read[slot];
     }
-    for (uint32_t t = s + 1; t <= f->last; t++) {
+    if (last > f->last) return false;
+    for (uint32_t t = s + 1; t <= last; t++) {
         bool reads = false;
         const struct step *other = &f->p->step[t];
         for (uint32_t i = 0; i < other->n; i++) {
             const struct node *n = node_at(f, f->p->node[other->first + i]);
             for (uint32_t k = 0; k < n->n; k++) {
                 uint32_t id = graph_args(f->p->g, n)[k];
-                reads = reads || (f->p->step_of[id] == s && f->p->view[id].slot != no_slot);
+                reads = reads || (step_of(f, id) == s && f->p->view[id].slot != no_slot);
             }
         }
         if (reads && (f->at[t] < MEMBER || way_of(f, t) != way_at(f, t))) return false;
@@ -250,7 +263,7 @@ static void absorb(struct finder *f) {
 static bool is_local(const struct finder *f, uint32_t slot, uint32_t s) {
     if (f->p->slot[slot].kind != SLOT_WORK || f->at[s] == MEMBER + WAY_SUMS) return false;
     if (f->last_read[slot] > f->last) return false;
-    for (uint32_t t = s + 1; t <= f->last; t++) {
+    for (uint32_t t = s + 1; t <= f->last_read[slot]; t++) {
         const struct step *other = &f->p->step[t];
         for (uint32_t i = 0; i < other->n && f->at[t] < MEMBER; i++) {
             const struct node *n = node_at(f, f->p->node[other->first + i]);
@@ -266,10 +279,10 @@ struct worth {
     size_t row;            /* of those that are local */
 };
 
-static void add_slot(struct finder *f, uint32_t id, bool *seen, struct worth *w) {
+static void add_slot(struct finder *f, uint32_t id, struct worth *w) {
     uint32_t slot = f->p->view[id].slot;
-    if (slot == no_slot || seen[slot]) return;
-    seen[slot] = true;
+    if (slot == no_slot || f->seen[slot] == f->question) return;
+    f->seen[slot] = f->question;
     uint32_t from = maker(f, id);
     if (from == no_slot || !is_local(f, slot, from)) {
         w->outside += f->p->slot[slot].bytes;
@@ -280,16 +293,16 @@ static void add_slot(struct finder *f, uint32_t id, bool *seen, struct worth *w)
     w->row += f->p->slot[slot].bytes / (size_t)rows;
 }
 
-static struct worth weigh(struct finder *f, bool *seen) {
+static struct worth weigh(struct finder *f) {
     struct worth w = {0};
-    memset(seen, 0, f->p->slots * sizeof *seen);
+    f->question++;
     for (uint32_t s = f->first; s <= f->last; s++) {
         const struct step *step = &f->p->step[s];
         for (uint32_t i = 0; i < step->n && f->at[s] >= MEMBER; i++) {
             uint32_t id = f->p->node[step->first + i];
             const struct node *n = node_at(f, id);
-            for (uint32_t k = 0; k < n->n; k++) add_slot(f, graph_args(f->p->g, n)[k], seen, &w);
-            add_slot(f, id, seen, &w);
+            for (uint32_t k = 0; k < n->n; k++) add_slot(f, graph_args(f->p->g, n)[k], &w);
+            add_slot(f, id, &w);
         }
     }
     return w;
@@ -372,7 +385,7 @@ static bool stops_reading(const struct finder *f, uint32_t t, uint32_t slot) {
 }
 
 static bool all_stop_reading(const struct finder *f, uint32_t s, uint32_t slot) {
-    for (uint32_t t = s + 1; t <= f->last; t++)
+    for (uint32_t t = s + 1; t <= f->last && t <= f->last_read[slot]; t++)
         if (!stops_reading(f, t, slot)) return false;
     return true;
 }
@@ -414,21 +427,33 @@ static void find_bounds(struct finder *f) {
     }
 }
 
-/* Those before the group, the group, those behind it. room: by step. */
-static void reorder(struct finder *f, struct step *room, uint32_t *now) {
+/* Which steps read what, of first .. end-1. */
+static void note_reads(struct finder *f, uint32_t first, uint32_t end) {
+    const struct plan *p = f->p;
+    for (uint32_t s = first; s < end; s++)
+        for (uint32_t i = 0; i < p->step[s].n; i++) {
+            const struct node *n = node_at(f, p->node[p->step[s].first + i]);
+            for (uint32_t k = 0; k < n->n; k++) {
+                uint32_t slot = p->view[graph_args(p->g, n)[k]].slot;
+                if (slot != no_slot && f->last_read[slot] < end) f->last_read[slot] = s;
+            }
+        }
+}
+
+/* Those before the group, the group, those behind it. */
+static void reorder(struct finder *f) {
     struct plan *p = f->p;
-    uint32_t to = f->first;
-    memcpy(room, p->step, p->steps * sizeof *room);
-    for (uint32_t s = 0; s < p->steps; s++) now[s] = s;
+    uint32_t to = f->first, *number = f->number;
+    for (uint32_t s = f->first; s <= f->last; s++) f->room[s] = p->step[s], number[s] = f->was[s];
     for (int kind = 0; kind < 3; kind++)
         for (uint32_t s = f->first; s <= f->last; s++) {
             int at = f->at[s] >= MEMBER ? 1 : f->at[s] == AFTER ? 2 : 0;
             if (at != kind) continue;
-            p->step[to] = room[s];
-            now[s] = to++;
+            p->step[to] = f->room[s];
+            f->was[to] = number[s];
+            f->now[number[s]] = to++;
         }
-    for (uint32_t id = 1; id < p->g->count; id++)
-        if (p->step_of[id] != no_slot) p->step_of[id] = now[p->step_of[id]];
+    note_reads(f, f->first, f->last + 1);
 }
 
 /* Not so that a row is left over: a product of one row adds up in another order. */
@@ -471,42 +496,39 @@ static bool is_seed(struct finder *f, uint32_t s) {
            (differs(f, n) && plan_node_bytes(f->p->g, f->p->node[f->p->step[s].first]) >= seed_bytes);
 }
 
-static void note_reads(struct finder *f) {
+static void note_kept(struct finder *f) {
     const struct plan *p = f->p;
     const struct plan_wish *wish = f->wish;
-    memset(f->last_read, 0, p->slots * sizeof *f->last_read);
-    for (uint32_t s = 0; s < p->steps; s++)
-        for (uint32_t i = 0; i < p->step[s].n; i++) {
-            const struct node *n = node_at(f, p->node[p->step[s].first + i]);
-            for (uint32_t k = 0; k < n->n; k++) {
-                uint32_t slot = p->view[graph_args(p->g, n)[k]].slot;
-                if (slot != no_slot) f->last_read[slot] = s;
-            }
-        }
     for (size_t i = 0; i < wish->outputs; i++)
         f->last_read[p->view[wish->output[i]].slot] = (uint32_t)p->steps;
     for (size_t i = 0; i < wish->updates; i++)
         f->last_read[p->view[wish->update[i].value].slot] = (uint32_t)p->steps;
 }
 
-/* The step to go on from. */
-static uint32_t find_one(struct finder *f, uint32_t seed, void *room, uint32_t *now, bool *seen, bool *ok) {
-    struct plan *p = f->p;
-    if (!is_seed(f, seed)) return seed + 1;
-    memset(f->at, BEFORE, p->steps);
-    f->seed = f->first = f->last = seed;
-    f->at[seed] = MEMBER + WAY_ROWS;
-    note_reads(f);
-    grow(f);
-    absorb(f);
-    struct worth w = weigh(f, seen);
-    if (f->tail ? w.local == 0 : w.local <= w.outside) return seed + 1;
+/* The group of this seed. False: out of memory. */
+static bool take(struct finder *f, const struct worth *w, uint32_t *next) {
     uint32_t members = 0, before = 0;
     for (uint32_t s = f->first; s <= f->last; s++)
         members += f->at[s] >= MEMBER, before += f->at[s] == BEFORE;
-    *ok = make(f, w.row);
-    if (*ok) reorder(f, room, now);
-    return f->tail ? f->first : f->first + before + members; /* of updates, those before are tried too */
+    if (!make(f, w->row)) return false;
+    reorder(f);
+    *next = f->tail ? f->first : f->first + before + members; /* of updates, those before are tried too */
+    return true;
+}
+
+/* next: the step to go on from. False: out of memory. */
+static bool find_one(struct finder *f, uint32_t seed, uint32_t *next) {
+    uint32_t from = seed > look_ahead ? seed - look_ahead : 0;
+    *next = seed + 1;
+    if (!is_seed(f, seed)) return true;
+    f->seed = f->first = f->last = seed;
+    f->at[seed] = MEMBER + WAY_ROWS;
+    grow(f);
+    absorb(f);
+    struct worth w = weigh(f);
+    bool ok = (f->tail ? w.local == 0 : w.local <= w.outside) || take(f, &w, next);
+    memset(f->at + from, BEFORE, f->end - from);
+    return ok;
 }
 
 static void number_steps(struct plan *p) {
@@ -517,24 +539,42 @@ static void number_steps(struct plan *p) {
     }
 }
 
+static void number_nodes(struct finder *f) {
+    uint32_t *of = f->p->step_of;
+    for (uint32_t id = 1; id < f->p->g->count; id++)
+        if (of[id] != no_slot) of[id] = f->now[of[id]];
+}
+
+static bool find_all(struct finder *f) {
+    struct plan *p = f->p;
+    bool ok = true;
+    plan_mark_causal(p, f->wish, f->mark);
+    for (uint32_t s = 0; s < p->steps; s++) f->now[s] = f->was[s] = s;
+    note_reads(f, 0, (uint32_t)p->steps);
+    note_kept(f);
+    for (uint32_t s = 0; s < p->steps && ok;) ok = find_one(f, s, &s);
+    number_nodes(f);
+    number_steps(p);
+    return ok;
+}
+
 cr_status plan_groups(struct plan *p, const struct plan_wish *wish) {
     struct finder f = {.p = p, .wish = wish};
     size_t steps = p->steps, slots = p->slots;
-    struct step *room = mem_alloc(&p->mem, mem_mul(steps, sizeof *room));
-    uint32_t *now = mem_alloc(&p->mem, mem_mul(steps, sizeof *now));
-    bool *seen = mem_alloc(&p->mem, mem_mul(slots, sizeof *seen));
+    f.room = mem_alloc(&p->mem, mem_mul(steps, sizeof *f.room));
+    f.now = mem_alloc(&p->mem, mem_mul(steps, 3 * sizeof *f.now));
+    f.seen = mem_zero(&p->mem, mem_mul(slots, sizeof *f.seen));
+    f.last_read = mem_zero(&p->mem, mem_mul(slots, sizeof *f.last_read));
     f.mark = mem_alloc(&p->mem, p->g->count);
-    f.at = mem_alloc(&p->mem, steps);
-    f.last_read = mem_alloc(&p->mem, mem_mul(slots, sizeof *f.last_read));
-    bool ok = room && now && seen && f.mark && f.at && f.last_read;
-    if (ok) plan_mark_causal(p, wish, f.mark);
-    for (uint32_t s = 0; s < steps && ok;) s = find_one(&f, s, room, now, seen, &ok);
-    if (ok) number_steps(p);
-    mem_free(&p->mem, room, steps * sizeof *room);
-    mem_free(&p->mem, now, steps * sizeof *now);
-    mem_free(&p->mem, seen, slots * sizeof *seen);
+    f.at = mem_zero(&p->mem, steps);
+    bool ok = f.room && f.now && f.seen && f.last_read && f.mark && f.at;
+    if (ok) f.was = f.now + steps, f.number = f.was + steps;
+    ok = ok && find_all(&f);
+    mem_free(&p->mem, f.room, steps * sizeof *f.room);
+    mem_free(&p->mem, f.now, steps * 3 * sizeof *f.now);
+    mem_free(&p->mem, f.seen, slots * sizeof *f.seen);
+    mem_free(&p->mem, f.last_read, slots * sizeof *f.last_read);
     mem_free(&p->mem, f.mark, p->g->count);
     mem_free(&p->mem, f.at, steps);
-    mem_free(&p->mem, f.last_read, slots * sizeof *f.last_read);
     return ok ? CR_OK : CR_ENOMEM;
 }

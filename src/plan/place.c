@@ -45,15 +45,42 @@ static void lifetimes(struct plan *p, const struct plan_wish *wish) {
 
 /* ---- Updates in place ---- */
 
-/* In step s from node number i on, and up to step `end`, does anything read this slot? A reader before that, in the same loop,
- * reads each element before it is written, if it reads it where it stands. */
-static bool read_later(const struct plan *p, uint32_t slot, uint32_t s, uint32_t i, size_t end) {
-    for (; s < end; s++, i = 0)
-        for (; i < p->step[s].n; i++) {
+/* Where a slot is last read: by node number `place` of a step; after all steps, if it is kept. */
+struct reader {
+    uint32_t step, place;
+};
+
+static void note_readers(const struct plan *p, const struct plan_wish *wish, struct reader *last) {
+    for (uint32_t s = 0; s < p->steps; s++)
+        for (uint32_t i = 0; i < p->step[s].n; i++) {
             const struct node *n = graph_at(p->g, p->node[p->step[s].first + i]);
-            for (uint32_t k = 0; k < n->n; k++)
-                if (p->view[graph_args(p->g, n)[k]].slot == slot) return true;
+            for (uint32_t k = 0; k < n->n; k++) {
+                uint32_t slot = p->view[graph_args(p->g, n)[k]].slot;
+                if (slot != no_slot) last[slot] = (struct reader){s, i};
+            }
         }
+    for (size_t i = 0; i < wish->outputs; i++) {
+        uint32_t slot = p->view[wish->output[i]].slot;
+        if (slot != no_slot) last[slot].step = (uint32_t)p->steps;
+    }
+    for (size_t i = 0; i < p->updates; i++) {
+        uint32_t slot = p->view[p->update[i].value].slot;
+        if (slot != no_slot) last[slot].step = (uint32_t)p->steps;
+    }
+}
+
+/* Is it read behind that node of that step? A reader before, in the same loop, reads each element before it is written, if it
+ * reads it where it stands. */
+static bool read_later(struct reader last, uint32_t step, uint32_t place) {
+    return last.step > step || (last.step == step && last.place > place);
+}
+
+static bool step_reads(const struct plan *p, uint32_t slot, uint32_t s) {
+    for (uint32_t i = 0; i < p->step[s].n; i++) {
+        const struct node *n = graph_at(p->g, p->node[p->step[s].first + i]);
+        for (uint32_t k = 0; k < n->n; k++)
+            if (p->view[graph_args(p->g, n)[k]].slot == slot) return true;
+    }
     return false;
 }
 
@@ -73,8 +100,7 @@ static bool read_by_group(const struct plan *p, uint32_t slot, uint32_t s) {
     if (p->step[s].way == WAY_WHOLE) return false;
     const struct group *g = &p->group[p->step[s].group];
     for (uint32_t t = g->first; t < g->first + g->n; t++)
-        if (p->step[t].kind == STEP_KERNEL ? read_later(p, slot, t, 0, t + 1) : read_elsewhere(p, slot, t))
-            return true;
+        if (p->step[t].kind == STEP_KERNEL ? step_reads(p, slot, t) : read_elsewhere(p, slot, t)) return true;
     return false;
 }
 
@@ -84,27 +110,27 @@ static uint32_t place_in_step(const struct plan *p, uint32_t step, uint32_t node
     return i;
 }
 
-static bool read_at_end(const struct plan *p, const struct plan_wish *wish, uint32_t slot) {
-    for (size_t i = 0; i < wish->outputs; i++)
-        if (p->view[wish->output[i]].slot == slot) return true;
-    for (size_t i = 0; i < p->updates; i++)
-        if (p->view[p->update[i].value].slot == slot) return true;
-    return false;
-}
-
-static void in_place(struct plan *p, const struct plan_wish *wish, struct update *u) {
+static void in_place(struct plan *p, const struct reader last[], struct update *u) {
     uint32_t value = plan_real(p->g, u->value), step = p->step_of[value], slot = p->view[u->param].slot;
     const struct node *n = graph_at(p->g, value), *param = graph_at(p->g, u->param);
     if (step == no_slot || !p->step[step].tail || n->shape != param->shape || n->dtype != param->dtype)
         return;
-    if (p->slot[p->view[value].slot].kind != SLOT_WORK || read_at_end(p, wish, slot)) return;
-    if (read_elsewhere(p, slot, step) ||
-        read_later(p, slot, step, place_in_step(p, step, value) + 1, p->steps))
-        return;
+    if (p->slot[p->view[value].slot].kind != SLOT_WORK) return;
+    if (read_elsewhere(p, slot, step) || read_later(last[slot], step, place_in_step(p, step, value))) return;
     if (read_by_group(p, slot, step)) return;
     p->view[value] = p->view[u->param];
     p->view[u->value] = p->view[u->param];
     u->in_place = true;
+}
+
+static bool all_in_place(struct plan *p, const struct plan_wish *wish) {
+    size_t bytes = mem_mul(p->slots, sizeof(struct reader));
+    struct reader *last = mem_zero(&p->mem, bytes);
+    if (!last) return false;
+    note_readers(p, wish, last);
+    for (size_t i = 0; i < p->updates; i++) in_place(p, last, &p->update[i]);
+    mem_free(&p->mem, last, bytes);
+    return true;
 }
 
 /* ---- The workspace ---- */
@@ -127,8 +153,10 @@ static size_t rounded(size_t bytes) {
     return bytes ? (bytes + to - 1) / to * to : grain;
 }
 
+static size_t to_line(size_t bytes) { return mem_add(bytes, line - 1) / line * line; }
+
 static size_t extend(struct heap *h, size_t size) {
-    size_t at = size < line ? h->end : (h->end + line - 1) / line * line;
+    size_t at = size < line ? h->end : to_line(h->end);
     h->end = mem_add(at, size);
     return at;
 }
@@ -195,34 +223,33 @@ static bool give(struct heap *h, uint32_t slot) {
     return true;
 }
 
-/* Steps whose slots of one kind are placed. */
-struct range {
-    enum slot_kind kind;
-    size_t first, end;
-};
-
-/* By step: the first slot that comes or goes there; by slot: the next. */
+/* Of slots of one kind; by step: the first slot that comes or goes there; by slot: the next. */
 struct chains {
     uint32_t *come, *go, *come_next, *go_next;
 };
 
-static void chain_by(const struct plan *p, struct range r, bool by_last, uint32_t *head, uint32_t *next) {
-    for (size_t s = r.first; s <= r.end; s++) head[s] = no_slot;
+static void chain_by(const struct plan *p, enum slot_kind kind, bool by_last, uint32_t *head,
+                     uint32_t *next) {
+    for (size_t s = 0; s <= p->steps; s++) head[s] = no_slot;
     for (uint32_t i = 0; i < p->slots; i++) {
         const struct slot *slot = &p->slot[i];
-        if (slot->kind != r.kind || slot->first < r.first || slot->first >= r.end) continue;
+        if (slot->kind != kind || slot->first >= p->steps) continue;
         uint32_t *at = &head[by_last ? slot->last : slot->first];
         next[i] = *at;
         *at = i;
     }
 }
 
-static bool place_range(struct heap *h, struct range r, const struct chains *c) {
-    chain_by(h->p, r, false, c->come, c->come_next);
-    chain_by(h->p, r, true, c->go, c->go_next);
+static void chain(const struct plan *p, enum slot_kind kind, const struct chains *c) {
+    chain_by(p, kind, false, c->come, c->come_next);
+    chain_by(p, kind, true, c->go, c->go_next);
+}
+
+/* What is chained and comes in steps first .. end-1. */
+static bool place_range(struct heap *h, size_t first, size_t end, const struct chains *c) {
     memset(h->bin, 0xff, sizeof h->bin);
     h->end = h->n = 0;
-    for (size_t s = r.first; s < r.end; s++) {
+    for (size_t s = first; s < end; s++) {
         for (uint32_t i = c->come[s]; i != no_slot; i = c->come_next[i]) take(h, i);
         for (uint32_t i = c->go[s]; i != no_slot; i = c->go_next[i])
             if (!give(h, i)) return false;
@@ -245,17 +272,19 @@ static void place_woven(struct plan *p, struct group *g) {
 
 static bool place_all(struct heap *h, const struct chains *c) {
     struct plan *p = h->p;
+    chain(p, SLOT_BLOCK, c);
     for (size_t i = 0; i < p->groups; i++) {
         struct group *g = &p->group[i];
-        if (!place_range(h, (struct range){SLOT_BLOCK, g->first, g->first + g->n}, c)) return false;
-        g->bytes = (h->end + line - 1) / line * line;
+        if (!place_range(h, g->first, g->first + g->n, c)) return false;
+        g->bytes = to_line(h->end);
         place_woven(p, g);
     }
-    return place_range(h, (struct range){SLOT_WORK, 0, p->steps}, c);
+    chain(p, SLOT_WORK, c);
+    return place_range(h, 0, p->steps, c);
 }
 
 cr_status plan_place(struct plan *p, const struct plan_wish *wish) {
-    for (size_t i = 0; i < p->updates; i++) in_place(p, wish, &p->update[i]);
+    if (p->updates && !all_in_place(p, wish)) return CR_ENOMEM;
     lifetimes(p, wish);
     struct heap h = {.p = p};
     size_t steps = mem_mul(p->steps + 1, 4), slots = mem_mul(p->slots, 4);
@@ -263,7 +292,7 @@ cr_status plan_place(struct plan *p, const struct plan_wish *wish) {
                        mem_alloc(&p->mem, slots)};
     h.chain = mem_alloc(&p->mem, slots);
     bool ok = c.come && c.go && c.come_next && c.go_next && h.chain && place_all(&h, &c);
-    p->workspace = (h.end + line - 1) / line * line;
+    p->workspace = to_line(h.end);
     mem_free(&p->mem, c.come, steps);
     mem_free(&p->mem, c.go, steps);
     mem_free(&p->mem, c.come_next, slots);

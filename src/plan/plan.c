@@ -103,15 +103,28 @@ void plan_drop(struct plan *p) {
     *p = (struct plan){.mem = p->mem};
 }
 
+static void *copy_of(const struct mem *m, const void *from, size_t bytes) {
+    void *to = mem_alloc(m, bytes);
+    if (to && bytes) memcpy(to, from, bytes);
+    return to;
+}
+
+static size_t bytes_of_views(const struct plan *p) { return mem_mul(p->g->count, sizeof *p->view); }
+
+/* All that placing writes. */
+static bool copy_placed(struct plan *out, const struct plan *p) {
+    out->view = copy_of(&p->mem, p->view, bytes_of_views(p));
+    out->update = copy_of(&p->mem, p->update, p->updates * sizeof *p->update);
+    out->slot = copy_of(&p->mem, p->slot, p->slots * sizeof *p->slot);
+    out->step = copy_of(&p->mem, p->step, p->steps * sizeof *p->step);
+    return out->view && out->update && out->slot && out->step;
+}
+
 cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_wish *wish) {
     *out = *p;
     out->group = NULL;
     out->groups = out->group_cap = 0;
-    out->slot = mem_alloc(&p->mem, mem_mul(p->slots, sizeof *p->slot));
-    out->step = mem_alloc(&p->mem, mem_mul(p->steps, sizeof *p->step));
-    if (!out->slot || !out->step) return CR_ENOMEM;
-    memcpy(out->slot, p->slot, p->slots * sizeof *p->slot);
-    memcpy(out->step, p->step, p->steps * sizeof *p->step);
+    if (!copy_placed(out, p)) return CR_ENOMEM;
     for (size_t i = 0; i < p->slots; i++) {
         out->slot[i].first = no_slot;
         if (out->slot[i].kind == SLOT_BLOCK) out->slot[i].kind = SLOT_WORK;
@@ -124,6 +137,8 @@ cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_w
 }
 
 void plan_drop_whole(struct plan *out) {
+    mem_free(&out->mem, out->view, bytes_of_views(out));
+    mem_free(&out->mem, out->update, out->updates * sizeof *out->update);
     mem_free(&out->mem, out->slot, out->slots * sizeof *out->slot);
     mem_free(&out->mem, out->step, out->steps * sizeof *out->step);
 }

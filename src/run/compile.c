@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "grad/pattern.h"
 #include "graph/copy.h"
 #include "run/cache.h"
 #include "run/control.h"
@@ -221,7 +222,7 @@ static bool find_leaves(cr_program *p) {
         const struct node *n = graph_at(p->g, id);
         if (n->op != OP_input && n->op != OP_param) continue;
         if (!mem_grow(&p->mem, &p->leaf, &p->leaf_cap, p->leaves, sizeof *p->leaf)) return false;
-        p->leaf[p->leaves++] = (struct port){(uint32_t)graph_attr(p->g, n)[0], id};
+        p->leaf[p->leaves++] = (struct port){.text = (uint32_t)graph_attr(p->g, n)[0], .node = id};
     }
     return true;
 }
@@ -309,7 +310,7 @@ static cr_status make_steps(cr_program *p, const struct cr_options *options) {
     cr_status status = program_compile(p, options);
     if (status) return status;
     program_make_groups(p);
-    return CR_OK;
+    return cr_program_workspace(p) > PTRDIFF_MAX ? CR_ELIMIT : CR_OK;
 }
 
 static cr_status fill(cr_program *p, const struct program_wish *wish) {
@@ -369,6 +370,15 @@ static void find_roots(const cr_target *t, uint32_t *root) {
     }
 }
 
+/* What the caller's graph says of an output, kept by the program's. */
+static struct port copy_port(cr_graph *to, const struct wanted *w, const uint32_t *map) {
+    const cr_graph *from = w->value.graph;
+    const char *name = graph_text(from, w->text);
+    uint32_t pattern = graph_find_pattern(from, w->value.id);
+    return (struct port){intern_put(&to->text, name, strlen(name)), map[w->value.id],
+                         pattern ? intern_share(&to->attr, &from->attr, pattern) : 0};
+}
+
 static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_options *options,
                               const uint32_t *root, uint32_t *map, struct port *output,
                               struct update *update) {
@@ -383,9 +393,9 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
                        graph_text(t->g, t->output[i].text));
             return cr_graph_free(g), CR_ENAME;
         }
-        const char *name = graph_text(t->g, t->output[i].text);
-        output[i] = (struct port){intern_put(&g->text, name, strlen(name)), map[t->output[i].value.id]};
-        if (output[i].text == intern_none) return cr_graph_free(g), CR_ENOMEM;
+        output[i] = copy_port(g, &t->output[i], map);
+        if (output[i].text == intern_none || output[i].pattern == intern_none)
+            return cr_graph_free(g), CR_ENOMEM;
     }
     for (size_t i = 0; i < t->updates; i++) { /* rewritten, a value may have become a leaf */
         cr_node param = graph_handle(g, map[t->param[i].id]), value = graph_handle(g, map[t->value[i].id]);
@@ -429,7 +439,10 @@ static struct key key_of(const cr_target *t, const cr_options *options, const ui
     key_options(&k, options, t->g->ctx);
     key_word(&k, t->outputs);
     key_word(&k, t->updates);
-    for (size_t i = 0; i < t->outputs; i++) key_text(&k, graph_text(t->g, t->output[i].text));
+    for (size_t i = 0; i < t->outputs; i++) {
+        key_text(&k, graph_text(t->g, t->output[i].text));
+        key_attribute(&k, t->g, graph_find_pattern(t->g, t->output[i].value.id));
+    }
     key_graph(&k, t->g, t->outputs + 2 * t->updates, root, map);
     key_end(&k);
     return k;
@@ -486,7 +499,7 @@ cr_status cr_compile(cr_program **out, const cr_target *t, const cr_options *opt
 }
 
 size_t cr_program_workspace(const cr_program *p) {
-    return p ? mem_add(mem_add(p->plan.workspace, p->tasks * p->scratch), p->shared) : 0;
+    return p ? mem_add(mem_add(p->plan.workspace, mem_mul(p->tasks, p->scratch)), p->shared) : 0;
 }
 
 bool cr_program_compiled(const cr_program *p) { return p && p->units; }
@@ -504,4 +517,16 @@ const char *cr_program_input(const cr_program *p, int i) {
 
 const char *cr_program_output(const cr_program *p, int i) {
     return p && i >= 0 && (size_t)i < p->outputs ? graph_text(p->g, p->output[i].text) : NULL;
+}
+
+cr_status cr_program_pattern(cr_pattern **out, const cr_program *p, const char *output) {
+    if (out) *out = NULL;
+    if (!out || !p || !output) return CR_EINVAL;
+    for (size_t i = 0; i < p->outputs; i++) {
+        const struct port *o = &p->output[i];
+        if (strcmp(graph_text(p->g, o->text), output) != 0) continue;
+        if (o->pattern) *out = pattern_noted(p->g, o->pattern);
+        return o->pattern && !*out ? CR_ENOMEM : CR_OK;
+    }
+    return CR_ENAME;
 }

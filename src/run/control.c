@@ -31,7 +31,7 @@ static cr_status compile(struct inner *i, const bool wanted[], const struct cr_o
     if (!g) return CR_ENOMEM;
     for (uint32_t k = 0; k < f->n_in; k++) i->in[k] = map[f->in[k]];
     for (uint32_t k = 0; k < f->n_out; k++) i->out[k] = wanted[k] ? map[f->out[k]] : 0;
-    for (size_t k = 0; k < roots; k++) port[k] = (struct port){0, map[root[k]]};
+    for (size_t k = 0; k < roots; k++) port[k] = (struct port){.node = map[root[k]]};
     struct program_wish wish = {g, roots, port, 0, NULL, false, options};
     return program_make(&i->program, &wish);
 }

@@ -16,13 +16,15 @@ static struct emit_control control_of(const void *program, size_t s) {
 
 /* C runs each step whole. */
 static cr_status write(cr_text *source, cr_text *header, const cr_program *p, struct emit_wish *wish,
-                       uint32_t *node, const char **name, cr_text *why) {
+                       uint32_t *node, uint32_t *pattern, const char **name, cr_text *why) {
     char sentence[256] = "";
     for (size_t i = 0; i < p->outputs; i++) {
         node[i] = p->output[i].node;
+        pattern[i] = p->output[i].pattern;
         name[i] = graph_text(p->g, p->output[i].text);
     }
     wish->output = node;
+    wish->output_pattern = pattern;
     wish->output_name = name;
     struct plan_wish again = {.output = node, .outputs = p->outputs};
     struct plan plan;
@@ -39,10 +41,13 @@ cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p,
     if (!source || !header || !p || !prefix) return CR_EINVAL;
     size_t n = p->outputs;
     struct emit_wish wish = {.prefix = prefix, .outputs = n, .program = p, .control = control_of};
-    uint32_t *node = mem_alloc(&p->mem, mem_mul(n, sizeof *node));
+    uint32_t *node = mem_alloc(&p->mem, mem_mul(n, sizeof *node)),
+             *pattern = mem_alloc(&p->mem, mem_mul(n, sizeof *pattern));
     const char **name = mem_alloc(&p->mem, mem_mul(n, sizeof *name));
-    cr_status status = node && name ? write(source, header, p, &wish, node, name, why) : CR_ENOMEM;
+    cr_status status =
+        node && pattern && name ? write(source, header, p, &wish, node, pattern, name, why) : CR_ENOMEM;
     mem_free(&p->mem, node, n * sizeof *node);
+    mem_free(&p->mem, pattern, n * sizeof *pattern);
     mem_free(&p->mem, name, n * sizeof *name);
     return status;
 }

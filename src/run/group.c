@@ -7,7 +7,7 @@
 
 enum { worth_a_thread = 1 << 16 /* numbers made: some 20 microseconds */ };
 
-static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+static size_t line(size_t bytes) { return mem_add(bytes, 63) & ~(size_t)63; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A task's room: where slots stand, then the values of a block. */
@@ -78,7 +78,7 @@ void program_make_groups(cr_program *p) {
         }
     }
     p->room = line(p->scratch);
-    p->scratch = p->plan.groups ? p->room + slots_bytes(p) + line(bytes) : p->room;
+    p->scratch = p->plan.groups ? mem_add(mem_add(p->room, slots_bytes(p)), line(bytes)) : p->room;
 }
 
 /* ---- Running ---- */

@@ -84,7 +84,7 @@ static void write_function(struct key *k, const cr_function *f) {
     write_graph(k, f->g, NULL);
 }
 
-/* A constant of thousands of numbers. */
+/* A constant of thousands of numbers, or the pattern of a large matrix. */
 static bool refer(struct key *k, const cr_graph *g, uint32_t attr) {
     const void *bytes = intern_bytes(&g->attr, attr);
     size_t size = intern_size(&g->attr, attr);
@@ -95,6 +95,12 @@ static bool refer(struct key *k, const cr_graph *g, uint32_t attr) {
     key_word(k, number);
     key_word(k, intern_hash(bytes, size));
     return true;
+}
+
+void key_attribute(struct key *k, const cr_graph *g, uint32_t attr) {
+    size_t size = intern_size(&g->attr, attr);
+    key_word(k, size);
+    if (!refer(k, g, attr)) add_bytes(k, intern_bytes(&g->attr, attr), size);
 }
 
 static void write_attributes(struct writer *w, const struct node *n) {

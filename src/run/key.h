@@ -20,7 +20,8 @@ struct key key_make(const struct mem *m);
 void key_drop(struct key *k);
 
 void key_word(struct key *k, uint64_t word);
-void key_text(struct key *k, const char *s); /* NULL is none, and not "" */
+void key_text(struct key *k, const char *s);                         /* NULL is none, and not "" */
+void key_attribute(struct key *k, const cr_graph *g, uint32_t attr); /* the bytes of this number */
 /* What the roots need; map, of g->count entries, then has the number of each such node among them, 0 for the others. */
 void key_graph(struct key *k, const cr_graph *g, size_t n, const uint32_t root[], uint32_t *map);
 void key_end(struct key *k);

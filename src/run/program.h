@@ -16,6 +16,8 @@
 struct port {
     uint32_t text; /* name, interned in the program's graph */
     uint32_t node;
+    uint32_t
+        pattern; /* of an output: where its values stand in a sparse matrix (graph_pattern); 0: nowhere */
 };
 
 struct cr_options {

@@ -288,6 +288,39 @@ TEST(what_fails_inside_a_function_fails_the_step_as_it_does_outside) {
     fails(&a, "input a: f64[2, 2]; fn f(h) = solve(h*0, h); scan(f, a, steps=2)", 2);
     fails(&a, "input a: f64; fn more(h) = h < 9; fn f(h) = h + 1; while(more, f, a, most=8)", 4);
     fails(&a, "input a: f64; fn more(h) = h < 9; fn f(h) = h + 1; while(more, f, a, most=0)", 4);
+    fails(&a,
+          "input a: f64; input n: i64; fn f(h) = 2*h; fn few(n) = n; fn many(n) = n + 9; "
+          "scan(f, a, steps=cond(a > 0, many, few, n), most=4)",
+          1);
+    fails(&a,
+          "input a: f64; fn more(h) = h < 4; fn f(h) = h + 1; "
+          "scan(f, a, steps=while(more, f, a, most=8, kept=true)[2], most=2)",
+          1);
+    alone_run(&a, "");
+}
+
+TEST(what_has_no_numbers_has_c_too) {
+    (void)state;
+    static const char *const text[] = {
+        "input x: f64[4, 0]; input h: f64[0]; fn f(h, v) = [tanh(h + v), h*v]; r = scan(f, h, x); sum(r[0]) "
+        "+ "
+        "sum(r[1])",
+        "input x: f64[3]; input h: f64[0]; fn f(h, v) = [tanh(h + v), sum(h)*v]; r = scan(f, h, x); "
+        "sum(r[0]) + sum(r[1]) + sum(x)",
+        "input x: f64[0, 3]; input h: f64[3]; fn f(h, v) = [tanh(h + v), h*v]; r = scan(f, h, x); sum(r[0]) "
+        "+ "
+        "sum(r[1])",
+        "input h: f64[0]; fn m(h) = sum(h) > 0; fn f(h) = h*2; sum(while(m, f, h, most=20))",
+        "input c: f64; input h: f64[0]; fn f(h) = h*2; fn g(h) = sin(h); sum(cond(c > 0, f, g, h)) + "
+        "sum(checkpoint(f, h)) + c",
+        "input h: f64[0]; input x: f64[3, 2]; fn f(h, v) = h*v; fn g(h, row) = scan(f, h, row); "
+        "sum(scan(g, h, x)) + sum(x)",
+        "input h: f64[3, 0]; fn f(h) = sort(h*2); sum(map(f, h))",
+        "input h: f64[0]; input x: f64; sum(sort(h)) + sin(x)",
+        "input h: f64[2]; fn f(h) = sin(h); sum(scan(f, h, steps=0))"};
+    struct alone a;
+    alone_start(&a);
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) add(&a, text[i], 1e-14);
     alone_run(&a, "");
 }
 
@@ -301,6 +334,15 @@ TEST(names_of_a_persons_may_be_those_of_the_file) {
         "work*inside + status; fn ports(h, x) = h + x; fn matmul(h, x) = h*x; r = scan(cell, p0_real, "
         "p0_cell, status=trip); "
         "scan(ports, r, p0_cell) + scan(matmul, r, p0_cell)",
+        1e-12);
+    add(&a,
+        "input complex: f64[2]; input size_t: f64; input NULL: f64; input memcpy: f64[2]; input P1_REAL: "
+        "f64; "
+        "complex*size_t + NULL*memcpy*P1_REAL",
+        1e-12);
+    add(&a,
+        "input h: f64[2]; input swap_h: f64[2]; fn cell(h, swap_h) = [swap_h*2, h + 1]; r = scan(cell, [h, "
+        "swap_h], steps=3); r[0]*r[1]",
         1e-12);
     alone_run(&a, "");
 }
@@ -474,6 +516,7 @@ int main(void) {
         RUN(a_long_scan_is_one_for_with_its_body_once),
         RUN(bodies_that_are_alike_are_one_function),
         RUN(what_fails_inside_a_function_fails_the_step_as_it_does_outside),
+        RUN(what_has_no_numbers_has_c_too),
         RUN(names_of_a_persons_may_be_those_of_the_file),
         RUN(functions_of_f32_run_in_doubles_by_a_macro),
         RUN(programs_of_f32_and_of_two_types_agree),

@@ -194,6 +194,15 @@ TEST(the_node_that_loses_the_digits_is_named_with_its_step) {
     }
 }
 
+/* Cotangents of a chaotic scan overflow on their way back: a product by a number loses nothing for that. */
+TEST(cotangents_that_overflow_name_no_node) {
+    (void)state;
+    struct fixture f = fixture_of("fn f(h) = 3.9*h*(1 - h); scan(f, x, steps=3000)", "x", 0.3, NULL);
+    const char *report = digits_of(f.e, f.y, 0, NULL);
+    if (!strstr(report, "value: 0 of 16 digits") || strstr(report, "ill-conditioned")) fail_msg("%s", report);
+    fixture_free(&f);
+}
+
 TEST(a_gradient_names_the_step_on_its_way_back) {
     (void)state;
     struct fixture f =
@@ -295,6 +304,7 @@ int main(void) {
         RUN(the_error_of_f64_is_below_the_bound_where_there_is_a_closed_form),
         RUN(a_while_without_a_bound_has_one_for_what_it_did),
         RUN(the_node_that_loses_the_digits_is_named_with_its_step),
+        RUN(cotangents_that_overflow_name_no_node),
         RUN(a_gradient_names_the_step_on_its_way_back),
         RUN(a_callback_is_one_op_of_as_many_ulps_as_its_author_says),
         RUN(a_while_within_a_function_needs_a_bound),

@@ -430,7 +430,10 @@ TEST(what_makes_no_sense_is_refused_with_a_sentence) {
     assert_int_equal(cr_pattern_new(&pattern, NULL, -1, 2, (int64_t[]){0}, NULL), CR_EINVAL);
     assert_int_equal(cr_pattern_new(&pattern, NULL, 1, 2, (int64_t[]){0, 1}, (int64_t[]){0}), CR_OK);
     refused(&p, cr_ok(cr_spmm(pattern, x, x)) ? CR_OK : cr_graph_status(p.g), CR_ESHAPE,
-            "spmm: values [3] and [3] do not fit a pattern of 1 by 2 with 1 entries");
+            "spmm: values [3] do not fit a pattern of 1 by 2 with 1 entries");
+    cr_node one = cr_formula(p.g, "x[:1]");
+    refused(&p, cr_ok(cr_spmm(pattern, one, x)) ? CR_OK : cr_graph_status(p.g), CR_ESHAPE,
+            "spmm: [3] does not fit a matrix of 1 by 2");
     refused(&p, cr_ok(cr_spmm(NULL, x, x)) ? CR_OK : cr_graph_status(p.g), CR_EINVAL, "spmm: no pattern");
     cr_pattern_free(pattern);
     close_problem(&p);

@@ -100,6 +100,9 @@ static void graphs(void) {
     GIVES(NULL, cr_pattern_row_starts, NULL);
     GIVES(NULL, cr_pattern_column_indices, NULL);
     NO_NODE(cr_spmm, NULL, none, none);
+    NO_NODE(cr_sparse_values, NULL, none);
+    REFUSES(cr_pattern_of, NULL, none);
+    REFUSES(cr_program_pattern, NULL, NULL, NULL);
     REFUSES(cr_print, NULL, none);
     REFUSES(cr_print_model, NULL, NULL, (cr_node){NULL, 0, 0});
     REFUSES(cr_print_latex, NULL, none);

@@ -73,11 +73,16 @@ TEST(a_node_that_is_none_is_refused_by_every_derivative) {
         refuses("cr_sparse_jacobian", cr_sparse_jacobian(out, &pattern, bad[i], v.w));
         refuses("cr_sparse_hessian", cr_sparse_hessian(out, &pattern, bad[i], v.w));
         assert_false(pattern || cr_ok(out[0]) || cr_ok(cr_spmm(NULL, v.y, bad[i])));
+        assert_false(cr_ok(cr_sparse_values(NULL, bad[i])));
         refuses("cr_grad", cr_grad(out, bad[i], 1, &v.w)); /* a loss of another graph: that graph is told */
         assert_false(cr_ok(out[0]));
         cr_graph_clear_error(v.g);
         cr_graph_clear_error(v.other);
     }
+    cr_pattern *pattern = NULL;
+    refuses("cr_pattern_of", cr_pattern_of(&pattern, v.error));
+    refuses("cr_pattern_of", cr_pattern_of(&pattern, v.gone));
+    assert_null(pattern);
     told(v.g, cr_grad(out, v.y, -1, &v.w));
     told(v.g, cr_grad(out, v.y, 1, NULL));
     told(v.g, cr_jacobian(out, v.y, -1, &v.w, CR_FORWARD));

@@ -4,6 +4,7 @@
 #include "support/emitted.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { operands = 4, results = 4 };
 
@@ -35,7 +36,19 @@ static int64_t count(const struct question *q, int i) {
     return dim[0] * dim[1] * dim[2] * dim[3];
 }
 
-static cr_program *program(cr_context *ctx, const struct question *q, const char *option, const char *value) {
+/* The attention, or a call of a function that it is. */
+static cr_node attention(const cr_node x[3], bool causal, bool called) {
+    cr_node y = cr_attention(x[0], x[1], x[2], causal);
+    cr_function *f = NULL;
+    if (!called) return y;
+    assert_int_equal(cr_function_new(&f, 3, x, 1, &y), CR_OK);
+    cr_call(&y, f, 3, x);
+    cr_function_free(f);
+    return y;
+}
+
+static cr_program *build(cr_context *ctx, const struct question *q, const char *option, const char *value,
+                         bool called) {
     cr_graph *g = cr_graph_new(ctx);
     cr_target *t = cr_target_new(g);
     cr_node x[operands], d[3];
@@ -45,7 +58,7 @@ static cr_program *program(cr_context *ctx, const struct question *q, const char
         x[i] = q->batch[0] > 1 ? cr_input(g, operand_name[i], q->dtype, 4, dim)
                                : cr_input(g, operand_name[i], q->dtype, 3, dim + 1);
     }
-    cr_node y = cr_attention(x[0], x[1], x[2], q->causal);
+    cr_node y = attention(x, q->causal, called);
     cr_grad(d, cr_sum(cr_mul(y, x[3]), 0, NULL, false), 3, x);
     cr_target_output(t, result_name[0], y);
     for (int i = 0; i < 3; i++) cr_target_output(t, result_name[i + 1], d[i]);
@@ -60,6 +73,12 @@ static cr_program *program(cr_context *ctx, const struct question *q, const char
     cr_graph_free(g);
     return p;
 }
+
+static cr_program *program(cr_context *ctx, const struct question *q, const char *option, const char *value) {
+    return build(ctx, q, option, value, false);
+}
+
+static cr_program *of_a_call(const struct question *q) { return build(NULL, q, NULL, NULL, true); }
 
 /* Does the plan say so? */
 static bool says(const cr_program *p, const char *what) {
@@ -241,15 +260,15 @@ TEST(what_is_masked_may_be_infinite_in_the_scores) {
     cr_graph_free(g);
 }
 
-TEST(emitted_c_runs_each_step_whole) {
-    (void)state;
+/* Of a function that the attention is a call of, too. */
+static void assert_emitted(bool called) {
     const struct question *q = &questions[0];
     struct answer a = answer_of(program(NULL, q, NULL, NULL), q, 15),
                   b = answer_of(program(NULL, q, NULL, NULL), q, 0);
     struct emitted_set set;
     char *data[operands];
     emitted_start(&set);
-    cr_program *p = program(NULL, q, NULL, NULL);
+    cr_program *p = called ? of_a_call(q) : program(NULL, q, NULL, NULL);
     emitted_add(&set, p);
     emitted_build(&set, "-O2");
     struct emitted e = emitted_at(&set, 0);
@@ -268,6 +287,113 @@ TEST(emitted_c_runs_each_step_whole) {
     cr_program_free(p);
     emitted_free(&set);
     answer_free(&a), answer_free(&b);
+}
+
+TEST(emitted_c_runs_each_step_whole) {
+    (void)state;
+    assert_emitted(false);
+    assert_emitted(true);
+}
+
+/* An update that its own product reads is not in place; in emitted C, which runs the product first, it is. */
+TEST(to_emit_a_program_changes_nothing_in_it) {
+    (void)state;
+    enum { m = 256, n = 1024, k = 8 };
+    static float w[2][m * n], a[m * k];
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node p = cr_param(g, "w", CR_F32, 2, (int64_t[]){m, n}),
+            x = cr_input(g, "x", CR_F32, 2, (int64_t[]){m, k}),
+            top = cr_slice(p, 2, (int64_t[]){0, 0}, (int64_t[]){1, 1}, (int64_t[]){k, n});
+    cr_target_update(t, p, cr_sub(p, cr_matmul(x, top)));
+    for (int i = 0; i < m * k; i++) a[i] = (float)sin(i);
+    for (int round = 0; round < 2; round++) {
+        cr_program *program = NULL;
+        cr_store *s = NULL;
+        cr_run *r = NULL;
+        cr_text *source = NULL, *header = NULL;
+        for (int i = 0; i < m * n; i++) w[round][i] = (float)cos(i);
+        assert_int_equal(cr_compile(&program, t, NULL), CR_OK);
+        assert_true(says(program, " in blocks of "));
+        assert_int_equal(cr_text_new(&source, NULL) || cr_text_new(&header, NULL), 0);
+        if (round) assert_int_equal(cr_program_emit(source, header, program, "step", NULL), CR_OK);
+        assert_int_equal(cr_store_new(&s, NULL), CR_OK);
+        assert_int_equal(cr_store_set(s, "w", CR_F32, w[round], sizeof w[round]), CR_OK);
+        assert_int_equal(cr_run_new(&r, program, s, NULL, 0), CR_OK);
+        assert_int_equal(cr_bind(r, "x", CR_F32, a, sizeof a), CR_OK);
+        assert_int_equal(cr_step(r), CR_OK);
+        assert_int_equal(cr_store_get(s, "w", CR_F32, w[round], sizeof w[round]), CR_OK);
+        cr_run_free(r), cr_store_free(s), cr_program_free(program);
+        cr_text_free(source), cr_text_free(header);
+    }
+    double sum =
+        cos(n * (m - 1)); /* of the last row, whose product read rows that are updated in other blocks */
+    for (int j = 0; j < k; j++) sum -= (double)a[(m - 1) * k + j] * (double)(float)cos(j * n);
+    assert_float_equal(w[0][(m - 1) * n], sum, 1e-5);
+    assert_memory_equal(w[0], w[1], sizeof w[0]);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
+/* Processor time to compile n updates, each behind its gradient's product, of which every one is a group. */
+static double seconds_to_plan(int n) {
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node x = cr_input(g, "x", CR_F32, 2, (int64_t[]){256, 8}),
+            y = cr_input(g, "y", CR_F32, 2, (int64_t[]){8, 256});
+    for (int i = 0; i < n; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "w%d", i);
+        cr_node w = cr_param(g, name, CR_F32, 2, (int64_t[]){256, 256});
+        cr_target_update(t, w, cr_sub(w, cr_matmul(cr_mul(x, cr_number(g, i + 2)), y)));
+    }
+    cr_program *p = NULL;
+    clock_t start = clock();
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (n < 1000) assert_true(says(p, " in blocks of "));
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return seconds;
+}
+
+/* 16 times the steps: some 16 times as long, with room for caches that are too small and other people's work; not 256. */
+TEST(planning_takes_as_long_as_there_are_steps) {
+    (void)state;
+    double few = 1;
+    for (int i = 0; i < 3; i++) few = fmin(few, seconds_to_plan(300));
+    double many = fmin(seconds_to_plan(4800), seconds_to_plan(4800));
+    if (many > 64 * few + 0.05) fail_msg("%g s for 300 updates, %g s for 4800", few, many);
+}
+
+/* A block of 4 rows of 2^51 numbers, and the other operand: each of 1024 threads has room for 3/2 2^55 bytes. */
+TEST(rooms_of_all_threads_that_are_more_than_memory_are_told) {
+    (void)state;
+    const int64_t n = (int64_t)1 << 51;
+    cr_context *ctx;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    for (int threads = 1; threads <= 1024; threads += 1023) {
+        assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
+        cr_graph *g = cr_graph_new(ctx);
+        cr_target *t = cr_target_new(g);
+        cr_node q = cr_input(g, "q", CR_F32, 3, (int64_t[]){2, 4, 1}),
+                k = cr_input(g, "k", CR_F32, 3, (int64_t[]){2, 1, 1}),
+                scores = cr_matmul(q, cr_expand(k, 3, (int64_t[]){2, 1, n}));
+        cr_target_output(t, "y", cr_matmul(scores, cr_expand(k, 3, (int64_t[]){2, n, 1})));
+        cr_program *p = NULL;
+        cr_options *o = cr_options_new(ctx);
+        cr_options_set(o, "rewrite", "none");
+        cr_status s = cr_compile(&p, t, o);
+        if (!s) assert_in_range(cr_program_workspace(p), (size_t)n * 16, PTRDIFF_MAX);
+        assert_true(s == CR_OK || s == CR_ELIMIT);
+        assert_true(s == CR_ELIMIT || (size_t)cr_context_thread_count(ctx) <= PTRDIFF_MAX / ((size_t)n * 16));
+        cr_program_free(p);
+        cr_options_free(o);
+        cr_target_free(t);
+        cr_graph_free(g);
+    }
+    cr_context_free(ctx);
 }
 
 static cr_status plan_and_emit(cr_context *ctx, void *arg) {
@@ -306,6 +432,9 @@ int main(void) {
         RUN(no_matrix_of_the_length_is_in_memory),
         RUN(what_is_masked_may_be_infinite_in_the_scores),
         RUN(emitted_c_runs_each_step_whole),
+        RUN(to_emit_a_program_changes_nothing_in_it),
+        RUN(planning_takes_as_long_as_there_are_steps),
+        RUN(rooms_of_all_threads_that_are_more_than_memory_are_told),
         RUN(every_failed_allocation_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

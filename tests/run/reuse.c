@@ -128,6 +128,40 @@ TEST(each_structure_finds_its_own_program_and_no_other) {
     cr_context_free(ctx);
 }
 
+/* x as the entries of a matrix: so many in its first row, the others in the second. */
+static cr_program *sparse(cr_context *ctx, int64_t rows, int64_t first) {
+    cr_pattern *p;
+    int64_t n = 6000, *start = calloc((size_t)rows + 1, sizeof *start),
+            *column = calloc((size_t)n, sizeof *column);
+    for (int64_t i = 1; i <= rows; i++) start[i] = i == 1 ? first : n;
+    for (int64_t e = 0; e < n; e++) column[e] = e < first ? e : e - first;
+    assert_int_equal(cr_pattern_new(&p, ctx, rows, n, start, column), CR_OK);
+    cr_graph *g = cr_graph_new(ctx);
+    cr_node y = cr_sparse_values(p, cr_input(g, "x", CR_F64, 1, &n));
+    cr_program *out = compiled(ctx, g, 1, (const char *const[]){"y"}, &y, NULL, NULL);
+    cr_graph_free(g);
+    cr_pattern_free(p);
+    free(start);
+    free(column);
+    return out;
+}
+
+TEST(programs_are_told_apart_by_where_their_outputs_stand_in_a_matrix) {
+    (void)state;
+    cr_context *ctx;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    cr_program *a = sparse(ctx, 2, 10), *b = sparse(ctx, 2, 11), *c = sparse(ctx, 3, 10),
+               *again = sparse(ctx, 2, 10);
+    cr_pattern *found;
+    assert_true(a != b && a != c && b != c);
+    assert_ptr_equal(a, again);
+    assert_int_equal(cr_program_pattern(&found, b, "y"), CR_OK);
+    assert_int_equal(cr_pattern_row_starts(found)[1], 11);
+    cr_pattern_free(found);
+    cr_program_free(a), cr_program_free(b), cr_program_free(c), cr_program_free(again);
+    cr_context_free(ctx);
+}
+
 /* ---- Updates ---- */
 
 static cr_program *stepping(cr_context *ctx, const char *updated) {
@@ -468,6 +502,7 @@ TEST(no_memory_is_told) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(each_structure_finds_its_own_program_and_no_other),
+        RUN(programs_are_told_apart_by_where_their_outputs_stand_in_a_matrix),
         RUN(an_update_is_of_its_own_parameter_in_its_own_store),
         RUN(functions_are_told_apart_by_what_they_compute),
         RUN(a_program_that_runs_a_function_of_another_context_goes_before_that_context),

@@ -18,7 +18,7 @@ static const char begin[] =
     "        if (!(fabs(x - y) <= tolerance * most) && !(isnan(x) && isnan(y)) && !(x >= y && x <= y))\n"
     "            return printf(\"%s: %s[%d] = %.17g, expected %.17g\\n\", label, name, (int)i, x, y);\n"
     "    }\n    return 0;\n}\n"
-    "struct port { const char *name, *type; int kind, rank; long dims[16]; };\n"
+    "struct port { const char *name, *type; int kind, rank; long dims[16]; const void *pattern; };\n"
     "typedef int call(void *const port[], int64_t seed, int64_t number, void *work);\n"
     "static int check(const char *label, const void *table, int ports, size_t bytes, call *f, const struct "
     "value *v,\n"

@@ -4,11 +4,16 @@
 
 #include "support/files.h"
 
-/* struct PREFIX_port, which has the same members for every prefix. */
+/* struct PREFIX_pattern and PREFIX_port, which have the same members for every prefix. */
+struct emitted_pattern {
+    int32_t rows, columns, count;
+    const int32_t *row_starts, *column_indices;
+};
 struct port {
     const char *name, *type;
     int kind, rank;
     long dims[16];
+    const struct emitted_pattern *pattern;
 };
 enum { port_in, port_state, port_out };
 

@@ -134,13 +134,17 @@ static void end_lines(const struct loop_job *j, const struct tile *t, int64_t bl
             j->kernel[i].fold->lines(pieces_of(j, i, t), 1, blocks, place(j, j->l->instruction[i].result, t));
 }
 
+static int64_t row_end(const struct loop *l, int64_t row) {
+    return l->diagonal ? plan_up_to(row % l->diagonal, l->run) : l->run;
+}
+
 /* One pass over a row, along instructions first .. narrow-1, then those of one number for the row. */
 static void run_pass(const struct loop_job *j, struct tile t, uint32_t first, uint32_t narrow, uint32_t end) {
     const struct loop *l = j->l;
     const struct tile row = t;
-    const int64_t length = row.n;
-    for (int64_t at = 0, block = 0; first < narrow && at < length; at += fold_block, block++) {
-        int64_t block_end = least(at + fold_block, length);
+    const int64_t run = row_end(l, t.row);
+    for (int64_t at = 0, block = 0; first < narrow && at < run; at += fold_block, block++) {
+        int64_t block_end = least(at + fold_block, run);
         start_lines(j, &t, first, narrow);
         for (t.column = at; t.column < block_end; t.column += l->tile_cols) {
             t.first = t.row * l->run + t.column;
@@ -150,7 +154,7 @@ static void run_pass(const struct loop_job *j, struct tile t, uint32_t first, ui
         }
         end_block(j, &t, block, first, narrow);
     }
-    end_lines(j, &row, (length + fold_block - 1) / fold_block, first, narrow);
+    end_lines(j, &row, (run + fold_block - 1) / fold_block, first, narrow);
     run_tile(j, &row, narrow, end);
 }
 
@@ -190,15 +194,15 @@ static void run_unit(const struct loop_job *j, char *buffers, int64_t unit, bool
     const struct loop *l = j->l;
     int64_t row = unit / j->columns * l->unit_rows, rows = least(l->unit_rows, l->rows - row);
     int64_t column = unit % j->columns * l->unit_cols, columns = least(l->unit_cols, l->run - column);
-    if (l->diagonal) columns = plan_up_to(row % l->diagonal, l->run);
+    if (l->diagonal) columns = row_end(l, row);
     const struct tile start = {.buffers = buffers, .row = row, .column = column, .fresh = fresh};
-    int64_t step = l->by_passes ? columns : l->tile_cols;
+    int64_t step = l->by_passes ? l->run : l->tile_cols;
     if (l->shared) start_folds(j, &start, columns);
     for (struct tile t = start; t.row < row + rows; t.row += l->tile_rows) {
         t.rows = least(l->tile_rows, row + rows - t.row);
         for (t.column = column; t.column < column + columns; t.column += step) {
             t.first = t.row * l->run + t.column;
-            t.n = t.rows * least(step, column + columns - t.column);
+            t.n = t.rows * least(l->tile_cols, column + columns - t.column);
             if (l->by_passes) run_row(j, &t);
             else run_tile(j, &t, 0, l->instructions);
             t.fresh = false;
