@@ -327,10 +327,13 @@ static bool is_wanted(const cr_run *r, const struct step *s) {
     return false;
 }
 
-/* A group runs as one. */
-static bool group_is_wanted(const cr_run *r, const struct group *g) {
-    for (size_t s = g->first; s < g->first + g->n; s++)
-        if (is_wanted(r, &r->p->plan.step[s])) return true;
+/* A group runs as one: whether it is wanted is known at its last step. */
+static bool group_is_wanted(const cr_run *r, size_t s) {
+    const struct plan *p = &r->p->plan;
+    const struct group *g = &p->group[p->step[s].group];
+    if (s + 1 < g->first + g->n) return r->active[s + 1];
+    for (size_t i = g->first; i <= s; i++)
+        if (is_wanted(r, &p->step[i])) return true;
     return false;
 }
 
@@ -344,8 +347,7 @@ static void find_active(cr_run *r) {
     for (size_t i = 0; i < p->updates; i++) r->wanted[p->view[p->update[i].value].slot] = 1;
     for (size_t s = p->steps; s-- > 0;) {
         const struct step *step = &p->step[s];
-        r->active[s] =
-            step->way != WAY_WHOLE ? group_is_wanted(r, &p->group[step->group]) : is_wanted(r, step);
+        r->active[s] = step->way != WAY_WHOLE ? group_is_wanted(r, s) : is_wanted(r, step);
         for (uint32_t i = 0; i < step->n && r->active[s]; i++) {
             const struct node *n = graph_at(p->g, p->node[step->first + i]);
             for (uint32_t k = 0; k < n->n; k++) {

@@ -406,6 +406,9 @@ static cr_status plan_and_emit(cr_context *ctx, void *arg) {
     cr_status s = t ? CR_OK : CR_ENOMEM;
     for (int i = 0; i < 3 && !s; i++) x[i] = cr_input(g, operand_name[i], CR_F32, 3, (int64_t[]){8, 128, 8});
     if (!s) s = cr_target_output(t, "y", cr_attention(x[0], x[1], x[2], true));
+    cr_node w = s ? (cr_node){0} : cr_param(g, "w", CR_F32, 2, (int64_t[]){256, 256});
+    cr_node u = s ? (cr_node){0} : cr_input(g, "u", CR_F32, 2, (int64_t[]){256, 4});
+    if (!s) s = cr_target_update(t, w, cr_sub(w, cr_matmul(u, cr_permute(u, 2, (int[]){1, 0}))));
     if (!s) s = cr_compile(&p, t, NULL);
     if (!s) s = cr_text_new(&source, ctx);
     if (!s) s = cr_text_new(&header, ctx);
