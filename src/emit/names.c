@@ -44,9 +44,6 @@ static bool is_among(const char *words, const char *s) {
     char padded[72];
     size_t n = strlen(s);
     if (n > 60) return false;
-    /* of chainrule_math.h */
-    if (strncmp(s, "F64_", 4) == 0 || strncmp(s, "F32_", 4) == 0) return true;
-    if (n > 4 && (strcmp(s + n - 4, "_f64") == 0 || strcmp(s + n - 4, "_f32") == 0)) n -= 4;
     padded[0] = ' ';
     memcpy(padded + 1, s, n);
     memcpy(padded + 1 + n, " ", 2);
@@ -86,6 +83,19 @@ static bool is_local(const char *s) {
         s);
 }
 
+/* What chainrule_math.h calls its own. */
+static bool is_of_mathematics(const char *s) {
+    char stem[64];
+    size_t n = strlen(s);
+    if (strncmp(s, "F64_", 4) == 0 || strncmp(s, "F32_", 4) == 0) return true;
+    if (is_among(" SIGN FUSED UNFUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ", s)) return true;
+    if (n < 5 || n >= sizeof stem || (strcmp(s + n - 4, "_f64") != 0 && strcmp(s + n - 4, "_f32") != 0))
+        return false;
+    memcpy(stem, s, n - 4);
+    stem[n - 4] = 0;
+    return emit_is_word(stem) || strcmp(stem, "magnitude") == 0;
+}
+
 /* h' as dh: a tangent or cotangent of h. */
 static void add_identifier(struct cr_text *name, const char *wanted) {
     size_t n = strlen(wanted);
@@ -120,7 +130,8 @@ uint32_t emit_reserve(struct emitter *e, const char *wanted) {
     struct cr_text name = text_make(&e->mem);
     if (is_own(e->wish->prefix, wanted) || !isalpha((unsigned char)*wanted)) text_char(&name, 'x');
     add_identifier(&name, wanted);
-    if (!name.failed && (emit_is_word(name.s) || is_local(name.s))) text_char(&name, '_');
+    if (!name.failed && (emit_is_word(name.s) || is_local(name.s) || is_of_mathematics(name.s)))
+        text_char(&name, '_');
     return put_new(e, &e->used, &name, 0);
 }
 

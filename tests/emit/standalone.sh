@@ -21,6 +21,17 @@ strict="-O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
         $cc $strict $how -DXOR_STEP_NO_LIBM -c xor_step.c
         nm -u xor_step.o | grep -vE 'mem(cpy|move|set)$|^ +w |__stack_chk_fail|_GLOBAL_OFFSET_TABLE_' && { echo "it calls these"; exit 1; }
     done
+    # a processor without a system: clang's own headers, and a declaration of what moves bytes
+    if command -v clang >/dev/null; then
+        mkdir bare
+        echo '#include <stddef.h>
+void *memcpy(void *to, const void *from, size_t n);' > bare/string.h
+        for cpu in "thumbv7em-none-eabi -mcpu=cortex-m4" "thumbv7em-none-eabi -mcpu=cortex-m7" aarch64-none-elf; do
+            clang --target=$cpu -ffreestanding -nostdinc -isystem "$(clang -print-resource-dir)/include" -Ibare -std=c99 $strict -DXOR_STEP_NO_LIBM \
+                -c xor_step.c -o bare.o
+            nm -u bare.o | grep -vE 'mem(cpy|move|set)$|__aeabi_' && { echo "it calls these on $cpu"; exit 1; }
+        done
+    fi
     # names that its mathematics has
     "$program" emit 'y = tanh(tanh_f64) * F64_BIAS + exp(SIGN) / magnitude_f32' --no-libm --out own.c
     $cc $strict -std=c99 -DOWN_NO_LIBM -c own.c

@@ -1,6 +1,6 @@
 /* The mathematics of emitted C, in place of <tgmath.h> and libm: what PREFIX.c includes where PREFIX_NO_LIBM is defined. One file for all
- * such programs. At most 4 ulp; fabs, floor, ceil, rint, trunc, fmod and sqrt are exact or correctly rounded. Functions that stand for
- * float too have it; the others compute in double. C99; rounds to nearest. Needs memcpy, from <string.h>. */
+ * such programs. At most 4 ulp; fabs, floor, ceil, rint, trunc, fmod and sqrt are exact or correctly rounded. Those at the end that are
+ * called _f64 compute in double for float too. C99. Rounding must be to nearest, without excess precision. Needs memcpy alone. */
 #ifndef CHAINRULE_MATH_H
 #define CHAINRULE_MATH_H
 
@@ -13,8 +13,14 @@
 #undef NAN
 #define INFINITY __builtin_inff()
 #define NAN      __builtin_nanf("")
+#define memcpy   __builtin_memcpy /* of a number's bits: no call, with -ffreestanding too */
 #else
 #include <math.h>
+#endif
+
+/* There clang calls fma, for the sake of errno. */
+#if defined(__clang__) && !defined(__GLIBC__) && !defined(__NO_MATH_ERRNO__)
+#define UNFUSED
 #endif
 
 struct turn;
@@ -111,5 +117,8 @@ static inline struct turn turn_far(double x);
 #define atan2(x, y)    atan2_f64((double)(x), (double)(y))
 #define hypot(x, y)    hypot_f64((double)(x), (double)(y))
 #define copysign(x, y) copysign_f64((double)(x), (double)(y))
+#ifdef __GNUC__
+#undef memcpy
+#endif
 
 #endif
