@@ -74,12 +74,11 @@ bool emit_is_word(const char *s) {
     return is_among(words, s);
 }
 
-/* What the function itself calls its own, and macros of chainrule_math.h. */
+/* What the function itself calls its own. */
 static bool is_local(const char *s) {
     return is_among(
         " i j k l m n i6 i7 q at best most so_far order spare line matrix sides values vectors size sign "
-        "work row run_seed run_step index given room inside trip limit holds status "
-        "magnitude SIGN FUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ",
+        "work row run_seed run_step index given room inside trip limit holds status ",
         s);
 }
 
