@@ -3,9 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/whole.h"
 #include "tensor/dtype.h"
-
-static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
 
 /* ---- Where slots stand ---- */
 

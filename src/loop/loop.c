@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/whole.h"
 #include "tensor/dtype.h"
 
 int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[],
@@ -173,9 +174,6 @@ static size_t widest(const struct maker *m) {
 
 /* ---- How it goes through its elements ---- */
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t pieces(int64_t n, int64_t each) { return (n + each - 1) / each; }
-
 /* As many whole rows as make a tile, but one at least; in a group none that straddles a block. */
 static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
     int64_t rows = m->l->run >= tile ? 1 : least(tile / m->l->run, fold_rows);
@@ -198,7 +196,7 @@ static void cut(struct maker *m, size_t widest_dtype) {
     l->tile_cols = l->unit_cols = tile;
     l->by_passes = plan_whole_rows(s) && l->run > tile;
     l->widest = widest_dtype;
-    l->room_bytes = l->by_passes ? ((size_t)l->run * widest_dtype + 63) / 64 * 64 : 0;
+    l->room_bytes = l->by_passes ? whole_lines((size_t)l->run * widest_dtype) : 0;
     if (l->by_passes) {
         l->unit_cols = l->run;
     } else if (plan_whole_rows(s) || (!s->lines && s->rows_too && l->run <= tile)) {
@@ -209,7 +207,7 @@ static void cut(struct maker *m, size_t widest_dtype) {
     }
     if (s->rows_too) l->unit_rows = fold_rows;
     size_t bytes = (size_t)(l->tile_rows * l->tile_cols) * widest_dtype;
-    l->buffer_bytes = bytes > tile_bytes ? (bytes + 63) / 64 * 64 : tile_bytes;
+    l->buffer_bytes = bytes > tile_bytes ? whole_lines(bytes) : tile_bytes;
 }
 
 /* ---- Instructions ---- */
@@ -227,7 +225,7 @@ static void make_partial(struct loop *l, struct instruction *in) {
     int64_t numbers = in->kind == FOLD_PART ? l->rows * pieces(l->run, l->unit_cols)
                                             : l->run * pieces(l->rows, l->unit_rows);
     in->partial = l->shared;
-    l->shared += ((size_t)numbers * cr_dtype_size((cr_dtype)in->to) + 63) / 64 * 64;
+    l->shared += whole_lines((size_t)numbers * cr_dtype_size((cr_dtype)in->to));
 }
 
 static struct place result_place(struct maker *m, uint32_t i, const struct instruction *in) {

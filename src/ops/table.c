@@ -1,6 +1,8 @@
 /* The rows of the table: what the manual, the tests and the formula language need of them. */
 #include "ops/control.h"
 
+#include "base/whole.h"
+
 #define NUMBER           DTYPE_NUMBER
 #define FLOAT            DTYPE_FLOAT
 #define COMPARE          DTYPE_COMPARE
@@ -102,7 +104,7 @@ size_t ops_part_offset(const cr_graph *g, const struct node *n, int k, size_t si
         struct shape s = ops_part_shape(g, n, i);
         size_t bytes =
             (size_t)shape_count(s.rank, s.dim) * (size ? size : cr_dtype_size(ops_part_dtype(g, n, i)));
-        offset += (bytes + 63) & ~(size_t)63;
+        offset += whole_lines(bytes);
     }
     return offset;
 }

@@ -2,16 +2,14 @@
  * no block needs another, so are blocks. */
 #include <string.h>
 
+#include "base/whole.h"
 #include "device/device.h"
 #include "run/program.h"
 
 enum { worth_a_thread = 1 << 16 /* numbers made: some 20 microseconds */ };
 
-static size_t line(size_t bytes) { return mem_add(bytes, 63) & ~(size_t)63; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* A task's room: where slots stand, then the values of a block. */
-static size_t slots_bytes(const cr_program *p) { return line(p->plan.slots * sizeof(char *)); }
+static size_t slots_bytes(const cr_program *p) { return whole_lines(p->plan.slots * sizeof(char *)); }
 
 struct job {
     const cr_program *p;
@@ -77,8 +75,8 @@ void program_make_groups(cr_program *p) {
             if (scratch > p->scratch) p->scratch = scratch;
         }
     }
-    p->room = line(p->scratch);
-    p->scratch = p->plan.groups ? mem_add(mem_add(p->room, slots_bytes(p)), line(bytes)) : p->room;
+    p->room = whole_lines(p->scratch);
+    p->scratch = p->plan.groups ? mem_add(mem_add(p->room, slots_bytes(p)), whole_lines(bytes)) : p->room;
 }
 
 /* ---- Running ---- */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/whole.h"
+
 enum {
     depth = 512, /* of a slice: a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
     block_bytes = 1 << 20,  /* of A: from the second-level cache or what is behind it it is read in order */
@@ -15,8 +17,6 @@ enum {
     most_tile = 14 * 128 /* elements of C that a kernel may compute at once */
 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 /* Divisions take as long as a small product: those by 1 are left out. */
 static int64_t parts_of(int64_t n, int64_t r) { return n <= r ? 1 : (n + r - 1) / r; }
 static int64_t vectors(int64_t n, const struct gemm_kernel *kernel) {
@@ -108,12 +108,12 @@ struct gemm_plan gemm_plan_of(const struct gemm *p) {
 static int64_t line_of_a(const struct gemm_plan *j) { return j->depth + 16; }
 
 static size_t packed_a_bytes(const struct gemm_plan *j) {
-    if (j->vector) return j->pack_a ? line((size_t)j->p.k * j->size) : 0;
-    return j->pack_a ? line((size_t)(j->block * line_of_a(j)) * j->size) : 0;
+    if (j->vector) return j->pack_a ? whole_lines((size_t)j->p.k * j->size) : 0;
+    return j->pack_a ? whole_lines((size_t)(j->block * line_of_a(j)) * j->size) : 0;
 }
 
 size_t gemm_scratch(const struct gemm_plan *j) {
-    return packed_a_bytes(j) + (j->pack_b ? line((size_t)(j->width * j->depth) * j->size) : 0);
+    return packed_a_bytes(j) + (j->pack_b ? whole_lines((size_t)(j->width * j->depth) * j->size) : 0);
 }
 
 /* ---- Computing ---- */

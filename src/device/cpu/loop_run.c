@@ -1,6 +1,7 @@
 /* The built-in way to run a loop: unit by unit, tile by tile, one instruction after the other over the tile. */
 #include <string.h>
 
+#include "base/whole.h"
 #include "device/device.h"
 #include "tensor/dtype.h"
 
@@ -24,8 +25,6 @@ struct tile {
 size_t cpu_loop_scratch(const struct loop *l) {
     return l->buffers * l->buffer_bytes + l->rooms * l->room_bytes;
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void fill(const struct loop_job *j, const struct access *a, const struct tile *t) {
     const struct loop *l = j->l;
@@ -154,7 +153,7 @@ static void run_pass(const struct loop_job *j, struct tile t, uint32_t first, ui
         }
         end_block(j, &t, block, first, narrow);
     }
-    end_lines(j, &row, (run + fold_block - 1) / fold_block, first, narrow);
+    end_lines(j, &row, pieces(run, fold_block), first, narrow);
     run_tile(j, &row, narrow, end);
 }
 

@@ -1,10 +1,9 @@
 /* Products of a group, a block of rows at a time. */
 #include <string.h>
 
+#include "base/whole.h"
 #include "device/cpu/gemm.h"
 #include "tensor/dtype.h"
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 struct block {
     struct gemm g;
@@ -57,7 +56,7 @@ typedef void each_fn(const struct block *x, void *arg);
 
 /* Along the diagonal rows go in steps of a tile's, each up to its own last one. */
 static void each_rows(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
-    int64_t steps = m->bound == BOUND_NONE ? 1 : (m->n + diagonal_rows - 1) / diagonal_rows, first, end;
+    int64_t steps = m->bound == BOUND_NONE ? 1 : pieces(m->n, diagonal_rows), first, end;
     for (int64_t i = 0; i < steps; i++) {
         team_part(m->n, (size_t)steps, (size_t)i, &first, &end);
         struct block x = rows_of(c, m, m->first + first, end - first);

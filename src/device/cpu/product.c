@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/whole.h"
 #include "device/kernels.h"
 
 /* ---- Which there are ---- */
@@ -73,8 +74,6 @@ static bool cut(struct tiles *all, const struct kernel_call *c) {
     if (all->count < (int64_t)all->parts) all->parts = (size_t)all->count;
     return lies_well(a, all->sa) && lies_well(b, all->sb);
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void run_tile(const struct tiles *all, int64_t i) {
     const struct kernel_call *c = all->c;
