@@ -9,13 +9,6 @@ static int64_t lanes_of(const struct units_of *u) {
     return vector_bytes / (int64_t)cr_dtype_size((cr_dtype)u->loop->access[0].dtype);
 }
 
-/* The first access to the memory of its slot? */
-static bool is_first(const struct units_of *u, uint32_t i) {
-    for (uint32_t k = 0; k < i; k++)
-        if (u->loop->access[k].slot == u->loop->access[i].slot) return false;
-    return true;
-}
-
 /* Number i of the loop, in memory where the slot begins: a copy can take its place. One number for all stays where it is. */
 static bool can_copy(const struct units_of *u, uint32_t i) {
     const struct access *a = &u->loop->access[i];
@@ -63,10 +56,6 @@ static const char *name_of(const struct units_of *u, uint32_t access) {
     return emit_name(u->l.e, u->l.e->p->slot[u->loop->access[access].slot].node);
 }
 
-static bool is_copied(const struct units_of *u, uint32_t i) {
-    return u->loop->access[i].kind == ACCESS_DIRECT && is_first(u, i);
-}
-
 void units_open_padded(struct units_of *u, int64_t from) {
     struct emitter *e = u->l.e;
     const long long rest = u->loop->count - from, lanes = lanes_of(u);
@@ -74,7 +63,7 @@ void units_open_padded(struct units_of *u, int64_t from) {
     const char *type = emit_type(e, (cr_dtype)u->loop->access[0].dtype, room);
     emit_open(e, "if (first < end)");
     for (uint32_t i = 0; i < u->loop->accesses; i++) {
-        if (!is_copied(u, i)) continue;
+        if (!units_first_direct(u, i)) continue;
         emit_line(e, "%s pad_%s[%lld] = {0};", type, name_of(u, i), lanes);
         if (units_read(u, u->loop->access[i].slot))
             emit_line(e, "memcpy(pad_%s, %s + %lld, %lld * sizeof(%s));", name_of(u, i), name_of(u, i),
@@ -82,7 +71,7 @@ void units_open_padded(struct units_of *u, int64_t from) {
     }
     emit_open(e, "for (int once = 0; once < 1; once++)");
     for (uint32_t i = 0; i < u->loop->accesses; i++)
-        if (is_copied(u, i))
+        if (units_first_direct(u, i))
             emit_line(e, "%s *const restrict %s = pad_%s;", type, name_of(u, i), name_of(u, i));
     emit_open(e, "VECTOR for (int64_t i = 0; i < %lld; i++)", lanes);
 }
@@ -93,7 +82,7 @@ void units_close_padded(struct units_of *u, int64_t from) {
     emit_close(e);
     emit_close(e);
     for (uint32_t i = 0; i < u->loop->accesses; i++)
-        if (is_copied(u, i) && units_write(e, u->l.s, u->loop->access[i].slot))
+        if (units_first_direct(u, i) && units_write(e, u->l.s, u->loop->access[i].slot))
             emit_line(e, "memcpy(%s + %lld, pad_%s, %lld * sizeof *%s);", name_of(u, i), (long long)from,
                       name_of(u, i), rest, name_of(u, i));
     emit_close(e);

@@ -32,13 +32,18 @@ static int heaviest_pass(const struct units_of *u) {
     return best;
 }
 
-/* Is it read row after row, and the first such access to its numbers? */
+bool units_first_direct(const struct units_of *u, uint32_t i) {
+    const struct access *a = u->loop->access;
+    if (a[i].kind != ACCESS_DIRECT) return false;
+    for (uint32_t k = 0; k < i; k++)
+        if (a[k].kind == ACCESS_DIRECT && a[k].slot == a[i].slot) return false;
+    return true;
+}
+
+/* Is it read row after row? */
 static bool streams(const struct units_of *u, uint32_t i) {
     const struct access *a = &u->loop->access[i];
-    if (a->kind != ACCESS_DIRECT || a->narrow || units_write(u->l.e, u->l.s, a->slot)) return false;
-    for (uint32_t k = 0; k < i; k++)
-        if (u->loop->access[k].kind == ACCESS_DIRECT && u->loop->access[k].slot == a->slot) return false;
-    return true;
+    return units_first_direct(u, i) && !a->narrow && !units_write(u->l.e, u->l.s, a->slot);
 }
 
 /* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. Of rows

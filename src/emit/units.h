@@ -43,6 +43,8 @@ bool units_stream_in(const struct units_of *u, int pass);
 void units_open_streamed(struct units_of *u);
 void units_close_streamed(struct units_of *u, int pass);
 
+/* Is access i the first that goes through the numbers of its slot one by one? */
+bool units_first_direct(const struct units_of *u, uint32_t i);
 /* What a pass takes, roughly: 1 for a sum, 10 for a function. */
 int units_weight(const struct units_of *u, int pass);
 

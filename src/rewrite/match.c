@@ -100,10 +100,9 @@ static cr_node build(struct rewrite *r, const struct pattern *p, int i, const st
 
 /* What a person reads keeps the functions that were written. */
 static bool allowed(const struct rewrite *r, enum exact exact) {
-    if (r->to_run && exact == FORM) return false;
-    if (r->level == REWRITE_DIGITS || (exact == DIGITS && !r->to_run))
-        return r->level == REWRITE_DIGITS && exact == DIGITS;
-    return r->level == REWRITE_ALL || exact == EXACT;
+    if (r->level == REWRITE_DIGITS) return exact == DIGITS;
+    if (r->level == REWRITE_ALL) return exact != (r->to_run ? FORM : DIGITS);
+    return exact == EXACT;
 }
 
 /* Products of fractions are gathered as a whole, which would undo what the rules do to signs: for them only rules that keep digits
