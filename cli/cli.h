@@ -89,6 +89,7 @@ __attribute__((format(printf, 1, 2)))
 int wrong_use(const char *format, ...);
 
 /* options.c: reads argv[*i], and the value behind it; lists those of a verb for help. */
+bool is_option(const struct verb *v, const char *s); /* of those the verb has, or so written */
 int read_option(const struct verb *v, struct arguments *a, int *i);
 void print_options(const struct verb *v);
 

@@ -55,7 +55,7 @@ static int add_output(struct session *s, struct outputs *o, const char *text, si
     if (!copy) return fail("out of memory");
     memcpy(copy, text, n);
     copy[n] = 0;
-    cr_node x = cr_formula(s->graph, copy);
+    cr_node x = cr_model_formula(s->model, s->graph, copy);
     name_apart(s, o, copy);
     if (cr_ok(x)) cr_target_output(o->t, o->name[o->n++], x);
     free(copy);

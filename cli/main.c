@@ -197,10 +197,10 @@ static int read_arguments(const struct verb *v, struct arguments *a) {
     bool options = true;
     for (int i = 2; i < a->argc; i++) {
         char *s = a->argv[i];
-        bool marked = options && strncmp(s, "--", 2) == 0;
+        bool marked = options && is_option(v, s);
         int code = EXIT_DONE;
         if (i == 2 && strcmp(s, "-h") == 0) a->help = true;
-        else if (marked && !s[2]) options = false;
+        else if (marked && strcmp(s, "--") == 0) options = false;
         else if (marked && strcmp(s, "--help") == 0) a->help = true;
         else code = marked ? read_option(v, a, &i) : read_operand(v, a, s);
         if (code) return code;

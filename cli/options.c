@@ -102,7 +102,7 @@ static const struct row {
     {"seed", "N", "of starts, order, validation and draws; 0 unless given", OWN, 0},
     {"outputs", "EXPRESSIONS",
      "what is computed, parted by commas; the result and its gradients unless given", OWN, 0},
-    {"out", "FILE", "where the result goes", OWN, 0},
+    {"out", "FILE", "where the result goes; -o in short", OWN, 0},
     {"checkpoint", "FILE",
      "all that is needed to go on, after each epoch; where it is there, training goes on from it", OWN, 0},
     {"compile", "CC",
@@ -149,6 +149,13 @@ static const struct row *find(const struct verb *v, const char *s, size_t n) {
     return NULL;
 }
 
+/* As compilers have it: -o FILE. */
+static const struct row *find_short(const struct verb *v, const char *s) {
+    return strcmp(s, "-o") == 0 ? find(v, "out", 3) : NULL;
+}
+
+bool is_option(const struct verb *v, const char *s) { return strncmp(s, "--", 2) == 0 || find_short(v, s); }
+
 const char *option_value(const struct arguments *a, const char *name) {
     const char *value = NULL;
     for (int i = 0; i < a->options; i++)
@@ -190,9 +197,10 @@ static int unknown_option(const struct verb *v, const char *s, size_t n) {
 }
 
 int read_option(const struct verb *v, struct arguments *a, int *i) {
-    const char *s = a->argv[*i] + 2;
+    const struct row *row = find_short(v, a->argv[*i]);
+    const char *s = row ? "" : a->argv[*i] + 2;
     size_t n = strcspn(s, "=");
-    const struct row *row = find(v, s, n);
+    if (!row) row = find(v, s, n);
     if (!row) return unknown_option(v, s, n);
     if (!row->value) return s[n] ? wrong_use("--%s takes no value", row->name) : set(a, row, NULL);
     const char *value = s[n] ? s + n + 1 : *i + 1 < a->argc ? a->argv[++*i] : NULL;

@@ -442,6 +442,8 @@ CR_API cr_status cr_model_size(cr_model *m, const char *name, int64_t size);
 /* Builds the model in g; its names become names of nodes there. The last expression, or the last
  * bound name, is *result (may be NULL). */
 CR_API cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why);
+/* As cr_formula, where the expression may also call the functions that the model defines. A mistake is the graph's. */
+CR_API cr_node cr_model_formula(const cr_model *m, cr_graph *g, const char *text);
 
 /* The formula of a node, down to named nodes and leaves: "(w*x - y)^2". cr_print_latex: the same as LaTeX. */
 CR_API cr_status cr_print(cr_text *out, cr_node x);

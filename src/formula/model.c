@@ -6,28 +6,52 @@
 
 #include "base/context.h"
 
-static struct value read_text(struct reader *r, struct lexer *source, const char *text, size_t size,
-                              const char *file) {
-    *source = lexer_make(text, size);
-    r->place.lexer = *source;
-    r->place.source = source;
-    r->place.file = file;
+/* A text in which functions may stand: kept while they are called. */
+struct text {
+    struct lexer *source;
+    const char *at;
+    size_t size;
+    const char *file;
+};
+
+static void begin(struct reader *r, const struct text *t) {
+    *t->source = lexer_make(t->at, t->size);
+    r->words = t->size + most_words;
+    r->place.lexer = *t->source;
+    r->place.source = t->source;
+    r->place.file = t->file;
     reader_advance(r);
-    return read_statements(r, NULL);
 }
 
-static struct value read_all(struct reader *r, const char *text, size_t size, const char *file) {
-    r->words = size + most_words;
+/* What a text defines, without what it computes. */
+static void read_functions(struct reader *r, const struct text *t) {
+    begin(r, t);
+    while (!r->status && r->place.token.kind != TOKEN_END) {
+        bool defines = reader_is(r, "fn");
+        if (defines) read_function(r);
+        else reader_advance(r);
+        while (!defines && !r->status && r->place.token.kind != TOKEN_END &&
+               r->place.token.kind != TOKEN_NEWLINE)
+            reader_advance(r);
+        while (!r->status && r->place.token.kind == TOKEN_NEWLINE) reader_advance(r);
+    }
+}
+
+/* With the functions of another text, or NULL, before it. */
+static struct value read_all(struct reader *r, const struct text *functions, const struct text *t) {
     know_prelude(r);
+    if (functions && !r->status) read_functions(r, functions);
     if (r->status) return (struct value){0};
-    struct value v = read_text(r, &r->text, text, size, file);
+    begin(r, t);
+    struct value v = read_statements(r, NULL);
     if (!r->g) check_free_names(r);
     return v;
 }
 
 /* The last value as a node, with whatever the graph has against it. */
-static cr_node read_result(struct reader *r, const char *text, size_t size, const char *file, bool needed) {
-    struct value v = read_all(r, text, size, file);
+static cr_node read_result(struct reader *r, const struct text *functions, const struct text *t,
+                           bool needed) {
+    struct value v = read_all(r, functions, t);
     if (r->status || (v.kind == VALUE_NOTHING && !needed)) return graph_error_node(r->g);
     cr_node x = value_node(r, v, &r->place.token);
     if (!r->status) node_value(r, x, &r->place.token);
@@ -77,7 +101,7 @@ cr_status cr_model_new(cr_model **out, const char *text, size_t size, const char
     if (!intern_init(&m->names, &mem) || !copy_text(m, text, size, name)) return cr_model_free(m), CR_ENOMEM;
     struct reader r;
     reader_open(&r, m, NULL, &mem, why);
-    read_all(&r, m->text, m->text_size, m->file);
+    read_all(&r, NULL, &(struct text){&r.text, m->text, m->text_size, m->file});
     cr_status status = r.status;
     reader_free(&r);
     if (status) return cr_model_free(m), status;
@@ -140,7 +164,7 @@ cr_status cr_model_build(cr_node *result, cr_model *m, cr_graph *g, cr_text *why
     if (g->status) return g->status;
     sizes_from_data(m);
     reader_open(&r, m, g, &m->mem, why);
-    cr_node x = read_result(&r, m->text, m->text_size, m->file, false);
+    cr_node x = read_result(&r, NULL, &(struct text){&r.text, m->text, m->text_size, m->file}, false);
     if (result) *result = x;
     cr_graph_at(g, NULL, 0, 0);
     cr_status status = r.status;
@@ -158,8 +182,11 @@ static void refuse(cr_graph *g, cr_status status, const cr_text *why) {
     g->status = status;
 }
 
-cr_node cr_formula(cr_graph *g, const char *text) {
+cr_node cr_formula(cr_graph *g, const char *text) { return cr_model_formula(NULL, g, text); }
+
+cr_node cr_model_formula(const cr_model *m, cr_graph *g, const char *text) {
     struct reader r;
+    struct lexer source;
     if (!g || g->status) return graph_error_node(g);
     if (!text) return graph_fail(g, CR_EINVAL, "formula", "there is no text: it is NULL");
     struct cr_text why = text_make(&g->mem);
@@ -167,7 +194,9 @@ cr_node cr_formula(cr_graph *g, const char *text) {
     int32_t line = g->line, column = g->column;
     cr_node x = graph_error_node(g);
     if (!reader_open(&r, NULL, g, &g->mem, &why)) r.status = CR_ENOMEM;
-    else x = read_result(&r, text, strlen(text), NULL, true);
+    else
+        x = read_result(&r, m ? &(struct text){&source, m->text, m->text_size, m->file} : NULL,
+                        &(struct text){&r.text, text, strlen(text), NULL}, true);
     if (r.status) refuse(g, r.status, &why);
     g->file = file, g->line = line, g->column = column; /* the caller's position again */
     reader_free(&r);

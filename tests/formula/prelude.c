@@ -53,10 +53,34 @@ TEST(a_mistake_in_a_call_shows_the_line_of_the_prelude) {
     cr_text_free(why);
 }
 
+TEST(an_expression_may_call_the_functions_of_a_model) {
+    (void)state;
+    static const char text[] =
+        "input x: f64[2]\nfn f(a) = a*3\nk = 2*x; fn g(a,\n    b) = (f(a)\n  + b)\ny = sum(f(x))";
+    cr_model *m;
+    cr_node y;
+    cr_graph *g = cr_graph_new(NULL);
+    assert_int_equal(cr_model_new(&m, text, strlen(text), "m.cr", NULL, NULL), CR_OK);
+    assert_int_equal(cr_model_build(&y, m, g, NULL), CR_OK);
+    assert_int_equal(cr_formula(g, "f(x) + 1").id,
+                     cr_model_formula(NULL, g, "f(x)").id); /* no such function */
+    assert_int_not_equal(cr_graph_status(g), CR_OK);
+    cr_graph_free(g);
+    g = cr_graph_new(NULL);
+    cr_model_build(&y, m, g, NULL);
+    assert_int_equal(cr_model_formula(m, g, "g(k, 1)").id, cr_formula(g, "k*3 + 1").id);
+    assert_false(cr_ok(cr_model_formula(m, g, "g(x)")));
+    assert_non_null(strstr(cr_graph_error(g), "g(x)"));
+    assert_false(cr_ok(cr_model_formula(m, NULL, "x")));
+    cr_graph_free(g);
+    cr_model_free(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(each_row_is_a_function_of_those_before_it_and_says_whether_it_is_a_layer),
         RUN(a_mistake_in_a_call_shows_the_line_of_the_prelude),
+        RUN(an_expression_may_call_the_functions_of_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
