@@ -1,6 +1,7 @@
 /* Groups: products and loops over the same rows run block by block, so that what one makes for another (the weights of an
  * attention, say) needs room for a block alone. A group grows from a product of batches, forward over the steps that read it,
  * then back over the loops that nothing else reads; it stays if it keeps more from memory than it reads and writes there. Or from a
+ * single product (a dense layer), as far as the right operands, which every block reads, stay in a second-level cache together. Or from a
  * product that only updates need, such as the gradient of a weight: with the loop of the update, which reads it once. */
 #include "plan/group.h"
 
@@ -13,14 +14,13 @@ enum {
     look_ahead = 64,         /* steps: what stands farther apart is kept in memory */
     block_bytes = 512 << 10, /* of a block's values: half of a second-level cache */
     block_least = 32,
-    block_most = 64, /* rows; powers of two */
+    block_most = 64,         /* rows; powers of two */
     block_tiles = 56,        /* rows: of a product alone, four tiles of a kernel for AVX-512 */
     dense_bytes = 256 << 10, /* of a block's values, beside right operands that every block reads: */
-    weights_bytes = 1 << 20
+    weights_most = 1 << 20,  /* bytes */
+    dense_least = 1 << 20,   /* bytes kept from memory: what is less stays in a second-level cache as it is */
+    few_columns = woven_gap / 2
 };
-#include <stdlib.h>
-static size_t weights_most_(void) { return getenv("CRX_WEIGHTS") ? (size_t)atol(getenv("CRX_WEIGHTS")) : weights_bytes; }
-#define weights_most weights_most_()
 
 /* ---- Finding one ---- */
 
@@ -62,8 +62,7 @@ static void grow(struct finder *f) {
         bool reads, behind;
         look_at_operands(f, s, &reads, &behind);
         enum group_way way = behind || !has_room(f, s) ? WAY_WHOLE : group_way_of(f, s);
-        if (way != WAY_WHOLE && (reads || (group_is_product(f, s) && !f->tail)))
-            take_in(f, s, way);
+        if (way != WAY_WHOLE && (reads || (group_is_product(f, s) && !f->tail))) take_in(f, s, way);
         else if (reads || behind) f->at[s] = AFTER;
     }
 }
@@ -180,12 +179,12 @@ static struct worth weigh(struct finder *f) {
 
 /* ---- Making it ---- */
 
-/* A right operand that lies in columns is turned over once, not for each block. */
+/* A right operand that lies in columns is turned over once, not for each block; not of so few that gaps behind rows take more. */
 static bool is_woven(const struct finder *f, uint32_t s) {
     const struct node *n = step_node(f, s);
     const int64_t *stride = plan_strides(f->p, n->arg[1]) + graph_rank(f->p->g, n) - 2,
                   *dim = sides(f, n->arg[1]);
-    return f->p->step[s].way == WAY_ROWS && dim[1] > 1 && stride[1] != 1 && stride[0] == 1;
+    return f->p->step[s].way == WAY_ROWS && dim[1] >= few_columns && stride[1] != 1 && stride[0] == 1;
 }
 
 static void join(struct finder *f, uint32_t s, uint32_t group) {
@@ -241,22 +240,21 @@ static bool folds_rows(const struct finder *f) {
     return false;
 }
 
-/* Rows of the thread that has most of them, with blocks of so many. */
-static int64_t rows_of_thread(const struct finder *f, int64_t block) {
-    int64_t blocks = pieces(f->g.rows, block);
-    return least(pieces(blocks, (int64_t)f->wish->tasks) * block, f->g.rows);
+/* Do threads that take such blocks, whole ones each, have nearly the same to do? */
+static bool is_even(const struct finder *f, int64_t block) {
+    int64_t tasks = (int64_t)f->wish->tasks;
+    int64_t most = least(pieces(pieces(f->g.rows, block), tasks) * block, f->g.rows);
+    return (double)most * (double)tasks <= 1.125 * (double)f->g.rows;
 }
 
-/* Whole units of what a sum over rows leaves, so that its bits are those of one that runs alone; and of like work for all threads. 0:
- * there is no such block. */
+/* Whole units of what a sum over rows leaves, so that its bits are those of one that runs alone. 0: there is no such block. */
 static int64_t rows_of_dense(const struct finder *f, size_t row) {
-    int64_t unit = folds_rows(f) ? fold_rows : block_tiles, tasks = (int64_t)f->wish->tasks,
-            block = least(dense_bytes / (int64_t)row, pieces(f->g.rows, tasks)) / unit * unit;
-    if (getenv("CRX_BLOCK")) block = atoi(getenv("CRX_BLOCK"));
-    if (block < unit) block = unit;
-    if ((size_t)block * row > block_bytes) return 0;
-    while (block > unit && rows_of_thread(f, block) * tasks * 8 > f->g.rows * 9) block -= unit;
-    return rows_of_thread(f, block) * tasks * 8 > f->g.rows * 9 ? 0 : block;
+    int64_t unit = folds_rows(f) ? fold_rows : block_tiles,
+            block = least(dense_bytes / (int64_t)row, pieces(f->g.rows, (int64_t)f->wish->tasks));
+    block = block < unit ? unit : block / unit * unit;
+    if (mem_mul((size_t)block, row) > block_bytes) return 0;
+    while (block > unit && !is_even(f, block)) block -= unit;
+    return is_even(f, block) ? block : 0;
 }
 
 static int64_t rows_of_block(const struct finder *f, size_t row) {
@@ -269,7 +267,7 @@ static int64_t rows_of_block(const struct finder *f, size_t row) {
 static bool is_worth(struct finder *f, const struct worth *w) {
     f->g.block = f->dense && w->row ? rows_of_dense(f, w->row) : rows_of_block(f, w->row);
     if (f->tail) return w->local > 0;
-    if (f->dense) return w->local >= group_seed_bytes && f->g.block > 0 && f->g.block < f->g.rows;
+    if (f->dense) return w->local >= dense_least && f->g.block > 0 && f->g.block < f->g.rows;
     return w->local > w->outside;
 }
 

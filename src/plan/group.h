@@ -26,7 +26,9 @@ struct finder {
     struct group g;
 };
 
-static inline const struct node *node_at(const struct finder *f, uint32_t id) { return graph_at(f->p->g, id); }
+static inline const struct node *node_at(const struct finder *f, uint32_t id) {
+    return graph_at(f->p->g, id);
+}
 
 static inline const struct node *step_node(const struct finder *f, uint32_t s) {
     return node_at(f, f->p->node[f->p->step[s].first]);

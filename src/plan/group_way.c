@@ -126,8 +126,7 @@ static enum group_way product_way(const struct finder *f, uint32_t s) {
 /* Its right operand is read for each block. */
 bool group_waits_for_update(const struct finder *f, uint32_t s, int64_t rows) {
     const struct node *n = step_node(f, s);
-    return batch_of(f, n) == 1 && sides(f, n->arg[0])[0] == rows &&
-           can_be_shared(f, n->arg[1]) &&
+    return batch_of(f, n) == 1 && sides(f, n->arg[0])[0] == rows && can_be_shared(f, n->arg[1]) &&
            step_bytes(f, s) >= group_seed_bytes;
 }
 

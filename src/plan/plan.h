@@ -88,8 +88,9 @@ enum { woven_gap = 16 }; /* numbers after each of its rows */
 struct group {
     uint32_t first, n; /* steps */
     int64_t batch, rows, block;
-    size_t bytes;  /* of a task's room */
-    size_t shared; /* of right operands that are turned over for all tasks; what loops leave stands behind them */
+    size_t bytes; /* of a task's room */
+    size_t
+        shared; /* of right operands that are turned over for all tasks; what loops leave stands behind them */
 };
 
 /* What a node does in its loop. */

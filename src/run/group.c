@@ -7,8 +7,8 @@
 #include "run/program.h"
 
 enum {
-    worth_a_thread = 1 << 16,      /* numbers made: some 20 microseconds */
-    weave_columns = 64,            /* of a right operand: whole lines, and few enough that threads have some each */
+    worth_a_thread = 1 << 16, /* numbers made: some 20 microseconds */
+    weave_columns = 64, /* of a right operand: whole lines, and few enough that threads have some each */
     weave_worth_a_thread = 1 << 18 /* numbers turned over */
 };
 
@@ -238,11 +238,19 @@ static int64_t blocks_of(const cr_program *p, const struct group *g) {
     return pieces(g->rows, g->block);
 }
 
+/* One of a product takes as long as another for each few terms. */
+static double numbers_made(const cr_program *p, uint32_t id) {
+    enum { terms = 16 };
+    const struct node *n = graph_at(p->g, id), *a = n->op == OP_matmul ? graph_at(p->g, n->arg[0]) : NULL;
+    int64_t k = a ? graph_dims(p->g, a)[graph_rank(p->g, a) - 1] : 0;
+    return (double)graph_elements(p->g, n) * (1 + (double)k / terms);
+}
+
 static size_t parts_of(const cr_program *p, const struct group *g, int64_t blocks) {
     double worth = 0;
     for (size_t s = g->first; s < g->first + g->n; s++)
         for (uint32_t i = 0; i < p->plan.step[s].n; i++)
-            worth += (double)graph_elements(p->g, graph_at(p->g, p->plan.node[p->plan.step[s].first + i]));
+            worth += numbers_made(p, p->plan.node[p->plan.step[s].first + i]);
     int64_t parts = least((int64_t)p->tasks, g->batch * blocks);
     if (worth / worth_a_thread < (double)parts) parts = (int64_t)(worth / worth_a_thread);
     return parts > 1 ? (size_t)parts : 1;

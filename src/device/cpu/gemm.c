@@ -46,7 +46,8 @@ static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool
 
 /* C' = B' A': the same sums, with A along the vectors. */
 static struct gemm turn(const struct gemm *p) {
-    return (struct gemm){p->n, p->m, p->k, p->csb, p->rsb, p->csa, p->rsa, p->is_f64, p->add, p->rsc, p->part};
+    return (struct gemm){p->n,   p->m,      p->k,   p->csb, p->rsb, p->csa,
+                         p->rsa, p->is_f64, p->add, p->rsc, p->part};
 }
 
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {

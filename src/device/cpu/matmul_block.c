@@ -121,10 +121,9 @@ void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first,
     const struct tensor *b = &c->in[1];
     int r = b->rank - 2;
     struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1, false};
-    gemm_plan_of(&g).kernel->weave((char *)to + (size_t)first * cr_dtype_size(b->dtype),
-                                   b->dim[r + 1] + woven_gap,
-                                   at(b, matmul_offset(b, batch) + first * b->stride[r + 1]),
-                                   b->stride[r + 1], b->dim[r], n);
+    gemm_plan_of(&g).kernel->weave(
+        (char *)to + (size_t)first * cr_dtype_size(b->dtype), b->dim[r + 1] + woven_gap,
+        at(b, matmul_offset(b, batch) + first * b->stride[r + 1]), b->stride[r + 1], b->dim[r], n);
 }
 
 void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes) {
