@@ -104,9 +104,11 @@ struct kernel {
 void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const slot[],
               const struct team *team);
 size_t cpu_loop_scratch(const struct loop *l);
-/* Of a loop that leaves nothing to combine, the rows first .. end-1, which its units don't straddle; with a task's scratch. */
-void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *scratch,
-                   int64_t first, int64_t end);
+/* The rows first .. end-1, which its units don't straddle, with a task's scratch; what they leave stands in `shared`, where
+ * cpu_loop_end combines it when all are done. */
+void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *shared,
+                   char *scratch, int64_t first, int64_t end);
+void cpu_loop_end(const struct loop *l, const struct kernel kernel[], char *const slot[], char *shared);
 
 /* A block of a product of a group: of one batch element, so many rows of the result, or so many of the terms of all of it, which
  * are added to what stands there. */
@@ -120,8 +122,8 @@ struct matmul_block {
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);
-/* The right operand of a batch element: its columns as they lie, to rows with woven_gap numbers between them. */
-void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to);
+/* Of the right operand of a batch element n columns from the first on: as they lie, to rows with woven_gap numbers between them. */
+void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to);
 /* The result of a batch element: where it stands, and its bytes. */
 void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes);
 

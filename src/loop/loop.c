@@ -180,7 +180,7 @@ static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
     if (m->s->way == WAY_WHOLE) return rows;
     if (m->l->diagonal) return 1;
     const struct group *g = &m->p->group[m->s->group];
-    while (g->rows % rows || g->block % rows) rows--;
+    while ((g->batch > 1 && g->rows % rows) || g->block % rows) rows--;
     return rows;
 }
 

@@ -265,8 +265,9 @@ static void place_woven(struct plan *p, struct group *g) {
         uint32_t b = graph_at(p->g, p->node[step->first])->arg[1];
         const int64_t *dim = graph_dims(p->g, graph_at(p->g, b)) + graph_rank(p->g, graph_at(p->g, b)) - 2;
         size_t size = cr_dtype_size((cr_dtype)graph_at(p->g, b)->dtype);
-        step->woven_at = g->bytes;
-        g->bytes = mem_add(g->bytes, rounded(mem_mul((size_t)dim[0] * size, (size_t)dim[1] + woven_gap)));
+        size_t *end = g->batch > 1 ? &g->bytes : &g->shared;
+        step->woven_at = *end;
+        *end = mem_add(*end, to_line(mem_mul((size_t)dim[0] * size, (size_t)dim[1] + woven_gap)));
     }
 }
 

@@ -78,16 +78,19 @@ struct step {
         bound;   /* of a product of a group; a loop has COLUMNS: each row goes as far as plan_up_to says */
     bool filled; /* of a product with COLUMNS: all of a row is read, zeros where nothing is computed */
     bool woven;  /* its right operand is turned over once for each batch element, to */
-    size_t woven_at; /* this place in the room */
+    size_t woven_at; /* this place in the room; of one batch element alone, in what all threads share */
 };
 enum { woven_gap = 16 }; /* numbers after each of its rows */
 
 /* Steps that run together, a block of rows after the other: what one makes for another is never there as a whole. Each of
- * the values that are cut has batch * rows rows. Blocks of one batch element run in order on one thread. */
+ * the values that are cut has batch * rows rows. Blocks of one batch element run in order on one thread, where there are several;
+ * of a single one in any order, on any thread. */
 struct group {
     uint32_t first, n; /* steps */
     int64_t batch, rows, block;
     size_t bytes; /* of a task's room */
+    size_t
+        shared; /* of right operands that are turned over for all tasks; what loops leave stands behind them */
 };
 
 /* What a node does in its loop. */
@@ -130,6 +133,7 @@ struct plan_wish {
     size_t updates;
     bool fuse;
     bool group;    /* steps may run block by block */
+    size_t tasks;  /* threads that share a group's blocks */
     bool compiled; /* loops are to be compiled, if that can be */
     bool keep;     /* every value keeps a slot of its own to the end */
 };

@@ -337,6 +337,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
                              .updates = wish->updates,
                              .fuse = fuse,
                              .group = group,
+                             .tasks = p->tasks,
                              .compiled = o && o->compiler,
                              .keep = wish->keep};
     cr_status status = plan_make(&p->plan, p->g, &plan);

@@ -1,12 +1,16 @@
 /* Running a group: for each batch element its blocks of rows, for each block its steps. Batch elements are shared among threads; where
- * no block needs another, so are blocks. */
+ * no block needs another, so are blocks. What sums over rows leave, block by block, is combined when all are done. */
 #include <string.h>
 
 #include "base/whole.h"
 #include "device/device.h"
 #include "run/program.h"
 
-enum { worth_a_thread = 1 << 16 /* numbers made: some 20 microseconds */ };
+enum {
+    worth_a_thread = 1 << 16, /* numbers made: some 20 microseconds */
+    weave_columns = 64, /* of a right operand: whole lines, and few enough that threads have some each */
+    weave_worth_a_thread = 1 << 18 /* numbers turned over */
+};
 
 /* A task's room: where slots stand, then the values of a block. */
 static size_t slots_bytes(const cr_program *p) { return whole_lines(p->plan.slots * sizeof(char *)); }
@@ -39,6 +43,14 @@ static void product_of(struct product *x, const cr_program *p, size_t s, char *c
     x->call = (struct kernel_call){.op = n->op, .n = 2, .in = x->in, .out = program_tensor(p, id, slot)};
 }
 
+/* Does a step run, or is nothing wanted of it? */
+static bool runs(const struct job *j, size_t s) { return !j->r->active || j->r->active[s] & STEP_WANTED; }
+
+/* A right operand turned over: of each batch element anew in a task's room, of a single one where all tasks find it. */
+static char *woven_at(const struct spot *at, const struct step *s) {
+    return (at->j && at->j->g->batch == 1 ? at->j->r->team.shared : at->values) + s->woven_at;
+}
+
 static struct matmul_block block_of(const struct step *s, const struct spot *at) {
     return (struct matmul_block){.batch = at->batch,
                                  .first = at->first,
@@ -46,7 +58,7 @@ static struct matmul_block block_of(const struct step *s, const struct spot *at)
                                  .terms = s->way == WAY_SUMS,
                                  .bound = s->bound,
                                  .filled = s->filled,
-                                 .woven = s->woven ? at->values + s->woven_at : NULL};
+                                 .woven = s->woven && at->j ? woven_at(at, s) : NULL};
 }
 
 /* ---- Room ---- */
@@ -69,11 +81,14 @@ void program_make_groups(cr_program *p) {
     size_t bytes = 0;
     for (size_t i = 0; i < p->plan.groups; i++) {
         const struct group *g = &p->plan.group[i];
+        size_t shared = g->shared;
         if (g->bytes > bytes) bytes = g->bytes;
         for (size_t s = g->first; s < g->first + g->n; s++) {
             size_t scratch = p->plan.step[s].kind == STEP_KERNEL ? product_scratch(p, s, g) : 0;
             if (scratch > p->scratch) p->scratch = scratch;
+            shared = mem_add(shared, p->loop[s].shared);
         }
+        if (shared > p->shared) p->shared = shared;
     }
     p->room = whole_lines(p->scratch);
     p->scratch = p->plan.groups ? mem_add(mem_add(p->room, slots_bytes(p)), whole_lines(bytes)) : p->room;
@@ -102,21 +117,28 @@ static void place_values(const struct spot *at) {
         }
 }
 
+static void run_loop(const struct spot *at, size_t s, char *shared) {
+    const struct group *g = at->j->g;
+    int64_t row = at->first + (at->j->p->plan.step[s].way == WAY_SHARED ? 0 : at->batch * g->rows);
+    program_run_rows(at->j->p, at->slot, shared, at->scratch, s, row, row + at->n);
+}
+
+static void run_product(const struct spot *at, size_t s) {
+    struct product x;
+    struct matmul_block b = block_of(&at->j->p->plan.step[s], at);
+    product_of(&x, at->j->p, s, at->slot);
+    cpu_matmul_block(&x.call, &b, at->scratch);
+}
+
 static void run_block(const struct spot *at) {
     const cr_program *p = at->j->p;
     const struct group *g = at->j->g;
+    char *shared = at->j->r->team.shared + g->shared;
     place_values(at);
-    for (size_t s = g->first; s < g->first + g->n; s++) {
-        const struct step *step = &p->plan.step[s];
-        if (step->kind == STEP_LOOP) {
-            int64_t row = at->first + (step->way == WAY_SHARED ? 0 : at->batch * g->rows);
-            program_run_rows(p, at->slot, at->scratch, s, row, row + at->n);
-        } else {
-            struct product x;
-            struct matmul_block b = block_of(step, at);
-            product_of(&x, p, s, at->slot);
-            cpu_matmul_block(&x.call, &b, at->scratch);
-        }
+    for (size_t s = g->first; s < g->first + g->n; shared += p->loop[s++].shared) {
+        if (!runs(at->j, s)) continue;
+        if (p->plan.step[s].kind == STEP_LOOP) run_loop(at, s, shared);
+        else run_product(at, s);
     }
 }
 
@@ -126,9 +148,10 @@ static void start_batch(const struct spot *at) {
     for (size_t s = at->j->g->first; s < at->j->g->first + at->j->g->n; s++) {
         const struct step *step = &p->plan.step[s];
         struct product x;
-        if (step->kind != STEP_KERNEL) continue;
+        if (step->kind != STEP_KERNEL || !runs(at->j, s)) continue;
         product_of(&x, p, s, at->slot);
-        if (step->woven) cpu_matmul_weave(&x.call, at->batch, at->values + step->woven_at);
+        if (step->woven && at->j->g->batch > 1)
+            cpu_matmul_weave(&x.call, at->batch, 0, x.in[1].dim[x.in[1].rank - 1], woven_at(at, step));
         if (step->way != WAY_SUMS) continue;
         size_t bytes;
         void *result = cpu_matmul_result(&x.call, at->batch, &bytes);
@@ -155,19 +178,79 @@ static void run_part(void *arg, size_t part) {
     }
 }
 
-/* Sums over blocks, and what is turned over for all of them, keep these together. */
+/* ---- What all blocks of a single batch element share ---- */
+
+static int64_t columns_of(const struct product *x) { return x->in[1].dim[x->in[1].rank - 1]; }
+
+/* Pieces first .. end-1 of all that is turned over, one operand after the other. */
+static void weave(const struct job *j, int64_t first, int64_t end) {
+    const struct spot at = {.j = j};
+    for (size_t s = j->g->first; s < j->g->first + j->g->n && end > 0; s++) {
+        const struct step *step = &j->p->plan.step[s];
+        struct product x;
+        if (!step->woven || !runs(j, s)) continue;
+        product_of(&x, j->p, s, j->r->slot);
+        int64_t all = columns_of(&x), n = pieces(all, weave_columns), from = first > 0 ? first : 0,
+                to = least(end, n);
+        if (from < to)
+            cpu_matmul_weave(&x.call, 0, from * weave_columns,
+                             least(to * weave_columns, all) - from * weave_columns, woven_at(&at, step));
+        first -= n, end -= n;
+    }
+}
+
+static void weave_part(void *arg, size_t part) {
+    const struct job *j = arg;
+    int64_t first, end;
+    team_part(j->blocks, j->parts, part, &first, &end);
+    weave(j, first, end);
+}
+
+static void weave_all(struct job j) {
+    int64_t numbers = 0;
+    j.blocks = 0;
+    for (size_t s = j.g->first; s < j.g->first + j.g->n; s++) {
+        struct product x;
+        if (!j.p->plan.step[s].woven || !runs(&j, s)) continue;
+        product_of(&x, j.p, s, NULL);
+        j.blocks += pieces(columns_of(&x), weave_columns);
+        numbers += columns_of(&x) * x.in[1].dim[x.in[1].rank - 2];
+    }
+    j.parts = (size_t)least((int64_t)j.parts, numbers / weave_worth_a_thread);
+    if (j.parts > 1) team_run(&j.r->team, j.parts, weave_part, &j);
+    else weave(&j, 0, j.blocks);
+}
+
+static void end_loops(const struct job *j) {
+    char *shared = j->r->team.shared + j->g->shared;
+    for (size_t s = j->g->first; s < j->g->first + j->g->n; shared += j->p->loop[s++].shared)
+        if (j->p->loop[s].shared && runs(j, s)) program_end_rows(j->p, j->r->slot, shared, s);
+}
+
+/* ---- Threads ---- */
+
+/* Sums over blocks, and what is turned over for one batch element, keep its blocks together. */
 static int64_t blocks_of(const cr_program *p, const struct group *g) {
     for (size_t s = g->first; s < g->first + g->n; s++)
-        if (p->plan.step[s].way == WAY_SUMS || p->plan.step[s].way == WAY_SHARED || p->plan.step[s].woven)
+        if (p->plan.step[s].way == WAY_SUMS || p->plan.step[s].way == WAY_SHARED ||
+            (p->plan.step[s].woven && g->batch > 1))
             return 1;
-    return (g->rows + g->block - 1) / g->block;
+    return pieces(g->rows, g->block);
+}
+
+/* One of a product takes as long as another for each few terms. */
+static double numbers_made(const cr_program *p, uint32_t id) {
+    enum { terms = 16 };
+    const struct node *n = graph_at(p->g, id), *a = n->op == OP_matmul ? graph_at(p->g, n->arg[0]) : NULL;
+    int64_t k = a ? graph_dims(p->g, a)[graph_rank(p->g, a) - 1] : 0;
+    return (double)graph_elements(p->g, n) * (1 + (double)k / terms);
 }
 
 static size_t parts_of(const cr_program *p, const struct group *g, int64_t blocks) {
     double worth = 0;
     for (size_t s = g->first; s < g->first + g->n; s++)
         for (uint32_t i = 0; i < p->plan.step[s].n; i++)
-            worth += (double)graph_elements(p->g, graph_at(p->g, p->plan.node[p->plan.step[s].first + i]));
+            worth += numbers_made(p, p->plan.node[p->plan.step[s].first + i]);
     int64_t parts = least((int64_t)p->tasks, g->batch * blocks);
     if (worth / worth_a_thread < (double)parts) parts = (int64_t)(worth / worth_a_thread);
     return parts > 1 ? (size_t)parts : 1;
@@ -176,6 +259,8 @@ static size_t parts_of(const cr_program *p, const struct group *g, int64_t block
 void program_run_group(const cr_program *p, struct place_of_run *r, const struct group *g) {
     int64_t blocks = blocks_of(p, g);
     struct job j = {p, r, g, blocks, parts_of(p, g, blocks)};
+    if (g->batch == 1) weave_all(j);
     if (j.parts > 1) team_run(&r->team, j.parts, run_part, &j);
     else run_part(&j, 0);
+    end_loops(&j);
 }

@@ -1,4 +1,5 @@
 /* Compiled kernels of a program: got before its first run, and run. */
+#include "base/whole.h"
 #include "device/device.h"
 #include "run/program.h"
 
@@ -102,8 +103,21 @@ void program_run_kernel(const cr_program *p, const struct team *team, char *cons
     if (p->compiled.kernels->end[s]) p->compiled.kernels->end[s](slot, team->shared);
 }
 
-void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
-                      int64_t end) {
-    if (p->units && p->units[s].made) p->compiled.kernels->loop[s](slot, NULL, scratch, first, end);
-    else cpu_loop_rows(&p->loop[s], p->kernel + p->plan.step[s].first, slot, scratch, first, end);
+void program_run_rows(const cr_program *p, char *const slot[], char *shared, char *scratch, size_t s,
+                      int64_t first, int64_t end) {
+    const struct loop *l = &p->loop[s];
+    if (!p->units || !p->units[s].made) {
+        cpu_loop_rows(l, p->kernel + p->plan.step[s].first, slot, shared, scratch, first, end);
+        return;
+    }
+    if (p->plan.step[s].rows_too) { /* its units are blocks of rows, some side by side */
+        int64_t columns = p->units[s].count / pieces(l->rows, fold_rows);
+        first = first / fold_rows * columns, end = pieces(end, fold_rows) * columns;
+    }
+    p->compiled.kernels->loop[s](slot, shared, scratch, first, end);
+}
+
+void program_end_rows(const cr_program *p, char *const slot[], char *shared, size_t s) {
+    if (p->units && p->units[s].made) p->compiled.kernels->end[s](slot, shared);
+    else cpu_loop_end(&p->loop[s], p->kernel + p->plan.step[s].first, slot, shared);
 }

@@ -64,9 +64,12 @@ static void print_sum(cr_text *out, const cr_program *p) {
 
 /* Before the first of its steps. */
 static void print_group(cr_text *out, const struct group *g) {
-    text_add(out, "%lu to %lu in blocks of %lld of %lld rows, %lld times: %zu bytes for a block\n",
-             (unsigned long)g->first + 1, (unsigned long)(g->first + g->n), (long long)g->block,
-             (long long)g->rows, (long long)g->batch, g->bytes);
+    text_add(out, "%lu to %lu in blocks of %lld of %lld rows", (unsigned long)g->first + 1,
+             (unsigned long)(g->first + g->n), (long long)g->block, (long long)g->rows);
+    if (g->batch > 1) text_add(out, ", %lld times", (long long)g->batch);
+    text_add(out, ": %zu bytes for a block", g->bytes);
+    if (g->shared) text_add(out, ", %zu for operands turned over", g->shared);
+    text_str(out, "\n");
 }
 
 cr_status cr_program_print(cr_text *out, const cr_program *p) {

@@ -98,6 +98,9 @@ int64_t run_bad_index(const cr_run *r); /* the index of the last step that faile
 /* "mlp.cr:7:12: log (l) of x: made the first nan", cut to size. */
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f);
 
+/* A step runs: itself, or its group, of which others are wanted. */
+enum { STEP_RUNS = 1, STEP_WANTED = 2 };
+
 struct place_of_run {
     const cr_program *program; /* these two of compiled ones: */
     struct kernel_frame frame;
@@ -107,7 +110,7 @@ struct place_of_run {
     int64_t seed, step;
     uint32_t bad_node; /* where a step failed */
     struct failure failure;
-    const uint8_t *active; /* by step: NULL: all */
+    const uint8_t *active; /* by step: 0, or some of these bits; NULL: all */
     struct call
         *call; /* by node of the plan's steps: loops that come down to calls; fn NULL: this one does not */
     struct nested **nested; /* by step: where the functions that it runs run; or NULL */
@@ -123,10 +126,12 @@ void frame_forget_calls(struct place_of_run *r, const cr_program *p);
 /* Loops as the options ask: kernels, or a reason why not. Before scratch is known. CR_OK or CR_ENOMEM. */
 cr_status program_compile(cr_program *p, const struct cr_options *options);
 void program_drop_compiled(cr_program *p);
-/* Step s of them; and of a loop of a group the rows first .. end-1. */
+/* Step s of them; and of a loop of a group the rows first .. end-1, and what is left to do when all rows are done. shared: where they
+ * leave what they come to. */
 void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s);
-void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
-                      int64_t end);
+void program_run_rows(const cr_program *p, char *const slot[], char *shared, char *scratch, size_t s,
+                      int64_t first, int64_t end);
+void program_end_rows(const cr_program *p, char *const slot[], char *shared, size_t s);
 
 /* Room for groups, behind all other scratch of a task. */
 void program_make_groups(cr_program *p);

@@ -327,14 +327,15 @@ static bool is_wanted(const cr_run *r, const struct step *s) {
     return false;
 }
 
-/* A group runs as one: whether it is wanted is known at its last step. */
-static bool group_is_wanted(const cr_run *r, size_t s) {
+/* The first step of a group stands for all: it runs if any is wanted. */
+static void find_active_groups(cr_run *r) {
     const struct plan *p = &r->p->plan;
-    const struct group *g = &p->group[p->step[s].group];
-    if (s + 1 < g->first + g->n) return r->active[s + 1];
-    for (size_t i = g->first; i <= s; i++)
-        if (is_wanted(r, &p->step[i])) return true;
-    return false;
+    for (size_t i = 0; i < p->groups; i++) {
+        uint8_t any = 0;
+        for (size_t s = p->group[i].first; s < p->group[i].first + p->group[i].n; s++) any |= r->active[s];
+        for (size_t s = p->group[i].first; s < p->group[i].first + p->group[i].n; s++)
+            r->active[s] |= any & STEP_RUNS;
+    }
 }
 
 /* From the last step back: one is active if it writes what an output that is bound, an update or an active
@@ -347,7 +348,7 @@ static void find_active(cr_run *r) {
     for (size_t i = 0; i < p->updates; i++) r->wanted[p->view[p->update[i].value].slot] = 1;
     for (size_t s = p->steps; s-- > 0;) {
         const struct step *step = &p->step[s];
-        r->active[s] = step->way != WAY_WHOLE ? group_is_wanted(r, s) : is_wanted(r, step);
+        r->active[s] = is_wanted(r, step) ? STEP_RUNS | STEP_WANTED : 0;
         for (uint32_t i = 0; i < step->n && r->active[s]; i++) {
             const struct node *n = graph_at(p->g, p->node[step->first + i]);
             for (uint32_t k = 0; k < n->n; k++) {
@@ -356,6 +357,7 @@ static void find_active(cr_run *r) {
             }
         }
     }
+    find_active_groups(r);
     r->place.active = r->active;
 }
 

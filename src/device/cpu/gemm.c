@@ -46,14 +46,15 @@ static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool
 
 /* C' = B' A': the same sums, with A along the vectors. */
 static struct gemm turn(const struct gemm *p) {
-    return (struct gemm){p->n, p->m, p->k, p->csb, p->rsb, p->csa, p->rsa, p->is_f64, p->add, p->rsc};
+    return (struct gemm){p->n,   p->m,      p->k,   p->csb, p->rsb, p->csa,
+                         p->rsa, p->is_f64, p->add, p->rsc, p->part};
 }
 
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
     struct gemm turned = turn(p);
     const struct gemm_kernel *kernel = kernel_for(p->is_f64, least(p->m, p->n));
     int64_t rsc = p->rsc ? p->rsc : p->n;
-    j->vector = (p->m == 1 || (p->n == 1 && rsc == 1)) && !p->add;
+    j->vector = (p->m == 1 || (p->n == 1 && rsc == 1)) && !p->add && !p->part;
     if (j->vector) j->turned = p->m > 1;
     else j->turned = cost(&turned, kernel, turned.csb != 1, true) < cost(p, kernel, p->csb != 1, false);
     j->p = j->turned ? turned : *p;

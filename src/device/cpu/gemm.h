@@ -1,7 +1,8 @@
 /* Matrix products. C = A B for f32 or f64, operands with any strides. The order of summation is a function of k alone: k is
  * cut into slices, each element's sum over a slice is one chain of fused multiply-adds, slices are added in order. So the bits
  * are equal for any strides, alignment, number of threads, and tile: an element does not know what stands beside it. Only
- * where A is a row or B a column there is another order, of several chains (gemm_vector.inc), also by k alone. */
+ * where A is a row or B a column there is another order, of several chains (gemm_vector.inc), also by k alone; unless it is a
+ * part of a larger product. */
 #ifndef DEVICE_CPU_GEMM_H
 #define DEVICE_CPU_GEMM_H
 
@@ -14,6 +15,7 @@ struct gemm {
     int64_t rsa, csa, rsb, csb;
     bool is_f64, add;
     int64_t rsc; /* 0: no gaps */
+    bool part;   /* of a product of several rows and columns */
 };
 
 /* What an instruction set computes with. Sums stand in registers, in tiles of at most rows[v] rows by 2^v vectors of 2^shift

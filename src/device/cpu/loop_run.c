@@ -10,6 +10,7 @@ struct loop_job {
     const struct kernel *kernel;
     char *const *slot;
     const struct team *team;
+    char *shared;    /* what units leave */
     int64_t columns; /* units side by side */
     int64_t units;
     size_t parts;
@@ -64,7 +65,7 @@ static char *state_of(const struct loop_job *j, uint32_t i, const struct tile *t
 static char *row_left(const struct loop_job *j, uint32_t i, const struct tile *t) {
     const struct instruction *in = &j->l->instruction[i];
     int64_t at = t->row / j->l->unit_rows * j->l->run + t->column;
-    return j->team->shared + in->partial + (size_t)at * cr_dtype_size((cr_dtype)in->to);
+    return j->shared + in->partial + (size_t)at * cr_dtype_size((cr_dtype)in->to);
 }
 
 static void fold(const struct loop_job *j, uint32_t i, const struct tile *t) {
@@ -184,7 +185,7 @@ static void leave_folds(const struct loop_job *j, const struct tile *t, int64_t 
         const struct instruction *in = &j->l->instruction[i];
         if (in->kind != FOLD_PART) continue;
         size_t size = cr_dtype_size((cr_dtype)in->to);
-        char *partial = j->team->shared + in->partial;
+        char *partial = j->shared + in->partial;
         j->kernel[i].fold->finish(state_of(j, i, t), partial + (size_t)unit * size);
     }
 }
@@ -224,7 +225,7 @@ static void finish_folds(const struct loop_job *j) {
     for (uint32_t i = 0; i < l->instructions; i++) {
         const struct instruction *in = &l->instruction[i];
         const struct fold *f = j->kernel[i].fold;
-        const char *partial = j->team->shared + in->partial;
+        const char *partial = j->shared + in->partial;
         if (in->kind == FOLD_PART) f->lines(partial, l->rows, j->columns, place(j, in->result, &all));
         if (in->kind != FOLD_ROWS_PART) continue;
         f->start(place(j, in->result, &all), l->run);
@@ -232,24 +233,36 @@ static void finish_folds(const struct loop_job *j) {
     }
 }
 
+static struct loop_job job_of(const struct loop *l, const struct kernel kernel[], char *const slot[],
+                              char *shared) {
+    struct loop_job j = {.l = l, .kernel = kernel, .slot = slot, .shared = shared, .parts = 1};
+    j.columns = pieces(l->run, l->unit_cols);
+    j.units = pieces(l->rows, l->unit_rows) * j.columns;
+    return j;
+}
+
 void cpu_loop(const struct loop *l, const struct kernel kernel[], char *const slot[],
               const struct team *team) {
-    struct loop_job j = {l, kernel, slot, team, 1, 1, 1};
+    struct loop_job j = job_of(l, kernel, slot, team->shared);
     if (l->count == 0) return;
-    j.columns = (l->run + l->unit_cols - 1) / l->unit_cols;
-    j.units = (l->rows + l->unit_rows - 1) / l->unit_rows * j.columns;
+    j.team = team;
     j.parts = loop_parts(l, team->tasks, j.units);
     if (j.parts > 1) team_run(team, j.parts, run_part, &j);
     else run_part(&j, 0);
     if (l->shared) finish_folds(&j);
 }
 
-void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *scratch,
-                   int64_t first, int64_t end) {
-    struct loop_job j = {l, kernel, slot, NULL, 1, 1, 1};
+void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *shared,
+                   char *scratch, int64_t first, int64_t end) {
+    struct loop_job j = job_of(l, kernel, slot, shared);
     if (l->count == 0) return;
-    for (int64_t row = first; row < end; row += l->unit_rows)
-        run_unit(&j, scratch, row / l->unit_rows, row == first);
+    int64_t unit = first / l->unit_rows * j.columns, last = pieces(end, l->unit_rows) * j.columns;
+    for (int64_t u = unit; u < last; u++) run_unit(&j, scratch, u, u == unit);
+}
+
+void cpu_loop_end(const struct loop *l, const struct kernel kernel[], char *const slot[], char *shared) {
+    struct loop_job j = job_of(l, kernel, slot, shared);
+    if (l->count > 0) finish_folds(&j);
 }
 
 bool cpu_loop_calls(const struct loop *l, const struct kernel kernel[], char *const slot[],

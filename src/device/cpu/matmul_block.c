@@ -24,7 +24,8 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
     int r = a->rank - 2;
     int64_t columns = b->dim[r + 1], upto = first + n;
     struct block x = {.g = {n, columns, a->dim[r + 1], a->stride[r], a->stride[r + 1], b->stride[r],
-                            b->stride[r + 1], c->out.dtype == CR_F64, false, columns}};
+                            b->stride[r + 1], c->out.dtype == CR_F64, false, columns,
+                            a->dim[r] > 1 && columns > 1}};
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch));
     x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
@@ -42,7 +43,7 @@ static struct block terms_of(const struct kernel_call *c, const struct matmul_bl
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1];
     struct block x = {.g = {rows, columns, n, a->stride[r], a->stride[r + 1], b->stride[r], b->stride[r + 1],
-                            c->out.dtype == CR_F64, true, columns}};
+                            c->out.dtype == CR_F64, true, columns, false}};
     int64_t row = m->bound == BOUND_ROWS ? from : 0, column = m->bound == BOUND_COLUMNS ? from : 0;
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
@@ -116,12 +117,13 @@ void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m,
     each_block(c, m, run, scratch);
 }
 
-void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to) {
+void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to) {
     const struct tensor *b = &c->in[1];
     int r = b->rank - 2;
-    struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1};
-    gemm_plan_of(&g).kernel->weave(to, b->dim[r + 1] + woven_gap, at(b, matmul_offset(b, batch)),
-                                   b->stride[r + 1], b->dim[r], b->dim[r + 1]);
+    struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1, false};
+    gemm_plan_of(&g).kernel->weave(
+        (char *)to + (size_t)first * cr_dtype_size(b->dtype), b->dim[r + 1] + woven_gap,
+        at(b, matmul_offset(b, batch) + first * b->stride[r + 1]), b->stride[r + 1], b->dim[r], n);
 }
 
 void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes) {
