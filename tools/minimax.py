@@ -71,6 +71,10 @@ def replaced(weight, low, high, power, powers):
     return mp.lu_solve(a.T * a, a.T * b)
 
 
+def value(p, x):
+    return sum(c * x**k for k, c in enumerate(p))
+
+
 def fit(f, weight, low, high, degree, bits):
     """Coefficients from x^0 on, each a number of so many bits, and the greatest error."""
     low, high = mpf(low), mpf(high)
@@ -82,6 +86,31 @@ def fit(f, weight, low, high, degree, bits):
             c[j] += lost * part
     _, worst = extrema(lambda x: weight(x) * (sum(d * x**i for i, d in enumerate(c)) - f(x)), low, high, 1)
     return c, worst
+
+
+def denominator(f, weight, low, high, degree, bits):
+    """Of p/q, both of this degree and q(0) = 1, with the least greatest error: Remez's exchange, where the level times q is taken from the round before."""
+    low, high, n, q = mpf(low), mpf(high), 2 * degree + 2, [mpf(1)] + [mpf(0)] * degree
+    points = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / n) for i in range(n)]
+    best = None
+    for _ in range(12):
+        for _ in range(25):
+            a, b = mp.matrix(n, n), mp.matrix(n, 1)
+            for i, x in enumerate(points):
+                for k in range(degree + 1):
+                    a[i, k] = x**k
+                for k in range(1, degree + 1):
+                    a[i, degree + k] = -f(x) * x**k
+                a[i, n - 1] = (-1) ** i * value(q, x) / weight(x)
+                b[i] = f(x)
+            s = mp.lu_solve(a, b)
+            p, q = [s[k] for k in range(degree + 1)], [mpf(1)] + [s[degree + k] for k in range(1, degree + 1)]
+        points, worst = extrema(lambda x: weight(x) * (value(p, x) / value(q, x) - f(x)), low, high, n)
+        if best is None or worst < best[1]:
+            best = (q, worst)
+        if len(points) < n or worst < abs(s[n - 1]) * mpf("1.001"):
+            break
+    return [rounded(x, bits) for x in best[0]]
 
 
 def away(f, at, value):
@@ -151,7 +180,6 @@ SERIES = [
     ("erf", lambda z: erf0(z) - 1, lambda z: 1 / erf0(z), 0, mpf("0.2501"), 8, 5),
     # -log(erfc(a))/a, a from 1/2 to where erf is 1
     ("erf_far", far, far_weight, "0.4999", 6, 22, None),
-    ("erf_far", far, far_weight, "0.4999", 4, None, 7),
     # (middle + a) e^(a^2) erfc(a) in t, for a from 1/2 to where erfc is 0
     ("erfc", erfc_end("2.5"), lambda t: 1 / erfc_end("2.5")(t), in_t("0.4999", "2.5"), in_t("27.5", "2.5"), 22, None),
     ("erfc", erfc_end("1.5"), lambda t: 1 / erfc_end("1.5")(t), in_t("0.4999", "1.5"), in_t("10.2", "1.5"), None, 9),
@@ -166,9 +194,22 @@ SERIES = [
 ]
 
 
+# of f32, f - taken as a quotient: names of its parts, f, taken, weight of its error, interval in x, degree of both
+QUOTIENTS = [
+    # erf(x)/x in x^2, up to where erf is 1
+    ("erf_over", "erf_under", erf0, mpf(1) / 4, lambda z: 1 / erf0(z), 0, mpf("3.8326") ** 2, 5),
+]
+
+
 def hexadecimal(x):
     digits, exponent = x.hex().split("p")
     return f"{digits.rstrip('0').rstrip('.')}p{int(exponent)}"
+
+
+def show(name, suffix, c, worst):
+    print(f"{name}_{suffix}: degree {len(c) - 1}, error 2^{float(mp.log(worst, 2)):.1f}" if worst else f"{name}_{suffix}:")
+    for x in c:
+        print(f"    {hexadecimal(float(x))}{'f' if suffix == 'f32' else ''}")
 
 
 def main(names):
@@ -176,12 +217,14 @@ def main(names):
         if names and name not in names:
             continue
         for suffix, bits, degree in zip(("f64", "f32"), (53, 24), degrees):
-            if degree is None:
-                continue
-            c, worst = fit(f, weight, low, high, degree, bits)
-            print(f"{name}_{suffix}: degree {degree}, error 2^{float(mp.log(worst, 2)):.1f}")
-            for x in c:
-                print(f"    {hexadecimal(float(x))}{'f' if bits == 24 else ''}")
+            if degree is not None:
+                show(name, suffix, *fit(f, weight, low, high, degree, bits))
+    for over, under, f, taken, weight, low, high, degree in QUOTIENTS:
+        if names and over not in names:
+            continue
+        q = denominator(f, weight, low, high, degree, 24)
+        show(over, "f32", *fit(lambda x: (f(x) - taken) * value(q, x), lambda x: weight(x) / value(q, x), low, high, degree, 24))
+        show(under, "f32", q, None)
 
 
 main(sys.argv[1:])

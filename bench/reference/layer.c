@@ -1,6 +1,6 @@
 /* A layer by hand, forward and backward on one thread, behind the line protocol: layer_reference QUESTION SIZES.., see
  * bench/common/layer.h. A row goes through in a few passes, and stays in the cache from one to the next: memory sees
- * each tensor once, and is asked for the next row while this one is computed. Floors: bench/run.py has the bytes and the operations. */
+ * each tensor once, and is asked for what comes next while this is computed. Floors: bench/run.py has the bytes and the operations. */
 #include "reference/layer.h"
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "common/protocol.h"
 #include "reference/vector.h"
 
-enum { LANES = 16, NEAR = 1024, BLOCK = 1024 };
+enum { LANES = 16, BLOCK = 1024 };
 
 static float greatest(const float *x, size_t n) {
     vector most[4];
@@ -53,81 +53,135 @@ static void softmax(struct layer *l) {
     l->out[0].at[0] = (float)loss;
 }
 
-/* With z = (x - mean)/deviation and h = gain g: dx = (h - mean(h) - z mean(h z))/deviation. */
+/* With z = (x - mean)/deviation and h = gain g: dx = (h - mean(h) - z mean(h z))/deviation. What a row's mean, deviation and
+ * those come to is merged from blocks that the first cache holds (Chan, Golub and LeVeque 1983); and the next row's blocks are
+ * gone through behind this row's, so that memory has something to do all the time. */
 struct moments {
+    float n, mean, squares, h, hc; /* c = x - mean: sums of c^2, h and h c */
+};
+struct row {
     float mean, r, h, hz; /* r = 1/deviation */
 };
 
-static struct moments moments_of(const float *restrict x, const float *restrict g, const float *restrict gain,
-                                 size_t n) {
-    struct moments m;
-    float sum = 0, squares = 0, h = 0, hz = 0, inverse_n = 1 / (float)n;
-#pragma omp simd reduction(+ : sum)
-    for (size_t k = 0; k < n; k++) sum += x[k];
-    float mean = m.mean = sum * inverse_n;
-#pragma omp simd reduction(+ : squares, h, hz)
-    for (size_t k = 0; k < n; k++) {
-        float c = x[k] - mean, hk = g[k] * gain[k];
-        squares += c * c, h += hk, hz += hk * c;
+static float mean_of(const float *x, size_t n) {
+    vector sum[4] = {{0}};
+    size_t k = 0;
+    for (; k + 4 * LANES <= n; k += 4 * LANES)
+        for (size_t j = 0; j < 4; j++) sum[j] += vector_load(x + k + j * LANES);
+    float all = vector_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    for (; k < n; k++) all += x[k];
+    return all / (float)n;
+}
+
+static struct moments block_moments(const float *x, const float *g, const float *gain, size_t n) {
+    struct moments m = {.n = (float)n, .mean = mean_of(x, n)};
+    vector squares[2] = {{0}}, h[2] = {{0}}, hc[2] = {{0}};
+    size_t k = 0;
+    for (; k + 2 * LANES <= n; k += 2 * LANES)
+        for (size_t j = 0; j < 2; j++) {
+            size_t at = k + j * LANES;
+            vector c = vector_load(x + at) - m.mean, hk = vector_load(g + at) * vector_load(gain + at);
+            squares[j] += c * c, h[j] += hk, hc[j] += hk * c;
+        }
+    m.squares = vector_sum(squares[0] + squares[1]);
+    m.h = vector_sum(h[0] + h[1]);
+    m.hc = vector_sum(hc[0] + hc[1]);
+    for (; k < n; k++) {
+        float c = x[k] - m.mean, hk = g[k] * gain[k];
+        m.squares += c * c, m.h += hk, m.hc += hk * c;
     }
-    m.r = 1 / sqrtf(squares * inverse_n + 1e-5f);
-    m.h = h * inverse_n;
-    m.hz = hz * m.r * inverse_n;
     return m;
 }
 
-static void layer_norm_row(struct layer *l, size_t at, size_t n) {
-    const float *restrict x = l->in[0].at + at, *restrict g = l->in[3].at + at, *restrict gain = l->in[1].at;
-    const float *restrict bias = l->in[2].at;
-    float *restrict dgain = l->out[2].at, *restrict dbias = l->out[3].at, y[BLOCK], dx[BLOCK];
-    struct moments m = moments_of(x, g, gain, n);
-    for (size_t first = 0; first < n; first += BLOCK) {
-        size_t count = n - first < BLOCK ? n - first : BLOCK;
-        size_t k = 0, ahead = n <= NEAR ? n : 0;
-        for (; k + LANES <= count; k += LANES) {
-            size_t j = first + k;
-            vector z = (vector_load(x + j) - m.mean) * m.r, gj = vector_load(g + j),
-                   w = vector_load(gain + j);
-            if (ahead) __builtin_prefetch(x + j + ahead), __builtin_prefetch(g + j + ahead);
-            vector_store(y + k, z * w + vector_load(bias + j));
-            vector_store(dx + k, (gj * w - m.h - z * m.hz) * m.r);
-            vector_store(dgain + j, vector_load(dgain + j) + gj * z);
-            vector_store(dbias + j, vector_load(dbias + j) + gj);
-        }
-        for (; k < count; k++) {
-            size_t j = first + k;
-            float z = (x[j] - m.mean) * m.r, gj = g[j];
-            y[k] = z * gain[j] + bias[j];
-            dx[k] = (gj * gain[j] - m.h - z * m.hz) * m.r;
-            dgain[j] += gj * z;
-            dbias[j] += gj;
-        }
-        vector_stream(l->out[0].at + at + first, y, count);
-        vector_stream(l->out[1].at + at + first, dx, count);
+static void merge(struct moments *a, struct moments b) {
+    float n = a->n + b.n, apart = b.mean - a->mean, mean = a->mean + apart * (b.n / n);
+    a->squares += b.squares + apart * apart * (a->n * b.n / n);
+    a->hc += b.hc + (a->mean - mean) * a->h + (b.mean - mean) * b.h;
+    a->h += b.h;
+    a->mean = mean;
+    a->n = n;
+}
+
+static struct row row_of(struct moments m) {
+    float r = 1 / sqrtf(m.squares / m.n + 1e-5f);
+    return (struct row){m.mean, r, m.h / m.n, m.hc * r / m.n};
+}
+
+/* A block of a row, from number `at` of all and number `first` of the row on; n: of a row, which is how far the next row's is. */
+static void layer_norm_block(struct layer *l, const struct row *m, size_t at, size_t first, size_t count,
+                             size_t n) {
+    const float *x = l->in[0].at + at, *g = l->in[3].at + at;
+    const float *gain = l->in[1].at + first, *bias = l->in[2].at + first;
+    float *dgain = l->out[2].at + first, *dbias = l->out[3].at + first, y[BLOCK], dx[BLOCK];
+    size_t k = 0;
+    for (; k + LANES <= count; k += LANES) {
+        vector z = (vector_load(x + k) - m->mean) * m->r, gk = vector_load(g + k), w = vector_load(gain + k);
+        __builtin_prefetch(x + k + n + LANES), __builtin_prefetch(g + k + n + LANES);
+        vector_store(y + k, z * w + vector_load(bias + k));
+        vector_store(dx + k, (gk * w - m->h - z * m->hz) * m->r);
+        vector_store(dgain + k, vector_load(dgain + k) + gk * z);
+        vector_store(dbias + k, vector_load(dbias + k) + gk);
     }
+    for (; k < count; k++) {
+        float z = (x[k] - m->mean) * m->r;
+        y[k] = z * gain[k] + bias[k];
+        dx[k] = (g[k] * gain[k] - m->h - z * m->hz) * m->r;
+        dgain[k] += g[k] * z;
+        dbias[k] += g[k];
+    }
+    vector_stream(l->out[0].at + at, y, count);
+    vector_stream(l->out[1].at + at, dx, count);
 }
 
 static void layer_norm(struct layer *l) {
-    size_t n = (size_t)l->in[0].dim[1];
+    size_t n = (size_t)l->in[0].dim[1], rows = (size_t)l->rows;
+    struct row now = {0};
     memset(l->out[2].at, 0, n * sizeof(float));
     memset(l->out[3].at, 0, n * sizeof(float));
-    for (size_t i = 0; i < (size_t)l->rows; i++) layer_norm_row(l, i * n, n);
+    for (size_t i = 0; i <= rows; i++) { /* row i - 1 is finished while row i comes in */
+        struct moments next = {0};
+        for (size_t first = 0; first < n; first += BLOCK) {
+            size_t count = n - first < BLOCK ? n - first : BLOCK, at = i * n + first;
+            if (i) layer_norm_block(l, &now, at - n, first, count, n);
+            if (i < rows)
+                merge(&next, block_moments(l->in[0].at + at, l->in[3].at + at, l->in[1].at + first, count));
+        }
+        now = row_of(next);
+    }
+}
+
+static vector choose(vector_bits first, vector a, vector b) {
+    return (vector)((first & (vector_bits)a) | (~first & (vector_bits)b));
 }
 
 /* x Phi(x), Phi to 1e-7 by Abramowitz and Stegun, Handbook, 7.1.26; the exponential there is that of the density too. */
+static inline void gelu_lanes(float *y, float *dx, const float *x, const float *g) {
+    vector v = vector_load(x), a = vector_most(v, -v) * 0.70710678f, e = vector_exponential(-a * a);
+    vector t = 1 / (0.3275911f * a + 1), p = t * 1.061405429f - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    vector tail = 0.5f * p * t * e, phi = choose(v < 0, tail, 1 - tail);
+    vector_store(y, v * phi);
+    vector_store(dx, vector_load(g) * (phi + v * 0.39894228f * e));
+}
+
+/* Lines are asked for some time before their turn: the processor's own asking ahead ends with each page. */
 static void gelu(struct layer *l) {
+    enum { AHEAD = 512 };
     const float *restrict x = l->in[0].at, *restrict g = l->in[1].at;
-    float *restrict y = l->out[0].at, *restrict dx = l->out[1].at;
-    for (size_t k = 0; k < l->in[0].count; k++) {
-        float v = x[k], a = fabsf(v) * 0.70710678f, e = exponential(-a * a), t = 1 / fmaf(0.3275911f, a, 1);
-        float p = fmaf(t, 1.061405429f, -1.453152027f);
-        p = fmaf(p, t, 1.421413741f);
-        p = fmaf(p, t, -0.284496736f);
-        p = fmaf(p, t, 0.254829592f);
-        float tail = 0.5f * p * t * e, phi = v < 0 ? tail : 1 - tail;
-        y[k] = v * phi;
-        dx[k] = g[k] * (phi + v * 0.39894228f * e);
+    float *restrict y = l->out[0].at, *restrict dx = l->out[1].at, last[4][LANES] = {{0}};
+    size_t n = l->in[0].count, k = 0, rest = n % LANES;
+    for (; k + LANES <= n; k += LANES) {
+        __builtin_prefetch(x + k + AHEAD), __builtin_prefetch(g + k + AHEAD);
+        __builtin_prefetch(y + k + AHEAD, 1), __builtin_prefetch(dx + k + AHEAD, 1);
+        gelu_lanes(y + k, dx + k, x + k, g + k);
     }
+    memcpy(last[0], x + k, rest * sizeof(float));
+    memcpy(last[1], g + k, rest * sizeof(float));
+    gelu_lanes(last[2], last[3], last[0], last[1]);
+    memcpy(y + k, last[2], rest * sizeof(float));
+    memcpy(dx + k, last[3], rest * sizeof(float));
 }
 
 struct side {

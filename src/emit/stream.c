@@ -1,5 +1,8 @@
 /* Compiled loops and memory: rows that are asked for before their turn, results that go past the caches. Neither changes a bit. */
 #include "emit/units.h"
+
+#include <stdio.h>
+
 #include "tensor/dtype.h"
 
 /* ---- The next row, on its way while this one is computed ---- */
@@ -34,7 +37,8 @@ static int heaviest_pass(const struct units_of *u) {
 
 bool units_first_direct(const struct units_of *u, uint32_t i) {
     const struct access *a = u->loop->access;
-    if (a[i].kind != ACCESS_DIRECT) return false;
+    const struct plan *p = u->l.e->p;
+    if (a[i].kind != ACCESS_DIRECT || graph_at(p->g, p->slot[a[i].slot].node)->op == OP_iota) return false;
     for (uint32_t k = 0; k < i; k++)
         if (a[k].kind == ACCESS_DIRECT && a[k].slot == a[i].slot) return false;
     return true;
@@ -46,30 +50,6 @@ static bool streams(const struct units_of *u, uint32_t i) {
     return units_first_direct(u, i) && !a->narrow && !units_write(u->l.e, u->l.s, a->slot);
 }
 
-/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
- * that the first cache holds beside this one; and where functions are computed the processor is ahead by itself. */
-void units_fetch_ahead(const struct units_of *u, int pass) {
-    enum { first_cache = 16 << 10, cache_line = 64 };
-    struct emitter *e = u->l.e;
-    size_t bytes = 0;
-    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u) || has_functions(u, pass)) return;
-    for (uint32_t i = 0; i < u->loop->accesses; i++)
-        if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
-    for (uint32_t i = 0; i < u->loop->accesses && bytes <= first_cache; i++) {
-        const struct access *a = &u->loop->access[i];
-        if (!streams(u, i)) continue;
-        int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
-        for (int lane = 0; lane < fold_lanes; lane += each)
-            emit_line(e, "AHEAD(&%s[(r + 1) * %lld + %lld + at]);", emit_name(e, e->p->slot[a->slot].node),
-                      (long long)u->run, (long long)a->offset + lane);
-    }
-}
-
-/* ---- What goes past the caches ---- */
-
-/* So many numbers at a time. */
-enum { streamed_most = 1024 };
-
 /* The bytes that the loop reads and writes, number by number. */
 static size_t bytes_of(const struct units_of *u) {
     size_t all = 0;
@@ -80,6 +60,76 @@ static size_t bytes_of(const struct units_of *u) {
     }
     return all;
 }
+
+enum { cache_line = 64 };
+
+/* The lines that lanes from `index` on have of an array. */
+static void ask(const struct units_of *u, const struct access *a, const char *how, const char *index,
+                int64_t offset) {
+    struct emitter *e = u->l.e;
+    const int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
+    for (int lane = 0; lane < fold_lanes; lane += each)
+        emit_line(e, "%s(&%s[%s + %lld]);", how, emit_name(e, e->p->slot[a->slot].node), index,
+                  (long long)(a->offset + offset + lane));
+}
+
+/* The bytes of a row of all that is read. */
+static size_t row_bytes(const struct units_of *u) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < u->loop->accesses; i++)
+        if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
+    return bytes;
+}
+
+/* Rows that the second cache holds beside this one; and where functions are computed the processor is ahead by itself. */
+bool units_asks_next_row(const struct units_of *u, int pass) {
+    enum { second_cache = 512 << 10 };
+    return plan_passes(u->l.e->p, u->l.s) > 1 && units_columns(u) == 1 && u->columns == 1 &&
+           pass == heaviest_pass(u) && !has_functions(u, pass) && row_bytes(u) <= second_cache;
+}
+
+/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. */
+void units_fetch_ahead(const struct units_of *u, int pass) {
+    enum { first_cache = 16 << 10 };
+    char index[64];
+    if (!units_asks_next_row(u, pass)) return;
+    snprintf(index, sizeof index, "(r + 1) * %lld + at", (long long)u->run);
+    const char *how = row_bytes(u) <= first_cache ? "AHEAD" : "FAR_AHEAD";
+    for (uint32_t i = 0; i < u->loop->accesses; i++)
+        if (streams(u, i)) ask(u, &u->loop->access[i], how, index, 0);
+}
+
+/* ---- Element by element ---- */
+
+/* A processor's own asking ahead ends with each page of 4 KiB; so a loop over more than the caches hold asks for what it comes to
+ * some lines later, of a few arrays. */
+bool units_asks_soon(const struct units_of *u) {
+    enum { second_cache = 1 << 20, most_arrays = 8 };
+    int arrays = 0;
+    for (uint32_t i = 0; i < u->loop->accesses; i++) arrays += units_first_direct(u, i);
+    return !u->folds && u->l.e->nest.n == 1 && arrays <= most_arrays && bytes_of(u) > second_cache;
+}
+
+static bool is_streamed(const struct units_of *u, uint32_t slot) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (u->l.streamed[i] && u->l.e->p->view[nest_node(&u->l, i)].slot == slot) return true;
+    return false;
+}
+
+void units_fetch_soon(const struct units_of *u) {
+    enum { bytes_ahead = 2048 };
+    for (uint32_t i = 0; i < u->loop->accesses; i++) {
+        const struct access *a = &u->loop->access[i];
+        if (!units_first_direct(u, i) || is_streamed(u, a->slot)) continue;
+        ask(u, a, units_write(u->l.e, u->l.s, a->slot) ? "AHEAD_TO_WRITE" : "AHEAD", "at",
+            bytes_ahead / (int64_t)cr_dtype_size((cr_dtype)a->dtype));
+    }
+}
+
+/* ---- What goes past the caches ---- */
+
+/* So many numbers at a time. */
+enum { streamed_most = 1024 };
 
 bool units_read(const struct units_of *u, uint32_t slot) {
     const struct plan *p = u->l.e->p;

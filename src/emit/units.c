@@ -173,19 +173,6 @@ static void open_axis(struct emitter *e, int axis, bool innermost) {
               (long long)e->nest.axis[axis].size, i);
 }
 
-static void plain_loops(struct units_of *u, int pass) {
-    struct emitter *e = u->l.e;
-    u->lane = NULL;
-    for (int i = e->nest.rows; i < e->nest.n; i++) {
-        const char *x = emit_axis[i];
-        if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
-            emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
-        else open_axis(e, i, i == e->nest.n - 1);
-    }
-    body(u, pass);
-    for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
-}
-
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
@@ -210,6 +197,22 @@ static void lanes_loop(struct units_of *u, int pass) {
     }
     u->lane = NULL;
     if (e->most) e->most = "most";
+}
+
+static void plain_loops(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    if (units_asks_next_row(u, pass)) {
+        lanes_loop(u, pass);
+        return;
+    }
+    for (int i = e->nest.rows; i < e->nest.n; i++) {
+        const char *x = emit_axis[i];
+        if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
+            emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
+        else open_axis(e, i, i == e->nest.n - 1);
+    }
+    body(u, pass);
+    for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
 static bool folds_line(const struct units_of *u, uint32_t i, int pass) {
@@ -363,14 +366,35 @@ static void block_units(struct units_of *u) {
     emit_close(e);
 }
 
-static void element_units(struct units_of *u) {
+/* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
+ * as if there were none, and note the largest; where it is too large, or no number, they run again, with the branch. */
+static bool looks(const struct units_of *u) {
+    if (u->loop->count <= 256) return false;
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (units_instruction(u, i)->kind != DO_NARROW && emit_has_far(units_instruction(u, i)->op))
+            return true;
+    return false;
+}
+
+/* Between two names, by lanes, for what comes later to be asked for once a line. */
+static void element_lanes(struct units_of *u, const char *low, const char *high) {
+    struct emitter *e = u->l.e;
+    emit_line(e, "int64_t at = %s;", low);
+    emit_open(e, "for (; at + %d <= %s; at += %d)", fold_lanes, high, fold_lanes);
+    units_fetch_soon(u);
+    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
+    emit_line(e, "const int64_t i = at + lane;");
+    body(u, 0);
+    emit_close(e);
+    emit_close(e);
+    emit_open(e, "for (int64_t i = at; i < %s; i++)", high);
+    body(u, 0);
+    emit_close(e);
+}
+
+static void element_loops(struct units_of *u, int64_t padded) {
     struct emitter *e = u->l.e;
     int n = e->nest.n;
-    if (u->streams) {
-        emit_line(e, "const int64_t low = first, high = end;");
-        units_open_streamed(u);
-    }
-    const int64_t padded = units_padded_from(u);
     for (int i = 0; i < n; i++) {
         if (i) open_axis(e, i, i == n - 1);
         else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
@@ -380,6 +404,18 @@ static void element_units(struct units_of *u) {
     }
     body(u, 0);
     for (int i = 0; i < n; i++) emit_close(e);
+}
+
+static void element_units(struct units_of *u) {
+    struct emitter *e = u->l.e;
+    if (u->streams) {
+        emit_line(e, "const int64_t low = first, high = end;");
+        units_open_streamed(u);
+    }
+    const int64_t padded = units_padded_from(u);
+    if (!looks(u) && units_asks_soon(u))
+        element_lanes(u, u->streams ? "low" : "first", u->streams ? "high" : "end");
+    else element_loops(u, padded);
     if (u->streams) units_close_streamed(u, 0);
     if (padded == u->loop->count) return;
     units_open_padded(u, padded);
@@ -458,16 +494,6 @@ static bool too_short(const struct units_of *u) {
     int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
     if (n->n == n->rows && n->n) inner = 1;
     return inner < least && u->loop->count > 256;
-}
-
-/* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
- * as if there were none, and note the largest; where it is too large, or no number, they run again, with the branch. */
-static bool looks(const struct units_of *u) {
-    if (u->loop->count <= 256) return false;
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (units_instruction(u, i)->kind != DO_NARROW && emit_has_far(units_instruction(u, i)->op))
-            return true;
-    return false;
 }
 
 /* Do units come to the same when they run again? */

@@ -34,9 +34,13 @@ bool units_read(const struct units_of *u, uint32_t slot);
 /* Does the step write to this slot? */
 bool units_write(const struct emitter *e, const struct step *s, uint32_t slot);
 
-/* stream.c: in the pass that computes most, asks for what the lanes at `at` have in the next row; decides which results go past the
+/* stream.c: in the pass that computes most, asks for what the lanes at `at` have in the next row; in a loop over elements, for what
+ * comes some lines later; decides which results go past the
  * caches, from rooms of their own; declares those; and opens and closes the loop that fills them, some numbers at a time. */
+bool units_asks_next_row(const struct units_of *u, int pass);
 void units_fetch_ahead(const struct units_of *u, int pass);
+bool units_asks_soon(const struct units_of *u);
+void units_fetch_soon(const struct units_of *u);
 void units_choose_streamed(struct units_of *u);
 void units_declare_streamed(struct units_of *u);
 bool units_stream_in(const struct units_of *u, int pass);

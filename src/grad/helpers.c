@@ -49,7 +49,8 @@ cr_node like_shape(cr_node g, cr_node a) {
 
 cr_node sum_to(cr_node g, cr_node a) {
     struct shape s = ops_shape(a);
-    return ops_sum_to(g, &s);
+    cr_node sum;
+    return sum_about_mean(g, &s, &sum) ? sum : ops_sum_to(g, &s);
 }
 
 static const int64_t *attributes(cr_node y) { return graph_attr(y.graph, graph_get(y)); }

@@ -13,6 +13,8 @@ cr_node tie_local(cr_node winner, cr_node other); /* 1 where winner > other, 1/2
 cr_node unit_local(cr_node a, cr_node y);         /* a / y, and 0 where y is 0 */
 cr_node like_shape(cr_node g, cr_node a);
 cr_node sum_to(cr_node g, cr_node a);
+/* g summed to shape s where a part of it, what stands about a mean, sums to 0; false: none does (grad/about.c). */
+bool sum_about_mean(cr_node g, const struct shape *s, cr_node *sum);
 cr_node unreduce(cr_node g, cr_node y,
                  cr_node a);                      /* g repeated along the axes that reduction y took from a */
 cr_node reduce_sum(cr_node y, cr_node x);         /* x summed over the axes that reduction y takes */

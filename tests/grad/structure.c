@@ -1,6 +1,8 @@
 /* Rows that are not elementwise: gradients against differences and the other mode, over shapes. */
 #include "support/test.h"
 
+#include "ops/build.h"
+
 struct shaped {
     const char *formula;
     int rank;
@@ -52,6 +54,11 @@ static const struct shaped cases[] = {
     {"mean(cross_entropy(x, softmax(x^2)))", 2, {3, 4}},
     {"sum(layer_norm(x, x[0], x[1])^2)", 2, {3, 4}},
     {"sum(rms_norm(x, x[0])^2)", 2, {3, 4}},
+    {"sum((x - mean(x, axis=0, keep=true))*var(x, axis=0, keep=true)*x[0])", 2, {3, 4}},
+    {"sum((x - mean(x))^3 - (x - mean(x, axis=1, keep=true))^2*2)", 3, {2, 3, 4}},
+    {"sum((x - mean(x, axis=1, keep=true) - mean(x^2, axis=1, keep=true))^2)", 2, {3, 3}},
+    {"sum((x - t(mean(x, axis=1, keep=true)))^2)", 2, {3, 3}},
+    {"sum(sin((x - mean(x, axis=[0, 2], keep=true))*exp(sum(x, axis=[0, 2], keep=true)))^2)", 3, {2, 1, 4}},
     {"sum(tril(x) @ t(triu(x)))", 2, {3, 3}},
     {"sum(diag(x)^2 @ diag(x))", 1, {4}},
     {"sum(diagonal(x)^3)", 2, {3, 4}},
@@ -179,9 +186,35 @@ TEST(executor_and_oracle_agree) {
     }
 }
 
+/* What stands about its own mean sums to 0, so the derivative adds it to no other sum: of a normalisation, those of what comes in and of
+ * its product with the normal numbers are left. */
+TEST(what_stands_about_its_mean_is_not_summed) {
+    (void)state;
+    static const struct {
+        const char *formula;
+        int sums; /* that the derivative has beside the formula's */
+    } rows[] = {{"sum((x - mean(x, axis=1, keep=true))^2)", 0},
+                {"sum((x - mean(y, axis=1, keep=true))^2)", 0},
+                {"sum((y - mean(x, axis=1, keep=true))^2)", 1},
+                {"sum((x - mean(x, axis=0, keep=true))^3)", 1},
+                {"sum(layer_norm(x, y[0], y[1])*y)", 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_graph *g = cr_graph_new(NULL);
+        cr_node x = cr_input(g, "x", CR_F64, 2, (int64_t[]){3, 4}), d;
+        cr_input(g, "y", CR_F64, 2, (int64_t[]){3, 4});
+        cr_node y = cr_formula(g, rows[i].formula);
+        int sums = 0;
+        uint32_t before = g->count;
+        assert_int_equal(cr_grad(&d, y, 1, &x), CR_OK);
+        for (uint32_t id = before; id < g->count; id++) sums += graph_at(g, id)->op == OP_sum;
+        if (sums != rows[i].sums) fail_msg("%s: %d sums", rows[i].formula, sums);
+        cr_graph_free(g);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {RUN(gradients_agree_with_differences_and_the_other_mode),
-                                       RUN(second_derivatives_agree_both_ways),
-                                       RUN(executor_and_oracle_agree)};
+    const struct CMUnitTest tests[] = {
+        RUN(gradients_agree_with_differences_and_the_other_mode), RUN(second_derivatives_agree_both_ways),
+        RUN(what_stands_about_its_mean_is_not_summed), RUN(executor_and_oracle_agree)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

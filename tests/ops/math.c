@@ -123,6 +123,28 @@ TEST(f64_is_within_its_ulps) {
     within_its_ulps(CR_F64);
 }
 
+/* From 1/4 on, where it is one quotient up to the place from which it is 1. */
+TEST(erf_of_f32_never_passes_1) {
+    (void)state;
+    static float x[batch], y[batch];
+    element_fn *kernel[] = {element_base(OP_erf, CR_F32), cpu_element(OP_erf, CR_F32, CR_F32)};
+    const uint32_t stride = 97, end = 0x40900000; /* 4.5 */
+    for (uint32_t bits = 0x3e800000; bits + batch * stride < end; bits += batch * stride) {
+        for (uint32_t k = 0; k < batch; k++) {
+            uint32_t u = (bits + k * stride) | (k % 2) << 31;
+            memcpy(&x[k], &u, sizeof u);
+        }
+        for (int way = 0; way < 2; way++) {
+            kernel[way](batch, y, x, x, x, 0);
+            for (int k = 0; k < batch; k++) {
+                if (!(fabsf(y[k]) <= 1)) fail_msg("erf(%a) = %a", (double)x[k], (double)y[k]);
+                double apart = ulps(y[k], erf(x[k]), FLT_MANT_DIG, FLT_MIN_EXP);
+                if (!(apart <= ops_ulps(OP_erf, 0))) fail_msg("erf(%a) is %g ulp away", (double)x[k], apart);
+            }
+        }
+    }
+}
+
 /* Bases of every size, and exponents that leave the result between 0 and inf, or almost. */
 static double worst_pow(cr_dtype dtype, element_fn *kernel, double at[2]) {
     static double x[batch], y[batch], z[batch];
@@ -399,6 +421,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(hypot_of_inf_and_nan_is_inf_in_every_way),
         RUN(f32_is_within_its_ulps),
+        RUN(erf_of_f32_never_passes_1),
         RUN(f64_is_within_its_ulps),
         RUN(powers_are_within_their_ulps),
         RUN(powers_that_are_numbers_are_exact),

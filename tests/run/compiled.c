@@ -182,6 +182,28 @@ TEST(what_goes_past_the_caches_has_the_same_bits) {
     }
 }
 
+/* Lines are asked for some time before their turn, or for the next row: of wide and narrow dtypes, of a length that leaves some over,
+ * of rows that only the second cache holds. */
+TEST(loops_that_ask_for_lines_ahead_have_the_same_bits) {
+    (void)state;
+    static const int64_t length = 200003, rows[] = {9, 9001};
+    struct two b;
+    start(&b);
+    input(&b, CR_F32, 1, &length, -3, 3);
+    input(&b, CR_F64, 1, &length, -3, 3);
+    input(&b, CR_I32, 1, &length, -9, 9);
+    input(&b, CR_F32, 2, rows, -3, 3);
+    input(&b, CR_F32, 1, rows + 1, -3, 3);
+    output(&b, formula(&b, "gelu(x0)"));
+    output(&b, formula(&b, "exp(x1)*x1"));
+    output(&b, formula(&b, "x2*x2 < 5"));
+    output(&b, formula(&b, "x1*cast(x2, f64) - cast(x0, f64)"));
+    output(&b, formula(&b, "layer_norm(x3, x4, x4)"));
+    output(&b, formula(&b, "grad(sum(layer_norm(x3, x4, x4)*x3), x4)"));
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Units are run again where an angle is large, or none: at the border, beside it, in the last lanes, in every place of a unit. */
 TEST(large_angles_give_the_bits_of_the_built_in_kernels) {
     (void)state;
@@ -498,6 +520,7 @@ int main(void) {
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
         RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
         RUN(what_goes_past_the_caches_has_the_same_bits),
+        RUN(loops_that_ask_for_lines_ahead_have_the_same_bits),
         RUN(large_angles_give_the_bits_of_the_built_in_kernels),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),

@@ -2,6 +2,8 @@
  * of threads; what the oracle says; and so many steps and bytes as there have to be. */
 #include "support/test.h"
 
+#include "run/program.h"
+
 struct model {
     const char *text; /* of x[m, n], g[n] and b[n]; differentiated by all three */
 };
@@ -129,7 +131,7 @@ static struct outcome run(const char *expression, cr_dtype dtype, int64_t m, int
 static const int64_t shapes[][2] = {{1, 1},    {1, 3},    {3, 1},     {5, 17},   {64, 16},
                                     {65, 300}, {130, 7},  {2, 4096},  {3, 4097}, {1, 9000},
                                     {40, 700}, {3000, 3}, {67, 4500}, {0, 4},    {9, 8193}};
-enum { shape_count = sizeof shapes / sizeof *shapes };
+enum { all_shapes = sizeof shapes / sizeof *shapes };
 
 static void same_bits(const char *text, cr_dtype dtype, int64_t m, int64_t n) {
     static const struct way ways[] = {{1, "1", "cpu"}, {1, "0", "cpu"}, {2, "1", "cpu"}, {3, "1", "cpu"}};
@@ -149,7 +151,7 @@ static void same_bits(const char *text, cr_dtype dtype, int64_t m, int64_t n) {
 TEST(fusing_and_threads_change_no_bit) {
     (void)state;
     for (int i = 0; i < model_count; i++)
-        for (int k = i % 2; k < shape_count; k += 2) /* each shape with every other model */
+        for (int k = i % 2; k < all_shapes; k += 2) /* each shape with every other model */
             same_bits(models[i].text, (i / 2 + k / 2) % 2 ? CR_F32 : CR_F64, shapes[k][0], shapes[k][1]);
 }
 
@@ -166,7 +168,7 @@ TEST(results_of_other_rows_are_awaited) {
 TEST(the_oracle_agrees) {
     (void)state;
     for (int i = 0; i < model_count; i++)
-        for (int k = i % 3; k < shape_count; k += 3) { /* each shape with every third model */
+        for (int k = i % 3; k < all_shapes; k += 3) { /* each shape with every third model */
             int64_t m = shapes[k][0], n = shapes[k][1];
             struct outcome a = run(models[i].text, CR_F64, m, n, (struct way){1, "1", "cpu"}),
                            b = run(models[i].text, CR_F64, m, n, (struct way){1, "1", "reference"});
@@ -304,6 +306,41 @@ TEST(reductions_to_few_numbers_are_shared_out) {
     }
 }
 
+/* Layer norm and its gradients go over a row three times; of its cotangent, what needs no row's result waits for the second. */
+TEST(folds_wait_for_a_pass_that_reads_their_operands) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_node x = cr_input(g, "x", CR_F32, 2, (int64_t[]){100, 300}), v[3] = {x}, d[3];
+    for (int i = 1; i < 3; i++) v[i] = cr_input(g, i == 1 ? "gain" : "bias", CR_F32, 1, (int64_t[]){300});
+    cr_node c = cr_input(g, "c", CR_F32, 2, (int64_t[]){100, 300});
+    cr_node y = cr_layer_norm(v[0], v[1], v[2], 1e-5);
+    assert_int_equal(cr_grad(d, cr_sum(cr_mul(y, c), 0, NULL, false), 3, v), CR_OK);
+    cr_target_output(t, "y", y);
+    for (int i = 0; i < 3; i++) cr_target_output(t, i == 0 ? "dx" : i == 1 ? "dgain" : "dbias", d[i]);
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    int loops = 0, first = 0, second = 0;
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        const struct step *step = &p->plan.step[s];
+        if (step->n < 10) continue;
+        loops++;
+        assert_int_equal(plan_passes(&p->plan, step), 3);
+        for (uint32_t i = 0; i < step->n; i++)
+            if (graph_at(p->plan.g, p->plan.node[step->first + i])->op == OP_sum) {
+                first += p->plan.pass[step->first + i] == 0;
+                second += p->plan.pass[step->first + i] == 1;
+            }
+    }
+    assert_int_equal(loops, 1);
+    assert_int_equal(first, 1); /* of x */
+    assert_int_equal(second,
+                     4); /* of the squares, of c, of c gain, and of that times what x is about its mean */
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(fusing_and_threads_change_no_bit),
@@ -313,6 +350,7 @@ int main(void) {
         RUN(what_works_row_by_row_is_one_loop),
         RUN(a_column_times_a_row_joins_the_loop_around_it),
         RUN(reductions_to_few_numbers_are_shared_out),
+        RUN(folds_wait_for_a_pass_that_reads_their_operands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
