@@ -6,22 +6,25 @@
 #include <string.h>
 #include <tgmath.h>
 
-/* LANES: a loop over the lanes of a fold, as many as a vector or two has; gcc would unroll it before it makes vectors. */
+/* APART: stays a function. LANES: a loop over the lanes of a fold, as many as a vector or two has; gcc would unroll it before it makes vectors. */
 #if defined(__clang__)
 #define VECTOR   _Pragma("clang loop vectorize(assume_safety)")
 #define LANES    VECTOR
 #define AHEAD(x) __builtin_prefetch(x)
 #define ALWAYS   static inline __attribute__((always_inline))
+#define APART    static __attribute__((noinline))
 #elif defined(__GNUC__)
 #define VECTOR   _Pragma("GCC ivdep")
 #define LANES    _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
 #define AHEAD(x) __builtin_prefetch(x)
 #define ALWAYS   static inline __attribute__((always_inline))
+#define APART    static __attribute__((noinline))
 #else
 #define VECTOR
 #define LANES
 #define AHEAD(x) ((void)0)
 #define ALWAYS   static inline
+#define APART    static
 #endif
 
 /* Numbers that nobody reads soon, to memory past the caches: a plain store would first read the line that it changes. */
