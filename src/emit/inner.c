@@ -106,10 +106,12 @@ void emit_inner_declarations(struct emitter *e) {
 
 static void write_step(struct emitter *e, size_t s, const struct loop *loop, size_t number) {
     struct kernel_units units;
-    struct cr_text *steps = e->out;
-    e->out = &e->file->functions;
+    struct cr_text *steps = e->out, own = text_make(&e->mem); /* behind those that it calls */
+    e->out = &own;
     e->depth = 0;
     emit_step_units(e, s, loop, number, &units);
+    text_bytes(&e->file->functions, own.s ? own.s : "", own.n);
+    text_end(&own, &e->file->functions);
     e->out = steps;
     e->depth = 1;
     if (!units.made) {
