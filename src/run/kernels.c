@@ -90,6 +90,25 @@ cr_status program_compile(cr_program *p, const struct cr_options *o) {
     return get(p, o);
 }
 
+static void touch_function(void (*f)(void)) {
+    union {
+        void (*f)(void);
+        const volatile char *byte;
+    } at = {f};
+    if (f) (void)*at.byte;
+}
+
+void program_touch_kernels(const cr_program *p) {
+    const struct kernel_table *k = p->compiled.kernels;
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        struct control *c = p->control ? p->control[s] : NULL;
+        if (k) touch_function((void (*)(void))k->loop[s]), touch_function((void (*)(void))k->end[s]);
+        for (int i = 0; c && i < 2; i++)
+            if (c->inner[i].program) program_touch_kernels(c->inner[i].program);
+    }
+    if (k) touch_function((void (*)(void))k->body), touch_function((void (*)(void))k->tail);
+}
+
 /* ---- Running ---- */
 
 struct units_job {

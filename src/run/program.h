@@ -127,6 +127,8 @@ void frame_forget_calls(struct place_of_run *r, const cr_program *p);
 /* Loops as the options ask: kernels, or a reason why not. Before scratch is known. CR_OK or CR_ENOMEM. */
 cr_status program_compile(cr_program *p, const struct cr_options *options);
 void program_drop_compiled(cr_program *p);
+/* Reads a byte of each of their functions, so that these are in memory; of functions that steps run, of theirs. */
+void program_touch_kernels(const cr_program *p);
 /* Step s of them; and of a loop of a group the rows first .. end-1. */
 void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s);
 void program_run_rows(const cr_program *p, char *const slot[], char *scratch, size_t s, int64_t first,
