@@ -116,7 +116,7 @@ static void write_step(struct emitter *e, size_t s, const struct loop *loop, siz
     e->depth = 1;
     if (!units.made) {
         emit_refuse(e, "a step is not made here");
-    } else if (e->p->step[s].kind == STEP_CONTROL) {
+    } else if (emit_may_fail(e, s)) {
         emit_line(e, "if (loop_%zu(slot, here->inner)) return 1;", number);
         e->may_fail = true;
     } else {

@@ -15,6 +15,14 @@ static bool has_tail(const struct plan *p) {
     return false;
 }
 
+static bool is_picking(const struct node *n) { return n->op == OP_gather || n->op == OP_scatter_add; }
+
+bool emit_may_fail(const struct emitter *e, size_t s) {
+    const struct step *step = &e->p->step[s];
+    return step->kind == STEP_CONTROL ||
+           (step->kind == STEP_KERNEL && is_picking(graph_at(e->g, e->p->node[step->first])));
+}
+
 static bool is_small_loop(const struct step *s, const struct loop *l) {
     return s->way == WAY_WHOLE && l->count * (int64_t)l->instructions < 2 * loop_worth_a_thread;
 }
@@ -22,13 +30,13 @@ static bool is_small_loop(const struct step *s, const struct loop *l) {
 static void write_step(struct emitter *e, size_t s, const struct loop *l, const struct kernel_units *u) {
     const struct step *step = &e->p->step[s];
     if (step->way != WAY_WHOLE && s != e->p->group[step->group].first) return; /* the first stands for all */
-    bool made = u->made && is_small_loop(step, l), control = step->kind == STEP_CONTROL;
-    if (made && !control) {
+    bool made = u->made && is_small_loop(step, l);
+    if (made && !emit_may_fail(e, s)) {
         emit_open(e, "if (f->active[%zu])", s);
         emit_line(e, "loop_%zu(f->slot, f->shared, f->row, 0, %lld);", s, (long long)u->count);
         if (l->shared) emit_line(e, "end_%zu(f->slot, f->shared);", s);
         emit_close(e);
-    } else { /* a function that fails runs again, step by step, to say where */
+    } else { /* what fails runs again, the built-in way, to say where */
         if (made) emit_open(e, "if (f->active[%zu] && loop_%zu(f->slot, f->inner))", s, s);
         else emit_open(e, "if (f->active[%zu])", s);
         emit_line(e, "const int64_t status = f->step(f->arg, %zu);", s);
@@ -74,7 +82,7 @@ static void write_table(struct emitter *e, const struct loop loop[], const struc
     size_t n = e->p->steps;
     text_add(e->out, "static kernel_loop *const loops[%zu] = {", n + 1);
     for (size_t s = 0; s < n; s++)
-        text_add(e->out, units[s].made && e->p->step[s].kind != STEP_CONTROL ? "loop_%zu, " : "0, ", s);
+        text_add(e->out, units[s].made && !emit_may_fail(e, s) ? "loop_%zu, " : "0, ", s);
     text_add(e->out, "0};\nstatic kernel_end *const ends[%zu] = {", n + 1);
     for (size_t s = 0; s < n; s++) text_add(e->out, units[s].made && loop[s].shared ? "end_%zu, " : "0, ", s);
     text_add(e->out,
@@ -84,9 +92,20 @@ static void write_table(struct emitter *e, const struct loop loop[], const struc
              n, has_tail(e->p) ? "tail" : "0");
 }
 
+enum { little = 256 }; /* numbers */
+
+/* Does it pick so few numbers, or add so few where it is told, that a call would take longer? */
+static bool picks_little(const struct emitter *e, const struct step *s) {
+    const struct node *n = graph_at(e->g, e->p->node[s->first]);
+    if (s->kind != STEP_KERNEL || s->way != WAY_WHOLE || !is_picking(n)) return false;
+    const struct node *x = graph_at(e->g, graph_args(e->g, n)[0]);
+    bool sums = n->op == OP_scatter_add;
+    return graph_elements(e->g, n) <= little && (!sums || graph_elements(e->g, x) <= little) &&
+           (!sums || n->dtype == CR_F32 || n->dtype == CR_F64);
+}
+
 /* Does it move so few numbers that a call would take longer? */
 static bool moves_little(const struct emitter *e, const struct step *s) {
-    enum { little = 256 };
     const struct node *n = graph_at(e->g, e->p->node[s->first]);
     return (s->kind == STEP_COPY ||
             (s->kind == STEP_KERNEL && (n->op == OP_concat || n->op == OP_unslice))) &&
@@ -115,13 +134,28 @@ bool emit_is_small(const struct emitter *e, size_t s, const struct loop *loop) {
     int64_t room;
     if (step->kind == STEP_LOOP) return is_small_loop(step, loop);
     if (step->kind == STEP_CONTROL) return emit_control_fits(e, s);
-    return moves_little(e, step) || (e->own_products && is_small_product(e, step, &room));
+    return moves_little(e, step) || picks_little(e, step) ||
+           (e->own_products && is_small_product(e, step, &room));
+}
+
+/* What may find an index out of range. */
+static bool write_picking(struct emitter *e, const struct step *s, size_t number,
+                          struct kernel_units *units) {
+    emit_open(e, "%s int loop_%zu(char *const slot[], const struct kernel_inner *inner)", units_kind(e),
+              number);
+    emit_declare_slots(e, s);
+    emit_kernel(e, e->p->node[s->first]);
+    emit_line(e, "return 0;");
+    emit_close(e);
+    units->count = 1;
+    return true;
 }
 
 /* A small step that is no loop, as the only unit of one. */
 static bool write_small(struct emitter *e, const struct step *s, size_t number, struct kernel_units *units) {
     uint32_t id = e->p->node[s->first];
     int64_t room = 0;
+    if (picks_little(e, s)) return write_picking(e, s, number, units);
     if (!moves_little(e, s) && !(e->own_products && is_small_product(e, s, &room))) return false;
     emit_open(e, "%s void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
               units_kind(e), number);

@@ -62,6 +62,8 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
 /* kernels.c: step s of e's plan as the function loop_NUMBER; left alone if it isn't made. */
 void emit_step_units(struct emitter *e, size_t s, const struct loop *loop, size_t number,
                      struct kernel_units *units);
+/* Does its function take slots and functions alone, and give another number than 0 where the built-in way must say what is wrong? */
+bool emit_may_fail(const struct emitter *e, size_t s);
 /* Is it so small that it runs where it stands? */
 bool emit_is_small(const struct emitter *e, size_t s, const struct loop *loop);
 
