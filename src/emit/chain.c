@@ -168,6 +168,15 @@ static void write_part(struct emitter *e, uint32_t id, uint32_t k, int64_t to) {
     text_drop(&t);
 }
 
+/* Zeros before and behind what unslice moves. */
+static void clear_around(struct emitter *e, uint32_t id) {
+    const struct node *n = graph_at(e->g, id);
+    long long low = moved_to(e->p, n, 0), high = low + graph_dims(e->g, graph_at(e->g, n->arg[0]))[0];
+    const char *name = emit_name(e, e->p->slot[e->p->view[id].slot].node);
+    emit_line(e, "for (int64_t i = first; i < (end < %lld ? end : %lld); i++) %s[i] = 0;", low, low, name);
+    emit_line(e, "for (int64_t i = first > %lld ? first : %lld; i < end; i++) %s[i] = 0;", high, high, name);
+}
+
 /* part_NUMBER: places first to end-1 of a step that moves numbers. */
 static void write_move(struct emitter *e, size_t s) {
     const struct step *step = &e->p->step[s];
@@ -177,9 +186,7 @@ static void write_move(struct emitter *e, size_t s) {
         e, "APART void part_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)", s);
     emit_declare_slots(e, step);
     emit_line(e, "int64_t low;");
-    if (n->op == OP_unslice)
-        emit_line(e, "for (int64_t i = first; i < end; i++) %s[i] = 0;",
-                  emit_name(e, e->p->slot[e->p->view[id].slot].node));
+    if (n->op == OP_unslice) clear_around(e, id);
     for (uint32_t k = 0; k < n->n; k++) write_part(e, id, k, moved_to(e->p, n, k));
     emit_close(e);
 }

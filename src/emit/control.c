@@ -48,7 +48,6 @@ static bool is_copied(const struct running *r, const cr_function *f, uint32_t no
 
 /* A compiled one has what moves on its stack. */
 static uint32_t declare_local(struct running *r, const cr_function *f, uint32_t node, bool moves) {
-    enum { most_stack = 1 << 16 };
     struct emitter *e = r->e;
     const struct node *n = graph_at(f->g, node);
     char type[80];
@@ -58,8 +57,7 @@ static uint32_t declare_local(struct running *r, const cr_function *f, uint32_t 
     long long count = (long long)graph_elements(f->g, n);
     if (!moves || is_copied(r, f, node)) emit_line(e, "%s %s[%lld];", t, s, count);
     else emit_line(e, "%s room_of_%s[%lld], *%s = room_of_%s;", t, s, count, s, s);
-    e->file->stack += plan_node_bytes(f->g, node);
-    if (e->file->stack > most_stack) emit_refuse(e, "too much moves");
+    emit_take_stack(e, plan_node_bytes(f->g, node));
     return name;
 }
 

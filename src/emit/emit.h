@@ -73,7 +73,7 @@ struct emit_file {
     size_t bodies, body_cap;
     /* Of exact ones: */
     size_t loops; /* numbers given to loops */
-    size_t stack; /* bytes of what moves in their steps */
+    size_t stack; /* bytes that a step's functions have on it */
 };
 
 /* emit.c. False: out of memory; to be dropped all the same. */
@@ -196,6 +196,8 @@ void emit_argument(struct cr_text *out, int column, const char *s);
 
 /* inner.c: the same of exact ones, as far as they differ: the steps of a function, and what they work on. */
 void emit_inner_steps(struct emitter *e, const struct emit_function *f);
+/* So many bytes more of a thread's stack; too many are refused. */
+void emit_take_stack(struct emitter *e, size_t bytes);
 void emit_inner_declarations(struct emitter *e);
 
 /* sparse.c: outputs that are the values of sparse matrices. False, with a sentence: one is too large for tables of int32_t. */

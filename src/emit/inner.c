@@ -57,6 +57,12 @@ void emit_control_units(struct emitter *e, size_t s, size_t number) {
 
 /* ---- What they work on ---- */
 
+void emit_take_stack(struct emitter *e, size_t bytes) {
+    enum { most = 1 << 16 };
+    e->file->stack += bytes;
+    if (e->file->stack > most && !e->status) emit_refuse(e, "too much for the stack");
+}
+
 /* So few bytes stand on the stack. */
 enum { few = 512 };
 
@@ -76,7 +82,7 @@ static void declare_slot(struct emitter *e, size_t i) {
     if (s->bytes > few || s->bytes == 0)
         emit_line(e, "%s%s *const %s = (%s *)(void *)here->slot[%zu];", constant ? "const " : "", t, name, t,
                   i);
-    else emit_line(e, "%s %s[%zu];", t, name, (s->bytes + size - 1) / size);
+    else emit_line(e, "%s %s[%zu];", t, name, (s->bytes + size - 1) / size), emit_take_stack(e, s->bytes);
     if (constant && s->bytes <= few && s->bytes)
         emit_line(e, "memcpy(%s, here->slot[%zu], %zu);", name, i, s->bytes);
 }
@@ -128,8 +134,6 @@ static void write_step(struct emitter *e, size_t s, const struct loop *loop, siz
 }
 
 void emit_inner_steps(struct emitter *e, const struct emit_function *f) {
-    enum { most_rows = 1 << 14 };
     for (size_t s = 0; s < e->p->steps && !e->status; s++) write_step(e, s, &f->loop[s], e->file->loops++);
-    e->file->stack += e->shared_most + e->row_numbers;
-    if (e->shared_most + e->row_numbers > most_rows && !e->status) emit_refuse(e, "rows are too long");
+    emit_take_stack(e, mem_add(e->shared_most, e->row_numbers));
 }
