@@ -134,6 +134,8 @@ static void write_step(struct emitter *e, size_t s, const struct loop *loop, siz
 }
 
 void emit_inner_steps(struct emitter *e, const struct emit_function *f) {
+    enum { most_loops = 2000 }; /* of a program: more would take the compiler too long */
+    if (e->file->loops > most_loops) emit_refuse(e, "too many loops");
     for (size_t s = 0; s < e->p->steps && !e->status; s++) write_step(e, s, &f->loop[s], e->file->loops++);
     emit_take_stack(e, mem_add(e->shared_most, e->row_numbers));
 }
