@@ -61,6 +61,7 @@ static cr_run *bound(struct problem *p, const cr_program *program) {
                 cr_bind(run, b->name, cr_array_dtype(b->data), cr_array_data(b->data),
                         cr_array_bytes(b->data));
         }
+    cr_run_ready(run); /* what fails here fails again in the step, which says why */
     return run;
 }
 

@@ -7,7 +7,7 @@
 
 struct running {
     struct emitter *e;
-    uint32_t id;
+    size_t step;
     const struct node *n;
     struct emit_control c;
     struct loop_attr l;
@@ -40,10 +40,32 @@ static bool is_empty(const cr_function *f, uint32_t node) { return plan_node_byt
 
 /* ---- What moves ---- */
 
+/* Of a compiled one so few bytes are copied rather than that they change places: then the compiler knows where they are. */
+static bool is_copied(const struct running *r, const cr_function *f, uint32_t node) {
+    enum { few = 256 };
+    return r->e->exact && plan_node_bytes(f->g, node) <= few;
+}
+
+/* A compiled one has what moves on its stack. */
+static uint32_t declare_local(struct running *r, const cr_function *f, uint32_t node, bool moves) {
+    struct emitter *e = r->e;
+    const struct node *n = graph_at(f->g, node);
+    char type[80];
+    const char *t = emit_type(e, (cr_dtype)n->dtype, type);
+    uint32_t name = emit_reserve(e, "moving");
+    const char *s = emit_reserved(e, name);
+    long long count = (long long)graph_elements(f->g, n);
+    if (!moves || is_copied(r, f, node)) emit_line(e, "%s %s[%lld];", t, s, count);
+    else emit_line(e, "%s room_of_%s[%lld], *%s = room_of_%s;", t, s, count, s, s);
+    emit_take_stack(e, plan_node_bytes(f->g, node));
+    return name;
+}
+
 /* A place of its own for a value of f's. Its bytes grow with the type of fractions, as those of the plan do. */
 static uint32_t declare(struct running *r, const cr_function *f, uint32_t node, const char *wanted,
                         bool moves) {
     struct emitter *e = r->e;
+    if (e->exact) return declare_local(r, f, node, moves);
     const struct node *n = graph_at(f->g, node);
     struct cr_text at = text_make(&e->mem);
     char type[80];
@@ -119,12 +141,22 @@ static void give_place(struct running *r, uint32_t k) {
     else argument(r, emit_pointer(e, r->c.part[k], loop, trip).s);
 }
 
+/* What a function works in; where a compiled one's slots stand. */
+static void give_work(struct running *r, int which) {
+    struct emitter *e = r->e;
+    struct cr_text at = text_make(&e->mem);
+    if (e->exact) text_add(&at, "&inner[%zu]", 2 * r->step + (size_t)which);
+    else text_str(&at, e->inside_now ? "inside + " : "inside");
+    if (!e->exact && e->inside_now) emit_place(e, &at, e->inside_now);
+    if (e->exact || r->body[which].work) argument(r, at.failed ? "" : at.s);
+    text_drop(&at);
+}
+
 /* "step_cell(h0, &x[trip * 3], h0_next, inside + 128)", in r->text. */
 static void write_call(struct running *r, int which) {
     struct emitter *e = r->e;
     const struct emit_function *f = &r->c.of[which];
     const struct emit_body *b = &r->body[which];
-    struct cr_text at = text_make(&e->mem);
     r->text.n = 0;
     for (uint32_t k = 0; k < f->f->n_in; k++)
         if (!f->plan || f->in[k]) give_operand(r, k);
@@ -134,10 +166,7 @@ static void write_call(struct running *r, int which) {
         if (!f->plan || f->out[k]) give_place(r, k);
     for (int i = 1; i >= 0; i--)
         if (b->source[i]) argument(r, i ? "run_seed" : "run_step");
-    text_str(&at, e->inside_now ? "inside + " : "inside");
-    if (e->inside_now) emit_place(e, &at, e->inside_now);
-    if (b->work) argument(r, at.failed ? "" : at.s);
-    text_drop(&at);
+    give_work(r, which);
     const char *name = intern_bytes(&e->file->names, b->name),
                *s = r->text.n && !r->text.failed ? r->text.s : "";
     if (r->text.failed) e->status = CR_ENOMEM;
@@ -245,13 +274,18 @@ static void keep_carries(struct running *r) {
 
 static void swap_carries(struct running *r) {
     struct emitter *e = r->e;
+    const cr_function *f = function(r);
     char type[80];
     for (uint32_t k = 0; k < carries(r); k++) {
         if (r->name[k] == intern_none) continue;
         const char *now = emit_reserved(e, r->name[k]), *next = emit_reserved(e, r->next[k]);
+        if (is_copied(r, f, f->in[k])) {
+            emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s[i];",
+                      (long long)graph_elements(f->g, function_in(f, k)), now, next);
+            continue;
+        }
         const char *swap = emit_reserved(e, r->swap[k]);
-        emit_line(e, "%s *const %s = %s;", emit_type(e, (cr_dtype)function_in(function(r), k)->dtype, type),
-                  swap, now);
+        emit_line(e, "%s *const %s = %s;", emit_type(e, (cr_dtype)function_in(f, k)->dtype, type), swap, now);
         emit_line(e, "%s = %s;", now, next);
         emit_line(e, "%s = %s;", next, swap);
     }
@@ -381,7 +415,7 @@ static void end(struct running *r) {
 
 void emit_control(struct emitter *e, size_t step) {
     uint32_t id = e->p->node[e->p->step[step].first];
-    struct running r = {.e = e, .id = id, .n = graph_at(e->g, id), .text = text_make(&e->mem)};
+    struct running r = {.e = e, .step = step, .n = graph_at(e->g, id), .text = text_make(&e->mem)};
     r.c = e->wish->control(e->program, step);
     if (r.n->op == OP_scan) r.l = loop_attr(e->g, r.n), r.first = r.l.counted != 0;
     if (r.n->op == OP_cond) r.first = 1;

@@ -375,12 +375,12 @@ static void write_all(struct emitter *e, struct cr_text *source, struct cr_text 
     text_drop(&body);
 }
 
-static bool start_file(struct emit_file *f, const struct mem *m) {
+bool emit_start_file(struct emit_file *f, const struct mem *m) {
     f->helpers = f->functions = f->callbacks = text_make(m);
     return intern_init(&f->names, m) && intern_init(&f->texts, m);
 }
 
-static void drop_file(struct emit_file *f, const struct mem *m) {
+void emit_drop_file(struct emit_file *f, const struct mem *m) {
     text_drop(&f->helpers);
     text_drop(&f->functions);
     text_drop(&f->callbacks);
@@ -402,10 +402,10 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     if (!emit_patterns_fit(&e)) return e.status;
     e.real = only_float(p, wish);
     uint32_t *output = mem_alloc(&e.mem, mem_mul(wish->outputs, sizeof *output));
-    if (!start_file(&file, &e.mem) || !output || !start(&e, output)) e.status = CR_ENOMEM;
+    if (!emit_start_file(&file, &e.mem) || !output || !start(&e, output)) e.status = CR_ENOMEM;
     else write_all(&e, source, header, output);
     mem_free(&e.mem, output, wish->outputs * sizeof *output);
     emit_drop_names(&e);
-    drop_file(&file, &e.mem);
+    emit_drop_file(&file, &e.mem);
     return e.status;
 }

@@ -12,6 +12,7 @@ struct emit_function {
     const struct plan *plan;  /* NULL: it is a callback */
     const void *program;      /* the caller's: whose plan it is */
     const uint32_t *in, *out; /* 0: it does not look at it; nobody wants it */
+    const struct loop *loop;  /* by step of the plan */
 };
 struct emit_control {
     struct emit_function of[2];
@@ -70,7 +71,14 @@ struct emit_file {
     struct intern names, texts;
     struct emit_body *body;
     size_t bodies, body_cap;
+    /* Of exact ones: */
+    size_t loops; /* numbers given to loops */
+    size_t stack; /* bytes that a step's functions have on it */
 };
+
+/* emit.c. False: out of memory; to be dropped all the same. */
+bool emit_start_file(struct emit_file *f, const struct mem *m);
+void emit_drop_file(struct emit_file *f, const struct mem *m);
 
 /* One function in the writing. */
 struct emitter {
@@ -85,7 +93,9 @@ struct emitter {
     struct cr_text values; /* of exact ones: the functions that they call, each once */
     const char *
         most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
-    bool products;      /* and whether they need those of device/cpu/gemm_compiled.h */
+    bool products;      /* and whether they need those of device/cpu/gemm_compiled.h, */
+    bool own_products;  /* which give the bits of this program's products */
+    size_t shared_most; /* bytes that units of loops leave, of one the most */
     int real;           /* the only float dtype, which may be changed by a macro; -1: there are two */
     struct intern used; /* names of the function */
     uint32_t *name;     /* by node: its name, in `used`; intern_none: none yet */
@@ -183,6 +193,12 @@ struct emit_body emit_body_of(struct emitter *e, const struct emit_function *f, 
                               const char *otherwise);
 /* Puts one more argument or parameter behind those that are there: a new line where the present one is long. */
 void emit_argument(struct cr_text *out, int column, const char *s);
+
+/* inner.c: the same of exact ones, as far as they differ: the steps of a function, and what they work on. */
+void emit_inner_steps(struct emitter *e, const struct emit_function *f);
+/* So many bytes more of a thread's stack; too many are refused. */
+void emit_take_stack(struct emitter *e, size_t bytes);
+void emit_inner_declarations(struct emitter *e);
 
 /* sparse.c: outputs that are the values of sparse matrices. False, with a sentence: one is too large for tables of int32_t. */
 bool emit_patterns_fit(struct emitter *e);

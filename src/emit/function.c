@@ -202,7 +202,7 @@ static void name_result(struct emitter *e, const struct emit_function *f, uint32
     const struct note *note = graph_find_note(e->g, f->out[k], NOTE_NAME);
     struct cr_text t = text_make(&e->mem);
     bool input = graph_at(e->g, f->out[k])->op == OP_input;
-    if (note && !input) text_str(&t, graph_text(e->g, note->text));
+    if (note && !input && !e->exact) text_str(&t, graph_text(e->g, note->text));
     else if (k < carries && f->in[k]) text_add(&t, "%s_next", emit_name(e, f->in[k]));
     else text_add(&t, "result%lu", (unsigned long)k);
     *name = emit_reserve(e, t.failed ? "y" : t.s);
@@ -268,19 +268,21 @@ static void write_whole(struct emitter *e, struct cr_text *out, const struct emi
     struct cr_text parameters = text_make(&e->mem), steps = text_make(&e->mem);
     write_parameters(e, &parameters, f, b, carries, name);
     e->out = &steps;
-    emit_steps(e, false);
+    if (e->exact) emit_inner_steps(e, f);
+    else emit_steps(e, false);
     write_results(e, f, name);
-    b->work = e->status ? 0 : emit_whole_work(e);
+    b->work = e->status || e->exact ? 0 : emit_whole_work(e);
     b->may_fail = e->may_fail;
     e->out = out;
     if (b->work) emit_argument(&parameters, 4, "void *work");
+    if (e->exact) emit_argument(&parameters, 4, "const struct kernel_inner *here");
     text_char(out, '(');
     text_bytes(out, parameters.n ? parameters.s : "void", parameters.n ? parameters.n : 4);
     text_end(&parameters, out);
     text_str(out, ") {\n");
     size_t before = out->n;
-    emit_declarations(e);
-    silence_all(e, f, b, &steps, name);
+    if (e->exact) emit_inner_declarations(e);
+    else emit_declarations(e), silence_all(e, f, b, &steps, name);
     size_t blank = out->n == before && steps.n; /* the line that parts steps from declarations */
     text_bytes(out, steps.n ? steps.s + blank : "", steps.n - blank);
     text_end(&steps, out);
@@ -297,7 +299,7 @@ static void keep(struct emitter *e, struct emit_body *b, const char *wanted, str
         e->status = CR_ENOMEM;
         return;
     }
-    for (size_t i = 0; file->texts.n == before && i < file->bodies; i++)
+    for (size_t i = 0; file->texts.n == before && !e->exact && i < file->bodies; i++)
         if (file->body[i].text == b->text && !file->body[i].callback) {
             b->name = file->body[i].name;
             return;
@@ -305,7 +307,7 @@ static void keep(struct emitter *e, struct emit_body *b, const char *wanted, str
     b->name = emit_file_name(e, wanted);
     if (b->name == intern_none) return;
     file->body[file->bodies++] = *b;
-    text_add(&file->functions, "static %s %s", b->may_fail ? "int" : "void",
+    text_add(&file->functions, "%s %s %s", e->exact ? "ALWAYS" : "static", b->may_fail ? "int" : "void",
              (const char *)intern_bytes(&file->names, b->name));
     text_bytes(&file->functions, whole->s, whole->n);
     text_char(&file->functions, '\n');
@@ -322,6 +324,10 @@ static void write_planned(struct emitter *e, struct emit_body *b, const struct e
                             .wish = e->wish,
                             .file = e->file,
                             .real = e->real,
+                            .exact = e->exact,
+                            .values = e->values,
+                            .products = e->products,
+                            .own_products = e->own_products,
                             .why = e->why};
     for (int i = 0; i < 2; i++) {
         int op = i ? OP_seed : OP_step_number;
@@ -332,6 +338,8 @@ static void write_planned(struct emitter *e, struct emit_body *b, const struct e
     if (!name || !inner.placed || !emit_start_names(&inner)) inner.status = CR_ENOMEM;
     else emit_reserve(&inner, e->wish->prefix), write_whole(&inner, &whole, f, b, carries, name);
     emit_drop_names(&inner);
+    e->values = inner.values;
+    e->products = inner.products;
     mem_free(&e->mem, inner.placed, f->plan->slots);
     mem_free(&e->mem, name, f->f->n_out * sizeof *name);
     if (inner.status) e->status = inner.status;
@@ -342,6 +350,10 @@ static void write_planned(struct emitter *e, struct emit_body *b, const struct e
 /* C runs each step whole, in functions too. */
 static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
                        uint32_t carries, const char *wanted) {
+    if (e->exact) { /* of whole steps alone */
+        write_planned(e, b, f, carries, "run");
+        return;
+    }
     const struct plan_wish wish = {.output = f->out, .outputs = f->f->n_out};
     struct plan plan;
     struct emit_function planned = *f;

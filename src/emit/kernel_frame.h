@@ -4,11 +4,18 @@
 
 #include <stdint.h>
 
+/* A function that a step runs: where each slot of its plan stands, and the functions that its own steps run. */
+struct kernel_inner {
+    char *const *slot;
+    const struct kernel_inner *inner; /* of step s: numbers 2 s and 2 s + 1 */
+};
+
 /* A run, as a compiled program sees it. */
 struct kernel_frame {
-    char *const *slot;     /* where each slot of the plan stands */
-    const uint8_t *active; /* by step */
-    char *shared, *row;    /* what units leave; rooms of rows for one thread */
+    char *const *slot;                /* where each slot of the plan stands */
+    const struct kernel_inner *inner; /* of step s: numbers 2 s and 2 s + 1 */
+    const uint8_t *active;            /* by step */
+    char *shared, *row;               /* what units leave; rooms of rows for one thread */
     int64_t (*step)(void *arg,
                     int64_t step); /* runs a step that is not compiled, or is shared by threads; 0: done */
     void *arg;

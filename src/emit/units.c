@@ -439,7 +439,7 @@ static void declare_lines(struct units_of *u) {
 static void write_end(struct units_of *u, size_t number) {
     struct emitter *e = u->l.e;
     char type[80];
-    emit_open(e, "static void end_%zu(char *const slot[], char *shared)", number);
+    emit_open(e, "%s void end_%zu(char *const slot[], char *shared)", units_kind(e), number);
     emit_declare_slots(e, u->l.s);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         const struct instruction *in = units_instruction(u, i);
@@ -525,8 +525,8 @@ static void any_units(struct units_of *u) {
 static void write_function(struct units_of *u, const char *head, size_t number) {
     struct emitter *e = u->l.e;
     for (uint32_t i = 0; i < u->l.s->n; i++) e->local[nest_node(&u->l, i)] = intern_none;
-    emit_open(e, "static %s_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
-              head, number);
+    emit_open(e, "%s %s_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              units_kind(e), head, number);
     e->rows_now = 0;
     emit_declare_slots(e, u->l.s);
     nest_declare_rows(&u->l);
@@ -560,9 +560,8 @@ static void looking_function(struct units_of *u, size_t number, int64_t units) {
     write_function(u, "void far", number);
     any_units(u);
     emit_close(e);
-    emit_open(e,
-              "static void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
-              number);
+    emit_open(e, "%s void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
+              units_kind(e), number);
     emit_open(e, "for (int64_t from = first, to; from < end; from = to)");
     emit_line(e, "to = end - from > %lld ? from + %lld : end;", (long long)(step > 1 ? step : 1),
               (long long)(step > 1 ? step : 1));

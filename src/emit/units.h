@@ -22,6 +22,8 @@ struct units_of {
     const char *lane; /* the variable that counts lanes; NULL: not in lanes */
 };
 
+/* What a function begins with: in a function that a step runs, the compiler shall see through all. */
+static inline const char *units_kind(const struct emitter *e) { return e->placed ? "ALWAYS" : "static"; }
 static inline int units_columns(const struct units_of *u) { return u->l.e->nest.n - u->l.e->nest.rows; }
 static inline const struct instruction *units_instruction(const struct units_of *u, uint32_t i) {
     return &u->loop->instruction[i];
@@ -60,5 +62,21 @@ void units_close_padded(struct units_of *u, int64_t from);
 /* Writes loop_NUMBER and end_NUMBER. False, and nothing written: this one is left to the built-in way. */
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,
                 struct kernel_units *out);
+
+/* kernels.c: step s of e's plan as the function loop_NUMBER; left alone if it isn't made. */
+void emit_step_units(struct emitter *e, size_t s, const struct loop *loop, size_t number,
+                     struct kernel_units *units);
+/* Does its function take slots and functions alone, and give another number than 0 where the built-in way must say what is wrong? */
+bool emit_may_fail(const struct emitter *e, size_t s);
+/* Is it so small that it runs where it stands? */
+bool emit_is_small(const struct emitter *e, size_t s, const struct loop *loop);
+
+/* chain.c: writes chain_FIRST for the steps that go through memory together, `first` and those behind it. Gives how many; 0: it runs alone. */
+size_t emit_chain(struct emitter *e, size_t first, const struct loop loop[],
+                  const struct kernel_units units[]);
+
+/* inner.c: the same of a step that runs functions, with all that they do. */
+bool emit_control_fits(const struct emitter *e, size_t s);
+void emit_control_units(struct emitter *e, size_t s, size_t number);
 
 #endif

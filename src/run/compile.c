@@ -263,9 +263,7 @@ static void widen(size_t *most, size_t bytes) {
 static cr_status make_control(cr_program *p, size_t s, const struct cr_options *options) {
     if (!p->control) p->control = mem_zero(&p->mem, mem_mul(p->plan.steps, sizeof *p->control));
     if (!p->control) return CR_ENOMEM;
-    cr_status status = control_make(&p->control[s], p, s, options);
-    if (!status) widen(&p->shared, p->control[s]->bytes);
-    return status;
+    return control_make(&p->control[s], p, s, options);
 }
 
 /* What step s needs: its loop with a function for each instruction, and scratch. */
@@ -307,7 +305,25 @@ static cr_status make_steps(cr_program *p, const struct cr_options *options) {
         cr_status status = make_step(p, s, options);
         if (status) return status;
     }
-    cr_status status = program_compile(p, options);
+    return CR_OK;
+}
+
+/* The functions of step s, compiled with it or each by itself. */
+static cr_status settle_control(cr_program *p, size_t s, const struct cr_options *options, bool with) {
+    struct control *c = p->control[s];
+    cr_status status = CR_OK;
+    for (int i = 0; i < 2 && !status; i++)
+        if (c->inner[i].program)
+            status = program_settle(c->inner[i].program, options, with || (p->units && p->units[s].made));
+    if (!status) status = control_lay_out(c);
+    widen(&p->shared, c->bytes);
+    return status;
+}
+
+cr_status program_settle(cr_program *p, const struct cr_options *options, bool with) {
+    cr_status status = with ? CR_OK : program_compile(p, options);
+    for (size_t s = 0; p->control && s < p->plan.steps && !status; s++)
+        if (p->control[s]) status = settle_control(p, s, options, with);
     if (status) return status;
     program_make_groups(p);
     return cr_program_workspace(p) > PTRDIFF_MAX ? CR_ELIMIT : CR_OK;
@@ -343,7 +359,8 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
     cr_status status = plan_make(&p->plan, p->g, &plan);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && name_ports(p) && make_constants(p))) status = CR_ENOMEM;
-    return status ? status : make_steps(p, o);
+    if (!status) status = make_steps(p, o);
+    return status || wish->inner ? status : program_settle(p, o, false);
 }
 
 cr_status program_make(cr_program **out, const struct program_wish *wish) {
@@ -403,7 +420,12 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
         update[i] = (struct update){param.id, update_value(param, value).id, false};
         if (!update[i].value) return cr_graph_free(g), CR_ENOMEM;
     }
-    struct program_wish wish = {g, t->outputs, output, t->updates, update, false, options};
+    struct program_wish wish = {.g = g,
+                                .outputs = t->outputs,
+                                .output = output,
+                                .updates = t->updates,
+                                .update = update,
+                                .options = options};
     return program_make(out, &wish);
 }
 

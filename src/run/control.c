@@ -32,7 +32,7 @@ static cr_status compile(struct inner *i, const bool wanted[], const struct cr_o
     for (uint32_t k = 0; k < f->n_in; k++) i->in[k] = map[f->in[k]];
     for (uint32_t k = 0; k < f->n_out; k++) i->out[k] = wanted[k] ? map[f->out[k]] : 0;
     for (size_t k = 0; k < roots; k++) port[k] = (struct port){.node = map[root[k]]};
-    struct program_wish wish = {g, roots, port, 0, NULL, false, options};
+    struct program_wish wish = {.g = g, .outputs = roots, .output = port, .inner = true, .options = options};
     return program_make(&i->program, &wish);
 }
 
@@ -86,8 +86,9 @@ static void mark_wanted(const struct control *c, const cr_function *f, bool want
 }
 
 /* Rooms, one behind the other: workspaces, two copies of the carries, single operands. Branches share theirs, since but one runs. */
-static cr_status lay_out(struct control *c) {
+cr_status control_lay_out(struct control *c) {
     const cr_function *f = c->inner[0].f;
+    if (c->op == OP_implicit) return CR_OK;
     size_t at = 0, moving = 0;
     for (int i = 0; i < 2; i++) {
         c->inner[i].workspace = c->op == OP_cond ? 0 : at;
@@ -135,8 +136,7 @@ static cr_status fill(struct control *c, const cr_program *p, size_t s, const st
     }
     if (n->op == OP_implicit) c->inner[0].f = NULL;
     mem_free(&c->mem, wanted, most + 1);
-    if (status || n->op == OP_implicit) return status;
-    return lay_out(c);
+    return status;
 }
 
 cr_status control_make(struct control **out, const cr_program *p, size_t s,

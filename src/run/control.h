@@ -30,13 +30,19 @@ struct control {
     bool small;   /* what moves from step to step is so small that it is rather copied */
 };
 
-/* For the control op that step s of p runs. */
+/* For the control op that step s of p runs; what its functions need is not settled. */
 cr_status control_make(struct control **out, const cr_program *p, size_t s, const struct cr_options *options);
+/* Once they are: where in the step's memory everything is. */
+cr_status control_lay_out(struct control *c);
+/* As generated C has it: what step s of the program runs. */
+struct emit_control control_emit(const void *program, size_t s);
 void control_free(struct control *c);
 
 /* Where it runs; memory: the step's. NULL: out of memory. */
 struct nested *nested_new(const struct control *c, char *memory);
 void nested_free(struct nested *n);
+/* Its function i, as compiled kernels see it. */
+struct kernel_inner nested_inner(const struct nested *n, int i);
 
 cr_status control_run(const cr_program *p, struct place_of_run *r, size_t s);
 

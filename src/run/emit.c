@@ -3,13 +3,13 @@
 #include "run/control.h"
 
 /* What step s runs, as it was compiled. */
-static struct emit_control control_of(const void *program, size_t s) {
+struct emit_control control_emit(const void *program, size_t s) {
     const struct control *c = ((const cr_program *)program)->control[s];
     struct emit_control out = {.part = c->part};
     for (int i = 0; i < 2; i++) {
         const struct inner *f = &c->inner[i];
-        out.of[i] =
-            (struct emit_function){f->f, f->program ? &f->program->plan : NULL, f->program, f->in, f->out};
+        out.of[i] = (struct emit_function){.f = f->f, .program = f->program, .in = f->in, .out = f->out};
+        if (f->program) out.of[i].plan = &f->program->plan, out.of[i].loop = f->program->loop;
     }
     return out;
 }
@@ -40,7 +40,7 @@ cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p,
                           cr_text *why) {
     if (!source || !header || !p || !prefix) return CR_EINVAL;
     size_t n = p->outputs;
-    struct emit_wish wish = {.prefix = prefix, .outputs = n, .program = p, .control = control_of};
+    struct emit_wish wish = {.prefix = prefix, .outputs = n, .program = p, .control = control_emit};
     uint32_t *node = mem_alloc(&p->mem, mem_mul(n, sizeof *node)),
              *pattern = mem_alloc(&p->mem, mem_mul(n, sizeof *pattern));
     const char **name = mem_alloc(&p->mem, mem_mul(n, sizeof *name));

@@ -231,7 +231,7 @@ static cr_status compute(cr_eval *e, size_t n, const uint32_t ids[]) {
     cr_status status = CR_ENOMEM;
     struct port *out = g ? mem_alloc(&e->mem, mem_mul(n, sizeof *out)) : NULL;
     for (size_t i = 0; out && i < n; i++) out[i] = (struct port){.node = e->map[ids[i]]};
-    struct program_wish wish = {g, n, out, 0, NULL, true, &e->options};
+    struct program_wish wish = {.g = g, .outputs = n, .output = out, .keep = true, .options = &e->options};
     if (out) status = program_make(&j.program, &wish);
     else cr_graph_free(g);
     mem_free(&e->mem, out, n * sizeof *out);

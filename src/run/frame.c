@@ -25,9 +25,13 @@ static void place_slots(struct place_of_run *r, const cr_program *p) {
 static bool make_nested(struct place_of_run *r, const cr_program *p) {
     if (!p->control) return true;
     r->nested = mem_zero(&p->mem, mem_mul(p->plan.steps, sizeof *r->nested));
-    for (size_t s = 0; r->nested && s < p->plan.steps; s++)
-        if (p->control[s] && !(r->nested[s] = nested_new(p->control[s], r->team.shared))) return false;
-    return r->nested != NULL;
+    r->inner = mem_zero(&p->mem, mem_mul(p->plan.steps, 2 * sizeof *r->inner));
+    for (size_t s = 0; r->nested && r->inner && s < p->plan.steps; s++) {
+        if (!p->control[s]) continue;
+        if (!(r->nested[s] = nested_new(p->control[s], r->team.shared))) return false;
+        for (size_t i = 0; i < 2; i++) r->inner[2 * s + i] = nested_inner(r->nested[s], (int)i);
+    }
+    return r->nested && r->inner;
 }
 
 bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace) {
@@ -43,6 +47,7 @@ bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace) {
 void frame_drop(struct place_of_run *r, const cr_program *p) {
     for (size_t s = 0; r->nested && s < p->plan.steps; s++) nested_free(r->nested[s]);
     mem_free(&p->mem, r->nested, p->plan.steps * sizeof *r->nested);
+    mem_free(&p->mem, r->inner, p->plan.steps * 2 * sizeof *r->inner);
     mem_free(&p->mem, r->slot, p->plan.slots * sizeof *r->slot);
     mem_free(&p->mem, r->operand, p->most_operands * sizeof *r->operand);
     mem_free(&p->mem, r->call, p->plan.nodes * sizeof *r->call);

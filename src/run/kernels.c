@@ -1,7 +1,7 @@
 /* Compiled kernels of a program: got before its first run, and run. */
 #include "base/whole.h"
 #include "device/device.h"
-#include "run/program.h"
+#include "run/control.h"
 
 #include <string.h>
 
@@ -26,15 +26,27 @@ static cr_status built_in(cr_program *p, const struct cr_text *why) {
 /* What compiling takes, and what it saves in a step, in seconds, roughly: a loop costs less to start, and its numbers stay in registers. */
 static const double compiling = 0.3, compiling_loop = 0.01, saved_loop = 30e-9, saved_number = 0.1e-9;
 
+/* Of the loops of a program, and of the functions that are compiled with it: `times` as often. */
+static void add_loops(const cr_program *p, const struct kernel_units *units, double times, double *takes,
+                      double *saves) {
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        const struct loop *l = &p->loop[s];
+        const struct control *c = p->control ? p->control[s] : NULL;
+        if (units && !units[s].made) continue;
+        for (int i = 0; c && i < 2; i++) {
+            double trips = c->op == OP_scan && c->loop.n > 0 ? (double)c->loop.n : 1;
+            if (c->inner[i].program) add_loops(c->inner[i].program, NULL, times * trips, takes, saves);
+        }
+        if (p->plan.step[s].kind != STEP_LOOP) continue;
+        *takes += compiling_loop;
+        *saves += times * (saved_loop + saved_number * (double)l->count * (double)l->instructions);
+    }
+}
+
 /* Is it repaid three times over? */
 static bool worth_compiling(const cr_program *p, double steps, struct cr_text *how) {
     double takes = compiling, saves = 0;
-    for (size_t s = 0; s < p->plan.steps; s++) {
-        const struct loop *l = &p->loop[s];
-        if (!p->units[s].made || p->plan.step[s].kind != STEP_LOOP) continue;
-        takes += compiling_loop;
-        saves += saved_loop + saved_number * (double)l->count * (double)l->instructions;
-    }
+    add_loops(p, p->units, 1, &takes, &saves);
     if (steps * saves > 3 * takes) return true;
     text_str(how, "compiling would take some ");
     text_rounded(how, takes, 1);
@@ -47,10 +59,12 @@ static cr_status get(cr_program *p, const struct cr_options *o) {
     struct cr_text source = text_make(&p->mem), how = text_make(&p->mem);
     struct compiled_wish wish = {o->compiler,       o->cache, (int)o->seconds,
                                  (int)o->megabytes, &source,  (int64_t)p->plan.steps};
-    cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units, !p->product);
+    struct kernel_wish kernels = {!p->product, p->tasks == 1, p, control_emit};
+    cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units, &kernels);
     bool any = false;
     for (size_t s = 0; s < p->plan.steps; s++)
-        any = any || (p->units[s].made && p->plan.step[s].kind == STEP_LOOP);
+        any = any || (p->units[s].made &&
+                      (p->plan.step[s].kind == STEP_LOOP || p->plan.step[s].kind == STEP_CONTROL));
     if (!any) text_str(&how, "there is no loop that a compiler makes faster");
     else if (o->steps > 0) any = worth_compiling(p, o->steps, &how);
     bool got = !status && any && compiled_get(&p->compiled, &p->mem, &wish, &how);
@@ -75,6 +89,25 @@ cr_status program_compile(cr_program *p, const struct cr_options *o) {
     if (!p->units || !p->all) return CR_ENOMEM;
     memset(p->all, 1, p->plan.steps);
     return get(p, o);
+}
+
+static void touch_function(void (*f)(void)) {
+    union {
+        void (*f)(void);
+        const volatile char *byte;
+    } at = {f};
+    if (f) (void)*at.byte;
+}
+
+void program_touch_kernels(const cr_program *p) {
+    const struct kernel_table *k = p->compiled.kernels;
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        struct control *c = p->control ? p->control[s] : NULL;
+        if (k) touch_function((void (*)(void))k->loop[s]), touch_function((void (*)(void))k->end[s]);
+        for (int i = 0; c && i < 2; i++)
+            if (c->inner[i].program) program_touch_kernels(c->inner[i].program);
+    }
+    if (k) touch_function((void (*)(void))k->body), touch_function((void (*)(void))k->tail);
 }
 
 /* ---- Running ---- */

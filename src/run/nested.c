@@ -67,6 +67,10 @@ struct nested *nested_new(const struct control *c, char *memory) {
     return NULL;
 }
 
+struct kernel_inner nested_inner(const struct nested *n, int i) {
+    return (struct kernel_inner){n->place[i].slot, n->place[i].inner};
+}
+
 /* ---- Operands and results ---- */
 
 static void place_in(struct nested *n, int i, uint32_t k, const void *data) {

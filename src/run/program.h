@@ -66,9 +66,12 @@ struct program_wish {
     size_t updates;
     const struct update *update;
     bool keep;
+    bool inner;                       /* of a function: whoever runs it settles it */
     const struct cr_options *options; /* may be NULL */
 };
 cr_status program_make(cr_program **out, const struct program_wish *wish);
+/* How its loops run, and with that what it needs. with: compiled with the program that runs it, or not at all. */
+cr_status program_settle(cr_program *p, const struct cr_options *options, bool with);
 /* One more cr_program_free is needed to free it. */
 static inline void program_hold(cr_program *p) {
     atomic_fetch_add_explicit(&p->holders, 1, memory_order_relaxed);
@@ -113,7 +116,8 @@ struct place_of_run {
     const uint8_t *active; /* by step: 0, or some of these bits; NULL: all */
     struct call
         *call; /* by node of the plan's steps: loops that come down to calls; fn NULL: this one does not */
-    struct nested **nested; /* by step: where the functions that it runs run; or NULL */
+    struct nested **nested;     /* by step: where the functions that it runs run; or NULL */
+    struct kernel_inner *inner; /* two by step: these, as compiled kernels see them; or NULL */
 };
 /* Where slots of the workspace, constants and sources stand; no calls are known yet. False: out of memory. frame_drop after either. */
 bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace);
@@ -126,6 +130,8 @@ void frame_forget_calls(struct place_of_run *r, const cr_program *p);
 /* Loops as the options ask: kernels, or a reason why not. Before scratch is known. CR_OK or CR_ENOMEM. */
 cr_status program_compile(cr_program *p, const struct cr_options *options);
 void program_drop_compiled(cr_program *p);
+/* Reads a byte of each of their functions, so that these are in memory; of functions that steps run, of theirs. */
+void program_touch_kernels(const cr_program *p);
 /* Step s of them; and of a loop of a group the rows first .. end-1, and what is left to do when all rows are done. shared: where they
  * leave what they come to. */
 void program_run_kernel(const cr_program *p, const struct team *team, char *const slot[], size_t s);

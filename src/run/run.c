@@ -553,12 +553,33 @@ static cr_status run_program(cr_run *r) {
     return CR_OK;
 }
 
-cr_status cr_step(cr_run *r) {
-    if (!r) return CR_EINVAL;
+static cr_status ready(cr_run *r) {
     if (r->status) return r->status;
     cr_status status = r->changed ? prepare(r) : CR_OK;
+    if (!status && r->moved) steady(r);
+    return status;
+}
+
+/* Memory that nobody has touched is found page by page, when somebody does. */
+static void touch(char *memory, size_t bytes) {
+    enum { page = 4096 };
+    for (size_t i = 0; memory && i < bytes; i += page) ((volatile char *)memory)[i] = memory[i];
+}
+
+cr_status cr_run_ready(cr_run *r) {
+    if (!r) return CR_EINVAL;
+    cr_status status = ready(r);
     if (status) return status;
-    if (r->moved) steady(r);
+    touch(r->workspace, r->workspace_bytes);
+    program_touch_kernels(r->p);
+    r->error[0] = 0;
+    return CR_OK;
+}
+
+cr_status cr_step(cr_run *r) {
+    if (!r) return CR_EINVAL;
+    cr_status status = ready(r);
+    if (status) return status;
     status = r->p->reference ? run_reference(r) : run_program(r);
     if (status) return explain(r, status);
     r->place.step++;

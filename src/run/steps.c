@@ -113,6 +113,7 @@ static int64_t step_for_kernels(void *arg, int64_t s) {
 void program_kernel_frame(const cr_program *p, struct place_of_run *r) {
     r->program = p;
     r->frame = (struct kernel_frame){.slot = r->slot,
+                                     .inner = r->inner,
                                      .active = r->active ? r->active : p->all,
                                      .shared = r->team.shared,
                                      .row = r->team.scratch,

@@ -202,6 +202,7 @@ static void runs(void) {
     REFUSES(cr_bind_tensor, NULL, NULL, NULL);
     REFUSES(cr_run_seed, NULL, 0);
     REFUSES(cr_run_set_step, NULL, 0);
+    REFUSES(cr_run_ready, NULL);
     REFUSES(cr_step, NULL);
     GIVES(NULL, cr_run_error, NULL);
 }

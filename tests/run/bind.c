@@ -95,6 +95,26 @@ static void moving(int64_t size) {
     cr_program_free(p);
 }
 
+TEST(a_run_that_is_ready_has_done_nothing_yet) {
+    (void)state;
+    cr_program *p;
+    cr_run *r = made(&p, n);
+    double x[n], y[n], s[n];
+    fill(x, y, n);
+    s[7] = -1;
+    bind(r, "x", x, n), bind(r, "s", s, n);
+    assert_int_equal(cr_run_ready(r), CR_EUNBOUND);
+    assert_string_equal(cr_run_error(r), "input 'y' is not bound");
+    bind(r, "y", y, n);
+    assert_int_equal(cr_run_ready(r), CR_OK);
+    assert_null(cr_run_error(r));
+    assert_true(s[7] == -1 && x[7] == 7 && y[7] == 3);
+    assert_int_equal(cr_step(r), CR_OK);
+    assert_true(s[7] == 10);
+    cr_run_free(r);
+    cr_program_free(p);
+}
+
 TEST(each_step_reads_and_writes_where_inputs_and_outputs_are_bound_then) {
     (void)state;
     moving(1);
@@ -159,6 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(outputs_bound_over_inputs_are_written_when_all_is_read),
         RUN(an_input_that_moves_over_an_output_is_read_before_that_is_written),
+        RUN(a_run_that_is_ready_has_done_nothing_yet),
         RUN(each_step_reads_and_writes_where_inputs_and_outputs_are_bound_then),
         RUN(two_outputs_bound_to_one_place_leave_the_later_one_there),
         RUN(twenty_thousand_outputs_and_parameters_are_found_by_their_names),

@@ -429,11 +429,12 @@ TEST(a_step_of_a_small_net_never_leaves_the_compiled_program) {
     if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
     struct kernel_units *units = calloc(p->plan.steps, sizeof *units);
     assert_int_equal(cr_text_new(&text, NULL), CR_OK);
-    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, true), CR_OK);
+    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, &(struct kernel_wish){.products = true}),
+                     CR_OK);
     for (size_t s = 0; s < p->plan.steps; s++) assert_true(units[s].made);
     assert_null(strstr(cr_text_str(text), "f->step(f->arg"));
     cr_text_clear(text);
-    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, false),
+    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, &(struct kernel_wish){.products = false}),
                      CR_OK); /* products are a library's */
     assert_non_null(strstr(cr_text_str(text), "f->step(f->arg"));
     free(units);
