@@ -85,6 +85,8 @@ struct emitter {
     struct cr_text values; /* of exact ones: the functions that they call, each once */
     const char *
         most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
+    const char *
+        within; /* of lanes that a line does not fill: the condition under which this one has a number; NULL: each has */
     bool products;      /* and whether they need those of device/cpu/gemm_compiled.h */
     int real;           /* the only float dtype, which may be changed by a macro; -1: there are two */
     struct intern used; /* names of the function */

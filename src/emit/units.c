@@ -63,6 +63,19 @@ static int lanes_of(const struct units_of *u) {
     return lanes;
 }
 
+/* Lines of a vector or two, of which most lanes have a number: they go as one, and the other lanes read and leave nothing. Without
+ * whole numbers, which 0 may not divide. */
+static bool is_short(const struct units_of *u) {
+    if (!u->folds || units_columns(u) != 1 || u->columns > 1 || u->loop->diagonal || u->run < 5 ||
+        u->run >= fold_lanes)
+        return false;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        const struct instruction *in = units_instruction(u, i);
+        if (dtype_is_int((cr_dtype)in->from) || dtype_is_int((cr_dtype)in->to)) return false;
+    }
+    return true;
+}
+
 static void start_lanes(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
@@ -72,10 +85,12 @@ static void start_lanes(struct units_of *u, uint32_t i) {
               emit_start(e, id));
 }
 
-static void combine(struct units_of *u, uint32_t i, const char *so_far, const char *next) {
+static void combine(struct units_of *u, uint32_t i, const char *so_far, const char *next,
+                    const char *within) {
     struct cr_text t = text_make(&u->l.e->mem);
     emit_combine(u->l.e, &t, nest_node(&u->l, i), so_far, next);
-    if (!t.failed) emit_line(u->l.e, "%s = %s;", so_far, t.s);
+    if (!t.failed && within) emit_line(u->l.e, "%s = %s ? %s : %s;", so_far, within, t.s, so_far);
+    else if (!t.failed) emit_line(u->l.e, "%s = %s;", so_far, t.s);
     text_end(&t, u->l.e->out);
 }
 
@@ -93,7 +108,7 @@ static void fold(struct units_of *u, uint32_t i) {
     if (lines) text_add(&t, "lane_%s[%s]", emit_name(e, id), u->lane);
     else text_add(&t, "left_%s[%s]", emit_name(e, id), place.s);
     struct expression so_far = emit_take(e, &t);
-    combine(u, i, so_far.s, next.s);
+    combine(u, i, so_far.s, next.s, lines ? e->within : NULL);
 }
 
 /* Lines that are kept whole though they are longer than a block: a number for each block, then those as a line. */
@@ -186,13 +201,35 @@ static void plain_loops(struct units_of *u, int pass) {
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
+/* In the loop gcc would read it for those lanes alone that want it, which a vector cannot. */
+static void read_repeated(struct units_of *u, int pass, bool forget) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass)) nest_read_repeated(&u->l, i, forget);
+}
+
+/* A line that fills some of the lanes, once. */
+static void short_line(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    char within[32];
+    snprintf(within, sizeof within, "lane < %d", (int)u->run);
+    if (u->run < lanes_of(u)) e->within = within;
+    read_repeated(u, pass, false);
+    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", lanes_of(u));
+    emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
+    body(u, pass);
+    emit_close(e);
+    read_repeated(u, pass, true);
+    e->within = NULL;
+}
+
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
     if (e->most) e->most = "far";
-    if (u->run >= fold_lanes) {
+    if (is_short(u)) short_line(u, pass);
+    else if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
@@ -201,7 +238,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         emit_close(e);
         emit_close(e);
     }
-    if (u->run % fold_lanes) {
+    if (u->run % fold_lanes && !is_short(u)) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
         emit_line(e, "const int64_t %s = at;", j);
@@ -257,7 +294,7 @@ static void one_pass(struct units_of *u, int pass, const char *unit) {
     }
     if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
     else if (lines && lanes) start_lines(u, pass), along_row(u, pass, true);
-    else if (along) along_row(u, pass, false);
+    else if (along) along_row(u, pass, is_short(u));
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (nest_pass(&u->l, i) != pass) continue;
         if (is_lines(u, i)) end_lanes(u, i, unit);
@@ -295,11 +332,14 @@ static void declare_left(struct units_of *u, uint32_t i) {
     uint32_t id = nest_node(&u->l, i);
     char type[80];
     const char *t = units_type(e, id, type), *name = emit_name(e, id);
-    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, (long long)u->run);
+    const long long numbers = is_short(u) ? lanes_of(u) : u->run;
+    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, numbers);
     else
         emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t, name, t,
                   units_instruction(u, i)->partial, (long long)u->run);
-    emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
+    if (is_short(u))
+        emit_line(e, "for (int q = 0; q < %lld; q++) left_%s[q] = %s;", numbers, name, emit_start(e, id));
+    else emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
 }
 
 static void leave(struct units_of *u, uint32_t i) {
@@ -307,9 +347,9 @@ static void leave(struct units_of *u, uint32_t i) {
     uint32_t id = nest_node(&u->l, i);
     char type[80];
     if (stays_in_registers(u, i))
-        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, sizeof left_%s);",
+        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, %lld * sizeof *left_%s);",
                   units_type(e, id, type), units_instruction(u, i)->partial, (long long)u->run,
-                  emit_name(e, id), emit_name(e, id));
+                  emit_name(e, id), (long long)u->run, emit_name(e, id));
 }
 
 static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *u, uint32_t i)) {
@@ -427,7 +467,7 @@ static void write_end(struct units_of *u, size_t number) {
             char so_far[120], next[160];
             snprintf(so_far, sizeof so_far, "%.90s[q]", y);
             snprintf(next, sizeof next, "left_%.90s[block * %lld + q]", emit_name(e, id), (long long)u->run);
-            combine(u, i, so_far, next);
+            combine(u, i, so_far, next, NULL);
             emit_close(e);
             emit_close(e);
         }
@@ -451,13 +491,19 @@ static bool is_light(const struct units_of *u) {
     return u->l.s->n <= 4;
 }
 
+#if defined(__x86_64__)
+static const bool masks = true; /* instructions that read and write some lanes of a vector */
+#else
+static const bool masks = false;
+#endif
+
 /* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them, unless reading
  * what repeats or is strided into tiles is most of their work. */
 static bool too_short(const struct units_of *u) {
     const struct nest *n = &u->l.e->nest;
     int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
     if (n->n == n->rows && n->n) inner = 1;
-    return inner < least && u->loop->count > 256;
+    return inner < least && u->loop->count > 256 && !(masks && is_short(u));
 }
 
 /* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
