@@ -63,19 +63,6 @@ static int lanes_of(const struct units_of *u) {
     return lanes;
 }
 
-/* Lines of a vector or two, of which most lanes have a number: they go as one, and the other lanes read and leave nothing. Without
- * whole numbers, which 0 may not divide. */
-static bool is_short(const struct units_of *u) {
-    if (!u->folds || units_columns(u) != 1 || u->columns > 1 || u->loop->diagonal || u->run < 5 ||
-        u->run >= fold_lanes)
-        return false;
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct instruction *in = units_instruction(u, i);
-        if (dtype_is_int((cr_dtype)in->from) || dtype_is_int((cr_dtype)in->to)) return false;
-    }
-    return true;
-}
-
 static void start_lanes(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
@@ -201,24 +188,18 @@ static void plain_loops(struct units_of *u, int pass) {
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
-/* In the loop gcc would read it for those lanes alone that want it, which a vector cannot. */
-static void read_repeated(struct units_of *u, int pass, bool forget) {
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (nest_in_pass(&u->l, i, pass)) nest_read_repeated(&u->l, i, forget);
-}
-
 /* A line that fills some of the lanes, once. */
 static void short_line(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     char within[32];
     snprintf(within, sizeof within, "lane < %d", (int)u->run);
     if (u->run < lanes_of(u)) e->within = within;
-    read_repeated(u, pass, false);
+    units_read_repeated(u, pass, false);
     emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", lanes_of(u));
     emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
     body(u, pass);
     emit_close(e);
-    read_repeated(u, pass, true);
+    units_read_repeated(u, pass, true);
     e->within = NULL;
 }
 
@@ -228,7 +209,7 @@ static void lanes_loop(struct units_of *u, int pass) {
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
     if (e->most) e->most = "far";
-    if (is_short(u)) short_line(u, pass);
+    if (units_is_short(u)) short_line(u, pass);
     else if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass);
@@ -238,7 +219,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         emit_close(e);
         emit_close(e);
     }
-    if (u->run % fold_lanes && !is_short(u)) {
+    if (u->run % fold_lanes && !units_is_short(u)) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
         emit_line(e, "const int64_t %s = at;", j);
@@ -294,7 +275,7 @@ static void one_pass(struct units_of *u, int pass, const char *unit) {
     }
     if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
     else if (lines && lanes) start_lines(u, pass), along_row(u, pass, true);
-    else if (along) along_row(u, pass, is_short(u));
+    else if (along) along_row(u, pass, units_is_short(u));
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (nest_pass(&u->l, i) != pass) continue;
         if (is_lines(u, i)) end_lanes(u, i, unit);
@@ -332,12 +313,12 @@ static void declare_left(struct units_of *u, uint32_t i) {
     uint32_t id = nest_node(&u->l, i);
     char type[80];
     const char *t = units_type(e, id, type), *name = emit_name(e, id);
-    const long long numbers = is_short(u) ? lanes_of(u) : u->run;
+    const long long numbers = units_is_short(u) ? lanes_of(u) : u->run;
     if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, numbers);
     else
         emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t, name, t,
                   units_instruction(u, i)->partial, (long long)u->run);
-    if (is_short(u))
+    if (units_is_short(u))
         emit_line(e, "for (int q = 0; q < %lld; q++) left_%s[q] = %s;", numbers, name, emit_start(e, id));
     else emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
 }
@@ -491,19 +472,13 @@ static bool is_light(const struct units_of *u) {
     return u->l.s->n <= 4;
 }
 
-#if defined(__x86_64__)
-static const bool masks = true; /* instructions that read and write some lanes of a vector */
-#else
-static const bool masks = false;
-#endif
-
 /* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them, unless reading
  * what repeats or is strided into tiles is most of their work. */
 static bool too_short(const struct units_of *u) {
     const struct nest *n = &u->l.e->nest;
     int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
     if (n->n == n->rows && n->n) inner = 1;
-    return inner < least && u->loop->count > 256 && !(masks && is_short(u));
+    return inner < least && u->loop->count > 256 && !units_short_pays(u);
 }
 
 /* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
