@@ -7,6 +7,7 @@ struct joiner {
     struct plan *p;
     struct view *to; /* by slot: the slot that its numbers go to, and where they begin there */
     bool *kept;      /* by slot: what becomes of it is said elsewhere */
+    uint32_t *now;   /* by step that was met: its number once those that have nothing left to do are gone */
 };
 
 static bool is_work(const struct plan *p, uint32_t slot) {
@@ -25,10 +26,10 @@ static bool can_move(const struct joiner *j, uint32_t id) {
     const struct view *v = &p->view[id];
     if (!is_work(p, v->slot) || j->kept[v->slot] || j->to[v->slot].slot != no_slot) return false;
     uint32_t maker = p->slot[v->slot].node, step = p->step_of[maker];
-    return v->offset == 0 && plan_contiguous(p, id) && plan_node_bytes(p->g, id) == p->slot[v->slot].bytes &&
-           step != no_slot && p->step[step].kind == STEP_LOOP && p->step[step].way == WAY_WHOLE &&
-           !p->step[step].tail && plan_elementwise(graph_at(p->g, maker)->op) &&
-           plan_role(p->g, &p->step[step], maker) == ROLE_WIDE &&
+    const struct step *s = step == no_slot ? NULL : &p->step[j->now[step]];
+    return s && s->kind == STEP_LOOP && s->way == WAY_WHOLE && !s->tail &&
+           plan_elementwise(graph_at(p->g, maker)->op) && plan_role(p->g, s, maker) == ROLE_WIDE &&
+           v->offset == 0 && plan_contiguous(p, id) && plan_node_bytes(p->g, id) == p->slot[v->slot].bytes &&
            !is_short(graph_elements(p->g, graph_at(p->g, id)));
 }
 
@@ -44,7 +45,7 @@ static bool join(struct joiner *j, uint32_t id, uint32_t *last) {
     const struct plan *p = j->p;
     const struct node *n = graph_at(p->g, id);
     int64_t at = 0;
-    bool all = true;
+    bool all = true, any = false;
     *last = 0;
     for (uint32_t k = 0; k < n->n; k++) {
         uint32_t x = graph_args(p->g, n)[k], slot = p->view[x].slot;
@@ -53,19 +54,18 @@ static bool join(struct joiner *j, uint32_t id, uint32_t *last) {
             j->to[slot] = (struct view){.slot = p->view[id].slot, .offset = at};
             uint32_t step = p->step_of[p->slot[slot].node];
             if (step > *last) *last = step;
+            any = true;
         } else all = all && count == 0;
         at += count;
     }
-    return all;
+    return all && any;
 }
 
-static void drop_step(struct plan *p, uint32_t s) {
-    memmove(&p->step[s], &p->step[s + 1], (p->steps - s - 1) * sizeof *p->step);
-    p->steps--;
+/* A step that is gone has the number of the one that took its place. */
+static void renumber(struct plan *p, const uint32_t now[]) {
     for (uint32_t id = 1; id < p->g->count; id++)
-        if (p->step_of[id] != no_slot && p->step_of[id] > s) p->step_of[id]--;
-    for (size_t i = 0; i < p->groups; i++)
-        if (p->group[i].first > s) p->group[i].first--;
+        if (p->step_of[id] != no_slot) p->step_of[id] = now[p->step_of[id]];
+    for (size_t i = 0; i < p->groups; i++) p->group[i].first = now[p->group[i].first];
 }
 
 static void move_views(const struct joiner *j) {
@@ -80,14 +80,18 @@ static void move_views(const struct joiner *j) {
 
 static void join_all(struct joiner *j) {
     struct plan *p = j->p;
+    uint32_t kept = 0, last, *now = j->now;
     for (uint32_t s = 0; s < p->steps; s++) {
-        uint32_t id = p->node[p->step[s].first], last;
-        if (p->step[s].kind != STEP_KERNEL || p->step[s].tail || !is_stack(p, id) || !join(j, id, &last))
+        uint32_t id = p->node[p->step[s].first];
+        if (p->step[s].kind == STEP_KERNEL && !p->step[s].tail && is_stack(p, id) && join(j, id, &last)) {
+            now[s] = now[last];
             continue;
-        for (uint32_t k = 1; k < p->g->count; k++)
-            if (p->step_of[k] == s) p->step_of[k] = last;
-        drop_step(p, s--);
+        }
+        now[s] = kept;
+        p->step[kept++] = p->step[s];
     }
+    if (kept < p->steps) renumber(p, now);
+    p->steps = kept;
     move_views(j);
 }
 
@@ -97,15 +101,18 @@ static void keep(struct joiner *j, uint32_t id) {
 
 cr_status plan_join(struct plan *p, const struct plan_wish *wish) {
     struct joiner j = {.p = p};
+    const size_t steps = p->steps;
     if (wish->keep || !wish->fuse) return CR_OK;
     j.to = mem_alloc(&p->mem, mem_mul(p->slots, sizeof *j.to));
     j.kept = mem_zero(&p->mem, p->slots + 1);
     for (size_t i = 0; j.to && i < p->slots; i++) j.to[i] = (struct view){.slot = no_slot};
     for (size_t i = 0; j.kept && i < wish->outputs; i++) keep(&j, wish->output[i]);
     for (size_t i = 0; j.kept && i < p->updates; i++) keep(&j, p->update[i].value);
-    bool ok = j.to && j.kept;
+    j.now = mem_alloc(&p->mem, mem_mul(steps, sizeof *j.now));
+    bool ok = j.to && j.kept && j.now;
     if (ok) join_all(&j);
     mem_free(&p->mem, j.to, p->slots * sizeof *j.to);
     mem_free(&p->mem, j.kept, p->slots + 1);
+    mem_free(&p->mem, j.now, steps * sizeof *j.now);
     return ok ? CR_OK : CR_ENOMEM;
 }
