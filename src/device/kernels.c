@@ -89,7 +89,9 @@ cr_status kernel_concat(struct kernel_call *c) {
     for (int64_t row = 0; row < rows; row += block) {
         int64_t at = 0, n = rows - row < block ? rows - row : block;
         for (uint32_t i = 0; i < c->n; at += c->in[i++].dim[axis])
-            if (count_of(c->in[i].rank, c->in[i].dim)) join(c, &c->in[i], axis, at, row, n);
+            if (count_of(c->in[i].rank, c->in[i].dim) &&
+                c->in[i].data != element(&c->out, at * c->out.stride[axis])) /* plan_joined */
+                join(c, &c->in[i], axis, at, row, n);
     }
     return CR_OK;
 }

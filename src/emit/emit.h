@@ -93,6 +93,8 @@ struct emitter {
     struct cr_text values; /* of exact ones: the functions that they call, each once */
     const char *
         most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
+    const char *
+        within; /* of lanes that a line does not fill: the condition under which this one has a number; NULL: each has */
     bool products;      /* and whether they need those of device/cpu/gemm_compiled.h, */
     bool own_products;  /* which give the bits of this program's products */
     size_t shared_most; /* bytes that units of loops leave, of one the most */

@@ -139,9 +139,10 @@ static void extreme(const struct kernel *k) {
 static void concat(const struct kernel *k) {
     int axis = k->rank + (int)k->attr[0];
     int64_t at = 0;
-    for (uint32_t i = 0; i < k->n->n; i++) {
+    for (uint32_t i = 0; i < k->n->n; at += dims(k, i++)[axis]) {
         char shifted[64];
         const char *index[CR_MAX_RANK];
+        if (plan_joined(k->e->p, k->id, operand(k, i))) continue;
         for (int j = 0; j < k->rank; j++) {
             emit_open_axis(k->e, j, dims(k, i)[j]);
             index[j] = emit_axis[j];
@@ -155,7 +156,6 @@ static void concat(const struct kernel *k) {
                           from = element_at(k, i, emit_axis);
         emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
         for (int j = 0; j < k->rank; j++) emit_close(k->e);
-        at += dims(k, i)[axis];
     }
 }
 

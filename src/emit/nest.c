@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/whole.h"
+
 /* ---- The nest of a loop ---- */
 
 enum loop_role nest_role(const struct loop_of *l, uint32_t node) { return plan_role(l->e->g, l->s, node); }
@@ -145,6 +147,45 @@ static void write_wide(struct emitter *e, struct cr_text *out, uint32_t node) {
     emit_element_of(e, out, node, e->nest.n, stride, emit_axis);
 }
 
+static bool repeats_along(const struct emitter *e, uint32_t node) {
+    return plan_strides(e->p, node)[e->nest.axis[e->nest.n - 1].from] == 0;
+}
+
+/* As an operand: lanes beyond the line read nothing. */
+static void read_wide(struct emitter *e, struct cr_text *out, uint32_t node) {
+    bool guarded = e->within && !repeats_along(e, node);
+    if (e->within && !guarded && e->local[node] != intern_none) {
+        text_str(out, nest_local(e, node));
+        return;
+    }
+    if (guarded) text_add(out, "(%s ? ", e->within);
+    write_wide(e, out, node);
+    if (guarded) text_str(out, " : 0)");
+}
+
+void nest_read_repeated(struct loop_of *l, uint32_t i, bool forget) {
+    struct emitter *e = l->e;
+    const struct node *n = graph_at(e->g, nest_node(l, i));
+    for (uint32_t k = 0; k < n->n; k++) {
+        uint32_t x = n->arg[k];
+        char type[80], name[96];
+        if (made_here(l, x) >= 0 || nest_role(l, nest_node(l, i)) == ROLE_NARROW || !repeats_along(e, x))
+            continue;
+        if (forget || e->local[x] != intern_none) {
+            if (forget) e->local[x] = intern_none;
+            continue;
+        }
+        struct cr_text t = text_make(&e->mem);
+        write_wide(e, &t, x);
+        snprintf(name, sizeof name, "%.80s_all", emit_name(e, e->p->slot[e->p->view[x].slot].node));
+        e->local[x] = emit_reserve(e, name);
+        if (!t.failed)
+            emit_line(e, "const %s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, x)->dtype, type),
+                      nest_local(e, x), t.s);
+        text_drop(&t);
+    }
+}
+
 /* Number r of a tensor that has one for each row. */
 static void write_narrow(struct emitter *e, struct cr_text *out, uint32_t node) {
     const struct node *n = graph_at(e->g, node);
@@ -175,9 +216,9 @@ struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x) {
     bool earlier = j >= 0 && nest_role(l, made) == ROLE_WIDE && !comes_again(l, (uint32_t)j) &&
                    nest_pass(l, (uint32_t)j) < nest_pass(l, i);
     if (j < 0 && nest_role(l, nest_node(l, i)) == ROLE_NARROW) write_narrow(e, &t, x);
-    else if (j < 0) write_wide(e, &t, x);
+    else if (j < 0) read_wide(e, &t, x);
     else if (!earlier) text_str(&t, nest_local(e, made));
-    else if (e->p->view[made].slot != no_slot) write_wide(e, &t, made);
+    else if (e->p->view[made].slot != no_slot) read_wide(e, &t, made);
     else text_add(&t, "%s_row[%s]", emit_name(e, made), nest_place(e).s);
     return emit_take(e, &t);
 }
@@ -204,7 +245,9 @@ void nest_result(struct loop_of *l, uint32_t i, bool narrow) {
     if (l->streamed[i]) text_add(&t, "%s_out[%s - low]", emit_name(e, id), nest_place(e).s);
     else if (e->p->view[id].slot != no_slot) narrow ? write_narrow(e, &t, id) : write_wide(e, &t, id);
     else if (has_room(l, i)) text_add(&t, "%s_row[%s]", emit_name(e, id), nest_place(e).s);
-    if (t.n) emit_line(e, "%s = %s;", t.s, name);
+    bool guarded = e->within && e->p->view[id].slot != no_slot;
+    if (t.n && guarded) emit_line(e, "if (%s) %s = %s;", e->within, t.s, name);
+    else if (t.n) emit_line(e, "%s = %s;", t.s, name);
     text_drop(&t);
 }
 
@@ -213,6 +256,9 @@ bool nest_folds_lines(const struct loop_of *l, uint32_t id) {
     return plan_fold(l->e->g, id, &rows, &run) == FOLD_LINES;
 }
 
+/* Lanes that a line does not fill have room too. */
+static int64_t whole_lanes(int64_t run) { return pieces(run, fold_lanes) * fold_lanes; }
+
 void nest_declare_rows(struct loop_of *l) {
     struct emitter *e = l->e;
     for (uint32_t i = 0; i < l->s->n; i++) {
@@ -220,6 +266,7 @@ void nest_declare_rows(struct loop_of *l) {
         if (!has_room(l, i)) continue;
         char type[80], name[96];
         snprintf(name, sizeof name, "%.80s_row", emit_name(e, id));
-        emit_scratch(e, emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, l->s->run);
+        int64_t run = e->exact ? whole_lanes(l->s->run) : l->s->run;
+        emit_scratch(e, emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, run);
     }
 }

@@ -37,6 +37,8 @@ const char *nest_local(struct emitter *e, uint32_t node);
 const char *nest_make_local(struct emitter *e, uint32_t node);
 /* Operand x of instruction i; what instruction i gives, kept where it belongs. */
 struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x);
+/* What instruction i reads of one number that repeats along the line, read before the line; forget: it was. */
+void nest_read_repeated(struct loop_of *l, uint32_t i, bool forget);
 void nest_result(struct loop_of *l, uint32_t i, bool narrow);
 
 #endif

@@ -1,5 +1,9 @@
-/* Short vectors: what is left of a loop behind its last whole vector of the processor is computed as one more, on copies with zeros behind
- * them. One by one those numbers would each take as long as a vector. */
+/* Short vectors and short lines.
+ *
+ * Short vectors: what is left of a loop behind its last whole vector of the processor is computed as one more, on copies with zeros behind
+ * them. One by one those numbers would each take as long as a vector.
+ *
+ * Short lines: a fold's lanes of which some have no number go as one, and those read and leave nothing. */
 #include "emit/units.h"
 #include "tensor/dtype.h"
 
@@ -86,4 +90,34 @@ void units_close_padded(struct units_of *u, int64_t from) {
             emit_line(e, "memcpy(%s + %lld, pad_%s, %lld * sizeof *%s);", name_of(u, i), (long long)from,
                       name_of(u, i), rest, name_of(u, i));
     emit_close(e);
+}
+
+/* ---- Short lines ---- */
+
+/* Of a vector or two, of which most lanes have a number; without whole numbers, which 0 may not divide. */
+bool units_is_short(const struct units_of *u) {
+    enum { fewest = 5 };
+    if (!u->folds || units_columns(u) != 1 || u->columns > 1 || u->loop->diagonal || u->run < fewest ||
+        u->run >= fold_lanes)
+        return false;
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        const struct instruction *in = units_instruction(u, i);
+        if (dtype_is_int((cr_dtype)in->from) || dtype_is_int((cr_dtype)in->to)) return false;
+    }
+    return true;
+}
+
+/* Where instructions read and write some lanes of a vector. */
+bool units_short_pays(const struct units_of *u) {
+#if defined(__x86_64__)
+    return units_is_short(u);
+#else
+    (void)u;
+    return false;
+#endif
+}
+
+void units_read_repeated(struct units_of *u, int pass, bool forget) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass)) nest_read_repeated(&u->l, i, forget);
 }

@@ -196,9 +196,10 @@ void units_close_streamed(struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) continue;
-        emit_line(e, "stream(&%s[%s%lld + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
+        emit_line(e, "stream(&%s[%s%lld + %lld + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
                   emit_name(e, e->p->slot[e->p->view[id].slot].node), e->nest.rows ? "r * " : "",
-                  (long long)(e->nest.rows ? u->run : 0), emit_name(e, id), emit_name(e, id));
+                  (long long)(e->nest.rows ? u->run : 0), (long long)e->p->view[id].offset, emit_name(e, id),
+                  emit_name(e, id));
     }
     emit_close(e);
 }

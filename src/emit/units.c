@@ -72,10 +72,12 @@ static void start_lanes(struct units_of *u, uint32_t i) {
               emit_start(e, id));
 }
 
-static void combine(struct units_of *u, uint32_t i, const char *so_far, const char *next) {
+static void combine(struct units_of *u, uint32_t i, const char *so_far, const char *next,
+                    const char *within) {
     struct cr_text t = text_make(&u->l.e->mem);
     emit_combine(u->l.e, &t, nest_node(&u->l, i), so_far, next);
-    if (!t.failed) emit_line(u->l.e, "%s = %s;", so_far, t.s);
+    if (!t.failed && within) emit_line(u->l.e, "%s = %s ? %s : %s;", so_far, within, t.s, so_far);
+    else if (!t.failed) emit_line(u->l.e, "%s = %s;", so_far, t.s);
     text_end(&t, u->l.e->out);
 }
 
@@ -93,7 +95,7 @@ static void fold(struct units_of *u, uint32_t i) {
     if (lines) text_add(&t, "lane_%s[%s]", emit_name(e, id), u->lane);
     else text_add(&t, "left_%s[%s]", emit_name(e, id), place.s);
     struct expression so_far = emit_take(e, &t);
-    combine(u, i, so_far.s, next.s);
+    combine(u, i, so_far.s, next.s, lines ? e->within : NULL);
 }
 
 /* Lines that are kept whole though they are longer than a block: a number for each block, then those as a line. */
@@ -173,13 +175,29 @@ static void open_axis(struct emitter *e, int axis, bool innermost) {
               (long long)e->nest.axis[axis].size, i);
 }
 
+/* A line that fills some of the lanes, once. */
+static void short_line(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    char within[32];
+    snprintf(within, sizeof within, "lane < %d", (int)u->run);
+    if (u->run < lanes_of(u)) e->within = within;
+    units_read_repeated(u, pass, false);
+    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", lanes_of(u));
+    emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
+    body(u, pass);
+    emit_close(e);
+    units_read_repeated(u, pass, true);
+    e->within = NULL;
+}
+
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
     u->lane = "lane";
     if (e->most) e->most = "far";
-    if (u->run >= fold_lanes) {
+    if (units_is_short(u)) short_line(u, pass);
+    else if (u->run >= fold_lanes) {
         emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
@@ -188,7 +206,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         emit_close(e);
         emit_close(e);
     }
-    if (u->run % fold_lanes) {
+    if (u->run % fold_lanes && !units_is_short(u)) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
         emit_line(e, "const int64_t %s = at;", j);
@@ -260,7 +278,7 @@ static void one_pass(struct units_of *u, int pass, const char *unit) {
     }
     if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
     else if (lines && lanes) start_lines(u, pass), along_row(u, pass, true);
-    else if (along) along_row(u, pass, false);
+    else if (along) along_row(u, pass, units_is_short(u));
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (nest_pass(&u->l, i) != pass) continue;
         if (is_lines(u, i)) end_lanes(u, i, unit);
@@ -298,11 +316,14 @@ static void declare_left(struct units_of *u, uint32_t i) {
     uint32_t id = nest_node(&u->l, i);
     char type[80];
     const char *t = units_type(e, id, type), *name = emit_name(e, id);
-    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, (long long)u->run);
+    const long long numbers = units_is_short(u) ? lanes_of(u) : u->run;
+    if (stays_in_registers(u, i)) emit_line(e, "%s left_%s[%lld];", t, name, numbers);
     else
         emit_line(e, "%s *const restrict left_%s = (%s *)(void *)(shared + %zu) + block * %lld;", t, name, t,
                   units_instruction(u, i)->partial, (long long)u->run);
-    emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
+    if (units_is_short(u))
+        emit_line(e, "for (int q = 0; q < %lld; q++) left_%s[q] = %s;", numbers, name, emit_start(e, id));
+    else emit_line(e, "for (int64_t q = low; q < high; q++) left_%s[q] = %s;", name, emit_start(e, id));
 }
 
 static void leave(struct units_of *u, uint32_t i) {
@@ -310,9 +331,9 @@ static void leave(struct units_of *u, uint32_t i) {
     uint32_t id = nest_node(&u->l, i);
     char type[80];
     if (stays_in_registers(u, i))
-        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, sizeof left_%s);",
+        emit_line(e, "memcpy((%s *)(void *)(shared + %zu) + block * %lld, left_%s, %lld * sizeof *left_%s);",
                   units_type(e, id, type), units_instruction(u, i)->partial, (long long)u->run,
-                  emit_name(e, id), emit_name(e, id));
+                  emit_name(e, id), (long long)u->run, emit_name(e, id));
 }
 
 static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *u, uint32_t i)) {
@@ -463,7 +484,7 @@ static void write_end(struct units_of *u, size_t number) {
             char so_far[120], next[160];
             snprintf(so_far, sizeof so_far, "%.90s[q]", y);
             snprintf(next, sizeof next, "left_%.90s[block * %lld + q]", emit_name(e, id), (long long)u->run);
-            combine(u, i, so_far, next);
+            combine(u, i, so_far, next, NULL);
             emit_close(e);
             emit_close(e);
         }
@@ -493,7 +514,7 @@ static bool too_short(const struct units_of *u) {
     const struct nest *n = &u->l.e->nest;
     int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
     if (n->n == n->rows && n->n) inner = 1;
-    return inner < least && u->loop->count > 256;
+    return inner < least && u->loop->count > 256 && !units_short_pays(u);
 }
 
 /* Do units come to the same when they run again? */

@@ -87,6 +87,7 @@ cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish) {
     if (wish->updates) memcpy(p->update, wish->update, wish->updates * sizeof *p->update);
     cr_status status = plan_steps(p, wish);
     if (!status && wish->group) status = plan_groups(p, wish);
+    if (!status) status = plan_join(p, wish);
     return status ? status : plan_place(p, wish);
 }
 

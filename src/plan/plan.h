@@ -181,16 +181,22 @@ uint32_t plan_real(const cr_graph *g, uint32_t id);
 bool plan_contiguous(const struct plan *p, uint32_t node);
 const int64_t *plan_strides(const struct plan *p, uint32_t node);
 size_t plan_node_bytes(const cr_graph *g, uint32_t node);
+/* Does operand x of a concat stand where the concat has it? Then there is nothing to copy. */
+static inline bool plan_joined(const struct plan *p, uint32_t concat, uint32_t x) {
+    return p->view[x].slot == p->view[concat].slot;
+}
 
 /* What is known of a node's numbers right of the diagonal of its last two axes. */
 enum { BEYOND_UNSEEN = 1, BEYOND_ZERO = 2, BEYOND_LEAST = 4, BEYOND_FREE = 8, ALL_FINITE = 16 };
 /* mark: by node, such bits. UNSEEN: false there, and true elsewhere; LEAST: -inf; FREE: finite numbers there may be any. */
 void plan_mark_causal(const struct plan *p, const struct plan_wish *wish, uint8_t *mark);
 
-/* The stages, in order: views and slots with steps; passes of a step over rows; groups of steps; lifetimes and places. */
+/* The stages, in order: views and slots with steps; passes of a step over rows; groups of steps; what is made where it is joined;
+ * lifetimes and places. */
 cr_status plan_steps(struct plan *p, const struct plan_wish *wish);
 void plan_order(struct plan *p, const struct step *s);
 cr_status plan_groups(struct plan *p, const struct plan_wish *wish);
+cr_status plan_join(struct plan *p, const struct plan_wish *wish);
 cr_status plan_place(struct plan *p, const struct plan_wish *wish);
 
 #endif

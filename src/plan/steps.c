@@ -93,17 +93,21 @@ static bool mark_tail(struct builder *b) {
     return true;
 }
 
-/* Numbers such as 1/n, which would else be computed when they come up: in a loop behind the one that could have used
- * them. */
+/* Numbers such as 1/n, and a few numbers of leaves put together, which would else be computed when they come up: between two loops
+ * that could be one, or in a loop behind the one that could have used them. */
+static int64_t early_most(const struct node *n) {
+    enum { few = 256 };
+    if (plan_elementwise(n->op)) return 1;
+    return op_kind(n->op) == KIND_VIEW || n->op == OP_concat || n->op == OP_unslice ? few : -1;
+}
+
 static bool mark_early(struct builder *b) {
     const cr_graph *g = b->p->g;
     b->early = mem_zero(&b->p->mem, g->count);
     for (uint32_t id = 1; b->early && id < g->count; id++) {
         const struct node *n = graph_at(g, id);
-        enum op_kind kind = op_kind(n->op);
-        bool early = kind == KIND_LEAF;
-        if (plan_elementwise(n->op) || kind == KIND_VIEW)
-            early = b->wish->fuse && !b->tail[id] && graph_elements(g, n) == 1;
+        bool early = op_kind(n->op) == KIND_LEAF ||
+                     (b->wish->fuse && !b->tail[id] && graph_elements(g, n) <= early_most(n));
         for (uint32_t k = 0; k < n->n; k++) early = early && b->early[graph_args(g, n)[k]];
         b->early[id] = early;
     }

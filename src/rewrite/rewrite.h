@@ -40,6 +40,7 @@ cr_node rewrite_rules(struct rewrite *r, cr_node x);
 cr_node rewrite_fold(struct rewrite *r, cr_node x);
 cr_node rewrite_views(struct rewrite *r, cr_node x);
 cr_node rewrite_run(struct rewrite *r, cr_node x);
+cr_node rewrite_join(const struct rewrite *r, cr_node x);
 cr_node rewrite_collect(struct rewrite *r, cr_node x);
 cr_node rewrite_digits(struct rewrite *r, cr_node x);
 

@@ -59,13 +59,18 @@ static cr_node before_repeating(struct rewrite *r, cr_node x) {
     return cr_ok(y) ? ops_expand(rewrite_fold(r, y), &all) : x;
 }
 
+static cr_node sum_or_repeated(struct rewrite *r, cr_node x) {
+    cr_node y = graph_get(x)->op == OP_add ? rewrite_join(r, x) : x;
+    return cr_same(x, y) ? before_repeating(r, x) : y;
+}
+
 cr_node rewrite_run(struct rewrite *r, cr_node x) {
     const struct node *n = graph_get(x);
     cr_node y = !r->to_run                      ? x
                 : n->op == OP_matmul            ? outer_product(x)
                 : n->op == OP_permute           ? turned_product(x)
                 : op_kind(n->op) == KIND_REDUCE ? lone(x)
-                : op_kind(n->op) == KIND_ELEM   ? before_repeating(r, x)
+                : op_kind(n->op) == KIND_ELEM   ? sum_or_repeated(r, x)
                                                 : x;
     return cr_ok(y) && !cr_same(x, y) ? rewrite_fit(r, y, x) : x;
 }

@@ -123,6 +123,8 @@ TEST(folds_of_every_shape_give_the_bits_of_the_built_in_ones) {
     folds("cc", CR_F64, 1, 1);
     folds("cc", CR_F64, 3, 5);
     folds("cc", CR_F64, 7, 16);
+    folds("cc", CR_F64, 70, 14);
+    folds("cc", CR_F32, 90, 6);
     folds("cc", CR_F32, 130, 33);
     folds("cc", CR_F64, 65, 100);
     folds("cc", CR_F32, 2, 5000);
@@ -342,6 +344,26 @@ TEST(a_short_carry_changes_in_place_in_the_same_bits) {
     drop(&b);
 }
 
+/* Loops write to where the joined value has their numbers, beside a copy of what is no loop's. */
+TEST(what_is_made_where_it_is_joined_has_the_same_bits) {
+    (void)state;
+    static const int64_t length[] = {14, 64, 100, 3000};
+    struct two b;
+    start(&b);
+    for (int i = 0; i < 4; i++) {
+        char text[160];
+        int x = 2 * i, y = x + 1;
+        input(&b, CR_F64, 2, (int64_t[]){4, length[i]}, -3, 3), input(&b, CR_F64, 1, &length[i], -3, 3);
+        snprintf(text, sizeof text, "sum(tanh(stack(exp(x%d[1]), x%d, x%d*x%d[0], axis=0)), axis=0)", x, y, y,
+                 x);
+        output(&b, formula(&b, text));
+        snprintf(text, sizeof text, "grad(sum(exp(x%d[0])*x%d[1] + tanh(x%d[3])*x%d), x%d)", x, x, x, y, x);
+        output(&b, formula(&b, text));
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Two operands, and one twice in a list of five, which share their memory. A loop stands beside them: for moves alone nothing is
  * compiled. */
 TEST(steps_that_move_few_numbers_move_the_same) {
@@ -529,6 +551,7 @@ int main(void) {
         RUN(sums_over_short_lines_give_the_same_bits),
         RUN(short_vectors_of_functions_give_the_same_bits),
         RUN(a_short_carry_changes_in_place_in_the_same_bits),
+        RUN(what_is_made_where_it_is_joined_has_the_same_bits),
         RUN(steps_that_move_few_numbers_move_the_same),
         RUN(small_products_give_the_bits_of_the_built_in_ones),
         RUN(a_step_of_a_small_net_never_leaves_the_compiled_program),

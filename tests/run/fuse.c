@@ -34,6 +34,14 @@ static const struct model models[] = {
     {"x*any(x > 2, axis=1, keep=true) + all(x < 2)"},
     {"sum(sum(x, axis=1)*max(x, axis=1)) + sum(x[None, :, :]*g[:2][:, None, None], axis=[0, 2])"},
 };
+/* Of slices, and of what is put together: gradients in pieces. */
+static const struct model pieces[] = {
+    {"stack(exp(x[0]), x[-1]*g, tanh(b)*g, axis=0)*x[0]"},
+    {"concat(x*g, exp(x), x[:1] + b, axis=0)"},
+    {"concat(x, 2*x[:, :1], tanh(x), axis=1)"},
+    {"sum(x[:, 0]*x[:, -1]) + sum(x[::2])^2 + sum(x[0]*g)"},
+    {"y = exp(x[0])\nstack(y, y*g, y, axis=0) + stack(y, b, y^2, axis=0)"},
+};
 /* Of x[n, n]: what needs the results of other rows waits for them. */
 static const struct model squares[] = {
     {"x*sum(x, axis=1)"},
@@ -163,28 +171,39 @@ TEST(results_of_other_rows_are_awaited) {
     }
 }
 
+TEST(pieces_are_joined_in_the_same_bits) {
+    (void)state;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        same_bits(pieces[i].text, CR_F64, 5, 14); /* short vectors */
+        same_bits(pieces[i].text, CR_F64, 3, 96);
+        same_bits(pieces[i].text, CR_F32, 2, 5000);
+    }
+}
+
 /* The oracle adds one after the other: in f64 the two differ by the rounding of some thousand additions of numbers of
  * the size of the largest result. */
+static void oracle_agrees(const char *text, int64_t m, int64_t n) {
+    struct outcome a = run(text, CR_F64, m, n, (struct way){1, "1", "cpu"}),
+                   b = run(text, CR_F64, m, n, (struct way){1, "1", "reference"});
+    for (int j = 0; j < results; j++) {
+        const double *u = (double *)(void *)a.data[j], *v = (double *)(void *)b.data[j];
+        double size = 1;
+        for (size_t e = 0; e < a.bytes[j] / 8; e++) size = isfinite(v[e]) ? fmax(size, fabs(v[e])) : size;
+        for (size_t e = 0; e < a.bytes[j] / 8; e++)
+            if (!(fabs(u[e] - v[e]) <= 1e-11 * size) && u[e] != v[e] && !(isnan(u[e]) && isnan(v[e])))
+                fail_msg("%s, [%d, %d]: result %d is %.17g at %d, by the oracle %.17g", text, (int)m, (int)n,
+                         j, u[e], (int)e, v[e]);
+    }
+    outcome_free(&a);
+    outcome_free(&b);
+}
+
 TEST(the_oracle_agrees) {
     (void)state;
     for (int i = 0; i < model_count; i++)
-        for (int k = i % 3; k < all_shapes; k += 3) { /* each shape with every third model */
-            int64_t m = shapes[k][0], n = shapes[k][1];
-            struct outcome a = run(models[i].text, CR_F64, m, n, (struct way){1, "1", "cpu"}),
-                           b = run(models[i].text, CR_F64, m, n, (struct way){1, "1", "reference"});
-            for (int j = 0; j < results; j++) {
-                const double *u = (double *)(void *)a.data[j], *v = (double *)(void *)b.data[j];
-                double size = 1;
-                for (size_t e = 0; e < a.bytes[j] / 8; e++)
-                    size = isfinite(v[e]) ? fmax(size, fabs(v[e])) : size;
-                for (size_t e = 0; e < a.bytes[j] / 8; e++)
-                    if (!(fabs(u[e] - v[e]) <= 1e-11 * size) && u[e] != v[e] && !(isnan(u[e]) && isnan(v[e])))
-                        fail_msg("%s, [%d, %d]: result %d is %.17g at %d, by the oracle %.17g",
-                                 models[i].text, (int)m, (int)n, j, u[e], (int)e, v[e]);
-            }
-            outcome_free(&a);
-            outcome_free(&b);
-        }
+        for (int k = i % 3; k < all_shapes; k += 3) /* each shape with every third model */
+            oracle_agrees(models[i].text, shapes[k][0], shapes[k][1]);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) oracle_agrees(pieces[i].text, 4, 80);
 }
 
 /* ---- Steps and bytes ---- */
@@ -247,6 +266,17 @@ TEST(a_column_times_a_row_joins_the_loop_around_it) {
                 apart = cost_of(text, m, n, "rewrite", "none");
     assert_true(joined.steps < apart.steps);
     assert_true(joined.bytes <= apart.bytes);
+}
+
+/* Four rows are read where they stand; their gradients are made where the whole's has them. */
+TEST(rows_and_their_gradients_take_no_steps_of_their_own) {
+    (void)state;
+    enum { m = 4, n = 512 };
+    static const char text[] = "sum(exp(x[0])*x[1] + tanh(x[2])*x[3])";
+    struct cost joined = cost_of(text, m, n, "fuse", "1"), apart = cost_of(text, m, n, "rewrite", "none");
+    assert_int_equal(joined.steps, 1);
+    assert_true(joined.bytes < 4 * m * n + 64 * 1024);
+    assert_true(apart.steps >= 8);
 }
 
 /* ---- Threads ---- */
@@ -345,10 +375,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(fusing_and_threads_change_no_bit),
         RUN(results_of_other_rows_are_awaited),
+        RUN(pieces_are_joined_in_the_same_bits),
         RUN(the_oracle_agrees),
         RUN(a_chain_its_sum_and_its_gradient_are_one_loop),
         RUN(what_works_row_by_row_is_one_loop),
         RUN(a_column_times_a_row_joins_the_loop_around_it),
+        RUN(rows_and_their_gradients_take_no_steps_of_their_own),
         RUN(reductions_to_few_numbers_are_shared_out),
         RUN(folds_wait_for_a_pass_that_reads_their_operands),
     };
