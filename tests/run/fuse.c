@@ -421,8 +421,6 @@ int main(void) {
         RUN(rows_and_their_gradients_take_no_steps_of_their_own),
         RUN(reductions_to_few_numbers_are_shared_out),
         RUN(folds_wait_for_a_pass_that_reads_their_operands),
-}
-
         RUN(some_hundred_nodes_are_one_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
