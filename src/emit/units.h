@@ -7,7 +7,7 @@
 
 struct slots_seen {
     size_t n;
-    uint32_t slot[512]; /* a loop has at most 96 instructions of three operands and a result */
+    uint32_t slot[4 * loop_most]; /* of three operands and a result each */
 };
 void emit_declare_slots(struct emitter *e, const struct step *s);
 

@@ -38,7 +38,7 @@ struct maker {
 static uint32_t member(const struct maker *m, uint32_t node) {
     uint32_t x = plan_real(m->p->g, node), step = (uint32_t)(m->s - m->p->step);
     if (m->p->step_of[x] != step || !plan_elementwise(graph_at(m->p->g, x)->op)) return no_slot;
-    for (uint32_t i = 0; i < m->made; i++) /* at most some ninety */
+    for (uint32_t i = 0; i < m->made; i++) /* at most loop_most */
         if (m->l->instruction[i].node == x) return i;
     return no_slot;
 }

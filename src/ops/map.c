@@ -7,15 +7,32 @@ struct map {
     int64_t *stride, offset;    /* of the result */
 };
 
-/* The numbers keep their places, if they stand in row-major order without gaps. */
+/* The next axis at or after *i that has more than one number; its size, or 1 if there is none. */
+static int64_t next_size(const struct shape *s, int *i) {
+    while (*i < s->rank && s->dim[*i] == 1) (*i)++;
+    return *i < s->rank ? s->dim[*i] : 1;
+}
+
+/* The numbers keep their places, if axes that become others run on into each other: group after group of neighbours that come to
+ * as many numbers on both sides. */
 static bool map_reshape(struct map *m) {
-    int64_t row_major[CR_MAX_RANK];
-    shape_strides(&m->from, row_major);
-    shape_strides(&m->to, m->stride);
-    for (int i = 0; i < m->from.rank; i++)
-        if (m->from.dim[i] != 1 && m->have[i] != row_major[i])
-            return shape_count(m->from.rank, m->from.dim) == 0;
-    return true;
+    const struct shape *from = &m->from, *to = &m->to;
+    shape_strides(to, m->stride);
+    if (shape_count(from->rank, from->dim) == 0) return true;
+    for (int i = 0, k = 0, first;;) {
+        int64_t have = next_size(from, &i), want = next_size(to, &k);
+        if (have == 1 && want == 1) return true;
+        for (first = k; have != want;) {
+            int before = i;
+            if (have < want) {
+                i++, have *= next_size(from, &i);
+                if (m->have[before] != from->dim[i] * m->have[i]) return false;
+            } else k++, want *= next_size(to, &k);
+        }
+        int64_t stride = m->have[i];
+        for (int j = k; j >= first; stride *= to->dim[j--]) m->stride[j] = stride;
+        i++, k++;
+    }
 }
 
 /* For each axis, last first: which axis of the operand it is, counted from the end. */

@@ -33,6 +33,10 @@ struct view {
     int64_t offset; /* in elements */
 };
 
+/* A loop takes nodes until it has this many. What they make for each other is some hundred tiles at most, which the second-level
+ * cache holds; handed on in memory it would be as many values as the loop has elements. */
+enum { loop_most = 384 };
+
 enum step_kind { STEP_LOOP, STEP_REDUCE, STEP_KERNEL, STEP_COPY, STEP_CONTROL };
 
 /* How a reduction goes through its operand, seen as `rows` rows of `run` elements side by side. Which it is, and the

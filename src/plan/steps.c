@@ -6,9 +6,7 @@
 
 #include "tensor/dtype.h"
 
-/* An open loop takes nodes until it has this many: more instructions would not fit the first-level cache
- * along with their registers. */
-enum { loop_most = 96, open_loops = 8 };
+enum { open_loops = 8 };
 
 struct builder {
     struct plan *p;
