@@ -1,8 +1,9 @@
 /* ht: hand tracking. 26 parameters pose a hand of bones, which carries the skin's vertices along; the errors are the distances from
- * measured points to vertices, or ("complicated") to points on triangles, where each has two coordinates of its own to find. Bones
- * move points linearly, so a point's place in the frame of each bone, times the bone's weight, is found before the hand is posed; then
- * all points are one product. That the hand moves as a whole is one bone more, of which each vertex has the weight 1. The Jacobian by the pose is dense and made in forward mode; by the coordinates it has a block of 3
- * by 2 for each point, which two directions show. */
+ * measured points to vertices, or ("complicated") to points on triangles, where each has two coordinates of its own to find. That
+ * the hand moves as a whole is one bone more, of which each vertex has the weight 1. Bones move points linearly, so a triangle's
+ * corners can be posed and the point between them found after, or before: then its places in the frames of the bones, times the
+ * bones' weights, are rows of one product with the pose. The Jacobian by the pose is of the second form, dense and made in forward
+ * mode; by the coordinates it has a block of 3 by 2 for each point, which two directions of the first show. */
 #include "adapter.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ static const char before[] = "input theta: f64[26]\n"
                              "input inverse_base_absolutes: f64[bones, 4, 4]\n"
                              "input base_positions: f64[vertices, 4]\n"
                              "input mirror: f64[3, 1]\n"
-                             "input weights: f64[vertices, bones]\n"
+                             "input weights: f64[vertices, bones + 1]\n"
                              "input points: f64[measured, 3]\n"
                              "input corner: i64[measured, corners]\n"
                              "input angle: i64[bones, 2]\n"
@@ -35,29 +36,36 @@ static const char behind[] =
     "rotation = stumpff(angle2, n=0)*unit + stumpff(angle2, n=1)*cross_x + stumpff(angle2, n=2)*outer_turn\n"
     "transforms = rotation @ (mirror*(absolutes @ inverse_base_absolutes)[:, :3])\n"
     "away = concat(0*rotation, -theta[3:6, None], axis=1)\n"
-    "posed = reshape(permute(concat(-transforms, away[None], axis=0), axes=[2, 0, 1]), [4*(bones + 1), 3])\n"
-    "fn spread(weights, base_positions) {\n"
-    "    with_hand = concat(weights, 0*weights[:, :1] + 1, axis=1)\n"
-    "    reshape(with_hand[:, None]*base_positions[:, :, None], [size(weights, axis=0), 4*(bones + 1)])\n"
-    "}\n";
+    "whole = concat(-transforms, away[None], axis=0)\n"
+    "posed = reshape(permute(whole, axes=[2, 0, 1]), [4*(bones + 1), 3])\n"
+    "by_bone = reshape(permute(whole, axes=[0, 2, 1]), [bones + 1, 12])\n"
+    "fn spread(w, x) = w[:, None]*x[:, :, None]\n"
+    "fn turned(m, x) = m[:, :3]*x[:, :1] + m[:, 3:6]*x[:, 1:2] + m[:, 6:9]*x[:, 2:3] + m[:, 9:]*x[:, 3:]\n"
+    "fn pose(w, x, by_bone) = turned(w @ by_bone, x)\n"
+    "fn together(spread_out, posed) = reshape(spread_out, [size(spread_out, axis=0), size(posed, axis=0)]) @ "
+    "posed\n";
 
-/* The corners of the points are spread, to be posed with the point between them; or, of more points than vertices, all
- * vertices are posed before. */
-static const char few[] = "fn at(i, weights, base_positions, posed) = spread(weights[i], base_positions[i])\n"
-                          "fn pose(place, posed) = place @ posed\n";
-static const char many[] =
-    "fn at(i, weights, base_positions, posed) = (spread(weights, base_positions) @ posed)[i]\n"
-    "fn pose(place, posed) = place\n";
+/* Of more points than vertices, all vertices are posed, and then picked. */
+static const char few[] = "fn at(i, weights, x, by_bone) = pose(weights[i], x[i], by_bone)\n";
+static const char many[] = "fn at(i, weights, x, by_bone) = pose(weights, x, by_bone)[i]\n";
 /* A vertex is its triangle's only corner. */
-static const char simple[] = "place = at(corner[:, 0], weights, base_positions, posed)\n";
-static const char complicated[] = "input us: f64[measured, 2]\n"
-                                  "u = variable(us[:, :1])\n"
-                                  "v = variable(us[:, 1:])\n"
-                                  "a = at(corner[:, 0], weights, base_positions, posed)\n"
-                                  "b = at(corner[:, 1], weights, base_positions, posed)\n"
-                                  "c = at(corner[:, 2], weights, base_positions, posed)\n"
-                                  "place = c + (a - c)*u + (b - c)*v\n";
-static const char last[] = "points + pose(place, posed)\n";
+static const char simple[] = "w = weights[corner[:, 0]]\n"
+                             "x = base_positions[corner[:, 0]]\n"
+                             "by_pose = points + together(spread(w, x), posed)\n"
+                             "points + at(corner[:, 0], weights, base_positions, by_bone)\n";
+static const char complicated[] =
+    "input us: f64[measured, 2]\n"
+    "u = variable(us[:, :1])\n"
+    "v = variable(us[:, 1:])\n"
+    "wa = weights[corner[:, 0]]; wb = weights[corner[:, 1]]; wc = weights[corner[:, 2]]\n"
+    "xa = base_positions[corner[:, 0]]; xb = base_positions[corner[:, 1]]; xc = base_positions[corner[:, "
+    "2]]\n"
+    "sa = spread(wa, xa); sb = spread(wb, xb); sc = spread(wc, xc)\n"
+    "by_pose = points + together(sc + (sa - sc)*u[:, None] + (sb - sc)*v[:, None], posed)\n"
+    "a = at(corner[:, 0], weights, base_positions, by_bone)\n"
+    "b = at(corner[:, 1], weights, base_positions, by_bone)\n"
+    "c = at(corner[:, 2], weights, base_positions, by_bone)\n"
+    "points + c + (a - c)*u + (b - c)*v\n";
 
 static const json_t *get(const json_t *j, const char *name) { return json_object_get(j, name); }
 static int64_t at(const json_t *list, int64_t i) {
@@ -152,12 +160,26 @@ static void give_corners(struct problem *p, const json_t *data, bool triangles) 
 }
 
 static void give_arrays(struct problem *p, const json_t *model) {
-    static const char *const names[] = {"base_relatives", "inverse_base_absolutes", "base_positions",
-                                        "weights"};
-    for (int i = 0; i < 4; i++) problem_take(p, names[i], problem_numbers(p, get(model, names[i]), CR_F64));
+    static const char *const names[] = {"base_relatives", "inverse_base_absolutes", "base_positions"};
+    for (int i = 0; i < 3; i++) problem_take(p, names[i], problem_numbers(p, get(model, names[i]), CR_F64));
     double *mirror = problem_give(p, "mirror", CR_F64, 2, (int64_t[]){3, 1});
     for (int i = 0; mirror && i < 3; i++)
         mirror[i] = i == 0 && json_is_true(get(model, "is_mirrored")) ? -1 : 1;
+}
+
+/* Of each vertex, by bones, and 1 of the hand as a whole. */
+static bool give_weights(struct problem *p, const json_t *model, int64_t bones) {
+    const json_t *rows = get(model, "weights");
+    int64_t n = (int64_t)json_array_size(rows);
+    double *at = problem_give(p, "weights", CR_F64, 2, (int64_t[]){n, bones + 1});
+    for (int64_t i = 0; at && i < n; i++) {
+        const json_t *row = json_array_get(rows, (size_t)i);
+        if ((int64_t)json_array_size(row) != bones)
+            return problem_fail(p, "weights: expected one for each bone");
+        for (int64_t k = 0; k < bones; k++) *at++ = json_number_value(json_array_get(row, (size_t)k));
+        *at++ = 1;
+    }
+    return true;
 }
 
 /* ---- The problem ---- */
@@ -173,6 +195,7 @@ static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
     if (!read_tree(&t, get(model, "parents")))
         return problem_fail(p, "parents: expected earlier bones"), cr_find(p->g, "");
     give_arrays(p, model);
+    if (!give_weights(p, model, t.n)) return cr_find(p->g, "");
     give_angles(p, t.n);
     give_corners(p, data, with_us);
     problem_take(p, "points", problem_numbers(p, get(data, "points"), CR_F64));
@@ -182,7 +205,6 @@ static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
     cr_text_append(text, behind);
     cr_text_append(text, is_many(data) ? many : few);
     cr_text_append(text, with_us ? complicated : simple);
-    cr_text_append(text, last);
     cr_node err = problem_model(p, cr_text_str(text), input);
     cr_text_free(text);
     return err;
@@ -199,7 +221,8 @@ static bool build(struct problem *p, const json_t *input, int function) {
     bool with_us = json_array_size(get(input, "us")) > 0;
     cr_node err = errors(p, input, with_us), theta = problem_node(p, "theta"), parts[3];
     if (function == 0) return problem_output(p, "output", cr_reshape(err, 1, (int64_t[]){-1}));
-    cr_jacobian(&parts[2], err, 1, &theta, CR_FORWARD);
+    cr_node by_pose = problem_node(p, "by_pose");
+    cr_jacobian(&parts[2], by_pose, 1, &theta, CR_FORWARD);
     for (int64_t k = 0; with_us && k < 2; k++) parts[k] = by_coordinate(err, problem_node(p, k ? "v" : "u"));
     cr_node jacobian = with_us ? cr_concat(3, parts, 2) : parts[2];
     return problem_output(p, "output", cr_reshape(jacobian, 2, (int64_t[]){-1, with_us ? 28 : 26}));

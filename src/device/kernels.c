@@ -1,6 +1,7 @@
 /* Kernels of opaque ops that move or scan numbers; the device gives the heavy ones. */
 #include <string.h>
 
+#include "device/cpu/pick.h"
 #include "device/device.h"
 #include "device/kernels.h"
 #include "device/special.h"
@@ -157,8 +158,12 @@ static inline bool pick(size_t size, char *to, const char *from, int64_t between
 
 static bool pick_numbers(int64_t size, char *to, const char *from, int64_t between, int64_t step,
                          int64_t limit, const int64_t *index, int64_t even, int64_t n) {
-    return size == 4 ? pick(4, to, from, between, step, limit, index, even, n)
-                     : pick(8, to, from, between, step, limit, index, even, n);
+    bool good = true;
+    int64_t done = between || even != 1 ? 0 : cpu_pick((size_t)size, to, from, step, limit, index, n, &good);
+    to += done * size, index += done * even, n -= done;
+    return (size == 4 ? pick(4, to, from, between, step, limit, index, even, n)
+                      : pick(8, to, from, between, step, limit, index, even, n)) &&
+           good;
 }
 
 /* Runs of usual lengths without a call. */
