@@ -304,6 +304,44 @@ TEST(reductions_to_few_numbers_are_shared_out) {
     }
 }
 
+/* y = x (y + 1), `times` times; how many steps that is. */
+static size_t chain(int times, const char *fuse, double y[100]) {
+    double x[100];
+    for (int i = 0; i < 100; i++) x[i] = (i - 50) / 60.;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node in = cr_input(g, "x", CR_F64, 1, (int64_t[]){100}), all = in;
+    for (int k = 0; k < times; k++) all = cr_mul(in, cr_add(all, cr_number(g, 1)));
+    cr_target *t = cr_target_new(g);
+    cr_options *o = cr_options_new(NULL);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_options_set(o, "fuse", fuse);
+    cr_target_output(t, "y", all);
+    assert_int_equal(cr_compile(&p, t, o), CR_OK);
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    cr_bind(r, "x", CR_F64, x, sizeof x);
+    cr_bind(r, "y", CR_F64, y, sizeof x);
+    assert_int_equal(cr_step(r), CR_OK);
+    size_t steps = cr_program_steps(p);
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_options_free(o);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return steps;
+}
+
+TEST(some_hundred_nodes_are_one_loop) {
+    (void)state;
+    double y[100], alone[100];
+    assert_int_equal(chain(150, "1", y), 1);
+    assert_int_equal(chain(150, "0", alone), 300);
+    assert_memory_equal(y, alone, sizeof y);
+    assert_int_equal(chain(300, "1", y), 2); /* not any number of them */
+    chain(300, "0", alone);
+    assert_memory_equal(y, alone, sizeof y);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(fusing_and_threads_change_no_bit),
@@ -313,6 +351,7 @@ int main(void) {
         RUN(what_works_row_by_row_is_one_loop),
         RUN(a_column_times_a_row_joins_the_loop_around_it),
         RUN(reductions_to_few_numbers_are_shared_out),
+        RUN(some_hundred_nodes_are_one_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

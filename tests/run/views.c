@@ -154,6 +154,70 @@ TEST(an_output_called_as_an_input_that_it_needs_is_refused) {
     cr_graph_free(g);
 }
 
+/* ---- Views within a program ---- */
+
+/* y = of x[4, 6, 2], the numbers 0 .. 47; how many steps of the plan are copies. */
+static int copies(const char *text, const char *device, double y[], size_t bytes) {
+    double x[48];
+    int n = 0;
+    for (int i = 0; i < 48; i++) x[i] = i;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_input(g, "x", CR_F64, 3, (int64_t[]){4, 6, 2});
+    cr_target *t = cr_target_new(g);
+    cr_options *o = cr_options_new(NULL);
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_text *plan = NULL;
+    cr_options_set(o, "device", device);
+    cr_target_output(t, "y", cr_formula(g, text));
+    if (cr_compile(&p, t, o)) fail_msg("%s: %s", text, cr_graph_error(g));
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    cr_bind(r, "x", CR_F64, x, sizeof x);
+    assert_int_equal(cr_bind(r, "y", CR_F64, y, bytes), CR_OK);
+    assert_int_equal(cr_step(r), CR_OK);
+    cr_text_new(&plan, NULL);
+    cr_program_print(plan, p);
+    for (const char *at = cr_text_str(plan); (at = strstr(at, ": copy,")) != NULL; at++) n++;
+    cr_text_free(plan);
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_options_free(o);
+    cr_target_free(t);
+    cr_graph_free(g);
+    return n;
+}
+
+TEST(a_reshape_copies_only_what_does_not_run_on) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int numbers, copies;
+    } cases[] = {
+        {"1 + reshape(x, [8, 6])", 48, 0},
+        {"1 + reshape(x[:, :, 1], [24])", 24, 0},
+        {"1 + reshape(x[:, 2:3, 0], [4])", 4, 0},
+        {"1 + reshape(x[:, 2:3, 0], [2, 1, 2])", 4, 0},
+        {"1 + reshape(x[:, ::2], [4, 1, 3, 2, 1])", 24, 0},
+        {"1 + reshape(x[:, ::2], [2, 2, 6])", 24, 1},
+        {"1 + reshape(x[:, :3], [12, 2])", 24, 1},
+        {"1 + reshape(permute(x, axes=[2, 0, 1]), [2, 24])", 48, 0},
+        {"1 + reshape(permute(x, axes=[2, 0, 1]), [2, 3, 8])", 48, 0},
+        {"1 + reshape(permute(x, axes=[2, 0, 1]), [48])", 48, 1},
+        {"1 + reshape(permute(x, axes=[1, 0, 2]), [6, 8])", 48, 1},
+        {"1 + reshape(x[::-1, ::-1], [24, 2])", 48, 0},
+        {"1 + reshape(x[::-1, :, 1], [2, 12])", 24, 1},
+        {"1 + reshape(expand(x[1, 1:2, :1], [4, 6]), [3, 8])", 24, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double y[48], right[48];
+        size_t bytes = (size_t)cases[i].numbers * sizeof *y;
+        int n = copies(cases[i].text, "cpu", y, bytes);
+        if (n != cases[i].copies) fail_msg("%s: %d copies, expected %d", cases[i].text, n, cases[i].copies);
+        copies(cases[i].text, "reference", right, bytes);
+        assert_memory_equal(y, right, bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(strides_may_be_negative_zero_or_with_gaps),
@@ -161,6 +225,7 @@ int main(void) {
         RUN(a_view_that_cannot_be_read_is_refused_with_a_sentence),
         RUN(nothing_has_no_address),
         RUN(an_output_called_as_an_input_that_it_needs_is_refused),
+        RUN(a_reshape_copies_only_what_does_not_run_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
