@@ -46,7 +46,7 @@ void mem_free(const struct mem *m, void *ptr, size_t size) {
 
 /* The distance to the block's true start stands in the byte before the aligned one. */
 void *mem_alloc_aligned(const struct mem *m, size_t size) {
-    unsigned char *p = mem_alloc_large(m, mem_add(size, 64));
+    unsigned char *p = mem_alloc(m, mem_add(size, 64));
     if (!p) return NULL;
     size_t shift = 64 - (uintptr_t)p % 64;
     p += shift;
