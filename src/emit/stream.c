@@ -1,4 +1,8 @@
 /* Compiled loops and memory: rows that are asked for before their turn, results that go past the caches. Neither changes a bit. */
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
 #include "emit/units.h"
 #include "tensor/dtype.h"
 
@@ -47,15 +51,15 @@ static bool streams(const struct units_of *u, uint32_t i) {
 }
 
 /* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
- * that the first cache holds beside this one; and where functions are computed the processor is ahead by itself. */
+ * that a cache holds beside this one: the first; where functions are computed, which hide that a number comes from there, the second. */
 void units_fetch_ahead(const struct units_of *u, int pass) {
-    enum { first_cache = 16 << 10, cache_line = 64 };
+    enum { first_cache = 16 << 10, second_cache = 256 << 10, cache_line = 64 };
     struct emitter *e = u->l.e;
-    size_t bytes = 0;
-    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u) || has_functions(u, pass)) return;
+    size_t bytes = 0, most = has_functions(u, pass) ? second_cache : first_cache;
+    if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u)) return;
     for (uint32_t i = 0; i < u->loop->accesses; i++)
         if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
-    for (uint32_t i = 0; i < u->loop->accesses && bytes <= first_cache; i++) {
+    for (uint32_t i = 0; i < u->loop->accesses && bytes <= most; i++) {
         const struct access *a = &u->loop->access[i];
         if (!streams(u, i)) continue;
         int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
@@ -103,13 +107,23 @@ static bool is_read_later(const struct units_of *u, uint32_t i) {
     return false;
 }
 
-/* Results of a loop that moves more than a last cache holds: of passes that wait for memory, not for functions, and not those that
+/* What a loop moves at least if its results are to go past the caches: what a last cache holds that is near; where each core has much
+ * before it, as in meshes of many cores, the last is about as far as memory, and eight times that. */
+static size_t far_from(void) {
+    enum { last_cache = 40 << 20, much = 2 << 20 };
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (second >= much && second < last_cache / 8) return (size_t)second * 8;
+#endif
+    return last_cache;
+}
+
+/* Results of a loop that moves that much: of passes that wait for memory, not for functions, and not those that
  * the loop reads, whose lines are there anyway. */
 void units_choose_streamed(struct units_of *u) {
-    enum { last_cache = 40 << 20 };
     const struct plan *p = u->l.e->p;
     if (u->l.s->way != WAY_WHOLE) return; /* a block of a group is read again at once */
-    if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= last_cache) return;
+    if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= far_from()) return;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
