@@ -50,9 +50,9 @@ static bool streams(const struct units_of *u, uint32_t i) {
     return units_first_direct(u, i) && !a->narrow && !units_write(u->l.e, u->l.s, a->slot);
 }
 
-/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
+/* The places that so many numbers from `at` on have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
  * that a cache holds beside this one: the first; where functions are computed, which hide that a number comes from there, the second. */
-void units_fetch_ahead(const struct units_of *u, int pass) {
+void units_fetch_ahead(const struct units_of *u, int pass, int numbers) {
     enum { first_cache = 16 << 10, second_cache = 256 << 10, cache_line = 64 };
     struct emitter *e = u->l.e;
     size_t bytes = 0, most = has_functions(u, pass) ? second_cache : first_cache;
@@ -63,9 +63,9 @@ void units_fetch_ahead(const struct units_of *u, int pass) {
         const struct access *a = &u->loop->access[i];
         if (!streams(u, i)) continue;
         int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
-        for (int lane = 0; lane < fold_lanes; lane += each)
+        for (int k = 0; k < numbers; k += each)
             emit_line(e, "AHEAD(&%s[(r + 1) * %lld + %lld + at]);", emit_name(e, e->p->slot[a->slot].node),
-                      (long long)u->run, (long long)a->offset + lane);
+                      (long long)u->run, (long long)a->offset + k);
     }
 }
 

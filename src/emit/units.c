@@ -86,6 +86,10 @@ static void fold(struct units_of *u, uint32_t i) {
     struct expression next = nest_operand(&u->l, i, graph_at(e->g, id)->arg[0]), place = nest_place(e);
     struct cr_text t = text_make(&e->mem);
     bool lines = is_lines(u, i);
+    if (u->four) {
+        units_next_four(u, i, next.s);
+        return;
+    }
     if (lines && !u->lane) {
         emit_line(e, "fold_%s[%s] = %s;", emit_name(e, id), place.s, next.s);
         return;
@@ -186,15 +190,34 @@ static void plain_loops(struct units_of *u, int pass) {
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
+static void fours_loop(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    units_open_fours(u, pass);
+    for (u->four = 1; u->four <= 4; u->four++) {
+        emit_open(e, "%s", "");
+        emit_line(e, "const int64_t %s = at + %d + lane;", emit_axis[e->nest.rows],
+                  (u->four - 1) * fold_lanes);
+        body(u, pass);
+        emit_close(e);
+    }
+    u->four = 0;
+    units_close_fours(u, pass);
+}
+
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
+    const bool fours = units_in_fours(u, pass);
     u->lane = "lane";
     if (e->most) e->most = "far";
-    if (u->run >= fold_lanes) {
-        emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-        units_fetch_ahead(u, pass);
+    if (fours) fours_loop(u, pass);
+    if (u->run >= fold_lanes && !(fours && u->run % (4 * fold_lanes) == 0 && !u->loop->diagonal)) {
+        if (fours)
+            emit_open(e, "for (int64_t at = high - (high - low) %% %d; at + %d <= high; at += %d)",
+                      4 * fold_lanes, fold_lanes, fold_lanes);
+        else emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
+        units_fetch_ahead(u, pass, fold_lanes);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
         body(u, pass);

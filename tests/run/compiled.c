@@ -272,6 +272,34 @@ TEST(folds_of_lines_shorter_than_the_lanes_give_the_same_bits) {
     drop(&b);
 }
 
+/* Four vectors of a line at a time: of zeros the sign of the last, a nan wherever it stands, the rest behind the fours. */
+TEST(extremes_of_long_lines_give_the_same_bits) {
+    (void)state;
+    static const char *const texts[] = {"max(%s, axis=1)", "min(%s, axis=1)", "max(-%s*2, axis=1)",
+                                        "max(%s)"};
+    static const int64_t length[] = {64, 131, 4096 + 67};
+    struct two b;
+    start(&b);
+    for (size_t i = 0; i < 2 * sizeof length / sizeof *length; i++) {
+        const int64_t n = length[i / 2], rows = 9;
+        const bool wide = i % 2;
+        const char *x = cr_name(input(&b, wide ? CR_F64 : CR_F32, 2, (int64_t[]){rows, n}, -3, 3));
+        char text[96];
+        for (int64_t k = 0; k < 6 * n; k++) { /* two rows of zeros of both signs, four with a nan */
+            double v = k < 2 * n ? (k * 7 % 3 ? -0.0 : 0.0) : (double)(k * 37 % 101) - 50;
+            if (k >= 2 * n && k % n == k / n * (n - 1) / 5) v = NAN;
+            if (wide) ((double *)b.data[i])[k] = v;
+            else ((float *)b.data[i])[k] = (float)v;
+        }
+        for (size_t f = 0; f < sizeof texts / sizeof *texts; f++) {
+            snprintf(text, sizeof text, texts[f], x);
+            output(&b, formula(&b, text));
+        }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Many lines shorter than a vector, of a few sums and products: loops of their own, since shapes differ. */
 TEST(sums_over_short_lines_give_the_same_bits) {
     (void)state;
@@ -502,6 +530,7 @@ int main(void) {
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
+        RUN(extremes_of_long_lines_give_the_same_bits),
         RUN(sums_over_short_lines_give_the_same_bits),
         RUN(short_vectors_of_functions_give_the_same_bits),
         RUN(a_short_carry_changes_in_place_in_the_same_bits),
