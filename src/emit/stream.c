@@ -2,6 +2,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
 #endif
+#include <stdio.h>
 
 #include "emit/units.h"
 #include "tensor/dtype.h"
@@ -148,21 +149,38 @@ bool units_stream_in(const struct units_of *u, int pass) {
     return false;
 }
 
-/* The pass between low and high, some numbers at a time. */
-void units_open_streamed(struct units_of *u) {
-    emit_open(u->l.e, "for (int64_t from = low, to = high; from < to; from += %d)", streamed_most);
-    emit_line(u->l.e, "const int64_t low = from, high = from + %d < to ? from + %d : to;", streamed_most,
-              streamed_most);
+static const char *row_of(const struct units_of *u, char room[48]) {
+    const struct emitter *e = u->l.e;
+    snprintf(room, 48, "%s%lld", e->nest.rows ? "r * " : "", (long long)(e->nest.rows ? u->run : 0));
+    return room;
+}
+
+/* The pass between low and high, some numbers at a time; where it has no lanes, which count from its start, up to the end of a line of
+ * the cache: memory would have to read what only a part of is written. */
+void units_open_streamed(struct units_of *u, int pass, bool lanes) {
+    struct emitter *e = u->l.e;
+    char room[48];
+    uint32_t i = 0;
+    while (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) i++;
+    const char *to = emit_name(e, e->p->slot[e->p->view[nest_node(&u->l, i)].slot].node);
+    emit_open(e, "for (int64_t from = low, to = high, next; from < to; from = next)");
+    if (lanes) emit_line(e, "next = from + %d;", streamed_most);
+    else
+        emit_line(e, "next = from + %d - (int64_t)((uintptr_t)&%s[%s + from] %% 64 / sizeof *%s);",
+                  streamed_most, to, row_of(u, room), to);
+    emit_line(e, "if (next > to) next = to;");
+    emit_line(e, "const int64_t low = from, high = next;");
 }
 
 void units_close_streamed(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
+    char room[48];
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) continue;
-        emit_line(e, "stream(&%s[%s%lld + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
-                  emit_name(e, e->p->slot[e->p->view[id].slot].node), e->nest.rows ? "r * " : "",
-                  (long long)(e->nest.rows ? u->run : 0), emit_name(e, id), emit_name(e, id));
+        emit_line(e, "stream(&%s[%s + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
+                  emit_name(e, e->p->slot[e->p->view[id].slot].node), row_of(u, room), emit_name(e, id),
+                  emit_name(e, id));
     }
     emit_close(e);
 }

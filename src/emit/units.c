@@ -247,7 +247,7 @@ static void start_lines(struct units_of *u, int pass) {
 /* Along the row, block by block of a line. */
 static void along_row(struct units_of *u, int pass, bool lanes) {
     bool some = units_stream_in(u, pass);
-    if (some) units_open_streamed(u);
+    if (some) units_open_streamed(u, pass, lanes);
     if (lanes) lanes_loop(u, pass);
     else plain_loops(u, pass);
     if (some) units_close_streamed(u, pass);
@@ -391,7 +391,7 @@ static void element_units(struct units_of *u) {
     int n = e->nest.n;
     if (u->streams) {
         emit_line(e, "const int64_t low = first, high = end;");
-        units_open_streamed(u);
+        units_open_streamed(u, 0, false);
     }
     const int64_t padded = units_padded_from(u);
     for (int i = 0; i < n; i++) {

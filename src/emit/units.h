@@ -41,7 +41,7 @@ void units_fetch_ahead(const struct units_of *u, int pass, int numbers);
 void units_choose_streamed(struct units_of *u);
 void units_declare_streamed(struct units_of *u);
 bool units_stream_in(const struct units_of *u, int pass);
-void units_open_streamed(struct units_of *u);
+void units_open_streamed(struct units_of *u, int pass, bool lanes);
 void units_close_streamed(struct units_of *u, int pass);
 
 /* Is access i the first that goes through the numbers of its slot one by one? */
