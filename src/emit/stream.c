@@ -7,6 +7,17 @@
 #include "emit/units.h"
 #include "tensor/dtype.h"
 
+/* The bytes of the second cache where each core has much of it, as in meshes of many cores, whose last cache is about as far as
+ * memory; else 0. */
+static size_t much_before_a_far_cache(void) {
+    enum { much = 2 << 20 };
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (second >= much) return (size_t)second;
+#endif
+    return 0;
+}
+
 /* ---- The next row, on its way while this one is computed ---- */
 
 /* More than a rounding: a function, which takes as long as ten sums. */
@@ -19,6 +30,13 @@ static bool has_functions(const struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind == DO_WIDE && is_function(u, i))
             return true;
+    return false;
+}
+
+bool units_counts_places(const struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass) && emit_compares_place(u->l.e, nest_node(&u->l, i)))
+            return u->run <= INT32_MAX;
     return false;
 }
 
@@ -52,11 +70,12 @@ static bool streams(const struct units_of *u, uint32_t i) {
 }
 
 /* The places that so many numbers from `at` on have in the next row, of all that is read: memory then does not wait for this row's end. Of rows
- * that a cache holds beside this one: the first; where functions are computed, which hide that a number comes from there, the second. */
+ * that a cache holds beside this one: the first; where functions are computed, which hide that a number comes from there, the second, and nothing where the
+ * last is near: the processor is ahead by itself. */
 void units_fetch_ahead(const struct units_of *u, int pass, int numbers) {
-    enum { first_cache = 16 << 10, second_cache = 256 << 10, cache_line = 64 };
+    enum { first_cache = 16 << 10, cache_line = 64 };
     struct emitter *e = u->l.e;
-    size_t bytes = 0, most = has_functions(u, pass) ? second_cache : first_cache;
+    size_t bytes = 0, most = has_functions(u, pass) ? much_before_a_far_cache() / 8 : first_cache;
     if (plan_passes(e->p, u->l.s) < 2 || pass != heaviest_pass(u)) return;
     for (uint32_t i = 0; i < u->loop->accesses; i++)
         if (streams(u, i)) bytes += (size_t)u->run * cr_dtype_size((cr_dtype)u->loop->access[i].dtype);
@@ -108,15 +127,11 @@ static bool is_read_later(const struct units_of *u, uint32_t i) {
     return false;
 }
 
-/* What a loop moves at least if its results are to go past the caches: what a last cache holds that is near; where each core has much
- * before it, as in meshes of many cores, the last is about as far as memory, and eight times that. */
+/* What a loop moves at least if its results are to go past the caches: what a last cache holds; of one that is far, less. */
 static size_t far_from(void) {
-    enum { last_cache = 40 << 20, much = 2 << 20 };
-#ifdef _SC_LEVEL2_CACHE_SIZE
-    long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    if (second >= much && second < last_cache / 8) return (size_t)second * 8;
-#endif
-    return last_cache;
+    enum { last_cache = 40 << 20 };
+    size_t second = much_before_a_far_cache();
+    return second && second < last_cache / 8 ? 8 * second : last_cache;
 }
 
 /* Results of a loop that moves that much: of passes that wait for memory, not for functions, and not those that

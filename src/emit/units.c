@@ -179,10 +179,14 @@ static void open_axis(struct emitter *e, int axis, bool innermost) {
 
 static void plain_loops(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
+    const bool places = units_columns(u) == 1 && units_counts_places(u, pass);
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
-        if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
+        if (places) {
+            emit_open(e, "VECTOR for (int32_t at = (int32_t)low, past = (int32_t)high; at < past; at++)");
+            emit_line(e, "const int64_t %s = at;", x);
+        } else if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
             emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
@@ -213,10 +217,8 @@ static void lanes_loop(struct units_of *u, int pass) {
     if (e->most) e->most = "far";
     if (fours) fours_loop(u, pass);
     if (u->run >= fold_lanes && !(fours && u->run % (4 * fold_lanes) == 0 && !u->loop->diagonal)) {
-        if (fours)
-            emit_open(e, "for (int64_t at = high - (high - low) %% %d; at + %d <= high; at += %d)",
-                      4 * fold_lanes, fold_lanes, fold_lanes);
-        else emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
+        emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)",
+                  fours ? "high - (high - low) % 64" : "low", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass, fold_lanes);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);

@@ -46,6 +46,8 @@ void units_close_streamed(struct units_of *u, int pass);
 
 /* Is access i the first that goes through the numbers of its slot one by one? */
 bool units_first_direct(const struct units_of *u, uint32_t i);
+/* Does a pass compare places, and is better counted in as many bits as they are compared in? */
+bool units_counts_places(const struct units_of *u, int pass);
 /* What a pass takes, roughly: 1 for a sum, 10 for a function. */
 int units_weight(const struct units_of *u, int pass);
 

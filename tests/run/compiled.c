@@ -300,6 +300,24 @@ TEST(extremes_of_long_lines_give_the_same_bits) {
     drop(&b);
 }
 
+/* Places are compared in 32 bits: what differs from one by 2^32 is none. */
+TEST(numbers_beyond_32_bits_are_no_places) {
+    (void)state;
+    static const int64_t at[] = {0,  299,       3,  3 + (INT64_C(1) << 32), 5 - (INT64_C(1) << 32),
+                                 -1, INT64_MIN, 300};
+    struct two b;
+    start(&b);
+    input(&b, CR_I64, 1, (int64_t[]){8}, 0, 1), input(&b, CR_F32, 2, (int64_t[]){8, 300}, -3, 3);
+    input(&b, CR_F64, 2, (int64_t[]){8, 300}, -3, 3);
+    memcpy(b.data[0], at, sizeof at);
+    output(&b, formula(&b, "softmax(x1) + cast(iota(300)[None, :] == x0[:, None], f32)"));
+    output(&b,
+           formula(&b, "where(x0[:, None] == iota(300)[None, :], x2, exp(x2))/max(x2, axis=1, keep=true)"));
+    output(&b, formula(&b, "sum(iota(300)[None, :] == x0[:, None], axis=1)"));
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Many lines shorter than a vector, of a few sums and products: loops of their own, since shapes differ. */
 TEST(sums_over_short_lines_give_the_same_bits) {
     (void)state;
@@ -531,6 +549,7 @@ int main(void) {
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
         RUN(extremes_of_long_lines_give_the_same_bits),
+        RUN(numbers_beyond_32_bits_are_no_places),
         RUN(sums_over_short_lines_give_the_same_bits),
         RUN(short_vectors_of_functions_give_the_same_bits),
         RUN(a_short_carry_changes_in_place_in_the_same_bits),
