@@ -15,12 +15,10 @@ enum { LANES = 16, NEAR = 1024, BLOCK = 1024, ROOM = 1 << 16 };
 static float greatest(const float *x, size_t n) {
     vector most[4];
     size_t k = 0;
-    float all = x[0];
     for (size_t j = 0; j < 4; j++) most[j] = vector_of(x[0]);
     for (; k + 4 * LANES <= n; k += 4 * LANES)
         for (size_t j = 0; j < 4; j++) most[j] = vector_most(most[j], vector_load(x + k + j * LANES));
-    for (size_t j = 0; j < 4; j++)
-        for (size_t i = 0; i < LANES; i++) all = most[j][i] > all ? most[j][i] : all;
+    float all = vector_greatest(vector_most(vector_most(most[0], most[1]), vector_most(most[2], most[3])));
     for (; k < n; k++) all = x[k] > all ? x[k] : all;
     return all;
 }
@@ -49,11 +47,11 @@ static void softmax(struct layer *l) {
         const float *x = l->in[0].at + i * n;
         float *dx = l->out[1].at + i * n, *y = n <= ROOM ? room : dx, most = greatest(x, n);
         float sum = exponentials(y, x, most, n);
-        loss += (double)(logf(sum) + most - x[l->classes[i]]);
         y[l->classes[i]] -= sum; /* 1 times it */
         if (y == room) vector_stream_times(dx, room, 1 / sum, n);
         else
             for (size_t k = 0; k < n; k++) dx[k] *= 1 / sum;
+        loss += (double)(logf(sum) + most - x[l->classes[i]]);
     }
     l->out[0].at[0] = (float)loss;
 }

@@ -19,9 +19,13 @@ static inline vector vector_load(const float *p) {
 }
 static inline void vector_store(float *p, vector v) { memcpy(p, &v, sizeof v); }
 static inline float vector_sum(vector v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_add_ps((__m512)v);
+#else
     float s = 0;
     for (int i = 0; i < 16; i++) s += v[i];
     return s;
+#endif
 }
 
 /* e^x to 2 ulp where the result is a normal number, clamped elsewhere: x = n log 2 + r, |r| <= log(2)/2. A polynomial without
@@ -53,6 +57,16 @@ static inline vector vector_most(vector a, vector b) {
 #else
     vector_bits first = a > b;
     return (vector)((first & (vector_bits)a) | (~first & (vector_bits)b));
+#endif
+}
+
+static inline float vector_greatest(vector v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_max_ps((__m512)v);
+#else
+    float most = v[0];
+    for (int i = 1; i < 16; i++) most = v[i] > most ? v[i] : most;
+    return most;
 #endif
 }
 
