@@ -52,6 +52,7 @@ void units_next_four(struct units_of *u, uint32_t i, const char *value) {
 
 void units_close_fours(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
+    u->four = 0;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (!folded_here(u, i, pass)) continue;
         const struct node *n = graph_at(e->g, nest_node(&u->l, i));

@@ -204,7 +204,6 @@ static void fours_loop(struct units_of *u, int pass) {
         body(u, pass);
         emit_close(e);
     }
-    u->four = 0;
     units_close_fours(u, pass);
 }
 
