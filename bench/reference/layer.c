@@ -10,44 +10,47 @@
 #include "common/protocol.h"
 #include "reference/vector.h"
 
-enum { LANES = 16, BLOCK = 1024 };
+enum { LANES = 16, BLOCK = 1024, ROOM = 1 << 16 };
 
 static float greatest(const float *x, size_t n) {
     vector most[4];
     size_t k = 0;
-    float all = x[0];
     for (size_t j = 0; j < 4; j++) most[j] = vector_of(x[0]);
     for (; k + 4 * LANES <= n; k += 4 * LANES)
         for (size_t j = 0; j < 4; j++) most[j] = vector_most(most[j], vector_load(x + k + j * LANES));
-    for (size_t j = 0; j < 4; j++)
-        for (size_t i = 0; i < LANES; i++) all = most[j][i] > all ? most[j][i] : all;
+    float all = vector_greatest(vector_most(vector_most(most[0], most[1]), vector_most(most[2], most[3])));
     for (; k < n; k++) all = x[k] > all ? x[k] : all;
     return all;
 }
 
-/* dx = e^(x - most), the sum of which it gives. */
-static float exponentials(float *restrict dx, const float *restrict x, float most, size_t n) {
-    vector sum = {0}, m = vector_of(most);
+/* y = e^(x - most), the sum of which it gives; asks for the next row meanwhile. */
+static float exponentials(float *restrict y, const float *restrict x, float most, size_t n) {
+    vector sum[4] = {{0}}, m = vector_of(most);
     size_t k = 0;
-    for (; k + LANES <= n; k += LANES) {
-        vector y = vector_exponential(vector_load(x + k) - m);
-        sum += y;
-        vector_store(dx + k, y);
-    }
-    float all = vector_sum(sum);
-    for (; k < n; k++) all += dx[k] = exponential(x[k] - most);
+    for (; k + 4 * LANES <= n; k += 4 * LANES)
+        for (size_t j = 0; j < 4; j++) {
+            __builtin_prefetch(x + n + k + j * LANES);
+            vector e = vector_exponential(vector_load(x + k + j * LANES) - m);
+            sum[j] += e;
+            vector_store(y + k + j * LANES, e);
+        }
+    float all = vector_sum(sum[0] + sum[1] + (sum[2] + sum[3]));
+    for (; k < n; k++) all += y[k] = exponential(x[k] - most);
     return all;
 }
 
 static void softmax(struct layer *l) {
+    static _Alignas(64) float room[ROOM];
     size_t n = (size_t)l->in[0].dim[1];
     double loss = 0;
     for (size_t i = 0; i < (size_t)l->rows; i++) {
         const float *x = l->in[0].at + i * n;
-        float *dx = l->out[1].at + i * n, most = greatest(x, n);
-        float sum = exponentials(dx, x, most, n), inverse = 1 / sum;
-        for (size_t k = 0; k < n; k++) dx[k] *= inverse;
-        dx[l->classes[i]] -= 1;
+        float *dx = l->out[1].at + i * n, *y = n <= ROOM ? room : dx, most = greatest(x, n);
+        float sum = exponentials(y, x, most, n);
+        y[l->classes[i]] -= sum; /* 1 times it */
+        if (y == room) vector_stream_times(dx, room, 1 / sum, n);
+        else
+            for (size_t k = 0; k < n; k++) dx[k] *= 1 / sum;
         loss += (double)(logf(sum) + most - x[l->classes[i]]);
     }
     l->out[0].at[0] = (float)loss;

@@ -19,9 +19,13 @@ static inline vector vector_load(const float *p) {
 }
 static inline void vector_store(float *p, vector v) { memcpy(p, &v, sizeof v); }
 static inline float vector_sum(vector v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_add_ps((__m512)v);
+#else
     float s = 0;
     for (int i = 0; i < 16; i++) s += v[i];
     return s;
+#endif
 }
 
 /* e^x to 2 ulp where the result is a normal number, clamped elsewhere: x = n log 2 + r, |r| <= log(2)/2. A polynomial without
@@ -56,10 +60,24 @@ static inline vector vector_most(vector a, vector b) {
 #endif
 }
 
-/* The same for sixteen. */
+static inline float vector_greatest(vector v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_max_ps((__m512)v);
+#else
+    float most = v[0];
+    for (int i = 1; i < 16; i++) most = v[i] > most ? v[i] : most;
+    return most;
+#endif
+}
+
+/* The same for sixteen; 0 and denormal numbers too where 2^n is one instruction. */
 static inline vector vector_exponential(vector x) {
     const vector shift = vector_of(0x1.8p23f), one = vector_of(1);
+#ifdef __AVX512F__
+    x = (vector)_mm512_min_ps((__m512)vector_of(89), _mm512_max_ps((__m512)vector_of(-104), (__m512)x));
+#else
     x = -vector_most(vector_of(-88), -vector_most(vector_of(-87), x));
+#endif
     vector z = x * 1.44269504f + shift, n = z - shift;
     vector r = n * -0x1.7f7d1cp-20f + (n * -0x1.62e400p-1f + x);
     vector p = r * 1.3888889e-3f + 8.3333333e-3f;
@@ -68,7 +86,23 @@ static inline vector vector_exponential(vector x) {
     p = p * r + 0.5f;
     p = p * r + one;
     p = p * r + one;
+#ifdef __AVX512F__
+    return (vector)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
     return p * (vector)(((vector_bits)z << 23) + 0x3f800000);
+#endif
+}
+
+/* to = from times factor, past the caches. */
+static inline void vector_stream_times(float *restrict to, const float *restrict from, float factor,
+                                       size_t n) {
+    size_t k = 0;
+#ifdef __AVX512F__
+    const vector f = vector_of(factor);
+    for (; k < n && (uintptr_t)(to + k) % 64; k++) to[k] = factor * from[k];
+    for (; k + 16 <= n; k += 16) _mm512_stream_ps(to + k, (__m512)(f * vector_load(from + k)));
+#endif
+    for (; k < n; k++) to[k] = factor * from[k];
 }
 
 /* Numbers that are not read again, past the caches where the processor can: a plain store would read the line first. */

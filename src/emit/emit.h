@@ -140,6 +140,8 @@ struct expression {
     char s[512];
 };
 void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const struct expression operand[]);
+/* Does a node compare i64 with places, which are below 2^31? 32 bits tell, and a vector has twice as many of them. */
+bool emit_compares_place(const struct emitter *e, uint32_t node);
 /* One step of a reduction. */
 void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
                   const char *next);

@@ -34,6 +34,12 @@
 #define APART    static
 #endif
 
+/* The later where neither is greater, or less. */
+ALWAYS float greater_f32(float a, float b) { return a > b ? a : b; }
+ALWAYS float less_f32(float a, float b) { return a < b ? a : b; }
+ALWAYS double greater_f64(double a, double b) { return a > b ? a : b; }
+ALWAYS double less_f64(double a, double b) { return a < b ? a : b; }
+
 /* Numbers that nobody reads soon, to memory past the caches: a plain store would first read the line that it changes. */
 #if defined(__SSE2__)
 typedef float line_of_cache __attribute__((vector_size(64)));

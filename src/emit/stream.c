@@ -1,9 +1,22 @@
 /* Compiled loops and memory: rows that are asked for before their turn, results that go past the caches. Neither changes a bit. */
-#include "emit/units.h"
-
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
 #include <stdio.h>
 
+#include "emit/units.h"
 #include "tensor/dtype.h"
+
+/* The bytes of the second cache where each core has much of it, as in meshes of many cores, whose last cache is about as far as
+ * memory; else 0. */
+static size_t much_before_a_far_cache(void) {
+    enum { much = 2 << 20 };
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (second >= much) return (size_t)second;
+#endif
+    return 0;
+}
 
 /* ---- The next row, on its way while this one is computed ---- */
 
@@ -17,6 +30,13 @@ static bool has_functions(const struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (nest_in_pass(&u->l, i, pass) && units_instruction(u, i)->kind == DO_WIDE && is_function(u, i))
             return true;
+    return false;
+}
+
+bool units_counts_places(const struct units_of *u, int pass) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass) && emit_compares_place(u->l.e, nest_node(&u->l, i)))
+            return u->run <= INT32_MAX;
     return false;
 }
 
@@ -63,14 +83,14 @@ static size_t bytes_of(const struct units_of *u) {
 
 enum { cache_line = 64 };
 
-/* The lines that lanes from `index` on have of an array. */
+/* The lines that so many numbers from `index` on have of an array. */
 static void ask(const struct units_of *u, const struct access *a, const char *how, const char *index,
-                int64_t offset) {
+                int64_t offset, int numbers) {
     struct emitter *e = u->l.e;
     const int each = cache_line / (int)cr_dtype_size((cr_dtype)a->dtype);
-    for (int lane = 0; lane < fold_lanes; lane += each)
+    for (int k = 0; k < numbers; k += each)
         emit_line(e, "%s(&%s[%s + %lld]);", how, emit_name(e, e->p->slot[a->slot].node), index,
-                  (long long)(a->offset + offset + lane));
+                  (long long)(a->offset + offset + k));
 }
 
 /* The bytes of a row of all that is read. */
@@ -81,22 +101,24 @@ static size_t row_bytes(const struct units_of *u) {
     return bytes;
 }
 
-/* Rows that the second cache holds beside this one; and where functions are computed the processor is ahead by itself. */
+/* Of rows that the second cache holds beside this one. Where functions are computed, which hide that a number comes from there, not where the last cache is
+ * near: the processor is ahead by itself. */
 bool units_asks_next_row(const struct units_of *u, int pass) {
     enum { second_cache = 512 << 10 };
+    size_t most = has_functions(u, pass) ? much_before_a_far_cache() / 8 : second_cache;
     return plan_passes(u->l.e->p, u->l.s) > 1 && units_columns(u) == 1 && u->columns == 1 &&
-           pass == heaviest_pass(u) && !has_functions(u, pass) && row_bytes(u) <= second_cache;
+           pass == heaviest_pass(u) && row_bytes(u) <= most;
 }
 
-/* The place that the lanes at `at` have in the next row, of all that is read: memory then does not wait for this row's end. */
-void units_fetch_ahead(const struct units_of *u, int pass) {
+/* The places that so many numbers from `at` on have in the next row, of all that is read: memory then does not wait for this row's end. */
+void units_fetch_ahead(const struct units_of *u, int pass, int numbers) {
     enum { first_cache = 16 << 10 };
     char index[64];
     if (!units_asks_next_row(u, pass)) return;
     snprintf(index, sizeof index, "(r + 1) * %lld + at", (long long)u->run);
     const char *how = row_bytes(u) <= first_cache ? "AHEAD" : "FAR_AHEAD";
     for (uint32_t i = 0; i < u->loop->accesses; i++)
-        if (streams(u, i)) ask(u, &u->loop->access[i], how, index, 0);
+        if (streams(u, i)) ask(u, &u->loop->access[i], how, index, 0, numbers);
 }
 
 /* ---- Element by element ---- */
@@ -122,7 +144,7 @@ void units_fetch_soon(const struct units_of *u) {
         const struct access *a = &u->loop->access[i];
         if (!units_first_direct(u, i) || is_streamed(u, a->slot)) continue;
         ask(u, a, units_write(u->l.e, u->l.s, a->slot) ? "AHEAD_TO_WRITE" : "AHEAD", "at",
-            bytes_ahead / (int64_t)cr_dtype_size((cr_dtype)a->dtype));
+            bytes_ahead / (int64_t)cr_dtype_size((cr_dtype)a->dtype), fold_lanes);
     }
 }
 
@@ -153,13 +175,19 @@ static bool is_read_later(const struct units_of *u, uint32_t i) {
     return false;
 }
 
-/* Results of a loop that moves more than a last cache holds: of passes that wait for memory, not for functions, and not those that
+/* What a loop moves at least if its results are to go past the caches: what a last cache holds; of one that is far, less. */
+static size_t far_from(void) {
+    enum { last_cache = 40 << 20 };
+    size_t second = much_before_a_far_cache();
+    return second && second < last_cache / 8 ? 8 * second : last_cache;
+}
+
+/* Results of a loop that moves that much: of passes that wait for memory, not for functions, and not those that
  * the loop reads, whose lines are there anyway. */
 void units_choose_streamed(struct units_of *u) {
-    enum { last_cache = 40 << 20 };
     const struct plan *p = u->l.e->p;
     if (u->l.s->way != WAY_WHOLE) return; /* a block of a group is read again at once */
-    if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= last_cache) return;
+    if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= far_from()) return;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
@@ -184,21 +212,37 @@ bool units_stream_in(const struct units_of *u, int pass) {
     return false;
 }
 
-/* The pass between low and high, some numbers at a time. */
-void units_open_streamed(struct units_of *u) {
-    emit_open(u->l.e, "for (int64_t from = low, to = high; from < to; from += %d)", streamed_most);
-    emit_line(u->l.e, "const int64_t low = from, high = from + %d < to ? from + %d : to;", streamed_most,
-              streamed_most);
+static const char *row_of(const struct units_of *u, char room[48]) {
+    const struct emitter *e = u->l.e;
+    snprintf(room, 48, "%s%lld", e->nest.rows ? "r * " : "", (long long)(e->nest.rows ? u->run : 0));
+    return room;
+}
+
+/* The pass between low and high, some numbers at a time; where it has no lanes, which count from its start, up to the end of a line of
+ * the cache: memory would have to read what only a part of is written. */
+void units_open_streamed(struct units_of *u, int pass, bool lanes) {
+    struct emitter *e = u->l.e;
+    char room[48];
+    uint32_t i = 0;
+    while (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) i++;
+    const char *to = emit_name(e, e->p->slot[e->p->view[nest_node(&u->l, i)].slot].node);
+    emit_open(e, "for (int64_t from = low, to = high, next; from < to; from = next)");
+    if (lanes) emit_line(e, "next = from + %d;", streamed_most);
+    else
+        emit_line(e, "next = from + %d - (int64_t)((uintptr_t)&%s[%s + from] %% 64 / sizeof *%s);",
+                  streamed_most, to, row_of(u, room), to);
+    emit_line(e, "if (next > to) next = to;");
+    emit_line(e, "const int64_t low = from, high = next;");
 }
 
 void units_close_streamed(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
+    char room[48];
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) continue;
-        emit_line(e, "stream(&%s[%s%lld + %lld + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
-                  emit_name(e, e->p->slot[e->p->view[id].slot].node), e->nest.rows ? "r * " : "",
-                  (long long)(e->nest.rows ? u->run : 0), (long long)e->p->view[id].offset, emit_name(e, id),
+        emit_line(e, "stream(&%s[%s + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
+                  emit_name(e, e->p->slot[e->p->view[id].slot].node), row_of(u, room), emit_name(e, id),
                   emit_name(e, id));
     }
     emit_close(e);

@@ -88,6 +88,10 @@ static void fold(struct units_of *u, uint32_t i) {
     struct expression next = nest_operand(&u->l, i, graph_at(e->g, id)->arg[0]), place = nest_place(e);
     struct cr_text t = text_make(&e->mem);
     bool lines = is_lines(u, i);
+    if (u->four) {
+        units_next_four(u, i, next.s);
+        return;
+    }
     if (lines && !u->lane) {
         emit_line(e, "fold_%s[%s] = %s;", emit_name(e, id), place.s, next.s);
         return;
@@ -190,16 +194,33 @@ static void short_line(struct units_of *u, int pass) {
     e->within = NULL;
 }
 
+static void fours_loop(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    units_open_fours(u, pass);
+    for (u->four = 1; u->four <= 4; u->four++) {
+        emit_open(e, "%s", "");
+        emit_line(e, "const int64_t %s = at + %d + lane;", emit_axis[e->nest.rows],
+                  (u->four - 1) * fold_lanes);
+        body(u, pass);
+        emit_close(e);
+    }
+    units_close_fours(u, pass);
+}
+
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     const char *j = emit_axis[e->nest.rows];
+    const bool fours = !units_is_short(u) && units_in_fours(u, pass);
     u->lane = "lane";
     if (e->most) e->most = "far";
     if (units_is_short(u)) short_line(u, pass);
-    else if (u->run >= fold_lanes) {
-        emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", fold_lanes, fold_lanes);
-        units_fetch_ahead(u, pass);
+    else if (fours) fours_loop(u, pass);
+    if (u->run >= fold_lanes && !units_is_short(u) &&
+        !(fours && u->run % (4 * fold_lanes) == 0 && !u->loop->diagonal)) {
+        emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)",
+                  fours ? "high - (high - low) % 64" : "low", fold_lanes, fold_lanes);
+        units_fetch_ahead(u, pass, fold_lanes);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
         body(u, pass);
@@ -219,13 +240,14 @@ static void lanes_loop(struct units_of *u, int pass) {
 
 static void plain_loops(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
-    if (units_asks_next_row(u, pass)) {
-        lanes_loop(u, pass);
-        return;
-    }
+    const bool places = units_columns(u) == 1 && units_counts_places(u, pass);
+    u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
-        if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
+        if (places) {
+            emit_open(e, "VECTOR for (int32_t at = (int32_t)low, past = (int32_t)high; at < past; at++)");
+            emit_line(e, "const int64_t %s = at;", x);
+        } else if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
             emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
@@ -245,7 +267,8 @@ static void start_lines(struct units_of *u, int pass) {
 /* Along the row, block by block of a line. */
 static void along_row(struct units_of *u, int pass, bool lanes) {
     bool some = units_stream_in(u, pass);
-    if (some) units_open_streamed(u);
+    lanes = lanes || units_asks_next_row(u, pass);
+    if (some) units_open_streamed(u, pass, lanes);
     if (lanes) lanes_loop(u, pass);
     else plain_loops(u, pass);
     if (some) units_close_streamed(u, pass);
@@ -431,7 +454,7 @@ static void element_units(struct units_of *u) {
     struct emitter *e = u->l.e;
     if (u->streams) {
         emit_line(e, "const int64_t low = first, high = end;");
-        units_open_streamed(u);
+        units_open_streamed(u, 0, false);
     }
     const int64_t padded = units_padded_from(u);
     if (!looks(u) && units_asks_soon(u))

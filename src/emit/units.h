@@ -20,6 +20,7 @@ struct units_of {
     bool blocks;      /* of rows are units */
     bool streams;     /* some of its results go past the caches */
     const char *lane; /* the variable that counts lanes; NULL: not in lanes */
+    int four;         /* which of four vectors that are folded at once; 0: none */
 };
 
 /* What a function begins with: in a function that a step runs, the compiler shall see through all. */
@@ -36,23 +37,32 @@ bool units_read(const struct units_of *u, uint32_t slot);
 /* Does the step write to this slot? */
 bool units_write(const struct emitter *e, const struct step *s, uint32_t slot);
 
-/* stream.c: in the pass that computes most, asks for what the lanes at `at` have in the next row; in a loop over elements, for what
+/* stream.c: in the pass that computes most, asks for what so many numbers from `at` on have in the next row; in a loop over elements, for what
  * comes some lines later; decides which results go past the
  * caches, from rooms of their own; declares those; and opens and closes the loop that fills them, some numbers at a time. */
 bool units_asks_next_row(const struct units_of *u, int pass);
-void units_fetch_ahead(const struct units_of *u, int pass);
+void units_fetch_ahead(const struct units_of *u, int pass, int numbers);
 bool units_asks_soon(const struct units_of *u);
 void units_fetch_soon(const struct units_of *u);
 void units_choose_streamed(struct units_of *u);
 void units_declare_streamed(struct units_of *u);
 bool units_stream_in(const struct units_of *u, int pass);
-void units_open_streamed(struct units_of *u);
+void units_open_streamed(struct units_of *u, int pass, bool lanes);
 void units_close_streamed(struct units_of *u, int pass);
 
 /* Is access i the first that goes through the numbers of its slot one by one? */
 bool units_first_direct(const struct units_of *u, uint32_t i);
+/* Does a pass compare places, and is better counted in as many bits as they are compared in? */
+bool units_counts_places(const struct units_of *u, int pass);
 /* What a pass takes, roughly: 1 for a sum, 10 for a function. */
 int units_weight(const struct units_of *u, int pass);
+
+/* extreme.c: has this pass maxima and minima that go four vectors at a time? Opens and closes the loop over them, in which `four` counts,
+ * and where fold i has this value. */
+bool units_in_fours(const struct units_of *u, int pass);
+void units_open_fours(struct units_of *u, int pass);
+void units_next_four(struct units_of *u, uint32_t i, const char *value);
+void units_close_fours(struct units_of *u, int pass);
 
 /* pad.c: the number from which on a short loop is computed on copies; its count: none is. Opens and closes the loop over them. */
 int64_t units_padded_from(const struct units_of *u);

@@ -116,6 +116,27 @@ static void near_value(struct emitter *e, struct cr_text *out, const struct node
     text_add(out, "%s(%s, &%s_%s%s)", own, x, e->most, s, strcmp(e->most, "far") == 0 ? "[lane]" : "");
 }
 
+static bool is_place(const struct emitter *e, uint32_t node) {
+    uint32_t slot = e->p->view[node].slot;
+    if (slot == no_slot) return false;
+    const struct node *n = graph_at(e->g, e->p->slot[slot].node);
+    return n->op == OP_iota && graph_elements(e->g, n) <= INT32_MAX;
+}
+
+bool emit_compares_place(const struct emitter *e, uint32_t node) {
+    const struct node *n = graph_at(e->g, node);
+    return e->exact && n->op == OP_eq && (is_place(e, n->arg[0]) || is_place(e, n->arg[1]));
+}
+
+static void place_value(struct emitter *e, struct cr_text *out, const struct node *n,
+                        const struct expression operand[]) {
+    int place = is_place(e, n->arg[1]);
+    need(e, "v_at_place",
+         "static inline uint8_t v_at_place(const int64_t a, const int64_t place) {\n    return ((int32_t)a "
+         "== (int32_t)place) & (a == (int32_t)a);\n}\n");
+    text_add(out, "v_at_place(%s, %s)", operand[!place].s, operand[place].s);
+}
+
 static void exact_value(struct emitter *e, struct cr_text *out, const struct node *n, cr_dtype from,
                         cr_dtype to, const struct words *w) {
     char result[80], type[80], name[64];
@@ -185,6 +206,10 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
     }
     if (e->most && emit_has_far(n->op)) {
         near_value(e, out, n, operand[0].s);
+        return;
+    }
+    if (emit_compares_place(e, node)) {
+        place_value(e, out, n, operand);
         return;
     }
     if (e->exact) {

@@ -296,6 +296,52 @@ TEST(folds_of_lines_shorter_than_the_lanes_give_the_same_bits) {
     drop(&b);
 }
 
+/* Four vectors of a line at a time: of zeros the sign of the last, a nan wherever it stands, the rest behind the fours. */
+TEST(extremes_of_long_lines_give_the_same_bits) {
+    (void)state;
+    static const char *const texts[] = {"max(%s, axis=1)", "min(%s, axis=1)", "max(-%s*2, axis=1)",
+                                        "max(%s)"};
+    static const int64_t length[] = {64, 131, 4096 + 67};
+    struct two b;
+    start(&b);
+    for (size_t i = 0; i < 2 * sizeof length / sizeof *length; i++) {
+        const int64_t n = length[i / 2], rows = 9;
+        const bool wide = i % 2;
+        const char *x = cr_name(input(&b, wide ? CR_F64 : CR_F32, 2, (int64_t[]){rows, n}, -3, 3));
+        char text[96];
+        for (int64_t k = 0; k < 6 * n; k++) { /* two rows of zeros of both signs, four with a nan */
+            double v = k < 2 * n ? (k * 7 % 3 ? -0.0 : 0.0) : (double)(k * 37 % 101) - 50;
+            if (k >= 2 * n && k % n == k / n * (n - 1) / 5) v = NAN;
+            if (wide) ((double *)b.data[i])[k] = v;
+            else ((float *)b.data[i])[k] = (float)v;
+        }
+        for (size_t f = 0; f < sizeof texts / sizeof *texts; f++) {
+            snprintf(text, sizeof text, texts[f], x);
+            output(&b, formula(&b, text));
+        }
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* Places are compared in 32 bits: what differs from one by 2^32 is none. */
+TEST(numbers_beyond_32_bits_are_no_places) {
+    (void)state;
+    static const int64_t at[] = {0,  299,       3,  3 + (INT64_C(1) << 32), 5 - (INT64_C(1) << 32),
+                                 -1, INT64_MIN, 300};
+    struct two b;
+    start(&b);
+    input(&b, CR_I64, 1, (int64_t[]){8}, 0, 1), input(&b, CR_F32, 2, (int64_t[]){8, 300}, -3, 3);
+    input(&b, CR_F64, 2, (int64_t[]){8, 300}, -3, 3);
+    memcpy(b.data[0], at, sizeof at);
+    output(&b, formula(&b, "softmax(x1) + cast(iota(300)[None, :] == x0[:, None], f32)"));
+    output(&b,
+           formula(&b, "where(x0[:, None] == iota(300)[None, :], x2, exp(x2))/max(x2, axis=1, keep=true)"));
+    output(&b, formula(&b, "sum(iota(300)[None, :] == x0[:, None], axis=1)"));
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Many lines shorter than a vector, of a few sums and products: loops of their own, since shapes differ. */
 TEST(sums_over_short_lines_give_the_same_bits) {
     (void)state;
@@ -548,6 +594,8 @@ int main(void) {
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
         RUN(folds_of_lines_shorter_than_the_lanes_give_the_same_bits),
+        RUN(extremes_of_long_lines_give_the_same_bits),
+        RUN(numbers_beyond_32_bits_are_no_places),
         RUN(sums_over_short_lines_give_the_same_bits),
         RUN(short_vectors_of_functions_give_the_same_bits),
         RUN(a_short_carry_changes_in_place_in_the_same_bits),
