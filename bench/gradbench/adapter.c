@@ -39,6 +39,7 @@ static cr_program *compiled(const struct adapter *a, struct problem *p) {
     cr_target *t = cr_target_new(p->g);
     cr_options *o = cr_options_new(NULL);
     cr_program *program = NULL;
+    cr_options_set(o, "flush_denormals", "1"); /* of densities and probabilities many vanish on the way */
     if (a->compile) cr_options_set(o, "compile", a->compile);
     for (int i = 0; i < p->n_out; i++) cr_target_output(t, p->out[i].name, p->result[i]);
     if (cr_compile(&program, t, o))

@@ -57,6 +57,8 @@ static void walk_on(struct walk *w, int64_t n) {
     }
 }
 
+enum { least_turned = 4 }; /* a side of a plane that is worth turning over in blocks */
+
 /* Rows shorter than this are copied where they are met: the windows of images are of such. */
 enum { short_row = 16 };
 
@@ -68,11 +70,26 @@ static inline void copy_short_wide(uint64_t *y, const uint64_t *x, int64_t strid
     for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
 }
 
+/* Is the plane of the last two axes columns that stand side by side? */
+static bool is_turned(const struct walk *w, size_t size) {
+    int last = w->rank - 1;
+    return last > 0 && (size == 4 || size == 8) && w->stride[last - 1] == 1 && w->stride[last] > 1 &&
+           w->dim[last - 1] >= least_turned && w->dim[last] >= least_turned;
+}
+
 static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n) {
     char *y = out;
     const char *x = in;
     int last = w->rank - 1;
+    int64_t plane = is_turned(w, size) ? w->dim[last - 1] * w->dim[last] : 0;
     for (int64_t done = 0; done < n;) {
+        if (plane && w->at[last] == 0 && w->at[last - 1] == 0 && n - done >= plane) {
+            cpu_turn(y + done * (int64_t)size, w->dim[last], x + w->offset * (int64_t)size, w->stride[last],
+                     size, w->dim[last - 1], w->dim[last]);
+            for (int64_t i = 0; i < w->dim[last - 1]; i++) walk_on(w, w->dim[last]);
+            done += plane;
+            continue;
+        }
         int64_t run = w->dim[last] - w->at[last];
         if (run > n - done) run = n - done;
         int64_t here = done * (int64_t)size, there = w->offset * (int64_t)size;
@@ -118,10 +135,11 @@ void copy_shared(const struct team *team, void *out, const struct tensor *in) {
     team_share(team, count, count, copy_part, &c);
 }
 
-/* Axes of two tensors at once: without those of size 1, neighbours that are one in both merged, the longest innermost where the
- * last is short. */
+/* Axes of two tensors at once: without those of size 1, neighbours that are one in both merged. What is side by side in both and
+ * short moves together, as runs; else the longest axis is innermost where the last is short. */
 struct pair_walk {
     int rank;
+    int64_t run;
     int64_t dim[CR_MAX_RANK], to[CR_MAX_RANK], from[CR_MAX_RANK];
 };
 
@@ -151,8 +169,33 @@ static void pair_start(struct pair_walk *w, const int64_t to[], const int64_t fr
         else n--;
         w->dim[n] *= dim[i], w->to[n] = to[i], w->from[n] = from[i];
     }
+    w->run = 1;
     if (w->rank == 0) w->rank = 1, w->dim[0] = 1, w->to[0] = w->from[0] = 1;
-    longest_last(w);
+    int last = w->rank - 1;
+    if (last > 0 && w->to[last] == 1 && w->from[last] == 1 && w->dim[last] <= short_row)
+        w->run = w->dim[last], w->rank--;
+    else longest_last(w);
+}
+
+static void copy_runs(char *to, int64_t to_stride, const char *from, int64_t from_stride, size_t bytes,
+                      int64_t n) {
+    for (int64_t i = 0; i < n; i++) copy_run(to + i * to_stride, from + i * from_stride, bytes);
+}
+
+static void copy_line(const struct pair_walk *w, char *to, const char *from, size_t size) {
+    int last = w->rank - 1;
+    int64_t bytes = (int64_t)size;
+    if (w->run == 1) kernel_copy_row(to, w->to[last], from, w->from[last], size, w->dim[last]);
+    else
+        copy_runs(to, w->to[last] * bytes, from, w->from[last] * bytes, (size_t)(w->run * bytes),
+                  w->dim[last]);
+}
+
+/* Is the plane of the last two axes written in rows, and read in columns? */
+static bool turns(const struct pair_walk *w, size_t size) {
+    int last = w->rank - 1;
+    return last > 0 && w->run == 1 && (size == 4 || size == 8) && w->to[last] == 1 &&
+           w->from[last - 1] == 1 && w->dim[last - 1] >= least_turned && w->dim[last] >= least_turned;
 }
 
 void copy_both(void *out, const int64_t out_stride[], const void *in, const int64_t in_stride[], size_t size,
@@ -161,10 +204,13 @@ void copy_both(void *out, const int64_t out_stride[], const void *in, const int6
     int64_t at[CR_MAX_RANK] = {0}, to = 0, from = 0;
     if (shape_count(rank, dim) == 0) return;
     pair_start(&w, out_stride, in_stride, rank, dim);
+    bool turned = turns(&w, size);
     for (int last = w.rank - 1, k = 0; k >= 0;) {
-        kernel_copy_row((char *)out + to * (int64_t)size, w.to[last], (const char *)in + from * (int64_t)size,
-                        w.from[last], size, w.dim[last]);
-        for (k = last - 1; k >= 0; k--) {
+        char *y = (char *)out + to * (int64_t)size;
+        const char *x = (const char *)in + from * (int64_t)size;
+        if (turned) cpu_turn(y, w.to[last - 1], x, w.from[last], size, w.dim[last - 1], w.dim[last]);
+        else copy_line(&w, y, x, size);
+        for (k = last - 1 - turned; k >= 0; k--) {
             to += w.to[k], from += w.from[k];
             if (++at[k] < w.dim[k]) break;
             to -= w.to[k] * w.dim[k], from -= w.from[k] * w.dim[k];

@@ -79,6 +79,23 @@ struct fold {
 };
 const struct fold *cpu_fold(int op, cr_dtype dtype);
 
+/* Of so many lines side by side, number k of each `step` elements behind number k - 1, where OP_argmax or OP_argmin stands. n: at
+ * most what an int32_t holds. */
+enum { extreme_lines = 32 };
+typedef void extreme_fn(const void *x, int64_t step, int64_t n, int64_t *at);
+extreme_fn *cpu_extreme(int op, cr_dtype dtype);
+
+/* n rows of `run` numbers side by side, each from_apart elements behind the one before, are added to rows `index` of `to`, which has
+ * `limit` of them, to_apart elements apart; to those first .. end-1 alone. Negative indices count from the end. False: one is outside. */
+struct scatter {
+    void *to;
+    const void *from;
+    const int64_t *index;
+    int64_t n, run, from_apart, to_apart, index_apart, limit, first, end;
+};
+typedef bool scatter_fn(const struct scatter *s);
+scatter_fn *cpu_scatter(cr_dtype dtype); /* of 4 or 8 bytes */
+
 /* One reduction over the marked axes, whatever their order: op is OP_sum, OP_prod, OP_max or OP_min. */
 struct reduce_call {
     int op;
@@ -122,6 +139,9 @@ struct matmul_block {
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);
+/* `columns` columns of k elements of 4 or 8 bytes side by side, `stride` elements apart, to k rows, `width` apart. */
+void cpu_turn(void *to, int64_t width, const void *from, int64_t stride, size_t size, int64_t k,
+              int64_t columns);
 /* Of the right operand of a batch element n columns from the first on: as they lie, to rows with woven_gap numbers between them. */
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to);
 /* The result of a batch element: where it stands, and its bytes. */

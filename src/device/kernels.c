@@ -168,20 +168,6 @@ static bool pick_numbers(int64_t size, char *to, const char *from, int64_t betwe
            good;
 }
 
-/* Runs of usual lengths without a call. */
-static inline void copy_run(char *to, const char *from, size_t bytes) {
-    switch (bytes) {
-    case 4: memcpy(to, from, 4); break;
-    case 8: memcpy(to, from, 8); break;
-    case 16: memcpy(to, from, 16); break;
-    case 24: memcpy(to, from, 24); break;
-    case 32: memcpy(to, from, 32); break;
-    case 64: memcpy(to, from, 64); break;
-    case 128: memcpy(to, from, 128); break;
-    default: memcpy(to, from, bytes); break;
-    }
-}
-
 static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
     const struct tensor *x = &c->in[0];
@@ -267,6 +253,27 @@ static void scatter_run(const struct kernel_call *c, const struct indexing *s, c
  * whole runs, of long ones a part of each. */
 static bool long_runs(const struct indexing *s) { return s->run >= s->batches * s->limit; }
 
+/* Runs that stand evenly, batch by batch: whole ones, to those of the result from `first` on, up to `end`; or of each these elements. */
+static void scatter_even(struct kernel_call *c, const struct indexing *s, const struct axes *from,
+                         const struct axes *index, bool parts, int64_t first, int64_t end) {
+    scatter_fn *add = cpu_scatter(c->out.dtype);
+    int64_t at = parts ? first : 0;
+    for (int64_t i = 0; i < s->batches; i++) {
+        struct scatter part = {.to = element(&c->out, i * s->limit * s->run + at),
+                               .from = element(&c->in[0], i * s->picks * from->even + at),
+                               .index = (const int64_t *)c->in[1].data + i * s->picks * index->even,
+                               .n = s->picks,
+                               .run = parts ? end - first : s->run,
+                               .from_apart = from->even,
+                               .to_apart = s->run,
+                               .index_apart = index->even,
+                               .limit = s->limit,
+                               .first = parts ? 0 : first - i * s->limit,
+                               .end = parts ? s->limit : end - i * s->limit};
+        if (!add(&part)) c->outside = true;
+    }
+}
+
 static void scatter_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct kernel_call *c = arg;
     struct indexing s = indexing_of(&c->out, &c->in[1], c->attr[0]);
@@ -277,6 +284,10 @@ static void scatter_part(void *arg, int64_t first, int64_t end, size_t task) {
     for (int64_t i = 0; i < (parts_of_runs ? runs : 1); i++)
         memset(element(&c->out, parts_of_runs ? i * s.run + first : first * s.run), 0,
                (size_t)((parts_of_runs ? 1 : s.run) * (end - first) * size));
+    if (solid && from.even >= 0 && index.even >= 0) {
+        scatter_even(c, &s, &from, &index, parts_of_runs, first, end);
+        return;
+    }
     for (int64_t i = 0; i < s.batches * s.picks; i++) {
         if (!index_at(&index, s.limit, i, &at)) {
             c->outside = true;
@@ -366,105 +377,6 @@ static void recur_part(void *arg, int64_t first, int64_t end, size_t task) {
 }
 
 cr_status kernel_recur(struct kernel_call *c) { return share_lines(c, recur_part); }
-
-#define EXTREME(T, better)                                 \
-    do {                                                   \
-        T best = x[0];                                     \
-        for (int64_t k = 1; k < n && best == best; k++) {  \
-            T v = x[k * step];                             \
-            if (v better best || v != v) best = v, at = k; \
-        }                                                  \
-    } while (0)
-
-/* Of a long line side by side: what the best is, by the vectors of its fold, then where. It is a nan if there is one. */
-#define PLACE_OF(T)                                                                \
-    do {                                                                           \
-        T best;                                                                    \
-        cpu_fold(op == OP_argmax ? OP_max : OP_min, dtype)->lines(x, 1, n, &best); \
-        if (best == best)                                                          \
-            while (x[at] != best) at++;                                            \
-        else                                                                       \
-            while (x[at] == x[at]) at++;                                           \
-    } while (0)
-
-/* Some lines at once, without a branch: in short ones each second number, nearly, is a surprise. What has a nan is looked
- * at again. */
-enum { lines_at_once = 4, short_line = 128 };
-#define EXTREMES(T, better)                                                               \
-    do {                                                                                  \
-        T best[lines_at_once];                                                            \
-        for (int l = 0; l < lines_at_once; l++) best[l] = *(const T *)line[l], at[l] = 0; \
-        bool nan = false;                                                                 \
-        for (int l = 0; l < lines_at_once; l++) nan |= best[l] != best[l];                \
-        for (int64_t k = 1; k < n; k++)                                                   \
-            for (int l = 0; l < lines_at_once; l++) {                                     \
-                T v = ((const T *)line[l])[k * step];                                     \
-                bool b = v better best[l];                                                \
-                best[l] = b ? v : best[l];                                                \
-                at[l] = b ? k : at[l];                                                    \
-                nan |= v != v;                                                            \
-            }                                                                             \
-        if (!nan) return true;                                                            \
-    } while (0)
-
-#define EITHER(MACRO, T)                  \
-    do {                                  \
-        if (op == OP_argmax) MACRO(T, >); \
-        else MACRO(T, <);                 \
-    } while (0)
-
-static int64_t extreme(int op, cr_dtype dtype, const void *data, int64_t n, int64_t step) {
-    int64_t at = 0;
-#define ONE(T, better)                                \
-    do {                                              \
-        const T *x = data;                            \
-        if (step == 1 && n > short_line) PLACE_OF(T); \
-        else EXTREME(T, better);                      \
-    } while (0)
-    switch (dtype) {
-    case CR_F64: EITHER(ONE, double); break;
-    case CR_F32: EITHER(ONE, float); break;
-    case CR_I64: EITHER(ONE, int64_t); break;
-    default: EITHER(ONE, int32_t); break;
-    }
-#undef ONE
-    return at;
-}
-
-/* False: there is a nan among them. */
-static bool extremes(int op, cr_dtype dtype, const void *const line[lines_at_once], int64_t n, int64_t step,
-                     int64_t at[lines_at_once]) {
-    switch (dtype) {
-    case CR_F64: EITHER(EXTREMES, double); break;
-    case CR_F32: EITHER(EXTREMES, float); break;
-    case CR_I64: EITHER(EXTREMES, int64_t); break;
-    default: EITHER(EXTREMES, int32_t); break;
-    }
-    return false;
-}
-
-/* The first of equals; a nan wins, as in NumPy. */
-static void extreme_part(void *arg, int64_t first, int64_t end, size_t task) {
-    const struct kernel_call *c = arg;
-    const struct tensor *in = c->in;
-    struct axes lines = axes_of(in, in->rank - 1);
-    int64_t n = in->dim[in->rank - 1], step = in->stride[in->rank - 1], *at = (int64_t *)c->out.data;
-    (void)task;
-    for (int64_t i = first; i < end; i += lines_at_once) {
-        const void *line[lines_at_once];
-        int count = end - i < lines_at_once ? (int)(end - i) : lines_at_once;
-        for (int l = 0; l < count; l++) line[l] = element(in, axes_offset(&lines, i + l));
-        if (count == lines_at_once && n <= short_line && extremes(c->op, in->dtype, line, n, step, at + i))
-            continue;
-        for (int l = 0; l < count; l++) at[i + l] = extreme(c->op, in->dtype, line[l], n, step);
-    }
-}
-
-cr_status kernel_extreme(struct kernel_call *c) {
-    team_share(c->team, count_of(c->in->rank - 1, c->in->dim), count_of(c->in->rank, c->in->dim),
-               extreme_part, c);
-    return CR_OK;
-}
 
 /* ---- Random ---- */
 

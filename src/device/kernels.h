@@ -2,6 +2,8 @@
 #ifndef DEVICE_KERNELS_H
 #define DEVICE_KERNELS_H
 
+#include <string.h>
+
 #include "device/device.h"
 
 /* kernel_NAME for each name in the table. */
@@ -25,5 +27,19 @@ cr_status kernel_matmul_plain(struct kernel_call *c); /* the oracle's: three loo
 /* n elements of this size, strided both ways. */
 void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size,
                      int64_t n);
+
+/* Runs of usual lengths without a call. */
+static inline void copy_run(char *to, const char *from, size_t bytes) {
+    switch (bytes) {
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    case 16: memcpy(to, from, 16); break;
+    case 24: memcpy(to, from, 24); break;
+    case 32: memcpy(to, from, 32); break;
+    case 64: memcpy(to, from, 64); break;
+    case 128: memcpy(to, from, 128); break;
+    default: memcpy(to, from, bytes); break;
+    }
+}
 
 #endif

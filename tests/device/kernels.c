@@ -1,7 +1,8 @@
-/* Kernels that look for the extreme of lines and pick numbers by index, beside a plain loop over the same numbers. */
+/* Kernels that look for the extreme of lines, pick numbers by index, add rows by index, and turn planes over, beside a plain loop over
+ * the same numbers. */
 #include "support/test.h"
 
-enum { most = 4096 };
+enum { most = 6000 };
 
 static uint64_t seed = 3;
 static int below(int n) {
@@ -72,13 +73,30 @@ static void extremes(cr_dtype dtype, int64_t lines, int64_t n, bool turned, bool
 TEST(the_first_of_the_extremes_is_found_in_lines_of_every_length) {
     (void)state;
     static const cr_dtype dtypes[] = {CR_F64, CR_F32, CR_I64, CR_I32};
-    static const int64_t shapes[][2] = {{1, 1},   {4, 1},    {3, 5},   {9, 10},
-                                        {8, 127}, {11, 128}, {7, 129}, {5, 600}};
+    static const int64_t shapes[][2] = {{1, 1},   {4, 1},  {3, 5},    {9, 10}, {8, 127}, {11, 128}, {7, 129},
+                                        {5, 600}, {32, 5}, {33, 129}, {64, 1}, {77, 40}, {40, 128}};
     for (size_t d = 0; d < 4; d++)
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (int way = 0; way < 4; way++)
                 for (int nans = 0; nans <= (d < 2 ? 3 : 0); nans++)
                     extremes(dtypes[d], shapes[s][0], shapes[s][1], way & 1, way & 2, nans);
+}
+
+/* Along the middle axis: of each of the planes, lines that stand side by side. */
+TEST(the_extremes_of_planes_are_found) {
+    (void)state;
+    static double value[3 * 7 * 37];
+    int64_t y[3 * 37];
+    for (int i = 0; i < 3 * 7 * 37; i++) value[i] = below(5);
+    value[100] = value[400] = value[437] = NAN;
+    for (int least = 0; least < 2; least++) {
+        cr_graph *g = cr_graph_new(NULL);
+        cr_node x = cr_input(g, "x", CR_F64, 3, (int64_t[]){3, 7, 37});
+        cr_node at = least ? cr_argmin(x, 1) : cr_argmax(x, 1);
+        assert_int_equal(computed(g, at, CR_F64, value, sizeof value, NULL, 0, y), CR_OK);
+        for (int i = 0; i < 3 * 37; i++)
+            assert_int_equal(y[i], expected(value + i / 37 * 7 * 37 + i % 37, 7, 37, least));
+    }
 }
 
 /* Numbers of a vector, or of a column, by indices that stand one behind the other or two apart, negative ones among them. */
@@ -118,10 +136,82 @@ TEST(single_numbers_are_picked_by_indices_that_are_checked) {
         }
 }
 
+/* Rows of `run` numbers of a matrix of 20 columns, or as they lie, by indices of which one may be outside. */
+static void scatters(cr_dtype dtype, int64_t run, bool part, bool outside) {
+    enum { limit = 7, count = 50, wide = 20 };
+    static double room[count * wide], got[limit * wide], sum[limit * wide];
+    int64_t index[count], width = part ? wide : run;
+    memset(sum, 0, sizeof sum);
+    for (int64_t i = 0; i < count; i++) index[i] = below(2 * limit) - limit;
+    if (outside) index[31] = -limit - 1;
+    for (int64_t i = 0; i < count * width; i++) {
+        int v = below(100), at = (int)(index[i / width] + limit) % limit;
+        put(dtype, room, i, v);
+        if (i % width < run) sum[at * run + i % width] += v;
+    }
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", dtype, 2, (int64_t[]){count, width});
+    cr_node rows = part ? cr_slice(x, 2, (int64_t[]){0, 0}, (int64_t[]){1, 1}, (int64_t[]){count, run}) : x;
+    cr_node y = cr_scatter_add(rows, cr_input(g, "i", CR_I64, 1, (int64_t[]){count}), limit, 0);
+    cr_status status =
+        computed(g, y, dtype, room, (size_t)(count * width) * size_of(dtype), index, count, got);
+    assert_int_equal(status, outside ? CR_EINDEX : CR_OK);
+    for (int64_t i = 0; i < limit * run && !status; i++) {
+        double want[1];
+        put(dtype, want, 0, sum[i]);
+        assert_memory_equal(want, (char *)got + (size_t)i * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(rows_of_every_width_are_added_by_indices_that_are_checked) {
+    (void)state;
+    static const cr_dtype dtypes[] = {CR_F64, CR_F32, CR_I64, CR_I32};
+    for (size_t d = 0; d < 4; d++)
+        for (int64_t run = 1; run <= 20; run++)
+            for (int part = 0; part < 2; part++) {
+                scatters(dtypes[d], run, part, false);
+                scatters(dtypes[d], run, part, true);
+            }
+}
+
+/* Planes turned over by themselves, and behind numbers that are not. */
+static void turns(cr_dtype dtype, int64_t rows, int64_t columns, bool joined) {
+    static double room[most], got[most];
+    int64_t plane = rows * columns, more = joined ? rows : 0, all = 2 * plane;
+    for (int64_t i = 0; i < all; i++) put(dtype, room, i, (double)(i % 4099));
+    memset(got, 0, sizeof got);
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", dtype, 3, (int64_t[]){2, rows, columns});
+    cr_node first = cr_slice(x, 3, (int64_t[]){0, 0, 0}, (int64_t[]){1, 1, 1}, (int64_t[]){2, rows, 1});
+    cr_node part[] = {cr_t(first), cr_t(x)};
+    cr_node y = joined ? cr_concat(2, part, 1) : cr_reshape(cr_t(x), 1, &all);
+    assert_int_equal(computed(g, y, dtype, room, (size_t)all * size_of(dtype), NULL, 0, got), CR_OK);
+    for (int64_t i = 0; i < 2 * (plane + more); i++) {
+        int64_t b = i / (plane + more), at = i % (plane + more) - more;
+        int64_t from = at < 0 ? (at + more) * columns : at % rows * columns + at / rows;
+        double want[1];
+        put(dtype, want, 0, (double)((b * plane + from) % 4099));
+        assert_memory_equal(want, (char *)got + (size_t)i * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(planes_of_every_size_are_turned_over) {
+    (void)state;
+    for (int64_t rows = 1; rows <= 20; rows++)
+        for (int64_t columns = 1; columns <= 20; columns++)
+            for (int joined = 0; joined < 2; joined++) {
+                turns(CR_F64, rows, columns, joined);
+                turns(CR_F32, rows, columns, joined);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_first_of_the_extremes_is_found_in_lines_of_every_length),
+        RUN(the_extremes_of_planes_are_found),
         RUN(single_numbers_are_picked_by_indices_that_are_checked),
+        RUN(rows_of_every_width_are_added_by_indices_that_are_checked),
+        RUN(planes_of_every_size_are_turned_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,52 @@ TEST(loops_of_functions_are_steps_too) {
     cr_graph_free(b);
 }
 
+/* c + v and what it was before, of one row; the way back needs no loop either. */
+TEST(a_loop_of_one_step_is_its_body) {
+    (void)state;
+    cr_graph *b = cr_graph_new(NULL), *g = cr_graph_new(NULL);
+    cr_node in[3] = {cr_input(b, "c", CR_F64, 0, NULL), cr_input(b, "v", CR_F64, 1, (int64_t[]){3}),
+                     cr_input(b, "k", CR_F64, 0, NULL)};
+    cr_node out[2] = {cr_add(in[0], cr_sum(in[1], 0, NULL, false)), cr_sin(cr_mul(in[1], in[2]))};
+    cr_node x = cr_input(g, "x", CR_F64, 2, (int64_t[]){1, 3}), k = cr_input(g, "k", CR_F64, 0, NULL), y[2];
+    cr_node start = cr_input(g, "s", CR_F64, 0, NULL);
+    cr_function *f = NULL;
+    assert_int_equal(cr_function_new(&f, 3, in, 2, out), CR_OK);
+    assert_int_equal(cr_scan(y, f, 1, false, 1, &start, 1, &x, 1, &k), CR_OK);
+    cr_node loss = cr_mul(y[0], cr_sum(y[1], 0, NULL, false)), d[3], by[3] = {x, k, start};
+    assert_int_equal(cr_grad(d, loss, 3, by), CR_OK);
+    cr_target *t = cr_target_new(g);
+    static const char *const name[] = {"dx", "dk", "ds", "y0", "y1"};
+    const cr_node wanted[] = {d[0], d[1], d[2], y[0], y[1]};
+    double got[2][9] = {{0}}, at_x[] = {0.5, -1, 2}, at_k = 0.7, at_s = 3;
+    for (int i = 0; i < 5; i++) assert_int_equal(cr_target_output(t, name[i], wanted[i]), CR_OK);
+    for (int way = 0; way < 2; way++) {
+        cr_options *o = cr_options_new(NULL);
+        cr_program *p = NULL;
+        cr_run *r = NULL;
+        cr_text *text;
+        assert_int_equal(cr_options_set(o, "rewrite", way ? "none" : "exact"), CR_OK);
+        assert_int_equal(cr_compile(&p, t, o), CR_OK);
+        assert_int_equal(cr_text_new(&text, NULL), CR_OK);
+        assert_int_equal(cr_program_print(text, p), CR_OK);
+        assert_int_equal(strstr(cr_text_str(text), "functions") != NULL, way);
+        assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+        cr_bind(r, "x", CR_F64, at_x, sizeof at_x), cr_bind(r, "k", CR_F64, &at_k, sizeof at_k);
+        cr_bind(r, "s", CR_F64, &at_s, sizeof at_s);
+        static const int place[] = {0, 3, 4, 5, 6}, count[] = {3, 1, 1, 1, 3};
+        for (int i = 0; i < 5; i++)
+            cr_bind(r, name[i], CR_F64, &got[way][place[i]], (size_t)count[i] * sizeof(double));
+        assert_int_equal(cr_step(r), CR_OK);
+        cr_run_free(r), cr_text_free(text), cr_program_free(p), cr_options_free(o);
+    }
+    for (int i = 0; i < 9; i++) assert_true(got[0][i] == got[1][i]);
+    assert_true(got[0][5] == 4.5);
+    cr_target_free(t);
+    cr_function_free(f);
+    cr_graph_free(g);
+    cr_graph_free(b);
+}
+
 /* 1*x is x, and its node is gone; x + x stays what it is. */
 TEST(stages_go_from_the_graph_to_c) {
     (void)state;
@@ -100,6 +146,7 @@ TEST(stages_go_from_the_graph_to_c) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(stages_go_from_the_graph_to_c), RUN(a_fused_chain_is_one_step_and_writes_its_last_value_alone),
-        RUN(updates_are_told_after_the_steps), RUN(loops_of_functions_are_steps_too)};
+        RUN(updates_are_told_after_the_steps), RUN(loops_of_functions_are_steps_too),
+        RUN(a_loop_of_one_step_is_its_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Which kernels run an elementwise node or a reduction; and casts, whose kernels go by two dtypes. */
+/* Which kernels run an elementwise node, a reduction, argmax or scatter_add; and casts, whose kernels go by two dtypes. */
 #include "device/cpu/element.h"
 
 #include "tensor/dtype.h"
@@ -86,4 +86,22 @@ const struct fold *cpu_fold(int op, cr_dtype dtype) {
     if (set == SET_AVX2) return fold_avx2(op, dtype);
 #endif
     return fold_base(op, dtype);
+}
+
+extreme_fn *cpu_extreme(int op, cr_dtype dtype) {
+#ifdef ELEMENT_X86
+    enum set set = set_of_machine();
+    if (set == SET_AVX512) return extreme_avx512(op, dtype);
+    if (set == SET_AVX2) return extreme_avx2(op, dtype);
+#endif
+    return extreme_base(op, dtype);
+}
+
+scatter_fn *cpu_scatter(cr_dtype dtype) {
+#ifdef ELEMENT_X86
+    enum set set = set_of_machine();
+    if (set == SET_AVX512) return scatter_avx512(dtype);
+    if (set == SET_AVX2) return scatter_avx2(dtype);
+#endif
+    return scatter_base(dtype);
 }

@@ -6,11 +6,15 @@
 #else
 #pragma GCC target("avx2,fma")
 #endif
-#define FUSED     /* clang tells it by no macro */
-#define FIND      element_avx2
-#define FIND_FOLD fold_avx2
+#define FUSED        /* clang tells it by no macro */
+#define FIND         element_avx2
+#define FIND_FOLD    fold_avx2
+#define FIND_EXTREME extreme_avx2
+#define FIND_SCATTER scatter_avx2
 #include "device/cpu/element.inc"
 #include "device/cpu/fold.inc"
+#include "device/cpu/extreme.inc"
+#include "device/cpu/scatter.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -36,6 +36,11 @@ static const struct gemm_kernel *kernel_for(bool is_f64, int64_t columns) {
     return &gemm_plain[is_f64];
 }
 
+void cpu_turn(void *to, int64_t width, const void *from, int64_t stride, size_t size, int64_t k,
+              int64_t columns) {
+    kernel_for(size == 8, columns)->weave(to, width, from, stride, k, columns);
+}
+
 /* Cycles for all k, in eighths: a multiply-add of vectors each, for one k no fewer than its latency; what is not side by side along
  * the vectors has to be woven, and a C that is not has to be spread. */
 static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool woven, bool spread) {
