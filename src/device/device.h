@@ -122,8 +122,8 @@ void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b,
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);
 /* The right operand of a batch element: its columns as they lie, to rows with woven_gap numbers between them. */
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to);
-/* The result of a batch element: where it stands, and its bytes. */
-void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes);
+/* Zeros in the rows or columns of a batch element's result which no block of these rows reaches, as the bound says. */
+void cpu_matmul_clear(const struct kernel_call *c, int64_t batch, enum group_bound bound, int64_t rows);
 
 /* An elementwise kernel and all that it is called with. */
 struct call {

@@ -120,7 +120,7 @@ static void run_block(const struct spot *at) {
     }
 }
 
-/* Sums begin at 0; operands are turned over. */
+/* What no block adds to is 0; operands are turned over. */
 static void start_batch(const struct spot *at) {
     const cr_program *p = at->j->p;
     for (size_t s = at->j->g->first; s < at->j->g->first + at->j->g->n; s++) {
@@ -129,10 +129,7 @@ static void start_batch(const struct spot *at) {
         if (step->kind != STEP_KERNEL) continue;
         product_of(&x, p, s, at->slot);
         if (step->woven) cpu_matmul_weave(&x.call, at->batch, at->values + step->woven_at);
-        if (step->way != WAY_SUMS) continue;
-        size_t bytes;
-        void *result = cpu_matmul_result(&x.call, at->batch, &bytes);
-        memset(result, 0, bytes);
+        if (step->way == WAY_SUMS) cpu_matmul_clear(&x.call, at->batch, step->bound, at->j->g->rows);
     }
 }
 

@@ -46,7 +46,8 @@ static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool
 
 /* C' = B' A': the same sums, with A along the vectors. */
 static struct gemm turn(const struct gemm *p) {
-    return (struct gemm){p->n, p->m, p->k, p->csb, p->rsb, p->csa, p->rsa, p->is_f64, p->add, p->rsc};
+    return (struct gemm){p->n,   p->m,      p->k,   p->csb, p->rsb,  p->csa,
+                         p->rsa, p->is_f64, p->add, p->rsc, p->fresh};
 }
 
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
@@ -227,9 +228,11 @@ static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t blo
     run_tile(p->j, t);
 }
 
+static bool adds(const struct gemm_plan *j) { return j->p.add && !j->p.fresh; }
+
 static struct gemm_tile tile_of(const struct part *p) {
     return (struct gemm_tile){
-        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->j->p.add || p->first > 0};
+        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = adds(p->j) || p->first > 0};
 }
 
 static void multiply_block(const struct part *p, int64_t block, int64_t end) {
@@ -287,7 +290,7 @@ static void run_part(struct part *p) {
 
 static void run_single(const struct gemm_plan *j, const void *a, const void *b, void *c) {
     struct gemm_tile t = {j->p.k,   a,        b,      c,      j->p.rsa, j->p.csa,
-                          j->p.rsb, j->p.csb, j->rsc, j->p.m, j->p.n,   j->p.add};
+                          j->p.rsb, j->p.csb, j->rsc, j->p.m, j->p.n,   adds(j)};
     j->kernel->tile(&t);
 }
 
