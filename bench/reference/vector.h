@@ -11,7 +11,7 @@
 
 typedef float vector __attribute__((vector_size(64), aligned(4)));
 
-static inline vector vector_of(float x) { return (vector){0} + x; }
+static inline vector vector_of(float x) { return (vector){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 static inline vector vector_load(const float *p) {
     vector v;
     memcpy(&v, p, sizeof v);
@@ -19,9 +19,22 @@ static inline vector vector_load(const float *p) {
 }
 static inline void vector_store(float *p, vector v) { memcpy(p, &v, sizeof v); }
 static inline float vector_sum(vector v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_add_ps((__m512)v);
+#else
     float s = 0;
     for (int i = 0; i < 16; i++) s += v[i];
     return s;
+#endif
+}
+static inline float vector_greatest(vector v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_max_ps((__m512)v);
+#else
+    float most = v[0];
+    for (int i = 1; i < 16; i++) most = v[i] > most ? v[i] : most;
+    return most;
+#endif
 }
 
 /* e^x to 2 ulp where the result is a normal number, clamped elsewhere: x = n log 2 + r, |r| <= log(2)/2. A polynomial without
