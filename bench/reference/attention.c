@@ -11,7 +11,7 @@
 
 #include "reference/vector.h"
 
-enum { T = 64, LANES = 16, ACROSS = T / LANES, BLOCK = T * T };
+enum { T = 64, LANES = 16, ACROSS = T / LANES, BLOCK = T * T, HALF_LINE = 8 };
 
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
@@ -21,9 +21,11 @@ enum { T = 64, LANES = 16, ACROSS = T / LANES, BLOCK = T * T };
 #define ALWAYS static inline __attribute__((always_inline))
 
 static struct {
-    float *kt, *vt; /* [blocks][T][T]: blocks of K and V, transposed */
-    float *s, *e;   /* [blocks][T][T]: of the present queries S, then dS; and E */
-    float g[BLOCK]; /* g' */
+    float *kt, *vt;       /* [blocks][T][T]: blocks of K and V, transposed */
+    float *s, *e;         /* [blocks][T][T]: of the present queries S, then dS; and E */
+    float g[BLOCK];       /* g' */
+    const float *next[8]; /* the next head's tensors, */
+    size_t asked, length; /* how much was asked for, of each how much there is */
 } scratch;
 
 int reference_attention_begin(const struct layer *l) {
@@ -54,12 +56,23 @@ struct left {
     size_t row, column;
 };
 
+/* The next head is not in the caches yet: tiles ask for it, half a line for each k. */
+static inline const float *ask(size_t k) {
+    size_t tensor = scratch.asked / scratch.length;
+    if (tensor >= 8) return scratch.g; /* all is asked for */
+    const float *from = scratch.next[tensor] + scratch.asked % scratch.length;
+    scratch.asked += k * HALF_LINE;
+    return from;
+}
+
 ALWAYS void tile(float *c, bool keep, struct left l, const float *b, size_t k, const size_t rows,
                  const size_t vectors) {
     vector acc[16][ACROSS];
     UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t j = 0; j < vectors; j++) acc[i][j] =
         keep ? vector_load(c + i * T + j * LANES) : vector_of(0);
-    for (; k > 0; k--, b += T, l.a += l.column) {
+    const float *ahead = ask(k);
+    for (; k > 0; k--, b += T, l.a += l.column, ahead += HALF_LINE) {
+        __builtin_prefetch(ahead, 0, 2);
         vector bk[ACROSS];
         UNROLL for (size_t j = 0; j < vectors; j++) bk[j] = vector_load(b + j * LANES);
         UNROLL for (size_t i = 0; i < rows; i++) {
@@ -240,6 +253,13 @@ void reference_attention(struct layer *l) {
     for (size_t i = 0, at = 0; i < (size_t)l->rows; i++, at += length * T) {
         const struct head h = {l->in[0].at + at,  l->in[1].at + at,  l->in[2].at + at,  l->in[3].at + at,
                                l->out[0].at + at, l->out[1].at + at, l->out[2].at + at, l->out[3].at + at};
+        bool last = i + 1 == (size_t)l->rows;
+        for (int t = 0; t < 4; t++) {
+            scratch.next[t] = l->in[t].at + at + length * T;
+            scratch.next[t + 4] = l->out[t].at + at + length * T;
+        }
+        scratch.length = length * T;
+        scratch.asked = last ? 8 * scratch.length : 0;
         for (size_t n = 0; n < blocks; n++) {
             transpose(scratch.kt + n * BLOCK, h.k + n * BLOCK);
             transpose(scratch.vt + n * BLOCK, h.v + n * BLOCK);
