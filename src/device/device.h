@@ -108,6 +108,16 @@ size_t cpu_loop_scratch(const struct loop *l);
 void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *const slot[], char *scratch,
                    int64_t first, int64_t end);
 
+/* Memory that is needed later, and is asked for while products compute: range by range, so far as said. */
+enum { ahead_most = 16 };
+struct ahead {
+    size_t n, i, done; /* ranges; the present one, and bytes of it */
+    struct {
+        const char *at;
+        size_t bytes;
+    } range[ahead_most];
+};
+
 /* A block of a product of a group: of one batch element, so many rows of the result, or so many of the terms of all of it, which
  * are added to what stands there. */
 struct matmul_block {
@@ -116,7 +126,8 @@ struct matmul_block {
     enum group_bound
         bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
     bool filled;
-    const void *woven; /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    const void *woven;   /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    struct ahead *ahead; /* or NULL */
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);

@@ -16,6 +16,7 @@ struct gemm {
     bool is_f64, add;
     int64_t rsc; /* 0: no gaps */
     bool fresh;
+    struct ahead *ahead; /* what its tiles ask memory for; or NULL */
 };
 
 /* What an instruction set computes with. Sums stand in registers, in tiles of at most rows[v] rows by 2^v vectors of 2^shift

@@ -29,6 +29,7 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
     x.b = at(b, matmul_offset(b, m->batch));
     x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
     x.row = first, x.filled = m->filled;
+    x.g.ahead = m->ahead;
     if (m->woven) x.b = m->woven, x.g.rsb = columns + woven_gap, x.g.csb = 1;
     if (m->bound == BOUND_COLUMNS) x.g.n = least(columns, upto);
     if (m->bound == BOUND_TERMS) x.g.k = least(x.g.k, upto);
@@ -47,6 +48,7 @@ static struct block terms_of(const struct kernel_call *c, const struct matmul_bl
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
     x.c = at(&c->out, (m->batch * rows + row) * columns + column);
+    x.g.ahead = m->ahead;
     if (m->bound == BOUND_ROWS) x.g.m = to - from;
     if (m->bound == BOUND_COLUMNS) x.g.n = to - from;
     return x;
@@ -119,7 +121,7 @@ void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m,
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, void *to) {
     const struct tensor *b = &c->in[1];
     int r = b->rank - 2;
-    struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1};
+    struct gemm g = {.m = 1, .n = 1, .k = 1, .is_f64 = c->out.dtype == CR_F64};
     gemm_plan_of(&g).kernel->weave(to, b->dim[r + 1] + woven_gap, at(b, matmul_offset(b, batch)),
                                    b->stride[r + 1], b->dim[r], b->dim[r + 1]);
 }
