@@ -18,8 +18,7 @@ static bool has_tail(const struct plan *p) {
 static void write_step(struct emitter *e, size_t s, const struct loop *l, const struct kernel_units *u) {
     const struct step *step = &e->p->step[s];
     if (step->way != WAY_WHOLE && s != e->p->group[step->group].first) return; /* the first stands for all */
-    bool small =
-        u->made && step->way == WAY_WHOLE && l->count * (int64_t)l->instructions < 2 * loop_worth_a_thread;
+    bool small = u->made && step->way == WAY_WHOLE && loop_work(l) < 2 * loop_worth_a_thread;
     if (small) {
         emit_open(e, "if (f->active[%zu])", s);
         emit_line(e, "loop_%zu(f->slot, f->shared, f->row, 0, %lld);", s, (long long)u->count);

@@ -9,8 +9,8 @@
 #include "tensor/dtype.h"
 
 enum {
-    look_ahead = 64,         /* steps: what stands farther apart is kept in memory */
-    cheap_shared = 8,        /* instructions that may run again for each batch element */
+    look_ahead = 64,          /* steps: what stands farther apart is kept in memory */
+    cheap_shared = 8,         /* instructions that may run again for each batch element */
     block_bytes = 1024 << 10, /* of a block's values: half of a second-level cache */
     block_least = 32,
     block_most = 64,       /* rows; powers of two */

@@ -24,12 +24,11 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
     int r = a->rank - 2;
     int64_t columns = b->dim[r + 1], upto = first + n;
     struct block x = {.g = {n, columns, a->dim[r + 1], a->stride[r], a->stride[r + 1], b->stride[r],
-                            b->stride[r + 1], c->out.dtype == CR_F64, false, columns}};
+                            b->stride[r + 1], c->out.dtype == CR_F64, false, columns, false, m->ahead}};
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch));
     x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
     x.row = first, x.filled = m->filled;
-    x.g.ahead = m->ahead;
     if (m->woven) x.b = m->woven, x.g.rsb = columns + woven_gap, x.g.csb = 1;
     if (m->bound == BOUND_COLUMNS) x.g.n = least(columns, upto);
     if (m->bound == BOUND_TERMS) x.g.k = least(x.g.k, upto);
@@ -43,12 +42,11 @@ static struct block terms_of(const struct kernel_call *c, const struct matmul_bl
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1];
     struct block x = {.g = {rows, columns, n, a->stride[r], a->stride[r + 1], b->stride[r], b->stride[r + 1],
-                            c->out.dtype == CR_F64, true, columns, fresh}};
+                            c->out.dtype == CR_F64, true, columns, fresh, m->ahead}};
     int64_t row = m->bound == BOUND_ROWS ? from : 0, column = m->bound == BOUND_COLUMNS ? from : 0;
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
     x.c = at(&c->out, (m->batch * rows + row) * columns + column);
-    x.g.ahead = m->ahead;
     if (m->bound == BOUND_ROWS) x.g.m = to - from;
     if (m->bound == BOUND_COLUMNS) x.g.n = to - from;
     return x;
