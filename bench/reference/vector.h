@@ -11,7 +11,7 @@
 
 typedef float vector __attribute__((vector_size(64), aligned(4)));
 
-static inline vector vector_of(float x) { return (vector){0} + x; }
+static inline vector vector_of(float x) { return (vector){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 static inline vector vector_load(const float *p) {
     vector v;
     memcpy(&v, p, sizeof v);

@@ -127,6 +127,16 @@ void cpu_loop_rows(const struct loop *l, const struct kernel kernel[], char *con
                    char *scratch, int64_t first, int64_t end);
 void cpu_loop_end(const struct loop *l, const struct kernel kernel[], char *const slot[], char *shared);
 
+/* Memory that is needed later, and is asked for while products compute: range by range, so far as said. */
+enum { ahead_most = 16 };
+struct ahead {
+    size_t n, i, done; /* ranges; the present one, and bytes of it */
+    struct {
+        const char *at;
+        size_t bytes;
+    } range[ahead_most];
+};
+
 /* A block of a product of a group: of one batch element, so many rows of the result, or so many of the terms of all of it, which
  * are added to what stands there. */
 struct matmul_block {
@@ -135,7 +145,8 @@ struct matmul_block {
     enum group_bound
         bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
     bool filled;
-    const void *woven; /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    const void *woven;   /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    struct ahead *ahead; /* or NULL */
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *b);
@@ -144,8 +155,8 @@ void cpu_turn(void *to, int64_t width, const void *from, int64_t stride, size_t 
               int64_t columns);
 /* Of the right operand of a batch element n columns from the first on: as they lie, to rows with woven_gap numbers between them. */
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to);
-/* The result of a batch element: where it stands, and its bytes. */
-void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes);
+/* Zeros in the rows or columns of a batch element's result which no block of these rows reaches, as the bound says. */
+void cpu_matmul_clear(const struct kernel_call *c, int64_t batch, enum group_bound bound, int64_t rows);
 
 /* An elementwise kernel and all that it is called with. */
 struct call {

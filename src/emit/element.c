@@ -49,8 +49,9 @@ void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int 
     else if (s->kind == SLOT_CONST && one && !e->exact && graph_at(e->g, s->node)->op == OP_const)
         emit_literal(e, out, (cr_dtype)graph_at(e->g, s->node)->dtype, s->data, 0);
     else {
-        bool counted = graph_at(e->g, s->node)->op == OP_iota; /* element i is i */
-        if (counted) text_str(out, "(int64_t)(");
+        bool counted = graph_at(e->g, s->node)->op == OP_iota;             /* element i is i */
+        bool narrow = e->exact && s->bytes / sizeof(int64_t) <= INT32_MAX; /* more of them make a vector */
+        if (counted) text_str(out, narrow ? "(int64_t)(int32_t)(" : "(int64_t)(");
         else text_add(out, "%s[", array);
         emit_index(out, offset, n, stride, index);
         text_char(out, counted ? ')' : ']');

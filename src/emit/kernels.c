@@ -24,7 +24,7 @@ bool emit_may_fail(const struct emitter *e, size_t s) {
 }
 
 static bool is_small_loop(const struct step *s, const struct loop *l) {
-    return s->way == WAY_WHOLE && l->count * (int64_t)l->instructions < 2 * loop_worth_a_thread;
+    return s->way == WAY_WHOLE && loop_work(l) < 2 * loop_worth_a_thread;
 }
 
 static void write_step(struct emitter *e, size_t s, const struct loop *l, const struct kernel_units *u) {

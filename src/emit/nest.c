@@ -186,6 +186,60 @@ void nest_read_repeated(struct loop_of *l, uint32_t i, bool forget) {
     }
 }
 
+/* ---- Comparisons of places ---- */
+
+/* Which axis of a node without gaps an axis of the nest steps along, that has this stride; -1: none. */
+static int axis_with(const struct emitter *e, const struct node *n, int64_t stride, int64_t size) {
+    const int64_t *dim = graph_dims(e->g, n);
+    int64_t have = 1;
+    for (int d = graph_rank(e->g, n); d-- > 0; have *= dim[d])
+        if (stride == have && dim[d] >= size) return d;
+    return -1;
+}
+
+/* By axis of node n: the variable that stands for it where a view of n is read. False: none does. */
+static bool places_of(const struct emitter *e, uint32_t view, const struct node *n, const char *index[]) {
+    const int64_t *stride = plan_strides(e->p, view);
+    for (int d = 0; d < graph_rank(e->g, n); d++) index[d] = "0";
+    for (int i = 0; i < e->nest.n; i++) {
+        const struct axis *a = &e->nest.axis[i];
+        int d = axis_with(e, n, stride[a->from], a->size);
+        if (stride[a->from] == 0) continue;
+        if (d < 0 || *index[d] != '0') return false;
+        index[d] = emit_axis[i];
+    }
+    return e->p->view[view].offset == 0;
+}
+
+static bool counts(const struct emitter *e, uint32_t node) {
+    uint32_t slot = e->p->view[node].slot;
+    return slot != no_slot && graph_at(e->g, e->p->slot[slot].node)->op == OP_iota;
+}
+
+/* A mask that an earlier step made of places alone is made again where it is read: bytes would cut vectors of numbers to a part of
+ * their length. False: it is none. */
+static bool write_places(struct emitter *e, struct cr_text *out, uint32_t operand) {
+    uint32_t from = e->p->slot[e->p->view[operand].slot].node;
+    const struct node *n = graph_at(e->g, from);
+    const char *index[CR_MAX_RANK];
+    struct expression x[3] = {{""}};
+    if (!e->exact || (n->op != OP_eq && n->op != OP_lt && n->op != OP_le)) return false;
+    if (!counts(e, n->arg[0]) || !counts(e, n->arg[1]) || !places_of(e, operand, n, index)) return false;
+    for (int k = 0; k < 2; k++) {
+        struct cr_text t = text_make(&e->mem);
+        emit_element(e, &t, n->arg[k], graph_rank(e->g, n), index);
+        x[k] = emit_take(e, &t);
+    }
+    emit_value(e, out, from, x);
+    return true;
+}
+
+static void write_read(struct emitter *e, struct cr_text *out, uint32_t operand) {
+    if (!write_places(e, out, operand)) read_wide(e, out, operand);
+}
+
+/* ---- Results, and operands by row ---- */
+
 /* Number r of a tensor that has one for each row. */
 static void write_narrow(struct emitter *e, struct cr_text *out, uint32_t node) {
     const struct node *n = graph_at(e->g, node);
@@ -216,7 +270,7 @@ struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x) {
     bool earlier = j >= 0 && nest_role(l, made) == ROLE_WIDE && !comes_again(l, (uint32_t)j) &&
                    nest_pass(l, (uint32_t)j) < nest_pass(l, i);
     if (j < 0 && nest_role(l, nest_node(l, i)) == ROLE_NARROW) write_narrow(e, &t, x);
-    else if (j < 0) read_wide(e, &t, x);
+    else if (j < 0) write_read(e, &t, x);
     else if (!earlier) text_str(&t, nest_local(e, made));
     else if (e->p->view[made].slot != no_slot) read_wide(e, &t, made);
     else text_add(&t, "%s_row[%s]", emit_name(e, made), nest_place(e).s);

@@ -279,7 +279,7 @@ void loop_drop(struct loop *l) {
 }
 
 size_t loop_parts(const struct loop *l, size_t tasks, int64_t units) {
-    int64_t parts = l->count * (int64_t)l->instructions / loop_worth_a_thread;
+    int64_t parts = loop_work(l) / loop_worth_a_thread;
     if (parts > (int64_t)tasks) parts = (int64_t)tasks;
     if (parts > units) parts = units;
     return parts > 1 ? (size_t)parts : 1;

@@ -11,8 +11,9 @@
 /* A tile is this many bytes of the widest dtype in its loop: small enough that some twenty stay in a 48 KiB
  * first-level cache, long enough that starting an instruction does not count. */
 enum { tile_bytes = 2048 };
-/* Below this many elements times instructions another thread costs more than it brings (some 10 microseconds). */
-enum { loop_worth_a_thread = 1 << 16 };
+/* Below this much work (loop_work) another thread costs more than it brings: some 16 microseconds compiled, twice that built in, where
+ * waking one takes 5 and a small loop's numbers are in the cache of the thread that made them. */
+enum { loop_worth_a_thread = 1 << 18 };
 
 enum access_kind {
     ACCESS_DIRECT,  /* element i of the tile is element i of memory */
@@ -88,6 +89,10 @@ void loop_drop(struct loop *l);
 int loop_merge(int rank, const int64_t dim[], const int64_t stride[], int64_t dim_out[],
                int64_t stride_out[]);
 
+/* For each element its instructions, and what it reads and writes. */
+static inline int64_t loop_work(const struct loop *l) {
+    return l->count * (int64_t)(l->instructions + l->accesses);
+}
 /* Into how many parts, at least 1, that `tasks` threads share, its units are cut where it is worth it. */
 size_t loop_parts(const struct loop *l, size_t tasks, int64_t units);
 

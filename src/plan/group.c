@@ -11,8 +11,8 @@
 #include "tensor/dtype.h"
 
 enum {
-    look_ahead = 64,         /* steps: what stands farther apart is kept in memory */
-    block_bytes = 512 << 10, /* of a block's values: half of a second-level cache */
+    look_ahead = 64,          /* steps: what stands farther apart is kept in memory */
+    block_bytes = 1024 << 10, /* of a block's values: half of a second-level cache */
     block_least = 32,
     block_most = 64,         /* rows; powers of two */
     block_tiles = 56,        /* rows: of a product alone, four tiles of a kernel for AVX-512 */

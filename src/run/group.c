@@ -9,7 +9,8 @@
 enum {
     worth_a_thread = 1 << 16, /* numbers made: some 20 microseconds */
     weave_columns = 64, /* of a right operand: whole lines, and few enough that threads have some each */
-    weave_worth_a_thread = 1 << 18 /* numbers turned over */
+    weave_worth_a_thread = 1 << 18, /* numbers turned over */
+    ahead_bytes = 512 << 10         /* asked for ahead: a quarter of a second-level cache */
 };
 
 /* A task's room: where slots stand, then the values of a block. */
@@ -29,6 +30,7 @@ struct spot {
     char **slot;
     char *values, *scratch;
     int64_t batch, first, n;
+    struct ahead ahead;
 };
 
 struct product {
@@ -51,14 +53,15 @@ static char *woven_at(const struct spot *at, const struct step *s) {
     return (at->j && at->j->g->batch == 1 ? at->j->r->team.shared : at->values) + s->woven_at;
 }
 
-static struct matmul_block block_of(const struct step *s, const struct spot *at) {
+static struct matmul_block block_of(const struct step *s, struct spot *at) {
     return (struct matmul_block){.batch = at->batch,
                                  .first = at->first,
                                  .n = at->n,
                                  .terms = s->way == WAY_SUMS,
                                  .bound = s->bound,
                                  .filled = s->filled,
-                                 .woven = s->woven && at->j ? woven_at(at, s) : NULL};
+                                 .woven = s->woven && at->j ? woven_at(at, s) : NULL,
+                                 .ahead = at->ahead.n ? &at->ahead : NULL};
 }
 
 /* ---- Room ---- */
@@ -123,14 +126,14 @@ static void run_loop(const struct spot *at, size_t s, char *shared) {
     program_run_rows(at->j->p, at->slot, shared, at->scratch, s, row, row + at->n);
 }
 
-static void run_product(const struct spot *at, size_t s) {
+static void run_product(struct spot *at, size_t s) {
     struct product x;
     struct matmul_block b = block_of(&at->j->p->plan.step[s], at);
     product_of(&x, at->j->p, s, at->slot);
     cpu_matmul_block(&x.call, &b, at->scratch);
 }
 
-static void run_block(const struct spot *at) {
+static void run_block(struct spot *at) {
     const cr_program *p = at->j->p;
     const struct group *g = at->j->g;
     char *shared = at->j->r->team.shared + g->shared;
@@ -142,7 +145,42 @@ static void run_block(const struct spot *at) {
     }
 }
 
-/* Sums begin at 0; operands are turned over. */
+/* ---- What the next batch element needs ---- */
+
+/* The part of a value that stands in memory which is batch element number `batch`'s, if it is one. */
+static void add_range(struct spot *at, uint32_t id, int64_t batch) {
+    const cr_program *p = at->j->p;
+    uint32_t slot = p->plan.view[id].slot;
+    const struct slot *s = slot == no_slot ? NULL : &p->plan.slot[slot];
+    if (!s || s->kind == SLOT_BLOCK || s->kind == SLOT_SOURCE || !at->slot[slot] || at->ahead.n == ahead_most)
+        return;
+    if (plan_node_bytes(p->g, id) != s->bytes || s->bytes % (size_t)at->j->g->batch) return;
+    size_t bytes = s->bytes / (size_t)at->j->g->batch;
+    const char *from = at->slot[slot] + (size_t)batch * bytes;
+    for (size_t i = 0; i < at->ahead.n; i++)
+        if (at->ahead.range[i].at == from) return;
+    at->ahead.range[at->ahead.n].at = from;
+    at->ahead.range[at->ahead.n++].bytes = bytes;
+}
+
+/* If it is not too much to stay in the cache until then. */
+static void look_ahead(struct spot *at, int64_t batch) {
+    const cr_program *p = at->j->p;
+    const struct group *g = at->j->g;
+    size_t bytes = 0;
+    at->ahead.n = at->ahead.i = at->ahead.done = 0;
+    for (size_t s = g->first; s < g->first + g->n; s++)
+        for (uint32_t i = 0; i < p->plan.step[s].n && p->plan.step[s].way != WAY_SHARED; i++) {
+            uint32_t id = p->plan.node[p->plan.step[s].first + i];
+            const struct node *n = graph_at(p->g, id);
+            for (uint32_t k = 0; k < n->n; k++) add_range(at, graph_args(p->g, n)[k], batch);
+            add_range(at, id, batch);
+        }
+    for (size_t i = 0; i < at->ahead.n; i++) bytes += at->ahead.range[i].bytes;
+    if (bytes > ahead_bytes) at->ahead.n = 0;
+}
+
+/* What no block adds to is 0; operands are turned over. */
 static void start_batch(const struct spot *at) {
     const cr_program *p = at->j->p;
     for (size_t s = at->j->g->first; s < at->j->g->first + at->j->g->n; s++) {
@@ -152,10 +190,7 @@ static void start_batch(const struct spot *at) {
         product_of(&x, p, s, at->slot);
         if (step->woven && at->j->g->batch > 1)
             cpu_matmul_weave(&x.call, at->batch, 0, x.in[1].dim[x.in[1].rank - 1], woven_at(at, step));
-        if (step->way != WAY_SUMS) continue;
-        size_t bytes;
-        void *result = cpu_matmul_result(&x.call, at->batch, &bytes);
-        memset(result, 0, bytes);
+        if (step->way == WAY_SUMS) cpu_matmul_clear(&x.call, at->batch, step->bound, at->j->g->rows);
     }
 }
 
@@ -171,6 +206,8 @@ static void run_part(void *arg, size_t part) {
         int64_t block = first % j->blocks * j->g->block;
         at.batch = first / j->blocks;
         start_batch(&at);
+        if (j->blocks == 1 && first + 1 < end) look_ahead(&at, at.batch + 1);
+        else at.ahead.n = 0;
         for (at.first = block; at.first < (j->blocks > 1 ? block + 1 : j->g->rows); at.first += j->g->block) {
             at.n = least(j->g->block, j->g->rows - at.first);
             run_block(&at);

@@ -51,8 +51,8 @@ static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool
 
 /* C' = B' A': the same sums, with A along the vectors. */
 static struct gemm turn(const struct gemm *p) {
-    return (struct gemm){p->n,   p->m,      p->k,   p->csb, p->rsb, p->csa,
-                         p->rsa, p->is_f64, p->add, p->rsc, p->part};
+    return (struct gemm){p->n,      p->m,   p->k,   p->csb,  p->rsb,   p->csa,  p->rsa,
+                         p->is_f64, p->add, p->rsc, p->part, p->fresh, p->ahead};
 }
 
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
@@ -225,17 +225,29 @@ static void set_c(const struct part *p, struct gemm_tile *t, int64_t row, int64_
     t->c = p->c + (row * p->j->rsc + column * p->j->csc) * (int64_t)p->j->size;
 }
 
+/* From the next range on that is not asked for; at its end, a little behind it. */
+static const char *ask(struct ahead *a, int64_t k) {
+    while (a && a->i < a->n && a->done >= a->range[a->i].bytes) a->i++, a->done = 0;
+    if (!a || a->i == a->n) return NULL;
+    const char *from = a->range[a->i].at + a->done;
+    a->done += (size_t)k * half_line;
+    return from;
+}
+
 static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t block, int64_t end, int64_t row,
                           int64_t column) {
+    t->ahead = ask(p->j->p.ahead, p->k);
     t->rows = least(p->j->rows, end - row);
     set_a(p, t, block, row);
     set_c(p, t, row, column);
     run_tile(p->j, t);
 }
 
+static bool adds(const struct gemm_plan *j) { return j->p.add && !j->p.fresh; }
+
 static struct gemm_tile tile_of(const struct part *p) {
     return (struct gemm_tile){
-        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = p->j->p.add || p->first > 0};
+        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = adds(p->j) || p->first > 0};
 }
 
 static void multiply_block(const struct part *p, int64_t block, int64_t end) {
@@ -292,8 +304,18 @@ static void run_part(struct part *p) {
 }
 
 static void run_single(const struct gemm_plan *j, const void *a, const void *b, void *c) {
-    struct gemm_tile t = {j->p.k,   a,        b,      c,      j->p.rsa, j->p.csa,
-                          j->p.rsb, j->p.csb, j->rsc, j->p.m, j->p.n,   j->p.add};
+    struct gemm_tile t = {.k = j->p.k,
+                          .a = a,
+                          .b = b,
+                          .c = c,
+                          .rsa = j->p.rsa,
+                          .csa = j->p.csa,
+                          .rsb = j->p.rsb,
+                          .csb = j->p.csb,
+                          .rsc = j->rsc,
+                          .rows = j->p.m,
+                          .columns = j->p.n,
+                          .add = adds(j)};
     j->kernel->tile(&t);
 }
 

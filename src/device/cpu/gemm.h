@@ -9,13 +9,16 @@
 #include "device/cpu/gemm_tile.h"
 #include "device/device.h"
 
-/* C[m, n] = A[m, k] B[k, n], or += ; strides of rows and columns in elements; elements of a row of C side by side. */
+/* C[m, n] = A[m, k] B[k, n], or += ; strides of rows and columns in elements; elements of a row of C side by side. fresh: of what
+ * adds up, the first, which finds no C. */
 struct gemm {
     int64_t m, n, k;
     int64_t rsa, csa, rsb, csb;
     bool is_f64, add;
     int64_t rsc; /* 0: no gaps */
     bool part;   /* of a product of several rows and columns */
+    bool fresh;
+    struct ahead *ahead; /* what its tiles ask memory for; or NULL */
 };
 
 /* What an instruction set computes with. Sums stand in registers, in tiles of at most rows[v] rows by 2^v vectors of 2^shift

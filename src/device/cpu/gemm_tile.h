@@ -13,7 +13,10 @@ struct gemm_tile {
     int64_t rsa, csa, rsb, csb, rsc;
     int64_t rows, columns;
     bool add;
+    const char *
+        ahead; /* a wide tile asks memory for what others read next, half a line for each k; NULL: for nothing */
 };
+enum { half_line = 32 /* bytes */ };
 
 /* The cache line so many bytes after p, which need not be there. */
 #if defined(__GNUC__)

@@ -25,7 +25,7 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
     int64_t columns = b->dim[r + 1], upto = first + n;
     struct block x = {.g = {n, columns, a->dim[r + 1], a->stride[r], a->stride[r + 1], b->stride[r],
                             b->stride[r + 1], c->out.dtype == CR_F64, false, columns,
-                            a->dim[r] > 1 && columns > 1}};
+                            a->dim[r] > 1 && columns > 1, false, m->ahead}};
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch));
     x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
@@ -36,14 +36,14 @@ static struct block rows_of(const struct kernel_call *c, const struct matmul_blo
     return x;
 }
 
-/* The terms first .. first+n-1 of the rows or, as the bound says, columns from..to-1 of the result. */
+/* The terms first .. first+n-1 of the rows or, as the bound says, columns from..to-1 of the result. fresh: the first of their terms. */
 static struct block terms_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
-                             int64_t n, int64_t from, int64_t to) {
+                             int64_t n, int64_t from, int64_t to, bool fresh) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1];
     struct block x = {.g = {rows, columns, n, a->stride[r], a->stride[r + 1], b->stride[r], b->stride[r + 1],
-                            c->out.dtype == CR_F64, true, columns, false}};
+                            c->out.dtype == CR_F64, true, columns, false, fresh, m->ahead}};
     int64_t row = m->bound == BOUND_ROWS ? from : 0, column = m->bound == BOUND_COLUMNS ? from : 0;
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
@@ -71,11 +71,11 @@ static void each_terms(const struct kernel_call *c, const struct matmul_block *m
     int64_t side = m->bound == BOUND_NONE ? 0 : c->out.dim[m->bound == BOUND_ROWS ? r : r + 1];
     int64_t left = least(side, m->first), end = least(side, m->first + m->n);
     if (m->bound == BOUND_NONE || left > 0) {
-        struct block x = terms_of(c, m, m->first, m->n, 0, left);
+        struct block x = terms_of(c, m, m->first, m->n, 0, left, m->bound == BOUND_NONE && m->first == 0);
         each(&x, arg);
     }
     for (int64_t at = left; at < end; at += diagonal_rows) {
-        struct block x = terms_of(c, m, at, m->first + m->n - at, at, least(at + diagonal_rows, end));
+        struct block x = terms_of(c, m, at, m->first + m->n - at, at, least(at + diagonal_rows, end), true);
         each(&x, arg);
     }
 }
@@ -120,15 +120,18 @@ void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m,
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to) {
     const struct tensor *b = &c->in[1];
     int r = b->rank - 2;
-    struct gemm g = {1, 1, 1, 1, 1, 1, 1, c->out.dtype == CR_F64, false, 1, false};
+    struct gemm g = {.m = 1, .n = 1, .k = 1, .is_f64 = c->out.dtype == CR_F64};
     gemm_plan_of(&g).kernel->weave(
         (char *)to + (size_t)first * cr_dtype_size(b->dtype), b->dim[r + 1] + woven_gap,
         at(b, matmul_offset(b, batch) + first * b->stride[r + 1]), b->stride[r + 1], b->dim[r], n);
 }
 
-void *cpu_matmul_result(const struct kernel_call *c, int64_t batch, size_t *bytes) {
+void cpu_matmul_clear(const struct kernel_call *c, int64_t batch, enum group_bound bound, int64_t rows) {
     int r = c->out.rank - 2;
-    int64_t n = c->out.dim[r] * c->out.dim[r + 1];
-    *bytes = (size_t)n * cr_dtype_size(c->out.dtype);
-    return at(&c->out, batch * n);
+    int64_t m = c->out.dim[r], n = c->out.dim[r + 1];
+    size_t size = cr_dtype_size(c->out.dtype);
+    if (bound == BOUND_ROWS && m > rows)
+        memset(at(&c->out, (batch * m + rows) * n), 0, (size_t)((m - rows) * n) * size);
+    for (int64_t i = 0; bound == BOUND_COLUMNS && i < m && n > rows; i++)
+        memset(at(&c->out, (batch * m + i) * n + rows), 0, (size_t)(n - rows) * size);
 }
