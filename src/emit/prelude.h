@@ -9,29 +9,29 @@
 /* APART: stays a function. FAR_AHEAD: not yet into the first cache. LANES: a loop over the lanes of a fold, as many as a vector or two has; gcc would
  * unroll it before it makes vectors. */
 #if defined(__clang__)
-#define VECTOR   _Pragma("clang loop vectorize(assume_safety)")
-#define LANES    VECTOR
-#define AHEAD(x) __builtin_prefetch(x)
-#define FAR_AHEAD(x) __builtin_prefetch(x, 0, 2)
+#define VECTOR            _Pragma("clang loop vectorize(assume_safety)")
+#define LANES             VECTOR
+#define AHEAD(x)          __builtin_prefetch(x)
+#define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)
-#define ALWAYS   static inline __attribute__((always_inline))
-#define APART    static __attribute__((noinline))
+#define ALWAYS            static inline __attribute__((always_inline))
+#define APART             static __attribute__((noinline))
 #elif defined(__GNUC__)
-#define VECTOR   _Pragma("GCC ivdep")
-#define LANES    _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
-#define AHEAD(x) __builtin_prefetch(x)
-#define FAR_AHEAD(x) __builtin_prefetch(x, 0, 2)
+#define VECTOR            _Pragma("GCC ivdep")
+#define LANES             _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
+#define AHEAD(x)          __builtin_prefetch(x)
+#define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)
-#define ALWAYS   static inline __attribute__((always_inline))
-#define APART    static __attribute__((noinline))
+#define ALWAYS            static inline __attribute__((always_inline))
+#define APART             static __attribute__((noinline))
 #else
 #define VECTOR
 #define LANES
-#define AHEAD(x) ((void)0)
-#define FAR_AHEAD(x) ((void)0)
+#define AHEAD(x)          ((void)0)
+#define FAR_AHEAD(x)      ((void)0)
 #define AHEAD_TO_WRITE(x) ((void)0)
-#define ALWAYS   static inline
-#define APART    static
+#define ALWAYS            static inline
+#define APART             static
 #endif
 
 /* The later where neither is greater, or less. */

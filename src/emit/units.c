@@ -6,49 +6,6 @@
 #include "base/whole.h"
 #include "tensor/dtype.h"
 
-/* ---- Where slots stand ---- */
-
-bool units_write(const struct emitter *e, const struct step *s, uint32_t slot) {
-    for (uint32_t i = 0; i < s->n; i++)
-        if (e->p->view[e->p->node[s->first + i]].slot == slot) return true;
-    return false;
-}
-
-/* The slots that a step reads or writes, each once: those of its nodes, then those of their operands. */
-static void declare_slot(struct emitter *e, const struct step *s, uint32_t slot, struct slots_seen *seen) {
-    char type[80];
-    if (slot == no_slot) return;
-    for (size_t i = 0; i < seen->n; i++)
-        if (seen->slot[i] == slot) return;
-    if (seen->n == sizeof seen->slot / sizeof *seen->slot) {
-        emit_refuse(e, "too many slots");
-        return;
-    }
-    seen->slot[seen->n++] = slot;
-    uint32_t node = e->p->slot[slot].node;
-    const struct node *n = graph_at(e->g, node);
-    const char *constant = units_write(e, s, slot) ? "" : "const ";
-    if (n->op == OP_iota) return;
-    const char *t = units_type(e, node, type);
-    emit_line(e, "%s%s *const restrict %s = (%s%s *)(void *)slot[%lu];", constant, t, emit_name(e, node),
-              constant, t, (unsigned long)slot);
-    if (!ops_has_parts(n->op)) return;
-    t = emit_type(e, ops_part_dtype(e->g, n, 1), type);
-    emit_line(e, "%s%s *const restrict %s = (%s%s *)(void *)(slot[%lu] + %zu);", constant, t,
-              emit_second_name(e, node), constant, t, (unsigned long)slot, ops_part_offset(e->g, n, 1, 0));
-}
-
-void emit_declare_slots(struct emitter *e, const struct step *s) {
-    struct slots_seen seen = {.n = 0};
-    for (uint32_t i = 0; i < s->n; i++) {
-        uint32_t id = e->p->node[s->first + i];
-        const struct node *n = graph_at(e->g, id);
-        declare_slot(e, s, e->p->view[id].slot, &seen);
-        for (uint32_t k = 0; k < n->n; k++)
-            declare_slot(e, s, e->p->view[graph_args(e->g, n)[k]].slot, &seen);
-    }
-}
-
 /* ---- Folds ---- */
 
 static bool is_lines(const struct units_of *u, uint32_t i) {
@@ -410,16 +367,6 @@ static void block_units(struct units_of *u) {
     emit_close(e);
 }
 
-/* sin and cos call the C library for large numbers alone, by a branch that would keep a loop from becoming vectors. So units run
- * as if there were none, and note the largest; where it is too large, or no number, they run again, with the branch. */
-static bool looks(const struct units_of *u) {
-    if (u->loop->count <= 256) return false;
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (units_instruction(u, i)->kind != DO_NARROW && emit_has_far(units_instruction(u, i)->op))
-            return true;
-    return false;
-}
-
 /* Between two names, by lanes, for what comes later to be asked for once a line. */
 static void element_lanes(struct units_of *u, const char *low, const char *high) {
     struct emitter *e = u->l.e;
@@ -457,7 +404,7 @@ static void element_units(struct units_of *u) {
         units_open_streamed(u, 0, false);
     }
     const int64_t padded = units_padded_from(u);
-    if (!looks(u) && units_asks_soon(u))
+    if (!units_looks(u) && units_asks_soon(u))
         element_lanes(u, u->streams ? "low" : "first", u->streams ? "high" : "end");
     else element_loops(u, padded);
     if (u->streams) units_close_streamed(u, 0);
@@ -514,47 +461,6 @@ static void write_end(struct units_of *u, size_t number) {
         text_drop(&f);
     }
     emit_close(e);
-}
-
-/* ---- Which loops are compiled ---- */
-
-/* Is it a few sums and products? */
-static bool is_light(const struct units_of *u) {
-    for (uint32_t i = 0; i < u->l.s->n; i++) switch (units_instruction(u, i)->op) {
-        case OP_add:
-        case OP_sub:
-        case OP_mul:
-        case OP_neg:
-        case OP_square: break;
-        default: return false;
-        }
-    return u->l.s->n <= 4;
-}
-
-/* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them, unless reading
- * what repeats or is strided into tiles is most of their work. */
-static bool too_short(const struct units_of *u) {
-    const struct nest *n = &u->l.e->nest;
-    int64_t inner = n->n ? n->axis[n->n - 1].size : 1, least = is_light(u) ? 4 : 16;
-    if (n->n == n->rows && n->n) inner = 1;
-    return inner < least && u->loop->count > 256 && !units_short_pays(u);
-}
-
-/* Do units come to the same when they run again? */
-static bool can_repeat(const struct units_of *u) {
-    const struct plan *p = u->l.e->p;
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        uint32_t slot = p->view[nest_node(&u->l, i)].slot;
-        if (slot != no_slot && units_read(u, slot)) return false;
-    }
-    return true;
-}
-
-static bool can_be(const struct units_of *u) {
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (units_instruction(u, i)->kind == FOLD_PART && units_columns(u) != 1) return false;
-    return u->loop->count > 0 && !(u->columns > 1 && units_columns(u) != 1) && !too_short(u) &&
-           (!looks(u) || can_repeat(u));
 }
 
 /* ---- The functions of a loop ---- */
@@ -627,12 +533,12 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
     nest_make(&u.l);
     if (!u.folds) e->nest.rows = 0;
     if (u.folds && !plan_whole_rows(s)) u.columns = pieces(u.run, fold_block);
-    if (!can_be(&u)) return false;
+    if (!units_can_be(&u)) return false;
     *out = (struct kernel_units){.made = true};
     if (!u.folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
     else out->count = (u.blocks ? pieces(u.rows, fold_rows) : u.rows) * u.columns;
     units_choose_streamed(&u);
-    if (looks(&u)) {
+    if (units_looks(&u)) {
         looking_function(&u, number, out->count);
     } else {
         write_function(&u, "void loop", number);

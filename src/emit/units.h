@@ -34,8 +34,12 @@ static inline const char *units_type(const struct emitter *e, uint32_t node, cha
 }
 /* Does the loop read this slot where it stood before? */
 bool units_read(const struct units_of *u, uint32_t slot);
-/* Does the step write to this slot? */
+/* slots.c: does the step write to this slot? */
 bool units_write(const struct emitter *e, const struct step *s, uint32_t slot);
+
+/* choice.c: is the loop compiled? Has it functions that take another way for large numbers? */
+bool units_can_be(const struct units_of *u);
+bool units_looks(const struct units_of *u);
 
 /* stream.c: in the pass that computes most, asks for what so many numbers from `at` on have in the next row; in a loop over elements, for what
  * comes some lines later; decides which results go past the

@@ -66,6 +66,7 @@ static void graphs(void) {
     PASSES(cr_position, none, NULL, NULL, NULL);
     NO_NODE(cr_op, NULL, "sin", 1, &none, 0, NULL);
     NO_NODE(cr_formula, NULL, "1");
+    NO_NODE(cr_model_formula, NULL, NULL, "1");
     NO_NODE(cr_simplify, none);
     NO_NODE(cr_stable, none);
     REFUSES(cr_grad, NULL, none, 1, NULL);
