@@ -106,8 +106,18 @@ static void assert_tile(const struct gemm_kernel *kernel, bool is_f64, int64_t r
                    *c = operand_of(t, rows_with_gaps, 1, rows, columns);
     fill(a, whole, 1), fill(b, whole, 5);
     if (add) fill(c, whole, 3);
-    struct gemm_tile tile = {tile_k,       a->x.data, b->x.data,    c->x.data, a->stride[1], 1,
-                             b->stride[1], 1,         c->stride[1], rows,      columns,      add};
+    struct gemm_tile tile = {.k = tile_k,
+                             .a = a->x.data,
+                             .b = b->x.data,
+                             .c = c->x.data,
+                             .rsa = a->stride[1],
+                             .csa = 1,
+                             .rsb = b->stride[1],
+                             .csb = 1,
+                             .rsc = c->stride[1],
+                             .rows = rows,
+                             .columns = columns,
+                             .add = add};
     kernel->tile(&tile);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns + 5; j++) {
@@ -140,8 +150,15 @@ static void assert_vectors(const struct gemm_kernel *kernel) {
                                    *b = operand_of(t, (enum layout)layout, 1, k, n),
                                    *c = operand_of(t, by_rows, 1, 1, n);
                     fill(a, whole, 1), fill(b, whole, 5);
-                    struct gemm_tile tile = {
-                        k, a->x.data, b->x.data, c->x.data, 0, 1, b->stride[1], b->stride[2], 0, 1, n, false};
+                    struct gemm_tile tile = {.k = k,
+                                             .a = a->x.data,
+                                             .b = b->x.data,
+                                             .c = c->x.data,
+                                             .csa = 1,
+                                             .rsb = b->stride[1],
+                                             .csb = b->stride[2],
+                                             .rows = 1,
+                                             .columns = n};
                     kernel[f].vector(&tile);
                     for (int64_t j = 0; j < n; j++) {
                         double expected = 0;
