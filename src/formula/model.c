@@ -27,13 +27,11 @@ static void begin(struct reader *r, const struct text *t) {
 static void read_functions(struct reader *r, const struct text *t) {
     begin(r, t);
     while (!r->status && r->place.token.kind != TOKEN_END) {
-        bool defines = reader_is(r, "fn");
-        if (defines) read_function(r);
-        else reader_advance(r);
-        while (!defines && !r->status && r->place.token.kind != TOKEN_END &&
-               r->place.token.kind != TOKEN_NEWLINE)
-            reader_advance(r);
-        while (!r->status && r->place.token.kind == TOKEN_NEWLINE) reader_advance(r);
+        if (r->place.token.kind == TOKEN_NEWLINE) reader_advance(r);
+        else if (reader_is(r, "fn")) read_function(r);
+        else
+            while (!r->status && r->place.token.kind != TOKEN_END && r->place.token.kind != TOKEN_NEWLINE)
+                reader_advance(r);
     }
 }
 

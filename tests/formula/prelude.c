@@ -76,11 +76,30 @@ TEST(an_expression_may_call_the_functions_of_a_model) {
     cr_model_free(m);
 }
 
+/* A comment or a blank line first. */
+TEST(a_function_may_be_the_first_line_after_others) {
+    (void)state;
+    static const char *const texts[] = {"# a model\nfn f(a) = a*3\ninput x: f64[2]\nf(x)",
+                                        "\n\nfn f(a) = a*3\n\n# more\ninput x: f64[2]\nf(x)"};
+    for (int i = 0; i < 2; i++) {
+        cr_model *m;
+        cr_node y;
+        cr_graph *g = cr_graph_new(NULL);
+        assert_int_equal(cr_model_new(&m, texts[i], strlen(texts[i]), NULL, NULL, NULL), CR_OK);
+        assert_int_equal(cr_model_build(&y, m, g, NULL), CR_OK);
+        assert_int_equal(cr_model_formula(m, g, "f(x)").id, y.id);
+        assert_int_equal(cr_graph_status(g), CR_OK);
+        cr_graph_free(g);
+        cr_model_free(m);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(each_row_is_a_function_of_those_before_it_and_says_whether_it_is_a_layer),
         RUN(a_mistake_in_a_call_shows_the_line_of_the_prelude),
         RUN(an_expression_may_call_the_functions_of_a_model),
+        RUN(a_function_may_be_the_first_line_after_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
