@@ -30,10 +30,15 @@ static bool folded_here(const struct units_of *u, uint32_t i, int pass) {
 void units_open_fours(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     char type[80];
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (folded_here(u, i, pass))
-            emit_line(e, "%s nan_%s[%d] = {0};", units_type(e, nest_node(&u->l, i), type),
-                      emit_name(e, nest_node(&u->l, i)), fold_lanes);
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (!folded_here(u, i, pass)) continue;
+        const char *t = units_type(e, nest_node(&u->l, i), type), *name = emit_name(e, nest_node(&u->l, i));
+        emit_line(e, "%s nan_%s[%d];", t, name, fold_lanes);
+        emit_line(
+            e, /* of what was folded before, where a row goes some numbers at a time */
+            "for (int lane = 0; lane < %d; lane++) nan_%s[lane] = lane_%s[lane] == lane_%s[lane] ? 0 : NAN;",
+            fold_lanes, name, name, name);
+    }
     emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", at_once * fold_lanes,
               at_once * fold_lanes);
     units_fetch_ahead(u, pass, at_once * fold_lanes);

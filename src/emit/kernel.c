@@ -142,7 +142,7 @@ static void concat(const struct kernel *k) {
     for (uint32_t i = 0; i < k->n->n; at += dims(k, i++)[axis]) {
         char shifted[64];
         const char *index[CR_MAX_RANK];
-        if (plan_joined(k->e->p, k->id, operand(k, i))) continue;
+        if (plan_joined(k->e->p, k->id, i)) continue;
         for (int j = 0; j < k->rank; j++) {
             emit_open_axis(k->e, j, dims(k, i)[j]);
             index[j] = emit_axis[j];

@@ -61,6 +61,17 @@ static bool join(struct joiner *j, uint32_t id, uint32_t *last) {
     return all && any;
 }
 
+/* What is joined twice is copied once: it stands in the joined one, but elsewhere. */
+bool plan_joined(const struct plan *p, uint32_t concat, uint32_t k) {
+    const struct node *n = graph_at(p->g, concat);
+    const uint32_t *x = graph_args(p->g, n);
+    const struct view *v = &p->view[x[k]], *to = &p->view[concat];
+    int64_t at = to->offset;
+    if (v->slot != to->slot || !plan_contiguous(p, x[k])) return false;
+    for (uint32_t i = 0; i < k; i++) at += graph_elements(p->g, graph_at(p->g, x[i]));
+    return v->offset == at;
+}
+
 /* A step that is gone has the number of the one that took its place. */
 static void renumber(struct plan *p, const uint32_t now[]) {
     for (uint32_t id = 1; id < p->g->count; id++)

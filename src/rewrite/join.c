@@ -48,8 +48,9 @@ static int unslice_axis(cr_node x) {
     cr_node a = cr_operand(x, 0);
     int axis = 0;
     for (int i = -cr_rank(x); i < 0; i++) {
+        if (graph_attr(x.graph, graph_get(x))[2 * (-1 - i) + 1] != 1) return 0; /* turned around, too */
         if (size_along(a, i) == size_along(x, i)) continue;
-        if (axis || graph_attr(x.graph, graph_get(x))[2 * (-1 - i) + 1] != 1) return 0;
+        if (axis) return 0;
         axis = i;
     }
     return axis;

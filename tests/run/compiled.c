@@ -184,6 +184,33 @@ TEST(what_goes_past_the_caches_has_the_same_bits) {
     }
 }
 
+/* One operand of a concat stands where it is joined; another that shows the same numbers is copied. */
+TEST(what_is_joined_twice_has_the_same_bits) {
+    (void)state;
+    static const int64_t length = 64;
+    struct two b;
+    start(&b);
+    input(&b, CR_F32, 1, &length, -3, 3);
+    output(&b, formula(&b, "y = sin(x0)\nconcat(y, x0, y)"));
+    output(&b, formula(&b, "z = exp(x0)\nconcat(x0, z, z[::-1], z[1:])"));
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* What is no number stays in a maximum whose row goes some numbers at a time. */
+TEST(a_maximum_beside_what_goes_past_the_caches_keeps_nan) {
+    (void)state;
+    static const int64_t shape[] = {1400, 4096};
+    struct two b;
+    start(&b);
+    input(&b, CR_F32, 2, shape, -3, 3);
+    for (int64_t i = 0; i < shape[0]; i += 3) ((float *)b.data[0])[i * shape[1] + i] = NAN;
+    output(&b, formula(&b, "2*x0"));
+    output(&b, formula(&b, "max(2*x0, axis=1)"));
+    compare(&b, "cc");
+    drop(&b);
+}
+
 /* Lines are asked for some time before their turn, or for the next row: of wide and narrow dtypes, of a length that leaves some over,
  * of rows that only the second cache holds. */
 TEST(loops_that_ask_for_lines_ahead_have_the_same_bits) {
@@ -589,6 +616,8 @@ int main(void) {
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
         RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
         RUN(what_goes_past_the_caches_has_the_same_bits),
+        RUN(what_is_joined_twice_has_the_same_bits),
+        RUN(a_maximum_beside_what_goes_past_the_caches_keeps_nan),
         RUN(loops_that_ask_for_lines_ahead_have_the_same_bits),
         RUN(large_angles_give_the_bits_of_the_built_in_kernels),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
