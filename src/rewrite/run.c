@@ -101,11 +101,14 @@ static cr_node step_part(struct rewrite *r, cr_node loop, const struct loop_attr
     return k < l->carry ? y : with_row(y);
 }
 
-/* A variable would be another in each copy, and all that is made of it. */
-static bool has_variable(const cr_graph *g) {
-    for (uint32_t id = 1; id < g->count; id++)
-        if (graph_at(g, id)->op == OP_variable) return true;
-    return false;
+/* A variable would be another in each copy, and all that is made of it. A body is copied for each part that is read: of functions in
+ * functions there would be as many copies as their numbers of parts multiplied. */
+static bool may_be_copied(const cr_graph *g) {
+    for (uint32_t id = 1; id < g->count; id++) {
+        int op = graph_at(g, id)->op;
+        if (op == OP_variable || op_kind(op) == KIND_CONTROL) return false;
+    }
+    return true;
 }
 
 /* A loop of one step is its body: nothing is handed from step to step, and what others compute too is computed once. */
@@ -115,7 +118,7 @@ static cr_node only_step(struct rewrite *r, cr_node x) {
     if (n->op != OP_scan) return x;
     const struct loop_attr l = loop_attr(x.graph, n);
     const cr_function *f = control_function(x.graph, n, 0);
-    if (l.n != 1 || l.counted || control_function(x.graph, n, 1) || f->callback || has_variable(f->g))
+    if (l.n != 1 || l.counted || control_function(x.graph, n, 1) || f->callback || !may_be_copied(f->g))
         return x;
     size_t bytes = mem_mul(f->n_in, sizeof(cr_node));
     cr_node *room = mem_alloc(&x.graph->mem, bytes);

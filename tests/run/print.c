@@ -65,6 +65,42 @@ TEST(loops_of_functions_are_steps_too) {
     cr_graph_free(b);
 }
 
+/* f of c, twice, in a loop of one step. */
+static cr_function *twice_within(cr_function *f) {
+    cr_graph *b = cr_graph_new(NULL);
+    cr_node c = cr_input(b, "c", CR_F64, 0, NULL), y[2], out[2];
+    cr_function *of = NULL;
+    assert_int_equal(cr_scan(y, f, 1, false, 1, &c, 0, NULL, 0, NULL), CR_OK);
+    out[0] = cr_add(y[0], cr_sum(y[1], 0, NULL, false)), out[1] = cr_mul(y[0], y[0]);
+    assert_int_equal(cr_function_new(&of, 1, &c, 2, out), CR_OK);
+    cr_graph_free(b);
+    return of;
+}
+
+/* Else each level would be copied for each part of it that is read: 3^30 times. */
+TEST(of_loops_of_one_step_in_one_another_the_outer_stay) {
+    (void)state;
+    enum { levels = 30 };
+    cr_graph *b = cr_graph_new(NULL), *g = cr_graph_new(NULL);
+    cr_function *f[levels] = {NULL};
+    cr_node c = cr_input(b, "c", CR_F64, 0, NULL), out[2] = {cr_sin(c), cr_cos(c)}, y[2];
+    cr_node x = cr_input(g, "x", CR_F64, 0, NULL);
+    assert_int_equal(cr_function_new(&f[0], 1, &c, 2, out), CR_OK);
+    for (int i = 1; i < levels; i++) f[i] = twice_within(f[i - 1]);
+    assert_int_equal(cr_scan(y, f[levels - 1], 1, false, 1, &x, 0, NULL, 0, NULL), CR_OK);
+    cr_target *t = cr_target_new(g);
+    assert_int_equal(cr_target_output(t, "y", cr_named(y[0], "y")), CR_OK);
+    assert_int_equal(cr_target_output(t, "z", cr_named(y[1], "z")), CR_OK);
+    cr_program *p = NULL;
+    assert_int_equal(cr_compile(&p, t, NULL), CR_OK);
+    assert_int_equal(cr_program_steps(p), 1);
+    cr_program_free(p);
+    cr_target_free(t);
+    for (int i = 0; i < levels; i++) cr_function_free(f[i]);
+    cr_graph_free(g);
+    cr_graph_free(b);
+}
+
 /* c + v and what it was before, of one row; the way back needs no loop either. */
 TEST(a_loop_of_one_step_is_its_body) {
     (void)state;
@@ -145,8 +181,8 @@ TEST(stages_go_from_the_graph_to_c) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        RUN(stages_go_from_the_graph_to_c), RUN(a_fused_chain_is_one_step_and_writes_its_last_value_alone),
+        RUN(stages_go_from_the_graph_to_c),    RUN(a_fused_chain_is_one_step_and_writes_its_last_value_alone),
         RUN(updates_are_told_after_the_steps), RUN(loops_of_functions_are_steps_too),
-        RUN(a_loop_of_one_step_is_its_body)};
+        RUN(a_loop_of_one_step_is_its_body),   RUN(of_loops_of_one_step_in_one_another_the_outer_stay)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
