@@ -43,7 +43,7 @@ static const char behind[] =
     "fn turned(m, x) = m[:, :3]*x[:, :1] + m[:, 3:6]*x[:, 1:2] + m[:, 6:9]*x[:, 2:3] + m[:, 9:]*x[:, 3:]\n"
     "fn pose(w, x, by_bone) = turned(w @ by_bone, x)\n";
 
-/* Of more points than vertices, all vertices are posed, and then picked. */
+/* Of more corners than vertices, all vertices are posed, and then picked. */
 static const char few[] = "fn at(i, weights, x, by_bone) = pose(weights[i], x[i], by_bone)\n";
 static const char many[] = "fn at(i, weights, x, by_bone) = pose(weights, x, by_bone)[i]\n";
 /* A vertex is its triangle's only corner. */
@@ -81,8 +81,8 @@ static const char complicated_jacobian[] =
     "by_u = jvp(err, u, 0*u + 1)\n"
     "by_v = jvp(err, v, 0*v + 1)\n"
     "map(some, in_blocks(corner, blocks), in_blocks(u, blocks), in_blocks(v, blocks),\n"
-    "    in_blocks(by_u, blocks), in_blocks(by_v, blocks), posed=posed, by=by, weights=weights, "
-    "x=base_positions)\n";
+    "    in_blocks(by_u, blocks), in_blocks(by_v, blocks),\n"
+    "    posed=posed, by=by, weights=weights, x=base_positions)\n";
 
 static const json_t *get(const json_t *j, const char *name) { return json_object_get(j, name); }
 static int64_t at(const json_t *list, int64_t i) {
@@ -201,8 +201,9 @@ static bool give_weights(struct problem *p, const json_t *model, int64_t bones) 
 
 /* ---- The problem ---- */
 
-static bool is_many(const json_t *data) {
-    return json_array_size(get(data, "points")) > json_array_size(get(get(data, "model"), "base_positions"));
+static bool is_many(const json_t *data, bool triangles) {
+    return json_array_size(get(data, "points")) * (triangles ? 3 : 1) >
+           json_array_size(get(get(data, "model"), "base_positions"));
 }
 
 /* So many numbers of f64 are half of a cache of 1 MiB. */
@@ -232,7 +233,7 @@ static cr_node answer(struct problem *p, const json_t *input, int function, bool
     cr_text_append(text, before);
     write_tree(text, &t);
     cr_text_append(text, behind);
-    cr_text_append(text, is_many(data) ? many : few);
+    cr_text_append(text, is_many(data, with_us) ? many : few);
     cr_text_append(text, with_us ? complicated : simple);
     if (function == 1) {
         cr_text_append(text, by_pose);
