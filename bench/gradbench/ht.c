@@ -41,31 +41,48 @@ static const char behind[] =
     "by_bone = reshape(permute(whole, axes=[0, 2, 1]), [bones + 1, 12])\n"
     "fn spread(w, x) = w[:, None]*x[:, :, None]\n"
     "fn turned(m, x) = m[:, :3]*x[:, :1] + m[:, 3:6]*x[:, 1:2] + m[:, 6:9]*x[:, 2:3] + m[:, 9:]*x[:, 3:]\n"
-    "fn pose(w, x, by_bone) = turned(w @ by_bone, x)\n"
-    "fn together(spread_out, posed) = reshape(spread_out, [size(spread_out, axis=0), size(posed, axis=0)]) @ "
-    "posed\n";
+    "fn pose(w, x, by_bone) = turned(w @ by_bone, x)\n";
 
-/* Of more points than vertices, all vertices are posed, and then picked. */
+/* Of more corners than vertices, all vertices are posed, and then picked. */
 static const char few[] = "fn at(i, weights, x, by_bone) = pose(weights[i], x[i], by_bone)\n";
 static const char many[] = "fn at(i, weights, x, by_bone) = pose(weights, x, by_bone)[i]\n";
 /* A vertex is its triangle's only corner. */
-static const char simple[] = "w = weights[corner[:, 0]]\n"
-                             "x = base_positions[corner[:, 0]]\n"
-                             "by_pose = points + together(spread(w, x), posed)\n"
-                             "points + at(corner[:, 0], weights, base_positions, by_bone)\n";
-static const char complicated[] =
-    "input us: f64[measured, 2]\n"
-    "u = variable(us[:, :1])\n"
-    "v = variable(us[:, 1:])\n"
-    "wa = weights[corner[:, 0]]; wb = weights[corner[:, 1]]; wc = weights[corner[:, 2]]\n"
-    "xa = base_positions[corner[:, 0]]; xb = base_positions[corner[:, 1]]; xc = base_positions[corner[:, "
-    "2]]\n"
-    "sa = spread(wa, xa); sb = spread(wb, xb); sc = spread(wc, xc)\n"
-    "by_pose = points + together(sc + (sa - sc)*u[:, None] + (sb - sc)*v[:, None], posed)\n"
-    "a = at(corner[:, 0], weights, base_positions, by_bone)\n"
-    "b = at(corner[:, 1], weights, base_positions, by_bone)\n"
-    "c = at(corner[:, 2], weights, base_positions, by_bone)\n"
-    "points + c + (a - c)*u + (b - c)*v\n";
+static const char simple[] = "points + at(corner[:, 0], weights, base_positions, by_bone)\n";
+static const char complicated[] = "input us: f64[measured, 2]\n"
+                                  "u = variable(us[:, :1])\n"
+                                  "v = variable(us[:, 1:])\n"
+                                  "a = at(corner[:, 0], weights, base_positions, by_bone)\n"
+                                  "b = at(corner[:, 1], weights, base_positions, by_bone)\n"
+                                  "c = at(corner[:, 2], weights, base_positions, by_bone)\n"
+                                  "err = points + c + (a - c)*u + (b - c)*v\n";
+
+/* The Jacobian: some points at a time, so that their rows and the product stay in a cache. */
+static const char by_pose[] =
+    "by = permute(jacobian(posed, theta), axes=[0, 2, 1])\n"
+    "fn in_blocks(x, blocks) = reshape(x, [blocks, size(x, axis=0)//blocks, size(x, axis=1)])\n"
+    "fn by_pose(spread_out, posed, by) {\n"
+    "    d = variable(posed)\n"
+    "    moved = reshape(spread_out, [size(spread_out, axis=0), size(posed, axis=0)]) @ posed\n"
+    "    permute(vmap(jvp(moved, posed, d), d, permute(by, axes=[1, 0, 2])), axes=[1, 2, 0])\n"
+    "}\n";
+static const char simple_jacobian[] =
+    "fn some(corner, posed, by, weights, x) {\n"
+    "    i = corner[:, 0]\n"
+    "    by_pose(spread(weights[i], x[i]), posed, by)\n"
+    "}\n"
+    "map(some, in_blocks(corner, blocks), posed=posed, by=by, weights=weights, x=base_positions)\n";
+static const char complicated_jacobian[] =
+    "fn corners(i, weights, x, u) = spread(weights[i], x[i]*u)\n"
+    "fn some(corner, u, v, by_u, by_v, posed, by, weights, x) {\n"
+    "    ab = corners(corner[:, 0], weights, x, u) + corners(corner[:, 1], weights, x, v)\n"
+    "    rows = ab + corners(corner[:, 2], weights, x, 1 - u - v)\n"
+    "    concat(by_u[:, :, None], by_v[:, :, None], by_pose(rows, posed, by), axis=2)\n"
+    "}\n"
+    "by_u = jvp(err, u, 0*u + 1)\n"
+    "by_v = jvp(err, v, 0*v + 1)\n"
+    "map(some, in_blocks(corner, blocks), in_blocks(u, blocks), in_blocks(v, blocks),\n"
+    "    in_blocks(by_u, blocks), in_blocks(by_v, blocks),\n"
+    "    posed=posed, by=by, weights=weights, x=base_positions)\n";
 
 static const json_t *get(const json_t *j, const char *name) { return json_object_get(j, name); }
 static int64_t at(const json_t *list, int64_t i) {
@@ -184,11 +201,23 @@ static bool give_weights(struct problem *p, const json_t *model, int64_t bones) 
 
 /* ---- The problem ---- */
 
-static bool is_many(const json_t *data) {
-    return json_array_size(get(data, "points")) > json_array_size(get(get(data, "model"), "base_positions"));
+static bool is_many(const json_t *data, bool triangles) {
+    return json_array_size(get(data, "points")) * (triangles ? 3 : 1) >
+           json_array_size(get(get(data, "model"), "base_positions"));
 }
 
-static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
+/* So many numbers of f64 are half of a cache of 1 MiB. */
+enum { HALF_CACHE = 1 << 16 };
+
+/* Of as many points as rows and answers fill that, such that they divide all; of all, where only few would. */
+static void give_blocks(struct problem *p, const json_t *data, int64_t bones) {
+    int64_t n = (int64_t)json_array_size(get(data, "points")), most = HALF_CACHE / (4 * (bones + 1) + 3 * 28);
+    int64_t block = n < most ? n : most;
+    while (block > 1 && n % block) block--;
+    problem_size(p, "blocks", 4 * block < most ? 1 : n / block);
+}
+
+static cr_node answer(struct problem *p, const json_t *input, int function, bool with_us) {
     const json_t *data = get(input, "data"), *model = get(data, "model");
     struct tree t;
     cr_text *text = NULL;
@@ -198,34 +227,28 @@ static cr_node errors(struct problem *p, const json_t *input, bool with_us) {
     if (!give_weights(p, model, t.n)) return cr_find(p->g, "");
     give_angles(p, t.n);
     give_corners(p, data, with_us);
+    give_blocks(p, data, t.n);
     problem_take(p, "points", problem_numbers(p, get(data, "points"), CR_F64));
     cr_text_new(&text, NULL);
     cr_text_append(text, before);
     write_tree(text, &t);
     cr_text_append(text, behind);
-    cr_text_append(text, is_many(data) ? many : few);
+    cr_text_append(text, is_many(data, with_us) ? many : few);
     cr_text_append(text, with_us ? complicated : simple);
-    cr_node err = problem_model(p, cr_text_str(text), input);
+    if (function == 1) {
+        cr_text_append(text, by_pose);
+        cr_text_append(text, with_us ? complicated_jacobian : simple_jacobian);
+    }
+    cr_node result = problem_model(p, cr_text_str(text), input);
     cr_text_free(text);
-    return err;
-}
-
-/* d err / d u, a coordinate of all points at once, since none depends on another's. */
-static cr_node by_coordinate(cr_node err, cr_node u) {
-    cr_node ones = cr_expand(cr_number(u.graph, 1), 2, cr_dims(u)), d;
-    cr_jvp(&d, 1, &err, 1, &u, &ones);
-    return cr_expand_dims(d, 2);
+    return result;
 }
 
 static bool build(struct problem *p, const json_t *input, int function) {
     bool with_us = json_array_size(get(input, "us")) > 0;
-    cr_node err = errors(p, input, with_us), theta = problem_node(p, "theta"), parts[3];
-    if (function == 0) return problem_output(p, "output", cr_reshape(err, 1, (int64_t[]){-1}));
-    cr_node by_pose = problem_node(p, "by_pose");
-    cr_jacobian(&parts[2], by_pose, 1, &theta, CR_FORWARD);
-    for (int64_t k = 0; with_us && k < 2; k++) parts[k] = by_coordinate(err, problem_node(p, k ? "v" : "u"));
-    cr_node jacobian = with_us ? cr_concat(3, parts, 2) : parts[2];
-    return problem_output(p, "output", cr_reshape(jacobian, 2, (int64_t[]){-1, with_us ? 28 : 26}));
+    cr_node y = answer(p, input, function, with_us);
+    if (function == 0) return problem_output(p, "output", cr_reshape(y, 1, (int64_t[]){-1}));
+    return problem_output(p, "output", cr_reshape(y, 2, (int64_t[]){-1, with_us ? 28 : 26}));
 }
 
 const struct eval eval_ht = {"ht", {"objective", "jacobian"}, build, NULL};

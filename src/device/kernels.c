@@ -63,9 +63,10 @@ cr_status kernel_unslice(struct kernel_call *c) {
     return CR_OK;
 }
 
-/* Rows before .. before+n-1 of operand x, in row-major order over the axes before the joined one, to their place. */
-static void join(const struct kernel_call *c, const struct tensor *x, int axis, int64_t at, int64_t before,
-                 int64_t n) {
+/* Rows before .. before+n-1 of operand x, in row-major order over the first `axis` axes, to their place, which starts `offset`
+ * elements behind those of the first operand. */
+static void join(const struct kernel_call *c, const struct tensor *x, int axis, int64_t offset,
+                 int64_t before, int64_t n) {
     int64_t dim[CR_MAX_RANK], to[CR_MAX_RANK], from[CR_MAX_RANK], outer = axis ? c->out.stride[axis - 1] : 0;
     struct axes rows = axes_of(x, axis);
     int lead = axis > 0, own = x->rank - axis,
@@ -76,23 +77,24 @@ static void join(const struct kernel_call *c, const struct tensor *x, int axis, 
     memcpy(to + lead, c->out.stride + axis, (size_t)own * sizeof *to);
     memcpy(from + lead, x->stride + axis, (size_t)own * sizeof *from);
     for (int64_t i = 0; i < (even ? 1 : n); i++)
-        copy_both(element(&c->out, (before + i) * outer + at * c->out.stride[axis]), to,
+        copy_both(element(&c->out, (before + i) * outer + offset), to,
                   element(x, axes_offset(&rows, before + i)), from, size_of(x), rank, dim);
 }
 
 /* Some rows of the result after the other, so that what all operands write of them is near. */
 cr_status kernel_concat(struct kernel_call *c) {
     enum { near = 1 << 15 }; /* bytes: as the first cache has */
-    int axis = c->out.rank + (int)c->attr[0];
-    int64_t rows = count_of(axis, c->out.dim),
-            bytes = count_of(c->out.rank - axis, c->out.dim + axis) * (int64_t)size_of(&c->out);
+    int axis = c->out.rank + (int)c->attr[0], split = axis;
+    int64_t bytes = count_of(c->out.rank - axis, c->out.dim + axis) * (int64_t)size_of(&c->out);
+    while (split > 1 && bytes * c->out.dim[split - 1] <= near) bytes *= c->out.dim[--split];
+    int64_t rows = count_of(split, c->out.dim);
     int64_t block = bytes && bytes < near ? near / bytes : 1;
     for (int64_t row = 0; row < rows; row += block) {
-        int64_t at = 0, n = rows - row < block ? rows - row : block;
-        for (uint32_t i = 0; i < c->n; at += c->in[i++].dim[axis])
+        int64_t offset = 0, n = rows - row < block ? rows - row : block;
+        for (uint32_t i = 0; i < c->n; offset += c->in[i++].dim[axis] * c->out.stride[axis])
             if (count_of(c->in[i].rank, c->in[i].dim) &&
-                c->in[i].data != element(&c->out, at * c->out.stride[axis])) /* plan_joined */
-                join(c, &c->in[i], axis, at, row, n);
+                c->in[i].data != element(&c->out, offset)) /* plan_joined */
+                join(c, &c->in[i], split, offset, row, n);
     }
     return CR_OK;
 }

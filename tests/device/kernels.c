@@ -205,6 +205,34 @@ TEST(planes_of_every_size_are_turned_over) {
             }
 }
 
+/* [n, 3, 1] beside [3, n, 5] with its first two axes turned over, so that rows do not run on in it. */
+static void joins(cr_dtype dtype, int64_t n) {
+    static double room[most], got[most];
+    int64_t all = 3 * n * 5;
+    for (int64_t i = 0; i < all; i++) put(dtype, room, i, (double)i);
+    memset(got, 0, sizeof got);
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", dtype, 3, (int64_t[]){3, n, 5});
+    cr_node turned = cr_permute(x, 3, (int[]){1, 0, 2});
+    cr_node first = cr_slice(turned, 3, (int64_t[]){0, 0, 0}, (int64_t[]){1, 1, 1}, (int64_t[]){n, 3, 1});
+    cr_node y = cr_concat(2, (cr_node[]){first, turned}, 2);
+    assert_int_equal(computed(g, y, dtype, room, (size_t)all * size_of(dtype), NULL, 0, got), CR_OK);
+    for (int64_t i = 0; i < 18 * n; i++) {
+        int64_t column = i % 6 ? i % 6 - 1 : 0;
+        double want[1];
+        put(dtype, want, 0, (double)((i / 6 % 3 * n + i / 18) * 5 + column));
+        assert_memory_equal(want, (char *)got + (size_t)i * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(rows_that_do_not_run_on_are_joined) {
+    (void)state;
+    for (int64_t n = 1; n <= 330; n += n < 20 ? 1 : 31) {
+        joins(CR_F64, n);
+        joins(CR_F32, n);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_first_of_the_extremes_is_found_in_lines_of_every_length),
@@ -212,6 +240,7 @@ int main(void) {
         RUN(single_numbers_are_picked_by_indices_that_are_checked),
         RUN(rows_of_every_width_are_added_by_indices_that_are_checked),
         RUN(planes_of_every_size_are_turned_over),
+        RUN(rows_that_do_not_run_on_are_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
