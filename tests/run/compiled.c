@@ -74,12 +74,6 @@ TEST(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels) {
 
 /* ---- Loops ---- */
 
-static cr_node formula(struct two *b, const char *text) {
-    cr_node y = cr_formula(b->g, text);
-    if (!cr_ok(y)) fail_msg("%s: %s", text, cr_graph_error(b->g));
-    return y;
-}
-
 /* Reductions over the last and the first axes, of lines shorter and longer than a block, and what comes after them. */
 static void folds(const char *compiler, cr_dtype dtype, int64_t rows, int64_t run) {
     static const char *const texts[] = {
@@ -167,70 +161,6 @@ TEST(clang_gives_the_bits_of_the_built_in_ones) {
     (void)state;
     if (system("clang --version >/dev/null 2>&1") != 0) skip();
     folds("clang", CR_F64, 7, 16);
-}
-
-/* More than a last cache holds goes past it: results of elements, of rows, of rows of several blocks; of starts at any place. */
-TEST(what_goes_past_the_caches_has_the_same_bits) {
-    (void)state;
-    static const int64_t shape[][2] = {{1, 3600001}, {3517, 1023}, {700, 5143}};
-    for (int i = 0; i < 3; i++) {
-        struct two b;
-        start(&b);
-        input(&b, CR_F32, 2, shape[i], -3, 3);
-        output(&b, formula(&b, i ? "x0 - mean(x0, axis=1, keep=true)" : "x0*2 + 1"));
-        output(&b, formula(&b, i ? "(x0 - mean(x0, axis=1, keep=true))*x0" : "x0*x0"));
-        compare(&b, "cc");
-        drop(&b);
-    }
-}
-
-/* One operand of a concat stands where it is joined; another that shows the same numbers is copied. */
-TEST(what_is_joined_twice_has_the_same_bits) {
-    (void)state;
-    static const int64_t length = 64;
-    struct two b;
-    start(&b);
-    input(&b, CR_F32, 1, &length, -3, 3);
-    output(&b, formula(&b, "y = sin(x0)\nconcat(y, x0, y)"));
-    output(&b, formula(&b, "z = exp(x0)\nconcat(x0, z, z[::-1], z[1:])"));
-    compare(&b, "cc");
-    drop(&b);
-}
-
-/* What is no number stays in a maximum whose row goes some numbers at a time. */
-TEST(a_maximum_beside_what_goes_past_the_caches_keeps_nan) {
-    (void)state;
-    static const int64_t shape[] = {1400, 4096};
-    struct two b;
-    start(&b);
-    input(&b, CR_F32, 2, shape, -3, 3);
-    for (int64_t i = 0; i < shape[0]; i += 3) ((float *)b.data[0])[i * shape[1] + i] = NAN;
-    output(&b, formula(&b, "2*x0"));
-    output(&b, formula(&b, "max(2*x0, axis=1)"));
-    compare(&b, "cc");
-    drop(&b);
-}
-
-/* Lines are asked for some time before their turn, or for the next row: of wide and narrow dtypes, of a length that leaves some over,
- * of rows that only the second cache holds. */
-TEST(loops_that_ask_for_lines_ahead_have_the_same_bits) {
-    (void)state;
-    static const int64_t length = 200003, rows[] = {9, 9001};
-    struct two b;
-    start(&b);
-    input(&b, CR_F32, 1, &length, -3, 3);
-    input(&b, CR_F64, 1, &length, -3, 3);
-    input(&b, CR_I32, 1, &length, -9, 9);
-    input(&b, CR_F32, 2, rows, -3, 3);
-    input(&b, CR_F32, 1, rows + 1, -3, 3);
-    output(&b, formula(&b, "gelu(x0)"));
-    output(&b, formula(&b, "exp(x1)*x1"));
-    output(&b, formula(&b, "x2*x2 < 5"));
-    output(&b, formula(&b, "x1*cast(x2, f64) - cast(x0, f64)"));
-    output(&b, formula(&b, "layer_norm(x3, x4, x4)"));
-    output(&b, formula(&b, "grad(sum(layer_norm(x3, x4, x4)*x3), x4)"));
-    compare(&b, "cc");
-    drop(&b);
 }
 
 /* Units are run again where an angle is large, or none: at the border, beside it, in the last lanes, in every place of a unit. */
@@ -417,26 +347,6 @@ TEST(a_short_carry_changes_in_place_in_the_same_bits) {
     drop(&b);
 }
 
-/* Loops write to where the joined value has their numbers, beside a copy of what is no loop's. */
-TEST(what_is_made_where_it_is_joined_has_the_same_bits) {
-    (void)state;
-    static const int64_t length[] = {14, 64, 100, 3000};
-    struct two b;
-    start(&b);
-    for (int i = 0; i < 4; i++) {
-        char text[160];
-        int x = 2 * i, y = x + 1;
-        input(&b, CR_F64, 2, (int64_t[]){4, length[i]}, -3, 3), input(&b, CR_F64, 1, &length[i], -3, 3);
-        snprintf(text, sizeof text, "sum(tanh(stack(exp(x%d[1]), x%d, x%d*x%d[0], axis=0)), axis=0)", x, y, y,
-                 x);
-        output(&b, formula(&b, text));
-        snprintf(text, sizeof text, "grad(sum(exp(x%d[0])*x%d[1] + tanh(x%d[3])*x%d), x%d)", x, x, x, y, x);
-        output(&b, formula(&b, text));
-    }
-    compare(&b, "cc");
-    drop(&b);
-}
-
 /* Two operands, and one twice in a list of five, which share their memory. A loop stands beside them: for moves alone nothing is
  * compiled. */
 TEST(steps_that_move_few_numbers_move_the_same) {
@@ -615,10 +525,6 @@ int main(void) {
         RUN(casts_between_all_dtypes_give_the_bits_of_the_built_in_kernels),
         RUN(folds_of_every_shape_give_the_bits_of_the_built_in_ones),
         RUN(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones),
-        RUN(what_goes_past_the_caches_has_the_same_bits),
-        RUN(what_is_joined_twice_has_the_same_bits),
-        RUN(a_maximum_beside_what_goes_past_the_caches_keeps_nan),
-        RUN(loops_that_ask_for_lines_ahead_have_the_same_bits),
         RUN(large_angles_give_the_bits_of_the_built_in_kernels),
         RUN(clang_gives_the_bits_of_the_built_in_ones),
         RUN(axes_that_do_not_run_on_give_the_same_bits),
@@ -628,7 +534,6 @@ int main(void) {
         RUN(sums_over_short_lines_give_the_same_bits),
         RUN(short_vectors_of_functions_give_the_same_bits),
         RUN(a_short_carry_changes_in_place_in_the_same_bits),
-        RUN(what_is_made_where_it_is_joined_has_the_same_bits),
         RUN(steps_that_move_few_numbers_move_the_same),
         RUN(small_products_give_the_bits_of_the_built_in_ones),
         RUN(a_step_of_a_small_net_never_leaves_the_compiled_program),

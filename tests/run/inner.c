@@ -3,12 +3,6 @@
 #include "support/alloc.h"
 #include "support/two.h"
 
-static cr_node formula(struct two *b, const char *text) {
-    cr_node y = cr_formula(b->g, text);
-    if (!cr_ok(y)) fail_msg("%s: %s", text, cr_graph_error(b->g));
-    return y;
-}
-
 /* What is compiled of the program of all outputs, as text; units: by step. */
 static struct cr_text kernels_of(const struct two *b, size_t *steps, size_t *made) {
     cr_program *p = NULL;

@@ -53,6 +53,12 @@ static inline cr_node input(struct two *b, cr_dtype dtype, int rank, const int64
     return b->x[i];
 }
 
+static inline cr_node formula(struct two *b, const char *text) {
+    cr_node y = cr_formula(b->g, text);
+    if (!cr_ok(y)) fail_msg("%s: %s", text, cr_graph_error(b->g));
+    return y;
+}
+
 static inline void output(struct two *b, cr_node y) {
     if (!cr_ok(y)) fail_msg("%s", cr_graph_error(b->g));
     int i = b->outputs++;
