@@ -145,7 +145,7 @@ static void scatters(cr_dtype dtype, int64_t run, bool part, bool outside) {
     for (int64_t i = 0; i < count; i++) index[i] = below(2 * limit) - limit;
     if (outside) index[31] = -limit - 1;
     for (int64_t i = 0; i < count * width; i++) {
-        int v = below(100), at = (int)(index[i / width] + limit) % limit;
+        int v = below(100), at = (int)(index[i / width] + 2 * limit) % limit;
         put(dtype, room, i, v);
         if (i % width < run) sum[at * run + i % width] += v;
     }
