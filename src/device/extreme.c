@@ -11,19 +11,13 @@ enum { short_line = 128, most_line = INT32_MAX }; /* of numbers */
 struct lines {
     const struct kernel_call *c;
     extreme_fn *across;
-    int64_t size; /* of an element */
+    struct axes line; /* where each begins */
+    int64_t size;     /* of an element */
     int64_t n, step;
 };
 
-/* Where line i begins, in bytes. */
 static const char *line_at(const struct lines *all, int64_t i) {
-    const struct tensor *x = all->c->in;
-    int64_t offset = 0;
-    for (int k = x->rank - 2; k >= 0; k--) {
-        offset += i % x->dim[k] * x->stride[k];
-        i /= x->dim[k];
-    }
-    return (const char *)x->data + offset * all->size;
+    return (const char *)all->c->in->data + axes_offset(&all->line, i) * all->size;
 }
 
 #define WITH_TYPE(MACRO, dtype)                 \
@@ -135,7 +129,11 @@ static void extreme_part(void *arg, int64_t first, int64_t end, size_t task) {
 cr_status kernel_extreme(struct kernel_call *c) {
     const struct tensor *x = c->in;
     int axis = x->rank - 1;
-    struct lines all = {c, cpu_extreme(c->op, x->dtype), (int64_t)cr_dtype_size(x->dtype), x->dim[axis],
+    struct lines all = {c,
+                        cpu_extreme(c->op, x->dtype),
+                        axes_of(x, axis),
+                        (int64_t)cr_dtype_size(x->dtype),
+                        x->dim[axis],
                         x->stride[axis]};
     team_share(c->team, shape_count(axis, x->dim), shape_count(x->rank, x->dim), extreme_part, &all);
     return CR_OK;

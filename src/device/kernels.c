@@ -19,35 +19,6 @@ static char *element(const struct tensor *x, int64_t offset) {
     return (char *)x->data + offset * (int64_t)size_of(x);
 }
 
-/* Where the i-th element, in row-major order over the first `rank` axes, stands. */
-static int64_t offset_of(const struct tensor *x, int rank, int64_t i) {
-    int64_t offset = 0;
-    for (int k = rank - 1; k >= 0; k--) {
-        offset += i % x->dim[k] * x->stride[k];
-        i /= x->dim[k];
-    }
-    return offset;
-}
-
-/* The first `rank` axes of a tensor as one: where element i of them stands, in elements. even: how far apart neighbours
- * are, where that is always the same, which saves the divisions; else -1. */
-struct axes {
-    const struct tensor *x;
-    int rank;
-    int64_t even;
-};
-
-static struct axes axes_of(const struct tensor *x, int rank) {
-    struct axes a = {x, rank, rank ? x->stride[rank - 1] : 0};
-    for (int k = 0; k + 1 < rank; k++)
-        if (x->stride[k] != x->dim[k + 1] * x->stride[k + 1]) a.even = -1;
-    return a;
-}
-
-static inline int64_t axes_offset(const struct axes *a, int64_t i) {
-    return a->even >= 0 ? i * a->even : offset_of(a->x, a->rank, i);
-}
-
 /* ---- unslice and concat ---- */
 
 cr_status kernel_unslice(struct kernel_call *c) {

@@ -28,6 +28,35 @@ cr_status kernel_matmul_plain(struct kernel_call *c); /* the oracle's: three loo
 void kernel_copy_row(void *out, int64_t out_stride, const void *in, int64_t in_stride, size_t size,
                      int64_t n);
 
+/* Where the i-th element, in row-major order over the first `rank` axes, stands. */
+static inline int64_t offset_of(const struct tensor *x, int rank, int64_t i) {
+    int64_t offset = 0;
+    for (int k = rank - 1; k >= 0; k--) {
+        offset += i % x->dim[k] * x->stride[k];
+        i /= x->dim[k];
+    }
+    return offset;
+}
+
+/* The first `rank` axes of a tensor as one: where element i of them stands, in elements. even: how far apart neighbours
+ * are, where that is always the same, which saves the divisions; else -1. */
+struct axes {
+    const struct tensor *x;
+    int rank;
+    int64_t even;
+};
+
+static inline struct axes axes_of(const struct tensor *x, int rank) {
+    struct axes a = {x, rank, rank ? x->stride[rank - 1] : 0};
+    for (int k = 0; k + 1 < rank; k++)
+        if (x->stride[k] != x->dim[k + 1] * x->stride[k + 1]) a.even = -1;
+    return a;
+}
+
+static inline int64_t axes_offset(const struct axes *a, int64_t i) {
+    return a->even >= 0 ? i * a->even : offset_of(a->x, a->rank, i);
+}
+
 /* Runs of usual lengths without a call. */
 static inline void copy_run(char *to, const char *from, size_t bytes) {
     switch (bytes) {
