@@ -155,17 +155,8 @@ static void transpose(float *out, const float *in) {
 
 /* e^x, x <= 0 */
 static inline vector exponential_below(vector x) {
-    const vector shift = vector_of(0x1.8p23f), one = vector_of(1);
-    x = vector_most(vector_of(-87), x);
-    vector z = x * 1.44269504f + shift, n = z - shift;
-    vector r = n * -0x1.7f7d1cp-20f + (n * -0x1.62e400p-1f + x);
-    vector p = r * 1.3888889e-3f + 8.3333333e-3f;
-    p = p * r + 4.1666667e-2f;
-    p = p * r + 1.6666667e-1f;
-    p = p * r + 0.5f;
-    p = p * r + one;
-    p = p * r + one;
-    return p * (vector)(((vector_bits)z << 23) + 0x3f800000);
+    vector z, p = vector_exp_series(vector_most(vector_of(-87), x), &z);
+    return vector_scaled(p, z);
 }
 
 static inline vector_bits seen(size_t row) {

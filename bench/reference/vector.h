@@ -70,26 +70,34 @@ static inline float vector_greatest(vector v) {
 #endif
 }
 
-/* The same for sixteen; 0 and denormal numbers too where 2^n is one instruction. */
-static inline vector vector_exponential(vector x) {
-    const vector shift = vector_of(0x1.8p23f), one = vector_of(1);
-#ifdef __AVX512F__
-    x = (vector)_mm512_min_ps((__m512)vector_of(89), _mm512_max_ps((__m512)vector_of(-104), (__m512)x));
-#else
-    x = -vector_most(vector_of(-88), -vector_most(vector_of(-87), x));
-#endif
-    vector z = x * 1.44269504f + shift, n = z - shift;
-    vector r = n * -0x1.7f7d1cp-20f + (n * -0x1.62e400p-1f + x);
+/* The same for sixteen, in two parts: e^r, and n with the bits that exponential has it in. */
+static const float vector_shift = 0x1.8p23f;
+static inline vector vector_exp_series(vector x, vector *z) {
+    const vector one = vector_of(1);
+    *z = x * 1.44269504f + vector_shift;
+    vector n = *z - vector_shift, r = n * -0x1.7f7d1cp-20f + (n * -0x1.62e400p-1f + x);
     vector p = r * 1.3888889e-3f + 8.3333333e-3f;
     p = p * r + 4.1666667e-2f;
     p = p * r + 1.6666667e-1f;
     p = p * r + 0.5f;
     p = p * r + one;
-    p = p * r + one;
-#ifdef __AVX512F__
-    return (vector)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
+    return p * r + one;
+}
+static inline vector vector_scaled(vector p, vector z) {
     return p * (vector)(((vector_bits)z << 23) + 0x3f800000);
+}
+
+/* 0 and denormal numbers too where 2^n is one instruction. */
+static inline vector vector_exponential(vector x) {
+    vector z;
+#ifdef __AVX512F__
+    x = (vector)_mm512_min_ps((__m512)vector_of(89), _mm512_max_ps((__m512)vector_of(-104), (__m512)x));
+    vector p = vector_exp_series(x, &z);
+    return (vector)_mm512_scalef_ps((__m512)p, (__m512)(z - vector_shift));
+#else
+    x = -vector_most(vector_of(-88), -vector_most(vector_of(-87), x));
+    vector p = vector_exp_series(x, &z);
+    return vector_scaled(p, z);
 #endif
 }
 
