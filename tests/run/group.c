@@ -1,6 +1,7 @@
 /* Steps in blocks of rows: what an attention and its gradients come to is what the oracle says, with and without a mask, whatever the
  * shape; the bits are those of any number of threads and of compiled loops; no matrix of scores is in memory. */
 #include "support/alloc.h"
+#include "support/compiled.h"
 #include "support/emitted.h"
 
 #include <string.h>
@@ -62,16 +63,7 @@ static cr_program *build(cr_context *ctx, const struct question *q, const char *
     cr_grad(d, cr_sum(cr_mul(y, x[3]), 0, NULL, false), 3, x);
     cr_target_output(t, result_name[0], y);
     for (int i = 0; i < 3; i++) cr_target_output(t, result_name[i + 1], d[i]);
-    cr_program *p = NULL;
-    cr_options *o = cr_options_new(ctx);
-    if (option) assert_int_equal(cr_options_set(o, option, value), CR_OK);
-    if (option && strcmp(option, "compile") == 0)
-        assert_int_equal(cr_options_set(o, "cache", temp_path("cache")), CR_OK);
-    if (cr_compile(&p, t, o)) fail_msg("%s", cr_graph_error(g));
-    cr_options_free(o);
-    cr_target_free(t);
-    cr_graph_free(g);
-    return p;
+    return compiled_with(ctx, g, t, option, value);
 }
 
 static cr_program *program(cr_context *ctx, const struct question *q, const char *option, const char *value) {

@@ -1,6 +1,7 @@
 /* Dense layers and their gradients in blocks of rows: products, biases, activations, residuals, norms and sums over rows have the bits of
  * steps that run whole, whatever the sizes, threads and way of running; what only a block needs is in memory for a block. */
 #include "support/alloc.h"
+#include "support/compiled.h"
 #include "support/files.h"
 #include "support/test.h"
 
@@ -91,16 +92,7 @@ static cr_program *program(struct values *v, cr_context *ctx, const struct net *
                            const char *value) {
     cr_graph *g = cr_graph_new(ctx);
     cr_target *t = target(v, g, net);
-    cr_program *p = NULL;
-    cr_options *o = cr_options_new(ctx);
-    if (option) assert_int_equal(cr_options_set(o, option, value), CR_OK);
-    if (option && strcmp(option, "compile") == 0)
-        assert_int_equal(cr_options_set(o, "cache", temp_path("cache")), CR_OK);
-    if (cr_compile(&p, t, o)) fail_msg("%s", cr_graph_error(g));
-    cr_options_free(o);
-    cr_target_free(t);
-    cr_graph_free(g);
-    return p;
+    return compiled_with(ctx, g, t, option, value);
 }
 
 static cr_text *text_of(const cr_program *p) {
