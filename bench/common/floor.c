@@ -13,7 +13,7 @@
 #include "common/protocol.h"
 #include "reference/vector.h"
 
-enum { CHAINS = 16, HOT = 2048, TURN = 4096 };
+enum { CHAINS = LANES == 16 ? 16 : 12, HOT = 2048, TURN = 4096 };
 
 struct side {
     size_t read, write, fma, exp;
@@ -24,8 +24,8 @@ struct side {
 static volatile float sink;
 
 static void read(const float *x, size_t n, vector sum[4]) {
-    for (size_t k = 0; k + 64 <= n; k += 64)
-        for (size_t j = 0; j < 4; j++) sum[j] += vector_load(x + k + 16 * j);
+    for (size_t k = 0; k + 4 * LANES <= n; k += 4 * LANES)
+        for (size_t j = 0; j < 4; j++) sum[j] += vector_load(x + k + j * LANES);
 }
 
 /* All that is read, then all that is written: whole streams. */
@@ -56,10 +56,10 @@ static void move_past_caches(struct side *s) { move_mixed(s, true); }
 static void compute(struct side *s) {
     vector acc[CHAINS], a = vector_of(sink), b = vector_of(sink);
     for (size_t j = 0; j < CHAINS; j++) acc[j] = vector_of(s->hot[0][j]);
-    for (size_t k = 0; k < s->fma; k += (size_t)CHAINS * 16)
+    for (size_t k = 0; k < s->fma; k += (size_t)CHAINS * LANES)
         for (size_t j = 0; j < CHAINS; j++) acc[j] = acc[j] * a + b;
     for (size_t k = 0; k < s->exp; k += HOT) {
-        for (size_t j = 0; j < HOT; j += 16)
+        for (size_t j = 0; j < HOT; j += LANES)
             vector_store(s->hot[1] + j, vector_exponential(vector_load(s->hot[0] + j)));
         s->hot[0][0] = s->hot[1][1]; /* needed, so it is done */
     }

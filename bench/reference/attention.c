@@ -4,14 +4,14 @@
  *     S = Q K'    E_ij = e^((S_ij - max_j S_ij)/8) where j <= i    O = E V / sum_j E    g'_i = g_i / sum_j E_ij
  *     dV = E' g'    dS = E (g' V' - g'O)/8    dQ = dS K    dK = dS' Q
  *
- * Matrices of 64 columns, and of scores such blocks, lie without gaps. Along the diagonal 16 rows go together, as far as they see. */
+ * Matrices of 64 columns, and of scores such blocks, lie without gaps. Along the diagonal STEP rows go together, as far as they see. */
 #include "reference/layer.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "reference/vector.h"
 
-enum { T = 64, LANES = 16, ACROSS = T / LANES, BLOCK = T * T, HALF_LINE = 8 };
+enum { T = 64, ACROSS = T / LANES, STEP = 16, BLOCK = T * T, HALF_LINE = 8 };
 
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
@@ -90,8 +90,15 @@ ALWAYS void tiles(float *c, bool keep, struct left l, const float *b, size_t k, 
         tile(c + i * T, keep, (struct left){l.a + i * l.row, l.row, l.column}, b, k, rows, vectors);
 }
 
-/* n rows of C, 16 or 64, so many vectors wide, = or += A B: some 24 sums in registers. */
+/* n rows of C, 16 or 64, so many vectors wide, = or += A B: some 24 sums in registers, of 32; 12 of 16. */
 static void product(float *c, bool keep, struct left l, const float *b, size_t k, size_t n, size_t vectors) {
+    if (LANES < 16) {
+        for (size_t j = 0; j < vectors * LANES; j += (size_t)2 * LANES) {
+            tiles(c + j, keep, l, b + j, k, 0, n - 4, 6, 2);
+            tiles(c + j, keep, l, b + j, k, n - 4, n, 4, 2);
+        }
+        return;
+    }
     switch (vectors) {
     case 1: tiles(c, keep, l, b, k, 0, n, 16, 1); break;
     case 2: tiles(c, keep, l, b, k, 0, n, 8, 2); break;
@@ -103,33 +110,37 @@ static void product(float *c, bool keep, struct left l, const float *b, size_t k
 /* c[n] = a b[n]', up to the diagonal of the last block. */
 static void scores(float *c, const float *a, const float *b, size_t n) {
     for (; n > 1; n--, b += BLOCK, c += BLOCK) product(c, false, (struct left){a, T, 1}, b, T, T, ACROSS);
-    for (size_t i = 0; i < T; i += LANES)
-        product(c + i * T, false, (struct left){a + i * T, T, 1}, b, T, LANES, i / LANES + 1);
+    for (size_t i = 0; i < T; i += STEP)
+        product(c + i * T, false, (struct left){a + i * T, T, 1}, b, T, STEP, (i + STEP) / LANES);
 }
 
 /* c = sum_n a[n] b[n] */
 static void sum_of(float *c, const float *a, const float *b, size_t n) {
     for (size_t m = 0; m + 1 < n; m++, a += BLOCK, b += BLOCK)
         product(c, m > 0, (struct left){a, T, 1}, b, T, T, ACROSS);
-    for (size_t i = 0; i < T; i += LANES)
-        product(c + i * T, n > 1, (struct left){a + i * T, T, 1}, b, i + LANES, LANES, ACROSS);
+    for (size_t i = 0; i < T; i += STEP)
+        product(c + i * T, n > 1, (struct left){a + i * T, T, 1}, b, i + STEP, STEP, ACROSS);
 }
 
 /* c[n] += a[n]' b; to the last block nothing came before. */
 static void add_to(float *c, const float *a, const float *b, size_t n) {
     for (; n > 1; n--, a += BLOCK, c += BLOCK) product(c, true, (struct left){a, 1, T}, b, T, T, ACROSS);
-    for (size_t i = 0; i < T; i += LANES)
-        product(c + i * T, false, (struct left){a + i * T + i, 1, T}, b + i * T, T - i, LANES, ACROSS);
+    for (size_t i = 0; i < T; i += STEP)
+        product(c + i * T, false, (struct left){a + i * T + i, 1, T}, b + i * T, T - i, STEP, ACROSS);
 }
 
 /* ---- Transposing: lanes whose number has a bit change places with rows ---- */
 
-#define LANE(bit, l, up) ((l) & (bit) ? 16 + (l) - ((up) ? 0 : (bit)) : (l) + ((up) ? (bit) : 0))
-#define LANES_OF(bit, up)                                                                              \
-    LANE(bit, 0, up), LANE(bit, 1, up), LANE(bit, 2, up), LANE(bit, 3, up), LANE(bit, 4, up),          \
-        LANE(bit, 5, up), LANE(bit, 6, up), LANE(bit, 7, up), LANE(bit, 8, up), LANE(bit, 9, up),      \
-        LANE(bit, 10, up), LANE(bit, 11, up), LANE(bit, 12, up), LANE(bit, 13, up), LANE(bit, 14, up), \
-        LANE(bit, 15, up)
+#define LANE(bit, l, up) ((l) & (bit) ? LANES + (l) - ((up) ? 0 : (bit)) : (l) + ((up) ? (bit) : 0))
+#define FOUR(bit, l, up) \
+    LANE(bit, (l), up), LANE(bit, (l) + 1, up), LANE(bit, (l) + 2, up), LANE(bit, (l) + 3, up)
+#if VECTOR_BYTES == 64
+#define LANES_OF(bit, up) FOUR(bit, 0, up), FOUR(bit, 4, up), FOUR(bit, 8, up), FOUR(bit, 12, up)
+#elif VECTOR_BYTES == 32
+#define LANES_OF(bit, up) FOUR(bit, 0, up), FOUR(bit, 4, up)
+#else
+#define LANES_OF(bit, up) FOUR(bit, 0, up)
+#endif
 #define EXCHANGE(bit)                                                     \
     UNROLL for (int row = 0; row < LANES; row++) {                        \
         if (row & (bit)) continue;                                        \
@@ -146,8 +157,13 @@ static void transpose(float *out, const float *in) {
                                                       __builtin_prefetch(in + (i + k + LANES) * T + j);
             EXCHANGE(1)
             EXCHANGE(2)
+#if VECTOR_BYTES >= 32
             EXCHANGE(4)
-            EXCHANGE(8) UNROLL for (size_t k = 0; k < LANES; k++) vector_store(out + (j + k) * T + i, r[k]);
+#endif
+#if VECTOR_BYTES >= 64
+            EXCHANGE(8)
+#endif
+            UNROLL for (size_t k = 0; k < LANES; k++) vector_store(out + (j + k) * T + i, r[k]);
         }
 }
 
@@ -160,7 +176,10 @@ static inline vector exponential_below(vector x) {
 }
 
 static inline vector_bits seen(size_t row) {
-    return (vector_bits){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} <= (int)(row % LANES);
+    static const int32_t lane[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    vector_bits lanes;
+    memcpy(&lanes, lane, sizeof lanes);
+    return lanes <= (int)(row % LANES);
 }
 
 /* Row i of E by that of S, n blocks of which the last has the diagonal; gives 1/sum. */
@@ -188,6 +207,7 @@ static float weights(size_t i, size_t n) {
         vector_store(e_last + j * LANES, x);
         sum += x;
     }
+    for (size_t j = (whole + 1) * LANES; j % STEP; j += LANES) vector_store(e_last + j, vector_of(0));
     return 1 / vector_sum(sum);
 }
 
@@ -207,7 +227,7 @@ static void score_gradients(size_t i, size_t n, float weighted) {
     const float *e = scratch.e + i * T;
     float *s = scratch.s + i * T;
     for (size_t m = 0; m < n; m++, e += BLOCK, s += BLOCK) {
-        size_t end = m + 1 < n ? T : i / LANES * LANES + LANES;
+        size_t end = m + 1 < n ? T : i / STEP * STEP + STEP;
         for (size_t j = 0; j < end; j += LANES)
             vector_store(s + j, vector_load(e + j) * (vector_load(s + j) * 0.125f - weighted));
     }

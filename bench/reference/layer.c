@@ -10,7 +10,7 @@
 #include "common/protocol.h"
 #include "reference/vector.h"
 
-enum { LANES = 16, BLOCK = 1024, ROOM = 1 << 16 };
+enum { BLOCK = 1024, ROOM = 1 << 16 };
 
 static float greatest(const float *x, size_t n) {
     vector most[4];

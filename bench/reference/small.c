@@ -1,6 +1,6 @@
-/* A step of the small net by hand, behind the line protocol: see bench/common/small.h. A layer is 16 wide, so that its
- * numbers are one vector; a point goes forward and backward before the next one comes, and gradients gather in arrays that
- * stay in the first cache. W2 is kept transposed beside itself for the way back. Floor: 100 points of 16 + 16 + 16 vector
+/* A step of the small net by hand, behind the line protocol: see bench/common/small.h. A layer is 16 wide, one vector
+ * of AVX-512; a point goes forward and backward before the next one comes, and W2, whose gradient is a product over all
+ * points then, is kept transposed beside itself for the way back. Floor: 100 points of 16 + 16 + 16 vector
  * multiply-adds for W2, about 6 more for the rest. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,62 +17,89 @@ static struct side {
 
 static void reset(void *self) { small_parameters(((struct side *)self)->p); }
 
+/* A layer: one vector, or as many as it takes; and of W2's gradient so many rows as registers hold. */
+enum { PARTS = SMALL_H / LANES, ROWS = LANES == 16 ? 16 : 4 };
+#define EACH _Pragma("GCC unroll 4") for (size_t i = 0; i < PARTS; i++)
+
 /* A comparison of vectors gives all bits or none, element by element. */
-static inline vector where_positive(vector h, vector g) {
-    int32_t __attribute__((vector_size(64))) bits;
-    memcpy(&bits, &g, sizeof bits);
-    bits &= h > 0;
-    memcpy(&g, &bits, sizeof g);
-    return g;
-}
-static inline vector relu(vector v) { return where_positive(v, v); }
+static inline vector where_positive(vector h, vector g) { return (vector)((vector_bits)g & (h > 0)); }
 
-static inline vector through(vector bias, const float h[SMALL_H], const float *w) {
-    vector even = bias, odd = {0};
-    for (int k = 0; k < SMALL_H; k += 2) {
-        even += h[k] * vector_load(w + k * SMALL_H);
-        odd += h[k + 1] * vector_load(w + (k + 1) * SMALL_H);
+/* v += h W */
+static inline void through(vector v[PARTS], const float h[SMALL_H], const float *w) {
+    vector odd[PARTS] = {{0}};
+    _Pragma("GCC unroll 8") for (int k = 0; k < SMALL_H; k += 2) EACH {
+        v[i] += h[k] * vector_load(w + k * SMALL_H + i * LANES);
+        odd[i] += h[k + 1] * vector_load(w + (k + 1) * SMALL_H + i * LANES);
     }
-    return even + odd;
+    EACH v[i] += odd[i];
 }
 
-/* Its part of the loss, and of the gradients of all weights. */
-static inline float point(size_t i, vector dw2[SMALL_H], vector rest[5]) {
-    const float *p = s.p;
-    float h1[SMALL_H], g2[SMALL_H];
-    vector a = relu(s.x[i][0] * vector_load(p + SMALL_W1) + s.x[i][1] * vector_load(p + SMALL_W1 + SMALL_H) +
-                    vector_load(p + SMALL_B1));
-    vector_store(h1, a);
-    vector b = relu(through(vector_load(p + SMALL_B2), h1, p + SMALL_W2));
-    float score = vector_sum(b * vector_load(p + SMALL_W3)) + p[SMALL_B3], margin = 1 - s.y[i] * score;
+/* What the points within the margin leave for the weights between the layers. */
+static struct {
+    size_t n;
+    float h1[SMALL_POINTS][SMALL_H], g2[SMALL_POINTS][SMALL_H];
+} kept;
+
+/* Its part of the loss, and of the gradients of the weights before and behind. */
+static inline float point(size_t at, vector rest[5][PARTS]) {
+    const float *p = s.p, *x = s.x[at];
+    float *h1 = kept.h1[kept.n], *g2 = kept.g2[kept.n];
+    vector a[PARTS], b[PARTS], ga[PARTS] = {{0}}, gb[PARTS], scores = {0};
+    EACH {
+        const float *w = p + i * LANES;
+        a[i] = x[0] * vector_load(w + SMALL_W1) + x[1] * vector_load(w + SMALL_W1 + SMALL_H) +
+               vector_load(w + SMALL_B1);
+        a[i] = where_positive(a[i], a[i]);
+        vector_store(h1 + i * LANES, a[i]);
+        b[i] = vector_load(w + SMALL_B2);
+    }
+    through(b, h1, p + SMALL_W2);
+    EACH b[i] = where_positive(b[i], b[i]), scores += b[i] * vector_load(p + SMALL_W3 + i * LANES);
+    float margin = 1 - s.y[at] * (vector_sum(scores) + p[SMALL_B3]);
     if (margin <= 0) return 0;
-    float g = -s.y[i] / SMALL_POINTS;
-    vector gb = where_positive(b, g * vector_load(p + SMALL_W3));
-    vector_store(g2, gb);
-    vector ga = where_positive(a, through((vector){0}, g2, s.transposed[0]));
-    for (int k = 0; k < SMALL_H; k++) dw2[k] += h1[k] * gb;
-    rest[0] += s.x[i][0] * ga;
-    rest[1] += s.x[i][1] * ga;
-    rest[2] += ga;
-    rest[3] += gb;
-    rest[4] += g * b;
+    float g = -s.y[at] / SMALL_POINTS;
+    EACH {
+        gb[i] = where_positive(b[i], g * vector_load(p + SMALL_W3 + i * LANES));
+        vector_store(g2 + i * LANES, gb[i]);
+    }
+    through(ga, g2, s.transposed[0]);
+    EACH {
+        ga[i] = where_positive(a[i], ga[i]);
+        rest[0][i] += x[0] * ga[i];
+        rest[1][i] += x[1] * ga[i];
+        rest[2][i] += ga[i];
+        rest[3][i] += gb[i];
+        rest[4][i] += g * b[i];
+    }
     s.d[SMALL_B3] += g;
+    kept.n++;
     return margin;
 }
 
+/* dW2 = h1' g2 */
+static void between(void) {
+    for (int from = 0; from < SMALL_H; from += ROWS) {
+        vector dw[ROWS][PARTS] = {{{0}}};
+        for (size_t n = 0; n < kept.n; n++)
+            _Pragma("GCC unroll 16") for (int k = 0; k < ROWS; k++) EACH dw[k][i] +=
+                kept.h1[n][from + k] * vector_load(kept.g2[n] + i * LANES);
+        _Pragma("GCC unroll 16") for (int k = 0; k < ROWS; k++)
+            EACH vector_store(s.d + SMALL_W2 + (from + k) * SMALL_H + i * LANES, dw[k][i]);
+    }
+}
+
 static float all_points(void) {
-    vector dw2[SMALL_H] = {{0}}, rest[5] = {{0}};
+    static const int where[] = {SMALL_W1, SMALL_W1 + SMALL_H, SMALL_B1, SMALL_B2, SMALL_W3};
+    vector rest[5][PARTS] = {{{0}}};
     float loss = 0;
     s.d[SMALL_B3] = 0;
+    kept.n = 0;
     for (int i = 0; i < SMALL_H; i++)
         for (int j = 0; j < SMALL_H; j++) s.transposed[j][i] = s.p[SMALL_W2 + i * SMALL_H + j];
-    for (size_t i = 0; i < SMALL_POINTS; i++) loss += point(i, dw2, rest);
-    for (int k = 0; k < SMALL_H; k++) vector_store(s.d + SMALL_W2 + k * SMALL_H, dw2[k]);
-    vector_store(s.d + SMALL_W1, rest[0]);
-    vector_store(s.d + SMALL_W1 + SMALL_H, rest[1]);
-    vector_store(s.d + SMALL_B1, rest[2]);
-    vector_store(s.d + SMALL_B2, rest[3]);
-    vector_store(s.d + SMALL_W3, rest[4]);
+    for (size_t i = 0; i < SMALL_POINTS; i++) loss += point(i, rest);
+    between();
+    _Pragma("GCC unroll 5") for (int r = 0; r < 5; r++)
+        EACH vector_store(s.d + where[r] + i * LANES, rest[r][i]);
     return loss / SMALL_POINTS;
 }
 

@@ -1,29 +1,36 @@
-/* Sixteen floats at once, by the compiler's vectors, for the references. */
+/* As many floats at once as a register of this processor holds, by the compiler's vectors, for the references. */
 #ifndef BENCH_VECTOR_H
 #define BENCH_VECTOR_H
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __AVX512F__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
-typedef float vector __attribute__((vector_size(64), aligned(4)));
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
 
-static inline vector vector_of(float x) { return (vector){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
-static inline vector vector_load(const float *p) {
-    vector v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static inline void vector_store(float *p, vector v) { memcpy(p, &v, sizeof v); }
+typedef float vector __attribute__((vector_size(VECTOR_BYTES), aligned(4)));
+enum { LANES = VECTOR_BYTES / 4 };
+
+static inline vector vector_of(float x) { return x - (vector){0}; }
+/* Not by memcpy, which gcc does by halves where registers have 32 bytes. */
+typedef vector vector_anywhere __attribute__((may_alias));
+static inline vector vector_load(const float *p) { return *(const vector_anywhere *)p; }
+static inline void vector_store(float *p, vector v) { *(vector_anywhere *)p = v; }
 static inline float vector_sum(vector v) {
 #ifdef __AVX512F__
     return _mm512_reduce_add_ps((__m512)v);
 #else
     float s = 0;
-    for (int i = 0; i < 16; i++) s += v[i];
+    for (int i = 0; i < LANES; i++) s += v[i];
     return s;
 #endif
 }
@@ -49,11 +56,13 @@ static inline float exponential(float x) {
     return p * z;
 }
 
-typedef int32_t vector_bits __attribute__((vector_size(64), aligned(4)));
+typedef int32_t vector_bits __attribute__((vector_size(VECTOR_BYTES), aligned(4)));
 
 static inline vector vector_most(vector a, vector b) {
 #ifdef __AVX512F__
     return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX__)
+    return (vector)_mm256_max_ps((__m256)a, (__m256)b);
 #else
     vector_bits first = a > b;
     return (vector)((first & (vector_bits)a) | (~first & (vector_bits)b));
@@ -65,12 +74,12 @@ static inline float vector_greatest(vector v) {
     return _mm512_reduce_max_ps((__m512)v);
 #else
     float most = v[0];
-    for (int i = 1; i < 16; i++) most = v[i] > most ? v[i] : most;
+    for (int i = 1; i < LANES; i++) most = v[i] > most ? v[i] : most;
     return most;
 #endif
 }
 
-/* The same for sixteen, in two parts: e^r, and n with the bits that exponential has it in. */
+/* The same for a vector, in two parts: e^r, and n with the bits that exponential has it in. */
 static const float vector_shift = 0x1.8p23f;
 static inline vector vector_exp_series(vector x, vector *z) {
     const vector one = vector_of(1);
@@ -101,26 +110,29 @@ static inline vector vector_exponential(vector x) {
 #endif
 }
 
-/* to = from times factor, past the caches. */
+static inline void vector_store_past(float *p, vector v) { /* p aligned to a vector */
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX__)
+    _mm256_stream_ps(p, (__m256)v);
+#else
+    vector_store(p, v);
+#endif
+}
+
+/* to = from times factor, past the caches where the processor can: a plain store would read the line first. */
 static inline void vector_stream_times(float *restrict to, const float *restrict from, float factor,
                                        size_t n) {
-    size_t k = 0;
-#ifdef __AVX512F__
     const vector f = vector_of(factor);
-    for (; k < n && (uintptr_t)(to + k) % 64; k++) to[k] = factor * from[k];
-    for (; k + 16 <= n; k += 16) _mm512_stream_ps(to + k, (__m512)(f * vector_load(from + k)));
-#endif
+    size_t k = 0;
+    for (; k < n && (uintptr_t)(to + k) % VECTOR_BYTES; k++) to[k] = factor * from[k];
+    for (; k + LANES <= n; k += LANES) vector_store_past(to + k, f * vector_load(from + k));
     for (; k < n; k++) to[k] = factor * from[k];
 }
 
-/* Numbers that are not read again, past the caches where the processor can: a plain store would read the line first. */
+/* Numbers that are not read again. */
 static inline void vector_stream(float *restrict to, const float *restrict from, size_t n) {
-    size_t k = 0;
-#ifdef __AVX512F__
-    for (; k < n && (uintptr_t)(to + k) % 64; k++) to[k] = from[k];
-    for (; k + 16 <= n; k += 16) _mm512_stream_ps(to + k, (__m512)vector_load(from + k));
-#endif
-    for (; k < n; k++) to[k] = from[k];
+    vector_stream_times(to, from, 1, n);
 }
 
 #endif
