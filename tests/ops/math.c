@@ -102,7 +102,7 @@ static double worst_f64(const struct function *f, element_fn *kernel, double *at
 static void within_its_ulps(cr_dtype dtype) {
     for (int i = 0; i < function_count; i++) {
         const struct function *f = &functions[i];
-        element_fn *kernel[] = {element_base(f->op, dtype), cpu_element(f->op, dtype, dtype)};
+        element_fn *kernel[] = {kernels_base.element(f->op, dtype), cpu_element(f->op, dtype, dtype)};
         for (int k = 0; k < 2; k++) {
             double at = 0, worst = (dtype == CR_F32 ? worst_f32 : worst_f64)(f, kernel[k], &at);
             print_message("%s %s%s: %.3f ulp at %a\n", op_name(f->op), cr_dtype_name(dtype),
@@ -128,7 +128,7 @@ TEST(exp_is_within_its_ulps_where_its_series_ends) {
     (void)state;
     if (LDBL_MANT_DIG < 64) skip();
     static double x[batch], y[batch];
-    element_fn *kernel[] = {element_base(OP_exp, CR_F64), cpu_element(OP_exp, CR_F64, CR_F64)};
+    element_fn *kernel[] = {kernels_base.element(OP_exp, CR_F64), cpu_element(OP_exp, CR_F64, CR_F64)};
     uint64_t seed = 3;
     for (int round = 0; round < 60; round++) {
         for (int k = 0; k < batch; k++) {
@@ -150,7 +150,7 @@ TEST(exp_is_within_its_ulps_where_its_series_ends) {
 TEST(erf_of_f32_never_passes_1) {
     (void)state;
     static float x[batch], y[batch];
-    element_fn *kernel[] = {element_base(OP_erf, CR_F32), cpu_element(OP_erf, CR_F32, CR_F32)};
+    element_fn *kernel[] = {kernels_base.element(OP_erf, CR_F32), cpu_element(OP_erf, CR_F32, CR_F32)};
     const uint32_t stride = 97, end = 0x40900000; /* 4.5 */
     for (uint32_t bits = 0x3e800000; bits + batch * stride < end; bits += batch * stride) {
         for (uint32_t k = 0; k < batch; k++) {
@@ -202,7 +202,7 @@ TEST(powers_are_within_their_ulps) {
     (void)state;
     if (LDBL_MANT_DIG < 64) skip();
     for (cr_dtype dtype = CR_F32; dtype <= CR_F64; dtype++) {
-        element_fn *kernel[] = {element_base(OP_pow, dtype), cpu_element(OP_pow, dtype, dtype)};
+        element_fn *kernel[] = {kernels_base.element(OP_pow, dtype), cpu_element(OP_pow, dtype, dtype)};
         for (int k = 0; k < 2; k++) {
             double at[2] = {0}, worst = worst_pow(dtype, kernel[k], at);
             print_message("pow %s%s: %.3f ulp at %a, %a\n", cr_dtype_name(dtype), k ? "" : ", base", worst,
@@ -220,8 +220,8 @@ TEST(powers_that_are_numbers_are_exact) {
             const double base = x, exponent = n;
             double y;
             for (int k = 0; k < 2; k++) {
-                (k ? element_base(OP_pow, CR_F64) : cpu_element(OP_pow, CR_F64, CR_F64))(1, &y, &base,
-                                                                                         &exponent, &base, 0);
+                (k ? kernels_base.element(OP_pow, CR_F64)
+                   : cpu_element(OP_pow, CR_F64, CR_F64))(1, &y, &base, &exponent, &base, 0);
                 if (y != expected) fail_msg("%d^%d = %.17g", x, n, y);
             }
         }
@@ -404,12 +404,12 @@ TEST(bits_depend_on_neither_place_nor_width) {
     for (int i = 0; i < function_count; i++)
         for (cr_dtype dtype = CR_F32; dtype <= CR_F64; dtype++) {
             int op = functions[i].op;
-            element_fn *base = element_base(op, dtype), *widest = cpu_element(op, dtype, dtype);
+            element_fn *base = kernels_base.element(op, dtype), *widest = cpu_element(op, dtype, dtype);
             same_anywhere(op, dtype, base, base);
             same_anywhere(op, dtype, widest, widest);
 #ifdef ELEMENT_X86
             if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-                same_anywhere(op, dtype, widest, element_avx2(op, dtype));
+                same_anywhere(op, dtype, widest, kernels_avx2.element(op, dtype));
 #endif
         }
 }

@@ -54,54 +54,20 @@ static element_fn *const casts[][CR_F64 + 1] = {
     [CR_BF16] = FROM_ALL(bf16), [CR_F32] = FROM_ALL(f32), [CR_F64] = FROM_ALL(f64),
 };
 
-enum set { SET_BASE, SET_AVX2, SET_AVX512 };
-
-/* The widest instruction set of this processor that there are kernels for. */
-static enum set set_of_machine(void) {
+const struct kernel_set *cpu_kernels(void) {
 #ifdef ELEMENT_X86
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SET_BASE;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        return SET_AVX512;
-    return SET_AVX2;
-#else
-    return SET_BASE;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+                   ? &kernels_avx512
+                   : &kernels_avx2;
 #endif
+    return &kernels_base;
 }
 
 element_fn *cpu_element(int op, cr_dtype from, cr_dtype to) {
-    if (op == OP_cast) return casts[to][from];
-#ifdef ELEMENT_X86
-    enum set set = set_of_machine();
-    if (set == SET_AVX512) return element_avx512(op, from);
-    if (set == SET_AVX2) return element_avx2(op, from);
-#endif
-    return element_base(op, from);
+    return op == OP_cast ? casts[to][from] : cpu_kernels()->element(op, from);
 }
-
-const struct fold *cpu_fold(int op, cr_dtype dtype) {
-#ifdef ELEMENT_X86
-    enum set set = set_of_machine();
-    if (set == SET_AVX512) return fold_avx512(op, dtype);
-    if (set == SET_AVX2) return fold_avx2(op, dtype);
-#endif
-    return fold_base(op, dtype);
-}
-
-extreme_fn *cpu_extreme(int op, cr_dtype dtype) {
-#ifdef ELEMENT_X86
-    enum set set = set_of_machine();
-    if (set == SET_AVX512) return extreme_avx512(op, dtype);
-    if (set == SET_AVX2) return extreme_avx2(op, dtype);
-#endif
-    return extreme_base(op, dtype);
-}
-
-scatter_fn *cpu_scatter(cr_dtype dtype) {
-#ifdef ELEMENT_X86
-    enum set set = set_of_machine();
-    if (set == SET_AVX512) return scatter_avx512(dtype);
-    if (set == SET_AVX2) return scatter_avx2(dtype);
-#endif
-    return scatter_base(dtype);
-}
+const struct fold *cpu_fold(int op, cr_dtype dtype) { return cpu_kernels()->fold(op, dtype); }
+extreme_fn *cpu_extreme(int op, cr_dtype dtype) { return cpu_kernels()->extreme(op, dtype); }
+scatter_fn *cpu_scatter(cr_dtype dtype) { return cpu_kernels()->scatter(dtype); }

@@ -1,24 +1,26 @@
-/* The elementwise kernels of each instruction set. */
+/* The kernels of each instruction set: elementwise, reducing, of argmax and of scatter_add. */
 #ifndef DEVICE_CPU_ELEMENT_H
 #define DEVICE_CPU_ELEMENT_H
 
 #include "device/device.h"
 
+struct kernel_set {
+    element_fn *(*element)(int op, cr_dtype dtype); /* as find_element says */
+    const struct fold *(*fold)(int op, cr_dtype dtype);
+    extreme_fn *(*extreme)(int op, cr_dtype dtype);
+    scatter_fn *(*scatter)(cr_dtype dtype);
+};
+#define KERNEL_SET \
+    { find_element, find_fold, find_extreme, find_scatter }
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define ELEMENT_X86
-element_fn *element_avx2(int op, cr_dtype dtype);
-element_fn *element_avx512(int op, cr_dtype dtype);
-const struct fold *fold_avx2(int op, cr_dtype dtype);
-const struct fold *fold_avx512(int op, cr_dtype dtype);
-extreme_fn *extreme_avx2(int op, cr_dtype dtype);
-extreme_fn *extreme_avx512(int op, cr_dtype dtype);
-scatter_fn *scatter_avx2(cr_dtype dtype);
-scatter_fn *scatter_avx512(cr_dtype dtype);
+extern const struct kernel_set kernels_avx2, kernels_avx512;
 #endif
-element_fn *element_base(int op, cr_dtype dtype);
+extern const struct kernel_set kernels_base; /* of the processor that the library was built for */
+
+const struct kernel_set *cpu_kernels(void); /* the widest that this processor runs */
+
 element_fn *element_reference(int op, cr_dtype dtype); /* of the oracle */
-const struct fold *fold_base(int op, cr_dtype dtype);
-extreme_fn *extreme_base(int op, cr_dtype dtype);
-scatter_fn *scatter_base(cr_dtype dtype);
 
 #endif

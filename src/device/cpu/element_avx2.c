@@ -6,15 +6,12 @@
 #else
 #pragma GCC target("avx2,fma")
 #endif
-#define FUSED        /* clang tells it by no macro */
-#define FIND         element_avx2
-#define FIND_FOLD    fold_avx2
-#define FIND_EXTREME extreme_avx2
-#define FIND_SCATTER scatter_avx2
+#define FUSED /* clang tells it by no macro */
 #include "device/cpu/element.inc"
 #include "device/cpu/fold.inc"
 #include "device/cpu/extreme.inc"
 #include "device/cpu/scatter.inc"
+const struct kernel_set kernels_avx2 = KERNEL_SET;
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -7,15 +7,12 @@
 #else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,fma,prefer-vector-width=512")
 #endif
-#define FUSED        /* clang tells it by no macro */
-#define FIND         element_avx512
-#define FIND_FOLD    fold_avx512
-#define FIND_EXTREME extreme_avx512
-#define FIND_SCATTER scatter_avx512
+#define FUSED /* clang tells it by no macro */
 #include "device/cpu/element.inc"
 #include "device/cpu/fold.inc"
 #include "device/cpu/extreme.inc"
 #include "device/cpu/scatter.inc"
+const struct kernel_set kernels_avx512 = KERNEL_SET;
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

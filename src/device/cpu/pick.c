@@ -39,9 +39,7 @@ FOR_AVX512 static int64_t pick_avx512(size_t size, char *to, const char *from, i
 int64_t cpu_pick(size_t size, void *to, const void *from, int64_t step, int64_t limit, const int64_t *index,
                  int64_t n, bool *good) {
 #ifdef ELEMENT_X86
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return pick_avx512(size, to, from, step, limit, index, n, good);
+    if (cpu_kernels() == &kernels_avx512) return pick_avx512(size, to, from, step, limit, index, n, good);
 #endif
     (void)size, (void)to, (void)from, (void)step, (void)limit, (void)index, (void)n, (void)good;
     return 0;
