@@ -63,7 +63,7 @@ static void one_pass(struct loop_of *l, int pass) {
 
 void emit_loop(struct emitter *e, const struct step *s) {
     struct loop_of l = {.e = e, .s = s};
-    for (uint32_t i = 0; i < s->n; i++) e->local[nest_node(&l, i)] = intern_none;
+    nest_forget(&l);
     nest_make(&l);
     if (!s->lines && !s->rows_too) e->nest.rows = 0;
     nest_declare_rows(&l);

@@ -129,6 +129,14 @@ static bool has_room(const struct loop_of *l, uint32_t i) {
 
 /* ---- Operands and results ---- */
 
+void nest_forget(struct loop_of *l) {
+    for (uint32_t i = 0; i < l->s->n; i++) {
+        const struct node *n = graph_at(l->e->g, nest_node(l, i));
+        l->e->local[nest_node(l, i)] = intern_none;
+        for (uint32_t k = 0; k < n->n; k++) l->e->local[n->arg[k]] = intern_none;
+    }
+}
+
 const char *nest_local(struct emitter *e, uint32_t node) { return emit_reserved(e, e->local[node]); }
 
 const char *nest_make_local(struct emitter *e, uint32_t node) {
@@ -148,16 +156,12 @@ static void write_wide(struct emitter *e, struct cr_text *out, uint32_t node) {
 }
 
 static bool repeats_along(const struct emitter *e, uint32_t node) {
-    return plan_strides(e->p, node)[e->nest.axis[e->nest.n - 1].from] == 0;
+    return e->nest.n && plan_strides(e->p, node)[e->nest.axis[e->nest.n - 1].from] == 0;
 }
 
 /* As an operand: lanes beyond the line read nothing. */
 static void read_wide(struct emitter *e, struct cr_text *out, uint32_t node) {
     bool guarded = e->within && !repeats_along(e, node);
-    if (e->within && !guarded && e->local[node] != intern_none) {
-        text_str(out, nest_local(e, node));
-        return;
-    }
     if (guarded) text_add(out, "(%s ? ", e->within);
     write_wide(e, out, node);
     if (guarded) text_str(out, " : 0)");
@@ -235,7 +239,9 @@ static bool write_places(struct emitter *e, struct cr_text *out, uint32_t operan
 }
 
 static void write_read(struct emitter *e, struct cr_text *out, uint32_t operand) {
-    if (!write_places(e, out, operand)) read_wide(e, out, operand);
+    if (write_places(e, out, operand)) return;
+    if (e->local[operand] != intern_none) text_str(out, nest_local(e, operand)); /* nest_read_repeated */
+    else read_wide(e, out, operand);
 }
 
 /* ---- Results, and operands by row ---- */

@@ -32,12 +32,14 @@ struct expression nest_place(struct emitter *e);
 void nest_open(struct emitter *e, int first, int end);
 void nest_close(struct emitter *e, int first, int end);
 
-/* The name of the number that a node of the step has now. */
+/* At the start of a function or step: no node of the step, and nothing that it reads, has a number with a name. Then: the name of
+ * the number that a node of the step has now. */
+void nest_forget(struct loop_of *l);
 const char *nest_local(struct emitter *e, uint32_t node);
 const char *nest_make_local(struct emitter *e, uint32_t node);
 /* Operand x of instruction i; what instruction i gives, kept where it belongs. */
 struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x);
-/* What instruction i reads of one number that repeats along the line, read before the line; forget: it was. */
+/* What instruction i reads of one number that repeats along the innermost axis, read before the loop over that; forget: it was. */
 void nest_read_repeated(struct loop_of *l, uint32_t i, bool forget);
 void nest_result(struct loop_of *l, uint32_t i, bool narrow);
 

@@ -116,8 +116,3 @@ bool units_short_pays(const struct units_of *u) {
     return false;
 #endif
 }
-
-void units_read_repeated(struct units_of *u, int pass, bool forget) {
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (nest_in_pass(&u->l, i, pass)) nest_read_repeated(&u->l, i, forget);
-}

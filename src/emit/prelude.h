@@ -42,32 +42,30 @@ ALWAYS double less_f64(double a, double b) { return a < b ? a : b; }
 
 /* Numbers that nobody reads soon, to memory past the caches: a plain store would first read the line that it changes. */
 #if defined(__SSE2__)
-typedef float line_of_cache __attribute__((vector_size(64)));
-#if defined(__clang__)
-#define STREAM_LINE(to, x) __builtin_nontemporal_store(x, (line_of_cache *)(to))
-#elif defined(__AVX512F__)
-#define STREAM_LINE(to, x) __builtin_ia32_movntps512((float *)(to), x)
+#if defined(__AVX512F__)
+enum { part_bytes = 64 };
+#define STREAM_PART __builtin_ia32_movntps512
+#elif defined(__AVX__)
+enum { part_bytes = 32 };
+#define STREAM_PART __builtin_ia32_movntps256
 #else
-typedef float part_of_line __attribute__((vector_size(16)));
-static inline void stream_parts(float *to, const float *from) {
-    for (int k = 0; k < 16; k += 4) {
-        part_of_line x;
-        memcpy(&x, from + k, sizeof x);
-        __builtin_ia32_movntps(to + k, x);
-    }
-}
-#define STREAM_LINE(to, x) stream_parts((float *)(to), (const float *)&(x))
+enum { part_bytes = 16 };
+#define STREAM_PART __builtin_ia32_movntps
+#endif
+typedef float part_of_line __attribute__((vector_size(part_bytes)));
+typedef part_of_line part_anywhere __attribute__((aligned(1), may_alias));
+#if defined(__clang__)
+#undef STREAM_PART
+#define STREAM_PART(to, x) __builtin_nontemporal_store(x, (part_of_line *)(void *)(to))
 #endif
 static inline void stream(void *out, const void *in, size_t bytes) {
     char *to = out;
     const char *from = in;
     size_t head = -(uintptr_t)to % 64, at = head < bytes ? head : bytes;
     memcpy(to, from, at);
-    for (; at + 64 <= bytes; at += 64) {
-        line_of_cache x;
-        memcpy(&x, from + at, sizeof x);
-        STREAM_LINE(to + at, x);
-    }
+    for (; at + 64 <= bytes; at += 64)
+        for (size_t k = at; k < at + 64; k += part_bytes)
+            STREAM_PART((float *)(void *)(to + k), *(const part_anywhere *)(const void *)(from + k));
     memcpy(to + at, from + at, bytes - at);
 }
 #define STREAMED __builtin_ia32_sfence()

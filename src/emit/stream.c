@@ -18,6 +18,27 @@ static size_t much_before_a_far_cache(void) {
     return 0;
 }
 
+enum { usual_last_cache = 40 << 20 };
+
+/* The bytes of the last cache, which cores share; where they are not known, what is usual, which is also the most. */
+static size_t last_cache(void) {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (last > 0 && last < usual_last_cache) return (size_t)last;
+#endif
+    return usual_last_cache;
+}
+
+/* Are vectors of 256 bits the widest? Then a number takes twice the instructions, of which a processor has some hundred under way: beside
+ * functions it sees only some lines ahead, where with 512 bits it sees enough. */
+static bool has_narrow_vectors(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    return !__builtin_cpu_supports("avx512f");
+#else
+    return false;
+#endif
+}
+
 /* ---- The next row, on its way while this one is computed ---- */
 
 /* More than a rounding: a function, which takes as long as ten sums. */
@@ -101,11 +122,17 @@ static size_t row_bytes(const struct units_of *u) {
     return bytes;
 }
 
-/* Of rows that the second cache holds beside this one. Where functions are computed, which hide that a number comes from there, not where the last cache is
- * near: the processor is ahead by itself. */
-bool units_asks_next_row(const struct units_of *u, int pass) {
+/* Rows of so many bytes are asked for: that the second cache holds beside this one. Beside functions, which hide that a number comes from there,
+ * only where the last cache is far or the processor does not see far ahead by itself. */
+static size_t longest_asked_for(bool beside_functions) {
     enum { second_cache = 512 << 10 };
-    size_t most = has_functions(u, pass) ? much_before_a_far_cache() / 8 : second_cache;
+    size_t much = much_before_a_far_cache();
+    if (!beside_functions) return second_cache;
+    return much ? much / 8 : has_narrow_vectors() ? second_cache / 2 : 0;
+}
+
+bool units_asks_next_row(const struct units_of *u, int pass) {
+    size_t most = longest_asked_for(has_functions(u, pass));
     return plan_passes(u->l.e->p, u->l.s) > 1 && units_columns(u) == 1 && u->columns == 1 &&
            pass == heaviest_pass(u) && row_bytes(u) <= most;
 }
@@ -153,15 +180,16 @@ void units_fetch_soon(const struct units_of *u) {
 /* So many numbers at a time. */
 enum { streamed_most = 1024 };
 
-bool units_read(const struct units_of *u, uint32_t slot) {
-    const struct plan *p = u->l.e->p;
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        const struct node *n = graph_at(p->g, nest_node(&u->l, i));
+static bool reads(const struct plan *p, const struct step *s, uint32_t slot) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct node *n = graph_at(p->g, p->node[s->first + i]);
         for (uint32_t k = 0; k < n->n; k++)
-            if (plan_made_here(p, u->l.s, n->arg[k]) < 0 && p->view[n->arg[k]].slot == slot) return true;
+            if (plan_made_here(p, s, n->arg[k]) < 0 && p->view[n->arg[k]].slot == slot) return true;
     }
     return false;
 }
+
+bool units_read(const struct units_of *u, uint32_t slot) { return reads(u->l.e->p, u->l.s, slot); }
 
 /* Is its place in memory read again in this very loop? */
 static bool is_read_later(const struct units_of *u, uint32_t i) {
@@ -175,11 +203,20 @@ static bool is_read_later(const struct units_of *u, uint32_t i) {
     return false;
 }
 
-/* What a loop moves at least if its results are to go past the caches: what a last cache holds; of one that is far, less. */
-static size_t far_from(void) {
-    enum { last_cache = 40 << 20 };
+static bool read_elsewhere(const struct units_of *u, uint32_t slot) {
+    const struct plan *p = u->l.e->p;
+    for (size_t k = 0; k < p->steps; k++)
+        if (&p->step[k] != u->l.s && reads(p, &p->step[k], slot)) return true;
+    return false;
+}
+
+/* What a loop moves at least if its results are to go past the caches: what a last cache holds; of one that is far, less; where vectors are
+ * narrow half of it, for what nobody here reads again. */
+static size_t far_from(bool read_again) {
     size_t second = much_before_a_far_cache();
-    return second && second < last_cache / 8 ? 8 * second : last_cache;
+    if (second && second < usual_last_cache / 8) return 8 * second;
+    if (!has_narrow_vectors()) return usual_last_cache;
+    return read_again ? last_cache() : last_cache() / 2;
 }
 
 /* Results of a loop that moves that much: of passes that wait for memory, not for functions, and not those that
@@ -187,12 +224,15 @@ static size_t far_from(void) {
 void units_choose_streamed(struct units_of *u) {
     const struct plan *p = u->l.e->p;
     if (u->l.s->way != WAY_WHOLE) return; /* a block of a group is read again at once */
-    if (units_columns(u) != 1 || u->columns > 1 || bytes_of(u) <= far_from()) return;
+    if (units_columns(u) != 1 || u->columns > 1) return;
+    const size_t bytes = bytes_of(u);
+    if (bytes <= far_from(false)) return;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
         u->l.streamed[i] = !has_functions(u, nest_pass(&u->l, i)) && !units_read(u, p->view[id].slot) &&
-                           !is_read_later(u, i);
+                           !is_read_later(u, i) &&
+                           (bytes > far_from(true) || !read_elsewhere(u, p->view[id].slot));
         u->streams = u->streams || u->l.streamed[i];
     }
 }

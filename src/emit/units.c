@@ -129,6 +129,14 @@ static void body(struct units_of *u, int pass) {
     }
 }
 
+/* Before the innermost loop, what a pass reads of numbers that repeat along it. gcc reads them in the loop for each vector again, since it
+ * does not know that what the loop writes is elsewhere, and computes there what is the same for all; and in a short line for those lanes alone that
+ * have a number, which a vector cannot. forget: after it. */
+static void read_repeated(struct units_of *u, int pass, bool forget) {
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass)) nest_read_repeated(&u->l, i, forget);
+}
+
 /* Innermost loops become vectors: no iteration depends on another. */
 static void open_axis(struct emitter *e, int axis, bool innermost) {
     const char *i = emit_axis[axis];
@@ -142,12 +150,10 @@ static void short_line(struct units_of *u, int pass) {
     char within[32];
     snprintf(within, sizeof within, "lane < %d", (int)u->run);
     if (u->run < lanes_of(u)) e->within = within;
-    units_read_repeated(u, pass, false);
     emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", lanes_of(u));
     emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
     body(u, pass);
     emit_close(e);
-    units_read_repeated(u, pass, true);
     e->within = NULL;
 }
 
@@ -171,6 +177,7 @@ static void lanes_loop(struct units_of *u, int pass) {
     const bool fours = !units_is_short(u) && units_in_fours(u, pass);
     u->lane = "lane";
     if (e->most) e->most = "far";
+    read_repeated(u, pass, false);
     if (units_is_short(u)) short_line(u, pass);
     else if (fours) fours_loop(u, pass);
     if (u->run >= fold_lanes && !units_is_short(u) &&
@@ -191,6 +198,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         body(u, pass);
         emit_close(e);
     }
+    read_repeated(u, pass, true);
     u->lane = NULL;
     if (e->most) e->most = "most";
 }
@@ -201,6 +209,7 @@ static void plain_loops(struct units_of *u, int pass) {
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
+        if (i == e->nest.n - 1) read_repeated(u, pass, false);
         if (places) {
             emit_open(e, "VECTOR for (int32_t at = (int32_t)low, past = (int32_t)high; at < past; at++)");
             emit_line(e, "const int64_t %s = at;", x);
@@ -209,6 +218,7 @@ static void plain_loops(struct units_of *u, int pass) {
         else open_axis(e, i, i == e->nest.n - 1);
     }
     body(u, pass);
+    read_repeated(u, pass, true);
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
@@ -371,6 +381,7 @@ static void block_units(struct units_of *u) {
 static void element_lanes(struct units_of *u, const char *low, const char *high) {
     struct emitter *e = u->l.e;
     emit_line(e, "int64_t at = %s;", low);
+    read_repeated(u, 0, false);
     emit_open(e, "for (; at + %d <= %s; at += %d)", fold_lanes, high, fold_lanes);
     units_fetch_soon(u);
     emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
@@ -380,6 +391,7 @@ static void element_lanes(struct units_of *u, const char *low, const char *high)
     emit_close(e);
     emit_open(e, "for (int64_t i = at; i < %s; i++)", high);
     body(u, 0);
+    read_repeated(u, 0, true);
     emit_close(e);
 }
 
@@ -387,6 +399,7 @@ static void element_loops(struct units_of *u, int64_t padded) {
     struct emitter *e = u->l.e;
     int n = e->nest.n;
     for (int i = 0; i < n; i++) {
+        if (i == n - 1) read_repeated(u, 0, false);
         if (i) open_axis(e, i, i == n - 1);
         else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
         else if (padded < u->loop->count)
@@ -394,6 +407,7 @@ static void element_loops(struct units_of *u, int64_t padded) {
         else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
     }
     body(u, 0);
+    read_repeated(u, 0, true);
     for (int i = 0; i < n; i++) emit_close(e);
 }
 
@@ -474,7 +488,7 @@ static void any_units(struct units_of *u) {
 
 static void write_function(struct units_of *u, const char *head, size_t number) {
     struct emitter *e = u->l.e;
-    for (uint32_t i = 0; i < u->l.s->n; i++) e->local[nest_node(&u->l, i)] = intern_none;
+    nest_forget(&u->l);
     emit_open(e, "%s %s_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
               units_kind(e), head, number);
     e->rows_now = 0;

@@ -75,9 +75,6 @@ void units_close_padded(struct units_of *u, int64_t from);
 /* Do lines fill some of a fold's lanes, and go as one? Are they then compiled, however many there are? */
 bool units_is_short(const struct units_of *u);
 bool units_short_pays(const struct units_of *u);
-/* Before such a line, what a pass reads of numbers that repeat along it: in the loop gcc would read them for those lanes alone that
- * have a number, which a vector cannot. forget: after it. */
-void units_read_repeated(struct units_of *u, int pass, bool forget);
 
 /* Writes loop_NUMBER and end_NUMBER. False, and nothing written: this one is left to the built-in way. */
 bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop, size_t number,

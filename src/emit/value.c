@@ -132,8 +132,8 @@ static void place_value(struct emitter *e, struct cr_text *out, const struct nod
                         const struct expression operand[]) {
     int place = is_place(e, n->arg[1]);
     need(e, "v_at_place",
-         "static inline uint8_t v_at_place(const int64_t a, const int64_t place) {\n    return ((int32_t)a "
-         "== (int32_t)place) & (a == (int32_t)a);\n}\n");
+         "static inline uint8_t v_at_place(const int64_t a, const int64_t place) {\n    return ((int32_t)a | "
+         "-(a != (int32_t)a)) == (int32_t)place; /* -1 is no place */\n}\n");
     text_add(out, "v_at_place(%s, %s)", operand[!place].s, operand[place].s);
 }
 

@@ -1,4 +1,6 @@
 /* Compiled loops and memory: what is asked for before its turn, goes past the caches, or is made where it is joined has the bits of the built-in way. */
+#include <sys/stat.h>
+
 #include "support/two.h"
 
 /* More than a last cache holds goes past it: results of elements, of rows, of rows of several blocks; of starts at any place. */
@@ -85,12 +87,65 @@ TEST(what_is_made_where_it_is_joined_has_the_same_bits) {
     drop(&b);
 }
 
+/* Rows that ask for the next beside an exponential, short and long, and whose last pass goes past the caches; what no other step reads does
+ * so from half of a last cache on. */
+TEST(rows_of_functions_have_the_same_bits) {
+    (void)state;
+    static const int64_t shape[][2] = {{300, 1024}, {5, 1000}, {50, 50257}};
+    for (int i = 0; i < 3; i++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F32, 2, shape[i], -3, 3), input(&b, CR_I32, 1, shape[i], 0, (double)shape[i][1]);
+        output(&b, formula(&b, "sum(cross_entropy(x0, x1))"));
+        output(&b, formula(&b, "grad(sum(cross_entropy(x0, x1)), x0)"));
+        compare(&b, "cc");
+        drop(&b);
+    }
+}
+
+/* The text that a compiler is given: a script keeps it. */
+static const char *text_of(struct two *b, char text[], size_t most) {
+    char script[600], cc[400], kept[400];
+    snprintf(cc, sizeof cc, "%s", temp_path("keeps"));
+    snprintf(kept, sizeof kept, "%s", temp_path("kept"));
+    snprintf(script, sizeof script,
+             "#!/bin/sh\nfor a; do case $a in *.c) cp $a %s;; esac; done\nexec cc \"$@\"\n", kept);
+    temp_file("keeps", script, strlen(script));
+    assert_int_equal(chmod(cc, 0700), 0);
+    compare(b, cc);
+    FILE *f = fopen(kept, "r");
+    assert_non_null(f);
+    text[fread(text, 1, most - 1, f)] = 0;
+    fclose(f);
+    return strstr(text, " loop_0(");
+}
+
+/* A vector of a row's last pass reads one number of the row: its class and the two that the comparison chooses from are read before. */
+TEST(what_repeats_along_a_row_is_read_before_it) {
+    (void)state;
+    static char text[1 << 20];
+    struct two b;
+    start(&b);
+    input(&b, CR_F32, 2, (int64_t[]){70, 300}, -3, 3), input(&b, CR_I32, 1, (int64_t[]){70}, 0, 300);
+    output(&b, formula(&b, "grad(sum(cross_entropy(x0, x1)), x0)"));
+    const char *at = text_of(&b, text, sizeof text);
+    assert_non_null(at);
+    assert_non_null(at = strstr(at, "VECTOR for (int32_t at"));
+    const char *end = strchr(at, '}');
+    int reads = 0;
+    for (at = strchr(at, '{'); at < end; at++) reads += *at == '[';
+    assert_int_equal(reads, 2); /* and writes one */
+    drop(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(what_goes_past_the_caches_has_the_same_bits),
         RUN(what_is_joined_twice_has_the_same_bits),
         RUN(a_maximum_beside_what_goes_past_the_caches_keeps_nan),
         RUN(loops_that_ask_for_lines_ahead_have_the_same_bits),
+        RUN(rows_of_functions_have_the_same_bits),
+        RUN(what_repeats_along_a_row_is_read_before_it),
         RUN(what_is_made_where_it_is_joined_has_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
