@@ -27,10 +27,13 @@ enum { half_line = 32 /* bytes */ };
 
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
+#define TWICE  _Pragma("unroll 2")
 #elif defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 16")
+#define TWICE  _Pragma("GCC unroll 2")
 #else
 #define UNROLL
+#define TWICE
 #endif
 
 #endif
