@@ -10,7 +10,7 @@
 #include "file/npy.h"
 
 #ifdef CR_WITH_LIBZIP
-#include <zip.h>
+#include "file/zip.h"
 
 struct member {
     char *name;
@@ -21,6 +21,7 @@ struct member {
 struct npz {
     struct mem mem;
     cr_context *ctx;
+    struct zip_library lib;
     zip_t *zip;
     char *path;
     uint64_t size; /* of the archive */
@@ -30,21 +31,23 @@ struct npz {
 
 /* ---- The archive and its list ---- */
 
-static cr_status say(cr_text *why, cr_status status, const char *path, const char *what, zip_error_t *error) {
-    int code = zip_error_code_zip(error), system = zip_error_code_system(error);
+static cr_status say(const struct zip_library *lib, cr_text *why, cr_status status, const char *path,
+                     const char *what, zip_error_t *error) {
+    int code = lib->error_code_zip(error), system = lib->error_code_system(error);
     if (code == ZIP_ER_NOENT) return file_fail_errno(why, path, "cannot be opened", ENOENT);
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ)
         return file_fail_errno(why, path, "cannot be read", system);
     if (code == ZIP_ER_MEMORY) status = CR_ENOMEM;
-    return file_fail(why, status, path, "%s: %s%s", what, zip_error_strerror(error),
+    return file_fail(why, status, path, "%s: %s%s", what, lib->error_strerror(error),
                      status == CR_EFORMAT ? ": fetch or save it anew" : "");
 }
 
-static zip_t *open_zip(const char *path, const struct bytes *b, zip_error_t *error) {
+static zip_t *open_zip(const struct zip_library *lib, const char *path, const struct bytes *b,
+                       zip_error_t *error) {
     zip_source_t *source =
-        b ? zip_source_buffer_create(b->s, b->n, 0, error) : zip_source_file_create(path, 0, -1, error);
-    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, error) : NULL;
-    if (!zip && source) zip_source_free(source);
+        b ? lib->source_buffer_create(b->s, b->n, 0, error) : lib->source_file_create(path, 0, -1, error);
+    zip_t *zip = source ? lib->open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, error) : NULL;
+    if (!zip && source) lib->source_free(source);
     return zip;
 }
 
@@ -73,13 +76,13 @@ static cr_status add_member(struct npz *z, const char *whole, zip_uint64_t index
 enum { most_members = 4096 };
 
 static cr_status list(struct npz *z, cr_text *why) {
-    zip_int64_t n = zip_get_num_entries(z->zip, 0);
+    zip_int64_t n = z->lib.get_num_entries(z->zip, 0);
     if (n > most_members)
         return file_fail(why, CR_EFORMAT, z->path, "holds %lld files, expected at most %d arrays",
                          (long long)n, most_members);
     for (zip_int64_t i = 0; i < n; i++) {
         cr_status status =
-            add_member(z, zip_get_name(z->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW), (zip_uint64_t)i, why);
+            add_member(z, z->lib.get_name(z->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW), (zip_uint64_t)i, why);
         if (status) return status;
     }
     return z->members ? CR_OK
@@ -92,12 +95,17 @@ static cr_status fill(struct npz *z, const char *path, const struct bytes *bytes
     struct stat st;
     z->path = copy(&z->mem, path, strlen(path));
     if (!z->path) return CR_ENOMEM;
+    if (!zip_library_open(&z->lib))
+        return file_fail(why, CR_EFORMAT, path,
+                         "is a zip archive (npz), and libzip (%s) is not on this machine: unpack it first",
+                         CR_LIBZIP_NAME);
     z->size = bytes ? bytes->n : stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
-    zip_error_init(&error);
-    z->zip = open_zip(path, bytes, &error);
+    z->lib.error_init(&error);
+    z->zip = open_zip(&z->lib, path, bytes, &error);
     cr_status status =
-        z->zip ? list(z, why) : say(why, CR_EFORMAT, path, "cannot be read as a zip archive (npz)", &error);
-    zip_error_fini(&error);
+        z->zip ? list(z, why)
+               : say(&z->lib, why, CR_EFORMAT, path, "cannot be read as a zip archive (npz)", &error);
+    z->lib.error_fini(&error);
     return status;
 }
 
@@ -115,7 +123,8 @@ cr_status npz_open(struct npz **out, const char *path, const struct bytes *bytes
 void npz_close(struct npz *z) {
     if (!z) return;
     struct mem m = z->mem;
-    if (z->zip) zip_discard(z->zip);
+    if (z->zip) z->lib.discard(z->zip);
+    zip_library_close(&z->lib);
     for (size_t i = 0; i < z->members; i++) mem_free(&m, z->member[i].name, z->member[i].name_bytes);
     mem_free(&m, z->member, z->cap * sizeof *z->member);
     mem_free(&m, z->path, z->path ? strlen(z->path) + 1 : 0);
@@ -129,6 +138,7 @@ const char *npz_name(const struct npz *z, int i) {
 /* ---- One array ---- */
 
 struct unpacking {
+    const struct zip_library *lib;
     zip_file_t *file;
     const char *path; /* "file.npz: x" */
     cr_text *why;
@@ -136,8 +146,10 @@ struct unpacking {
 
 static cr_status next(void *user, char *to, size_t n, size_t *got) {
     struct unpacking *u = user;
-    zip_int64_t r = zip_fread(u->file, to, n);
-    if (r < 0) return say(u->why, CR_EFORMAT, u->path, "cannot be unpacked", zip_file_get_error(u->file));
+    zip_int64_t r = u->lib->fread(u->file, to, n);
+    if (r < 0)
+        return say(u->lib, u->why, CR_EFORMAT, u->path, "cannot be unpacked",
+                   u->lib->file_get_error(u->file));
     *got = (size_t)r;
     return CR_OK;
 }
@@ -146,8 +158,8 @@ static cr_status next(void *user, char *to, size_t n, size_t *got) {
 static cr_status most_of(uint64_t *most, struct npz *z, const struct member *m, const char *path,
                          cr_text *why) {
     zip_stat_t st;
-    if (zip_stat_index(z->zip, m->index, 0, &st))
-        return say(why, CR_EFORMAT, path, "cannot be unpacked", zip_get_error(z->zip));
+    if (z->lib.stat_index(z->zip, m->index, 0, &st))
+        return say(&z->lib, why, CR_EFORMAT, path, "cannot be unpacked", z->lib.get_error(z->zip));
     if (st.comp_method != ZIP_CM_STORE && st.comp_method != ZIP_CM_DEFLATE)
         return file_fail(why, CR_EFORMAT, path,
                          "is packed by method %d of zip, expected stored or deflated, as numpy.savez has it",
@@ -161,12 +173,12 @@ static cr_status read_member(cr_array **out, struct npz *z, const struct member 
     uint64_t most = 0;
     cr_status status = most_of(&most, z, m, path, why);
     if (status) return status;
-    struct unpacking u = {zip_fopen_index(z->zip, m->index, 0), path, why};
-    if (!u.file) return say(why, CR_EFORMAT, path, "cannot be unpacked", zip_get_error(z->zip));
+    struct unpacking u = {&z->lib, z->lib.fopen_index(z->zip, m->index, 0), path, why};
+    if (!u.file) return say(&z->lib, why, CR_EFORMAT, path, "cannot be unpacked", z->lib.get_error(z->zip));
     struct stream in = stream_from(next, &u, most, path, &z->mem, why);
     status = file_npy_parse(out, &in);
     stream_close(&in);
-    zip_fclose(u.file);
+    z->lib.fclose(u.file);
     return status;
 }
 

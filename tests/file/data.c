@@ -41,6 +41,26 @@ static void holds(cr_data *d, const char *name, cr_dtype dtype, int rank, const 
     cr_array_free(wide);
 }
 
+/* How often the process's memory names a library; -1: this system does not say. */
+static int loaded(const char *library) {
+    char line[1024];
+    int n = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    if (!f) return -1;
+    while (fgets(line, sizeof line, f)) n += strstr(line, library) != NULL;
+    fclose(f);
+    return n;
+}
+
+TEST(libzip_and_what_it_stands_on_are_loaded_with_the_first_archive) {
+    (void)state;
+    if (loaded("libzip") < 0) skip();
+    assert_int_equal(loaded("libzip"), 0);
+    assert_int_equal(loaded("libcrypto"), 0);
+    if (without(TEST_DATA "/files/stored.npz", "libzip")) skip();
+    assert_true(loaded("libzip") > 0);
+}
+
 /* Written by NumPy 2.4's savez and savez_compressed, by tests/data/files/make.py: x 0 .. 9 as f64 [2, 5], y 1 2 3 as i64, and a scalar
  * of f32, 2.5. */
 TEST(arrays_of_numpys_archives_are_found_by_name) {
@@ -485,6 +505,7 @@ TEST(large_weights_are_not_held_beside_their_numbers) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RUN(libzip_and_what_it_stands_on_are_loaded_with_the_first_archive),
         RUN(a_large_file_is_not_held_beside_its_numbers),
         RUN(columns_become_a_matrix_in_their_place),
         RUN(a_matrix_without_memory_is_told),
