@@ -151,12 +151,14 @@ void units_fetch_ahead(const struct units_of *u, int pass, int numbers) {
 /* ---- Element by element ---- */
 
 /* A processor's own asking ahead ends with each page of 4 KiB; so a loop over more than the caches hold asks for what it comes to
- * some lines later, of a few arrays. */
+ * some lines later, of a few arrays: one over elements, or along a single line that is cut into units, if it computes functions: a sum
+ * that only reads is served as well without. */
 bool units_asks_soon(const struct units_of *u) {
     enum { second_cache = 1 << 20, most_arrays = 8 };
     int arrays = 0;
     for (uint32_t i = 0; i < u->loop->accesses; i++) arrays += units_first_direct(u, i);
-    return !u->folds && u->l.e->nest.n == 1 && arrays <= most_arrays && bytes_of(u) > second_cache;
+    const bool one_line = !u->folds || (u->columns > 1 && u->rows == 1 && !u->blocks && has_functions(u, 0));
+    return one_line && u->l.e->nest.n == 1 && arrays <= most_arrays && bytes_of(u) > second_cache;
 }
 
 static bool is_streamed(const struct units_of *u, uint32_t slot) {
@@ -169,7 +171,7 @@ void units_fetch_soon(const struct units_of *u) {
     enum { bytes_ahead = 2048 };
     for (uint32_t i = 0; i < u->loop->accesses; i++) {
         const struct access *a = &u->loop->access[i];
-        if (!units_first_direct(u, i) || is_streamed(u, a->slot)) continue;
+        if (!units_first_direct(u, i) || a->narrow || is_streamed(u, a->slot)) continue;
         ask(u, a, units_write(u->l.e, u->l.s, a->slot) ? "AHEAD_TO_WRITE" : "AHEAD", "at",
             bytes_ahead / (int64_t)cr_dtype_size((cr_dtype)a->dtype), fold_lanes);
     }
