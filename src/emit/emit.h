@@ -95,6 +95,7 @@ struct emitter {
         most; /* sin and cos are those of small angles, and note the largest here: "most", a lane; NULL: of all */
     const char *
         within; /* of lanes that a line does not fill: the condition under which this one has a number; NULL: each has */
+    size_t then; /* the step whose loop takes rows of the product that is written (then.c); 0: it is stored */
     bool products;      /* and whether they need those of device/cpu/gemm_compiled.h, */
     bool own_products;  /* which give the bits of this program's products */
     size_t shared_most; /* bytes that units of loops leave, of one the most */

@@ -43,14 +43,17 @@ static void matmul(const struct kernel *k) {
     for (int i = 0; i < r; i++) emit_open_axis(k->e, i, dims(k, 0)[i]);
     struct cr_text name = text_make(&e->mem), to = text_make(&e->mem);
     struct expression x = matrix_at(k, 0, emit_axis), y = matrix_at(k, 1, emit_axis);
-    if (e->exact) text_str(&name, k->n->dtype == CR_F64 ? "product_f64" : "product_f32");
+    if (e->exact)
+        text_add(&name, "product%s_%s", e->then ? "_rows" : "", k->n->dtype == CR_F64 ? "f64" : "f32");
     else emit_helper(e, &name, "matmul", (cr_dtype)k->n->dtype);
-    text_add(&to, r ? "%s + (%s) * %lld" : "%s", result(k), emit_number(k->e, r, dims(k, 0), emit_axis).s,
-             (long long)(m * n));
+    if (e->then) text_add(&to, "NULL, room, then_%zu, slot", e->then);
+    else text_str(&to, result(k));
+    if (r) text_add(&to, " + (%s) * %lld", emit_number(k->e, r, dims(k, 0), emit_axis).s, (long long)(m * n));
+    if (e->exact && !e->then) text_str(&to, ", room");
     if (!name.failed && name.n && !to.failed)
-        emit_line(e, "%s(%lld, %lld, %lld, %s, %lld, %lld, %s, %lld, %lld, %s%s);", name.s, (long long)m,
+        emit_line(e, "%s(%lld, %lld, %lld, %s, %lld, %lld, %s, %lld, %lld, %s);", name.s, (long long)m,
                   (long long)n, (long long)depth, x.s, (long long)a[r], (long long)a[r + 1], y.s,
-                  (long long)b[r], (long long)b[r + 1], to.s, e->exact ? ", room" : "");
+                  (long long)b[r], (long long)b[r + 1], to.s);
     text_drop(&name);
     text_drop(&to);
     for (int i = 0; i < r; i++) emit_close(e);

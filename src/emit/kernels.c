@@ -64,10 +64,14 @@ static void write_program(struct emitter *e, const struct loop loop[], const str
         e->out = out;
         e->depth = 0;
         n = chains && !tail ? emit_chain(e, s, loop, units) : 0;
+        bool both = !n && e->p->step[s].tail == tail && emit_then(e, s, loop, units);
         e->out = &body;
         e->depth = 1;
         if (n) write_chain(e, s, n, loop, units);
-        else if (e->p->step[s].tail == tail) write_step(e, s, &loop[s], &units[s]);
+        else if (both) {
+            emit_line(e, "if (f->active[%zu]) both_%zu(f->slot);", s + 1, s);
+            n = 2;
+        } else if (e->p->step[s].tail == tail) write_step(e, s, &loop[s], &units[s]);
     }
     e->out = out;
     e->depth = 0;
@@ -151,6 +155,21 @@ static bool write_picking(struct emitter *e, const struct step *s, size_t number
     return true;
 }
 
+bool emit_is_small_product(const struct emitter *e, const struct step *s) {
+    int64_t room;
+    return e->own_products && is_small_product(e, s, &room);
+}
+
+void emit_small_product(struct emitter *e, const struct step *s) {
+    const uint32_t id = e->p->node[s->first];
+    int64_t room = 0;
+    char type[80];
+    is_small_product(e, s, &room);
+    emit_line(e, "%s room[%lld];", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), (long long)room);
+    emit_kernel(e, id);
+    e->products = true;
+}
+
 /* A small step that is no loop, as the only unit of one. */
 static bool write_small(struct emitter *e, const struct step *s, size_t number, struct kernel_units *units) {
     uint32_t id = e->p->node[s->first];
@@ -160,13 +179,8 @@ static bool write_small(struct emitter *e, const struct step *s, size_t number, 
     emit_open(e, "%s void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
               units_kind(e), number);
     emit_declare_slots(e, s);
-    if (room) {
-        char type[80];
-        emit_line(e, "%s room[%lld];", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type),
-                  (long long)room);
-        e->products = true;
-    }
-    if (s->kind == STEP_COPY) emit_copy(e, id);
+    if (room) emit_small_product(e, s);
+    else if (s->kind == STEP_COPY) emit_copy(e, id);
     else emit_kernel(e, id);
     emit_close(e);
     units->count = 1;

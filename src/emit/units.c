@@ -120,7 +120,7 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
 
 /* ---- A pass over a row ---- */
 
-static void body(struct units_of *u, int pass) {
+void units_body(struct units_of *u, int pass) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (!nest_in_pass(&u->l, i, pass)) continue;
         enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
@@ -132,7 +132,7 @@ static void body(struct units_of *u, int pass) {
 /* Before the innermost loop, what a pass reads of numbers that repeat along it. gcc reads them in the loop for each vector again, since it
  * does not know that what the loop writes is elsewhere, and computes there what is the same for all; and in a short line for those lanes alone that
  * have a number, which a vector cannot. forget: after it. */
-static void read_repeated(struct units_of *u, int pass, bool forget) {
+void units_read_repeated(struct units_of *u, int pass, bool forget) {
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (nest_in_pass(&u->l, i, pass)) nest_read_repeated(&u->l, i, forget);
 }
@@ -152,7 +152,7 @@ static void short_line(struct units_of *u, int pass) {
     if (u->run < lanes_of(u)) e->within = within;
     emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", lanes_of(u));
     emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
-    body(u, pass);
+    units_body(u, pass);
     emit_close(e);
     e->within = NULL;
 }
@@ -164,7 +164,7 @@ static void fours_loop(struct units_of *u, int pass) {
         emit_open(e, "%s", "");
         emit_line(e, "const int64_t %s = at + %d + lane;", emit_axis[e->nest.rows],
                   (u->four - 1) * fold_lanes);
-        body(u, pass);
+        units_body(u, pass);
         emit_close(e);
     }
     units_close_fours(u, pass);
@@ -177,7 +177,7 @@ static void lanes_loop(struct units_of *u, int pass) {
     const bool fours = !units_is_short(u) && units_in_fours(u, pass);
     u->lane = "lane";
     if (e->most) e->most = "far";
-    read_repeated(u, pass, false);
+    units_read_repeated(u, pass, false);
     if (units_is_short(u)) short_line(u, pass);
     else if (fours) fours_loop(u, pass);
     if (u->run >= fold_lanes && !units_is_short(u) &&
@@ -188,7 +188,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         if (units_asks_soon(u)) units_fetch_soon(u);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
-        body(u, pass);
+        units_body(u, pass);
         emit_close(e);
         emit_close(e);
     }
@@ -196,10 +196,10 @@ static void lanes_loop(struct units_of *u, int pass) {
         emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
                   fold_lanes);
         emit_line(e, "const int64_t %s = at;", j);
-        body(u, pass);
+        units_body(u, pass);
         emit_close(e);
     }
-    read_repeated(u, pass, true);
+    units_read_repeated(u, pass, true);
     u->lane = NULL;
     if (e->most) e->most = "most";
 }
@@ -210,7 +210,7 @@ static void plain_loops(struct units_of *u, int pass) {
     u->lane = NULL;
     for (int i = e->nest.rows; i < e->nest.n; i++) {
         const char *x = emit_axis[i];
-        if (i == e->nest.n - 1) read_repeated(u, pass, false);
+        if (i == e->nest.n - 1) units_read_repeated(u, pass, false);
         if (places) {
             emit_open(e, "VECTOR for (int32_t at = (int32_t)low, past = (int32_t)high; at < past; at++)");
             emit_line(e, "const int64_t %s = at;", x);
@@ -218,8 +218,8 @@ static void plain_loops(struct units_of *u, int pass) {
             emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
-    body(u, pass);
-    read_repeated(u, pass, true);
+    units_body(u, pass);
+    units_read_repeated(u, pass, true);
     for (int i = e->nest.rows; i < e->nest.n; i++) emit_close(e);
 }
 
@@ -382,17 +382,17 @@ static void block_units(struct units_of *u) {
 static void element_lanes(struct units_of *u, const char *low, const char *high) {
     struct emitter *e = u->l.e;
     emit_line(e, "int64_t at = %s;", low);
-    read_repeated(u, 0, false);
+    units_read_repeated(u, 0, false);
     emit_open(e, "for (; at + %d <= %s; at += %d)", fold_lanes, high, fold_lanes);
     units_fetch_soon(u);
     emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
     emit_line(e, "const int64_t i = at + lane;");
-    body(u, 0);
+    units_body(u, 0);
     emit_close(e);
     emit_close(e);
     emit_open(e, "for (int64_t i = at; i < %s; i++)", high);
-    body(u, 0);
-    read_repeated(u, 0, true);
+    units_body(u, 0);
+    units_read_repeated(u, 0, true);
     emit_close(e);
 }
 
@@ -400,15 +400,15 @@ static void element_loops(struct units_of *u, int64_t padded) {
     struct emitter *e = u->l.e;
     int n = e->nest.n;
     for (int i = 0; i < n; i++) {
-        if (i == n - 1) read_repeated(u, 0, false);
+        if (i == n - 1) units_read_repeated(u, 0, false);
         if (i) open_axis(e, i, i == n - 1);
         else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
         else if (padded < u->loop->count)
             emit_open(e, "VECTOR for (int64_t i = 0; i < %lld; i++)", (long long)padded);
         else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
     }
-    body(u, 0);
-    read_repeated(u, 0, true);
+    units_body(u, 0);
+    units_read_repeated(u, 0, true);
     for (int i = 0; i < n; i++) emit_close(e);
 }
 
@@ -425,7 +425,7 @@ static void element_units(struct units_of *u) {
     if (u->streams) units_close_streamed(u, 0);
     if (padded == u->loop->count) return;
     units_open_padded(u, padded);
-    body(u, 0);
+    units_body(u, 0);
     units_close_padded(u, padded);
 }
 

@@ -34,6 +34,7 @@ static inline const char *units_type(const struct emitter *e, uint32_t node, cha
 }
 /* Does the loop read this slot where it stood before? */
 bool units_read(const struct units_of *u, uint32_t slot);
+
 /* slots.c: does the step write to this slot? */
 bool units_write(const struct emitter *e, const struct step *s, uint32_t slot);
 
@@ -91,6 +92,17 @@ bool emit_is_small(const struct emitter *e, size_t s, const struct loop *loop);
 /* chain.c: writes chain_FIRST for the steps that go through memory together, `first` and those behind it. Gives how many; 0: it runs alone. */
 size_t emit_chain(struct emitter *e, size_t first, const struct loop loop[],
                   const struct kernel_units units[]);
+
+/* units.c: what a pass does with each number; and, before the innermost loop, what it reads of numbers that repeat along it. */
+void units_body(struct units_of *u, int pass);
+void units_read_repeated(struct units_of *u, int pass, bool forget);
+
+/* then.c: if step s is a small product that only the loop behind it reads, number by number, writes both_S, which runs both: rows of the
+ * product go to the loop from registers. False: each runs by itself. */
+bool emit_then(struct emitter *e, size_t s, const struct loop loop[], const struct kernel_units units[]);
+/* kernels.c: the function's product, with its room. */
+void emit_small_product(struct emitter *e, const struct step *s);
+bool emit_is_small_product(const struct emitter *e, const struct step *s);
 
 /* inner.c: the same of a step that runs functions, with all that they do. */
 bool emit_control_fits(const struct emitter *e, size_t s);
