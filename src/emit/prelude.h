@@ -64,8 +64,10 @@ static inline void stream(void *out, const void *in, size_t bytes) {
     size_t head = -(uintptr_t)to % 64, at = head < bytes ? head : bytes;
     memcpy(to, from, at);
     for (; at + 64 <= bytes; at += 64)
-        for (size_t k = at; k < at + 64; k += part_bytes)
-            STREAM_PART((float *)(void *)(to + k), *(const part_anywhere *)(const void *)(from + k));
+        for (size_t k = at; k < at + 64; k += part_bytes) {
+            const part_of_line x = *(const part_anywhere *)(const void *)(from + k);
+            STREAM_PART((float *)(void *)(to + k), x);
+        }
     memcpy(to + at, from + at, bytes - at);
 }
 #define STREAMED __builtin_ia32_sfence()
