@@ -108,11 +108,11 @@ struct emitter {
     size_t rows_now;    /* and in those of the present step */
     size_t
         inside; /* bytes that functions of a step work in, and what moves to and from them: of all steps the most */
-    size_t inside_now; /* and in those of the present step */
-    bool may_fail;     /* it gives other numbers than 0 */
-    int depth;         /* of indentation */
+    size_t inside_now;         /* and in those of the present step */
+    bool may_fail;             /* it gives other numbers than 0 */
+    int depth;                 /* of indentation */
     const struct group *group; /* whose block the present step works on; NULL: none */
-    struct nest nest;  /* of the present step */
+    struct nest nest;          /* of the present step */
     char *why;
     cr_status status;
 };
@@ -120,7 +120,7 @@ struct emitter {
 cr_status emit_refuse(struct emitter *e, const char *format, ...);
 void emit_line(struct emitter *e, const char *format, ...);
 void emit_open(struct emitter *e, const char *format, ...); /* ... { */
-void emit_open_braces(struct emitter *e);                    /* { */
+void emit_open_braces(struct emitter *e);                   /* { */
 void emit_close(struct emitter *e);
 
 /* names.c */

@@ -91,8 +91,7 @@ static struct expression result(const struct block_product *p, const char *row, 
     uint32_t slot = e->p->view[p->id].slot;
     struct cr_text t = text_make(&e->mem);
     struct place at = {0};
-    if (p->s->way == WAY_SUMS && e->group->batch > 1)
-        step_by(&at, p->rows * p->columns, "batch_number");
+    if (p->s->way == WAY_SUMS && e->group->batch > 1) step_by(&at, p->rows * p->columns, "batch_number");
     if (p->s->way != WAY_SUMS && e->p->slot[slot].kind != SLOT_BLOCK)
         step_by(&at, p->columns, emit_block_row(e, false));
     step_by(&at, p->columns, row);
