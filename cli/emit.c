@@ -175,6 +175,7 @@ int run_emit(struct arguments *a) {
         return wrong_use("--outputs: expected what to compute, as in 'loss, grad(loss, w)', found nothing");
     int code = session_open(&s, a, NO_VALUES);
     if (code) return code;
+    cr_context_threads(s.ctx, 1); /* as emitted C runs: blocks of rows are then the same on every machine */
     cr_options *o = cr_options_new(s.ctx);
     cr_target *t = cr_target_new(s.graph);
     code = set_level(o, option_value(a, "rewrite"));

@@ -38,6 +38,13 @@ static const char *array_of(struct emitter *e, uint32_t node, int64_t *offset) {
     return emit_second_name(e, e->p->slot[v->slot].node);
 }
 
+/* What is cut is indexed as if all of it were there: its first number is that of the block's first row. */
+static void subtract_block(struct emitter *e, struct cr_text *out, const struct slot *s) {
+    int64_t width = graph_elements(e->g, graph_at(e->g, s->node)) / plan_cut_rows(e->p, s);
+    text_add(out, width == 1 ? " - %s" : " - %s * %lld", emit_block_row(e, plan_cut_shared(e->p, s)),
+             (long long)width);
+}
+
 void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int n, const int64_t stride[],
                      const char *const index[]) {
     const struct view *v = &e->p->view[node];
@@ -54,6 +61,7 @@ void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int 
         if (counted) text_str(out, narrow ? "(int64_t)(int32_t)(" : "(int64_t)(");
         else text_add(out, "%s[", array);
         emit_index(out, offset, n, stride, index);
+        if (s->kind == SLOT_BLOCK && !e->exact) subtract_block(e, out, s);
         text_char(out, counted ? ')' : ']');
     }
 }
@@ -91,10 +99,11 @@ void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t
     if (e->rows_now > e->row_numbers) e->row_numbers = e->rows_now;
 }
 
-struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const char *const index[]) {
+struct expression emit_pointer_of(struct emitter *e, uint32_t node, int n, const int64_t stride[],
+                                  const char *const index[]) {
     struct cr_text x = text_make(&e->mem), t = text_make(&e->mem);
     char type[80];
-    emit_element(e, &x, node, rank, index);
+    emit_element_of(e, &x, node, n, stride, index);
     if (x.failed || x.n == 0) text_str(&t, "x");
     else if (x.n > 3 && strcmp(x.s + x.n - 3, "[0]") == 0) text_bytes(&t, x.s, x.n - 3);
     else if (x.s[x.n - 1] == ']') text_add(&t, "&%s", x.s);
@@ -102,6 +111,10 @@ struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const
         text_add(&t, "&(const %s){%s}", emit_type(e, (cr_dtype)graph_at(e->g, node)->dtype, type), x.s);
     text_drop(&x);
     return emit_take(e, &t);
+}
+
+struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const char *const index[]) {
+    return emit_pointer_of(e, node, rank, plan_strides(e->p, node), index);
 }
 
 void emit_move_rest(struct emitter *e, const char *to, uint32_t node, int fixed, const char *const index[]) {

@@ -53,6 +53,11 @@ void emit_open(struct emitter *e, const char *format, ...) {
     e->depth++;
 }
 
+void emit_open_braces(struct emitter *e) {
+    emit_line(e, "{");
+    e->depth++;
+}
+
 void emit_close(struct emitter *e) {
     e->depth--;
     emit_line(e, "}");
@@ -195,7 +200,7 @@ static void write_check(struct emitter *e, const uint32_t *output) {
 
 /* ---- The function ---- */
 
-static void write_ends(struct emitter *e, const uint32_t *output) {
+static void write_outputs(struct emitter *e, const uint32_t *output) {
     e->depth = 1;
     text_char(e->out, '\n');
     for (size_t i = 0; i < e->wish->outputs; i++) {
@@ -204,18 +209,24 @@ static void write_ends(struct emitter *e, const uint32_t *output) {
         emit_move(e, name, e->wish->output[i]);
         emit_close(e);
     }
+}
+
+static void write_updates(struct emitter *e) {
+    e->depth = 1;
     for (size_t i = 0; i < e->p->updates; i++)
         if (!e->p->update[i].in_place)
             emit_move(e, emit_name(e, e->p->update[i].param), e->p->update[i].value);
 }
 
-/* Steps before the tail, the outputs, then what may overwrite the parameters that outputs read. */
+/* Steps before the tail, the outputs, then what may overwrite the parameters that outputs read: the tail, and at last those that no
+ * step updates in place, since steps of the tail read them as they were. */
 static void write_function(struct emitter *e, const uint32_t *output) {
     struct cr_text steps = text_make(&e->mem), *out = e->out;
     e->out = &steps;
     emit_steps(e, false);
-    write_ends(e, output);
+    write_outputs(e, output);
     emit_steps(e, true);
+    write_updates(e);
     e->out = out;
     write_signature(e, output);
     text_str(out, " {\n");

@@ -109,10 +109,11 @@ struct emitter {
     size_t rows_now;    /* and in those of the present step */
     size_t
         inside; /* bytes that functions of a step work in, and what moves to and from them: of all steps the most */
-    size_t inside_now; /* and in those of the present step */
-    bool may_fail;     /* it gives other numbers than 0 */
-    int depth;         /* of indentation */
-    struct nest nest;  /* of the present step */
+    size_t inside_now;         /* and in those of the present step */
+    bool may_fail;             /* it gives other numbers than 0 */
+    int depth;                 /* of indentation */
+    const struct group *group; /* whose block the present step works on; NULL: none */
+    struct nest nest;          /* of the present step */
     char *why;
     cr_status status;
 };
@@ -120,6 +121,7 @@ struct emitter {
 cr_status emit_refuse(struct emitter *e, const char *format, ...);
 void emit_line(struct emitter *e, const char *format, ...);
 void emit_open(struct emitter *e, const char *format, ...); /* ... { */
+void emit_open_braces(struct emitter *e);                   /* { */
 void emit_close(struct emitter *e);
 
 /* names.c */
@@ -176,8 +178,10 @@ void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int 
                      const char *const index[]);
 /* Declares room for n numbers of a type that a step needs while it runs. */
 void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n);
-/* Where its element at indices over its first axes stands: "x", "&x[i * 6]". */
+/* Where its element at indices over its first axes stands: "x", "&x[i * 6]"; by other strides and indices than its own. */
 struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const char *const index[]);
+struct expression emit_pointer_of(struct emitter *e, uint32_t node, int n, const int64_t stride[],
+                                  const char *const index[]);
 /* to[i] = the i-th element of a node; the second: what index says for the first axes, of which there are `fixed`. */
 void emit_move(struct emitter *e, const char *to, uint32_t node);
 void emit_move_rest(struct emitter *e, const char *to, uint32_t node, int fixed, const char *const index[]);
@@ -187,7 +191,9 @@ void emit_clear(struct emitter *e, const char *to, int64_t n);
 /* Offset or size in the workspace, in bytes. */
 void emit_place(struct emitter *e, struct cr_text *out, size_t bytes);
 size_t emit_whole_work(const struct emitter *e);
+size_t emit_group_work(const struct emitter *e); /* where in it stands what groups work in */
 void emit_declarations(struct emitter *e);
+void emit_step(struct emitter *e, size_t step);
 void emit_steps(struct emitter *e, bool tail);
 /* Has this program, or a function that it runs, a node for which is() holds? */
 bool emit_any_node(const struct emit_wish *wish, const struct plan *p, const void *program,
@@ -198,6 +204,9 @@ struct emit_body emit_body_of(struct emitter *e, const struct emit_function *f, 
                               const char *otherwise);
 /* Puts one more argument or parameter behind those that are there: a new line where the present one is long. */
 void emit_argument(struct cr_text *out, int column, const char *s);
+
+/* Is this name in a text? */
+bool emit_mentions(const struct cr_text *t, const char *name);
 
 /* inner.c: the same of exact ones, as far as they differ: the steps of a function, and what they work on. */
 void emit_inner_steps(struct emitter *e, const struct emit_function *f);
@@ -213,9 +222,17 @@ void emit_patterns(struct emitter *e);
 void emit_pattern_shape(struct emitter *e, size_t output);
 void emit_pattern_pointer(struct emitter *e, size_t output);
 
+/* group.c: steps that run block by block; a product of them. */
+void emit_group(struct emitter *e, const struct group *g);
+void emit_block_product(struct emitter *e, const struct step *s);
+/* Number, among the rows of all batch elements or of one, of the first row of the block that is at hand. */
+const char *emit_block_row(const struct emitter *e, bool shared);
+
 /* control.c, loop.c, kernel.c, matrix.c: one step each. */
 void emit_control(struct emitter *e, size_t step);
 void emit_loop(struct emitter *e, const struct step *s);
+/* Its sums over rows, as they begin. Of a step of a group before any block of it. */
+void emit_start_sums(struct emitter *e, const struct step *s);
 void emit_reduce(struct emitter *e, uint32_t node);
 void emit_copy(struct emitter *e, uint32_t node);
 void emit_kernel(struct emitter *e, uint32_t node);

@@ -17,8 +17,8 @@ void emit_place(struct emitter *e, struct cr_text *out, size_t bytes) {
 
 static bool is_declared(const struct emitter *e, size_t i) {
     const struct slot *s = &e->p->slot[i];
-    return s->kind == SLOT_WORK && s->first != no_slot && e->p->view[s->node].slot == i &&
-           !(e->placed && e->placed[i]);
+    return (s->kind == SLOT_WORK || s->kind == SLOT_BLOCK) && s->first != no_slot &&
+           e->p->view[s->node].slot == i && !(e->placed && e->placed[i]);
 }
 
 static size_t planned(const struct emitter *e) {
@@ -27,10 +27,24 @@ static size_t planned(const struct emitter *e) {
     return 0;
 }
 
-/* The plan's, then buffers of rows, then what functions of steps work in. */
-size_t emit_whole_work(const struct emitter *e) {
-    return mem_add(planned(e), mem_add(e->row_numbers, e->inside));
+/* Groups run one after the other: the most that one has for a block, and for what it turns over. */
+static size_t of_groups(const struct plan *p) {
+    size_t most = 0;
+    for (size_t i = 0; i < p->groups; i++) {
+        size_t bytes = mem_add(p->group[i].bytes, p->group[i].shared);
+        if (bytes > most) most = bytes;
+    }
+    return most;
 }
+
+/* The plan's, then groups', then buffers of rows, then what functions of steps work in. */
+static size_t before_rows(const struct emitter *e) { return mem_add(planned(e), of_groups(e->p)); }
+
+size_t emit_whole_work(const struct emitter *e) {
+    return mem_add(before_rows(e), mem_add(e->row_numbers, e->inside));
+}
+
+size_t emit_group_work(const struct emitter *e) { return planned(e); }
 
 static void declare_second(struct emitter *e, uint32_t id) {
     const struct node *n = graph_at(e->g, id);
@@ -59,8 +73,8 @@ static void declare_slots(struct emitter *e) {
         const struct node *n = graph_at(e->g, s->node);
         const char *t = emit_type(e, (cr_dtype)n->dtype, type);
         text_add(e->out, "    %s *const %s = (%s *)(void *)((char *)work + ", t, emit_name(e, s->node), t);
-        emit_place(e, e->out, s->offset);
-        text_str(e->out, "); /* ");
+        emit_place(e, e->out, s->offset + (s->kind == SLOT_BLOCK ? planned(e) : 0));
+        text_str(e->out, s->kind == SLOT_BLOCK ? "); /* a block of " : "); /* ");
         text_dims(e->out, graph_rank(e->g, n), graph_dims(e->g, n));
         text_str(e->out, " */\n");
         if (ops_has_parts(n->op)) declare_second(e, s->node);
@@ -99,8 +113,8 @@ static void declare_constants(struct emitter *e) {
 void emit_declarations(struct emitter *e) {
     declare_constants(e);
     declare_slots(e);
-    if (e->row_numbers) declare_rest(e, "row", planned(e));
-    if (e->inside) declare_rest(e, "inside", mem_add(planned(e), e->row_numbers));
+    if (e->row_numbers) declare_rest(e, "row", before_rows(e));
+    if (e->inside) declare_rest(e, "inside", mem_add(before_rows(e), e->row_numbers));
 }
 
 /* ---- Steps ---- */
@@ -112,33 +126,37 @@ static void write_comment(struct emitter *e, const struct step *s) {
     for (uint32_t i = 0; i < s->n; i++) {
         const struct note *name = graph_find_note(e->g, e->p->node[s->first + i], NOTE_NAME);
         if (!name) continue;
-        text_add(e->out, "%s%s", any ? ", " : "    /* ", graph_text(e->g, name->text));
+        if (!any) text_add(e->out, "%*s/* ", 4 * e->depth, "");
+        text_add(e->out, "%s%s", any ? ", " : "", graph_text(e->g, name->text));
         any = true;
     }
     if (any) text_str(e->out, " */\n");
 }
 
-static void write_step(struct emitter *e, size_t i) {
+void emit_step(struct emitter *e, size_t i) {
     const struct step *s = &e->p->step[i];
     uint32_t id = e->p->node[s->first];
     write_comment(e, s);
-    text_str(e->out, "    {\n");
-    e->depth = 2;
+    emit_open_braces(e);
     e->rows_now = e->inside_now = 0;
     switch (s->kind) {
     case STEP_LOOP: emit_loop(e, s); break;
     case STEP_REDUCE: emit_reduce(e, id); break;
     case STEP_COPY: emit_copy(e, id); break;
-    case STEP_KERNEL: emit_kernel(e, id); break;
+    case STEP_KERNEL: s->way == WAY_WHOLE ? emit_kernel(e, id) : emit_block_product(e, s); break;
     case STEP_CONTROL: emit_control(e, i); break;
     }
-    text_str(e->out, "    }\n");
-    e->depth = 1;
+    emit_close(e);
 }
 
 void emit_steps(struct emitter *e, bool tail) {
-    for (size_t s = 0; s < e->p->steps && !e->status; s++)
-        if (e->p->step[s].tail == tail) write_step(e, s);
+    e->depth = 1;
+    for (size_t i = 0; i < e->p->steps && !e->status; i++) {
+        const struct step *s = &e->p->step[i];
+        if (s->tail != tail) continue;
+        if (s->way == WAY_WHOLE) emit_step(e, i);
+        else if (e->p->group[s->group].first == i) emit_group(e, &e->p->group[s->group]);
+    }
 }
 
 /* ---- Programs inside programs ---- */
@@ -226,10 +244,10 @@ static void write_parameters(struct emitter *e, struct cr_text *out, const struc
         if (b->source[i]) emit_argument(out, 4, i ? "int64_t run_seed" : "int64_t run_step");
 }
 
-static bool mentions(const char *s, const char *name) {
+bool emit_mentions(const struct cr_text *t, const char *name) {
     size_t n = strlen(name);
-    for (const char *at = s; (at = strstr(at, name)) != NULL; at += n) {
-        bool begins = at == s || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+    for (const char *at = t->n ? t->s : ""; (at = strstr(at, name)) != NULL; at += n) {
+        bool begins = at == t->s || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
         if (begins && !(isalnum((unsigned char)at[n]) || at[n] == '_')) return true;
     }
     return false;
@@ -237,7 +255,7 @@ static bool mentions(const char *s, const char *name) {
 
 /* Parameters that no step mentions after all: the rewriter found a shorter way, or a result has no numbers. */
 static void silence(struct emitter *e, const struct cr_text *steps, const char *name) {
-    if (!(steps->n && mentions(steps->s, name))) emit_line(e, "(void)%s;", name);
+    if (!emit_mentions(steps, name)) emit_line(e, "(void)%s;", name);
 }
 
 static void silence_all(struct emitter *e, const struct emit_function *f, const struct emit_body *b,
@@ -313,8 +331,8 @@ static void keep(struct emitter *e, struct emit_body *b, const char *wanted, str
     text_char(&file->functions, '\n');
 }
 
-static void write_planned(struct emitter *e, struct emit_body *b, const struct emit_function *f,
-                          uint32_t carries, const char *wanted) {
+static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
+                       uint32_t carries, const char *wanted) {
     struct cr_text whole = text_make(&e->mem);
     struct emitter inner = {.mem = e->mem,
                             .out = &whole,
@@ -345,23 +363,6 @@ static void write_planned(struct emitter *e, struct emit_body *b, const struct e
     if (inner.status) e->status = inner.status;
     else keep(e, b, wanted, &whole);
     text_drop(&whole);
-}
-
-/* C runs each step whole, in functions too. */
-static void write_body(struct emitter *e, struct emit_body *b, const struct emit_function *f,
-                       uint32_t carries, const char *wanted) {
-    if (e->exact) { /* of whole steps alone */
-        write_planned(e, b, f, carries, "run");
-        return;
-    }
-    const struct plan_wish wish = {.output = f->out, .outputs = f->f->n_out};
-    struct plan plan;
-    struct emit_function planned = *f;
-    cr_status status = plan_whole(&plan, f->plan, &wish);
-    planned.plan = &plan;
-    if (status) e->status = status;
-    else write_planned(e, b, &planned, carries, wanted);
-    plan_drop_whole(&plan);
 }
 
 /* ---- Callbacks: functions that whoever links the program has written ---- */
@@ -410,7 +411,7 @@ struct emit_body emit_body_of(struct emitter *e, const struct emit_function *f, 
                               const char *otherwise) {
     struct emit_body b = {.name = intern_none};
     if (e->status || !f->f) return b;
-    if (f->plan) write_body(e, &b, f, carries, f->f->name ? f->f->name : otherwise);
+    if (f->plan) write_body(e, &b, f, carries, e->exact ? "run" : f->f->name ? f->f->name : otherwise);
     else write_callback(e, &b, f->f);
     return b;
 }

@@ -32,8 +32,7 @@ static void fold(struct loop_of *l, uint32_t i) {
 static void end_fold(struct loop_of *l, uint32_t id) {
     struct emitter *e = l->e;
     if (nest_folds_lines(l, id) && e->p->view[id].slot != no_slot)
-        emit_line(e, "%s[%s] = %s;", emit_name(e, e->p->slot[e->p->view[id].slot].node), nest_row(e).s,
-                  nest_local(e, id));
+        emit_line(e, "%s = %s;", nest_narrow(e, id).s, nest_local(e, id));
 }
 
 /* ---- The whole ---- */
@@ -47,7 +46,7 @@ static void one_pass(struct loop_of *l, int pass) {
         if (nest_role(l, nest_node(l, i)) == ROLE_FOLD && nest_folds_lines(l, nest_node(l, i)))
             start_fold(l, nest_node(l, i));
     }
-    if (along) nest_open(e, e->nest.rows, e->nest.n);
+    if (along) nest_open_line(l);
     for (uint32_t i = 0; i < l->s->n && along; i++) {
         if (!nest_in_pass(l, i, pass)) continue;
         if (nest_role(l, nest_node(l, i)) == ROLE_WIDE) nest_result(l, i, false);
@@ -61,18 +60,23 @@ static void one_pass(struct loop_of *l, int pass) {
     }
 }
 
+void emit_start_sums(struct emitter *e, const struct step *s) {
+    struct loop_of l = {.e = e, .s = s};
+    for (uint32_t i = 0; i < s->n; i++)
+        if (nest_role(&l, nest_node(&l, i)) == ROLE_FOLD && !nest_folds_lines(&l, nest_node(&l, i)))
+            start_fold(&l, nest_node(&l, i));
+}
+
 void emit_loop(struct emitter *e, const struct step *s) {
     struct loop_of l = {.e = e, .s = s};
     nest_forget(&l);
     nest_make(&l);
     if (!s->lines && !s->rows_too) e->nest.rows = 0;
     nest_declare_rows(&l);
-    for (uint32_t i = 0; i < s->n; i++)
-        if (nest_role(&l, nest_node(&l, i)) == ROLE_FOLD && !nest_folds_lines(&l, nest_node(&l, i)))
-            start_fold(&l, nest_node(&l, i));
-    nest_open(e, 0, e->nest.rows);
+    if (s->way == WAY_WHOLE) emit_start_sums(e, s);
+    const int opened = nest_open_rows(&l);
     for (int pass = 0; pass < plan_passes(e->p, s); pass++) one_pass(&l, pass);
-    nest_close(e, 0, e->nest.rows);
+    nest_close(e, 0, opened);
 }
 
 /* A nest over all axes of a node. */

@@ -78,7 +78,8 @@ bool emit_is_word(const char *s) {
 static bool is_local(const char *s) {
     return is_among(
         " i j k l m n i6 i7 q at best most so_far order spare line matrix sides values vectors size sign "
-        "work row run_seed run_step index given room inside trip limit holds status ",
+        "work row run_seed run_step index given room inside trip limit holds status batch_number first_row "
+        "row_start row_count row_past ",
         s);
 }
 

@@ -62,6 +62,7 @@ static struct expression number_of(struct emitter *e, int first, int end) {
     return emit_number(e, end - first, dim, emit_axis + first);
 }
 struct expression nest_row(struct emitter *e) {
+    if (e->group && e->nest.rows != 1) return (struct expression){"at"}; /* nest_open_rows */
     return number_of(e, 0, e->nest.rows);
 }
 struct expression nest_place(struct emitter *e) {
@@ -73,6 +74,56 @@ void nest_open(struct emitter *e, int first, int end) {
 }
 void nest_close(struct emitter *e, int first, int end) {
     for (int i = first; i < end; i++) emit_close(e);
+}
+
+void nest_row_indices(struct emitter *e, const char *type, const char *row) {
+    long long behind = 1;
+    for (int i = 1; i < e->nest.rows; i++) behind *= e->nest.axis[i].size;
+    for (int i = 0; i < e->nest.rows; behind /= ++i < e->nest.rows ? e->nest.axis[i].size : 1) {
+        struct cr_text t = text_make(&e->mem);
+        text_str(&t, row);
+        if (behind > 1) text_add(&t, " / %lld", behind);
+        if (i > 0) text_add(&t, " %% %lld", (long long)e->nest.axis[i].size);
+        emit_line(e, "const %s %s = %s;", type, emit_axis[i], emit_take(e, &t).s);
+    }
+}
+
+static bool stops_at_diagonal(const struct loop_of *l) {
+    return l->e->group && l->s->bound && l->e->nest.n > l->e->nest.rows;
+}
+
+/* Row number `row` of the batch element goes up to the diagonal, or its end. */
+static void declare_past(const struct loop_of *l, const char *row, const char *start) {
+    struct emitter *e = l->e;
+    struct cr_text t = text_make(&e->mem);
+    if (strcmp(start, "first_row") == 0) text_add(&t, "%s + 1", row);
+    else text_add(&t, "%s - %s + first_row + 1", row, start);
+    struct expression past = emit_take(e, &t);
+    if (l->s->run >= e->group->rows) emit_line(e, "const long row_past = %s;", past.s);
+    else
+        emit_line(e, "const long row_past = %s < %lld ? %s : %lld;", past.s, (long long)l->s->run, past.s,
+                  (long long)l->s->run);
+}
+
+int nest_open_rows(const struct loop_of *l) {
+    struct emitter *e = l->e;
+    if (!e->group) {
+        nest_open(e, 0, e->nest.rows);
+        return e->nest.rows;
+    }
+    const bool one = e->nest.rows == 1;
+    const char *row = one ? emit_axis[0] : "at", *start = emit_block_row(e, l->s->way == WAY_SHARED);
+    emit_open(e, "for (long %s = %s; %s < %s + row_count; %s++)", row, start, row, start, row);
+    if (!one) nest_row_indices(e, "long", row);
+    if (stops_at_diagonal(l)) declare_past(l, row, start);
+    return 1;
+}
+
+void nest_open_line(const struct loop_of *l) {
+    struct emitter *e = l->e;
+    const char *i = emit_axis[e->nest.rows];
+    if (stops_at_diagonal(l)) emit_open(e, "for (long %s = 0; %s < row_past; %s++)", i, i, i);
+    else nest_open(e, e->nest.rows, e->nest.n);
 }
 
 /* ---- What a later pass computes again ---- */
@@ -266,6 +317,12 @@ static void write_narrow(struct emitter *e, struct cr_text *out, uint32_t node) 
         at[i] = index[i];
     }
     emit_element_of(e, out, node, graph_rank(e->g, n), have, at);
+}
+
+struct expression nest_narrow(struct emitter *e, uint32_t node) {
+    struct cr_text t = text_make(&e->mem);
+    write_narrow(e, &t, node);
+    return emit_take(e, &t);
 }
 
 struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x) {

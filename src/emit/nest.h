@@ -29,6 +29,15 @@ void nest_declare_rows(struct loop_of *l);
 /* The number of the row, or of the place in a row, in row-major order. */
 struct expression nest_row(struct emitter *e);
 struct expression nest_place(struct emitter *e);
+/* "i - first_row * 3": an element of what has one for each row, in the present row. */
+struct expression nest_narrow(struct emitter *e, uint32_t node);
+/* const TYPE i = r / 3, ..: the indices of a row of this number. */
+void nest_row_indices(struct emitter *e, const char *type, const char *row);
+/* Loops over the step's rows, or those of the block at hand: where row_past is then so many columns as go up to the diagonal, if
+ * the step stops there. Gives how many to close. */
+int nest_open_rows(const struct loop_of *l);
+/* Along a row. */
+void nest_open_line(const struct loop_of *l);
 void nest_open(struct emitter *e, int first, int end);
 void nest_close(struct emitter *e, int first, int end);
 

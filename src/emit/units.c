@@ -283,18 +283,6 @@ static void passes(struct units_of *u, const char *unit) {
 
 /* ---- Units ---- */
 
-/* The indices of row number r. */
-static void row_indices(struct emitter *e) {
-    long long behind = 1;
-    for (int i = e->nest.rows; i-- > 0; behind *= e->nest.axis[i].size) {
-        if (i == 0)
-            emit_line(e, behind == 1 ? "const int64_t i = r;" : "const int64_t i = r / %lld;", behind);
-        else
-            emit_line(e, "const int64_t %s = r / %lld %% %lld;", emit_axis[i], behind,
-                      (long long)e->nest.axis[i].size);
-    }
-}
-
 /* Sums of rows of so few bytes stay in registers; longer ones gather where the unit leaves them. */
 static bool stays_in_registers(const struct units_of *u, uint32_t i) {
     enum { few_registers = 512 };
@@ -342,7 +330,7 @@ static void row_units(struct units_of *u) {
             (long long)u->loop->diagonal, diagonal_rows + fold_lanes - 1, fold_lanes, fold_lanes,
             (long long)u->run, (long long)u->run);
     else emit_line(e, "const int64_t low = 0, high = %lld;", (long long)u->run);
-    row_indices(e);
+    nest_row_indices(e, "int64_t", "r");
     passes(u, "0");
     emit_close(e);
 }
@@ -369,7 +357,7 @@ static void block_units(struct units_of *u) {
         each_fold_of_rows(u, declare_left);
         emit_open(e, "for (int64_t r = block * %d; r < row_end; r++)", fold_rows);
     } else emit_line(e, "const int64_t r = unit / %lld;", (long long)u->columns);
-    row_indices(e);
+    nest_row_indices(e, "int64_t", "r");
     passes(u, "unit");
     if (u->blocks) {
         emit_close(e);

@@ -196,10 +196,8 @@ static bool give_large(struct heap *h, size_t offset, size_t size) {
 /* Of a value that is cut, a block. */
 static size_t size_of(const struct plan *p, const struct slot *s) {
     if (s->kind != SLOT_BLOCK) return rounded(s->bytes);
-    const struct step *maker = &p->step[s->first];
-    const struct group *g = &p->group[maker->group];
-    int64_t rows = maker->way == WAY_SHARED ? g->rows : g->rows * g->batch;
-    return rounded(s->bytes / (size_t)rows * (size_t)g->block);
+    const struct group *g = &p->group[p->step[s->first].group];
+    return rounded(s->bytes / (size_t)plan_cut_rows(p, s) * (size_t)g->block);
 }
 
 static void take(struct heap *h, uint32_t slot) {

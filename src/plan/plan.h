@@ -145,10 +145,6 @@ struct plan_wish {
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
 cr_status plan_make(struct plan *p, cr_graph *g, const struct plan_wish *wish);
 void plan_drop(struct plan *p);
-/* The same steps, each whole, with places of their own; out lives no longer than p. CR_OK, CR_ENOMEM or CR_ELIMIT; plan_drop_whole
- * after either. */
-cr_status plan_whole(struct plan *out, const struct plan *p, const struct plan_wish *wish);
-void plan_drop_whole(struct plan *out);
 
 enum fold_kind plan_fold(const cr_graph *g, uint32_t node, int64_t *rows, int64_t *run);
 /* How often at most a term of it is combined, and so rounded, on its way to the result. */
@@ -170,6 +166,15 @@ static inline int plan_passes(const struct plan *p, const struct step *s) {
 int plan_made_here(const struct plan *p, const struct step *s, uint32_t operand);
 /* Must a later pass find node number i's numbers, though they have no place in memory? */
 bool plan_crosses(const struct plan *p, const struct step *s, uint32_t i);
+
+/* Of a value that is cut into blocks: do all batch elements share its rows? How many has all of it? */
+static inline bool plan_cut_shared(const struct plan *p, const struct slot *s) {
+    return p->step[s->first].way == WAY_SHARED;
+}
+static inline int64_t plan_cut_rows(const struct plan *p, const struct slot *s) {
+    const struct group *g = &p->group[p->step[s->first].group];
+    return plan_cut_shared(p, s) ? g->rows : g->rows * g->batch;
+}
 
 /* How many columns of a row products look at: those that go with it, and what makes lanes full. */
 static inline int64_t plan_up_to(int64_t row, int64_t run) {

@@ -14,7 +14,6 @@ struct emit_control control_emit(const void *program, size_t s) {
     return out;
 }
 
-/* C runs each step whole. */
 static cr_status write(cr_text *source, cr_text *header, const cr_program *p, struct emit_wish *wish,
                        uint32_t *node, uint32_t *pattern, const char **name, cr_text *why) {
     char sentence[256] = "";
@@ -26,11 +25,7 @@ static cr_status write(cr_text *source, cr_text *header, const cr_program *p, st
     wish->output = node;
     wish->output_pattern = pattern;
     wish->output_name = name;
-    struct plan_wish again = {.output = node, .outputs = p->outputs};
-    struct plan plan;
-    cr_status status = plan_whole(&plan, &p->plan, &again);
-    if (!status) status = emit_c(source, header, &plan, wish, sentence);
-    plan_drop_whole(&plan);
+    cr_status status = emit_c(source, header, &p->plan, wish, sentence);
     if (status) cr_text_clear(why);
     if (status && why) text_str(why, *sentence ? sentence : cr_status_text(status));
     return status;

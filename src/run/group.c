@@ -103,10 +103,9 @@ void program_make_groups(cr_program *p) {
 static char *as_whole(const struct spot *at, const struct slot *s) {
     const struct plan *p = &at->j->p->plan;
     const struct group *g = at->j->g;
-    bool shared = p->step[s->first].way == WAY_SHARED;
-    int64_t rows = shared ? g->rows : g->rows * g->batch,
-            row = at->first + (shared ? 0 : at->batch * g->rows);
-    return (char *)((uintptr_t)(at->values + s->offset) - (uintptr_t)row * (s->bytes / (size_t)rows));
+    int64_t row = at->first + (plan_cut_shared(p, s) ? 0 : at->batch * g->rows);
+    return (char *)((uintptr_t)(at->values + s->offset) -
+                    (uintptr_t)row * (s->bytes / (size_t)plan_cut_rows(p, s)));
 }
 
 static void place_values(const struct spot *at) {

@@ -288,7 +288,7 @@ TEST(emitted_c_runs_each_step_whole) {
     assert_emitted(true);
 }
 
-/* An update that its own product reads is not in place; in emitted C, which runs the product first, it is. */
+/* An update that its own product reads is not in place. */
 TEST(to_emit_a_program_changes_nothing_in_it) {
     (void)state;
     enum { m = 256, n = 1024, k = 8 };
