@@ -150,19 +150,13 @@ void units_fetch_ahead(const struct units_of *u, int pass, int numbers) {
 
 /* ---- Element by element ---- */
 
-/* Along a single line that is cut into units, functions hide a cache that is near, and a sum that only reads is served as well without. */
-static bool asks_along_line(const struct units_of *u) {
-    return u->columns > 1 && u->rows == 1 && !u->blocks && has_functions(u, 0) && much_before_a_far_cache();
-}
-
 /* A processor's own asking ahead ends with each page of 4 KiB; so a loop over more than the caches hold asks for what it comes to
  * some lines later, of a few arrays. */
 bool units_asks_soon(const struct units_of *u) {
     enum { second_cache = 1 << 20, most_arrays = 8 };
     int arrays = 0;
     for (uint32_t i = 0; i < u->loop->accesses; i++) arrays += units_first_direct(u, i);
-    return (!u->folds || asks_along_line(u)) && u->l.e->nest.n == 1 && arrays <= most_arrays &&
-           bytes_of(u) > second_cache;
+    return !u->folds && u->l.e->nest.n == 1 && arrays <= most_arrays && bytes_of(u) > second_cache;
 }
 
 static bool is_streamed(const struct units_of *u, uint32_t slot) {

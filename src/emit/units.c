@@ -185,7 +185,6 @@ static void lanes_loop(struct units_of *u, int pass) {
         emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)",
                   fours ? "high - (high - low) % 64" : "low", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass, fold_lanes);
-        if (units_asks_soon(u)) units_fetch_soon(u);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
         emit_line(e, "const int64_t %s = at + lane;", j);
         units_body(u, pass);

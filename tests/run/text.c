@@ -1,5 +1,4 @@
 /* What the text of compiled loops has, beside its bits: when numbers are read, and when memory is asked for. */
-#include <unistd.h>
 
 #include "run/control.h"
 #include "support/two.h"
@@ -67,26 +66,6 @@ TEST(a_number_of_a_row_is_read_once_before_the_line) {
     drop(&b);
 }
 
-/* Of what one line of a sum reads, where it is more than a cache has, and before a cache that is far (emit/stream.c). */
-TEST(a_long_sum_of_functions_asks_for_what_it_comes_to) {
-    (void)state;
-    bool far = false;
-#ifdef _SC_LEVEL2_CACHE_SIZE
-    far = sysconf(_SC_LEVEL2_CACHE_SIZE) >= 2 << 20;
-#endif
-    static const struct {
-        const char *formula;
-        int64_t n;
-        int asks;
-    } of[] = {{"sum(tanh(a*x))", 1000000, 1}, {"sum(tanh(a*x))", 100000, 0}, {"sum(a*x)", 1000000, 0}};
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        cr_text *text = NULL;
-        assert_int_equal(times(loops_of(&text, of[i].formula, of[i].n), "AHEAD(&"), far ? of[i].asks : 0);
-        assert_int_equal(times(cr_text_str(text), "AHEAD_TO_WRITE(&"), 0); /* the sum is one number */
-        cr_text_free(text);
-    }
-}
-
 /* ---- A product and the loop behind it ---- */
 
 static void layer(struct two *b, cr_dtype dtype, int64_t rows, int64_t columns) {
@@ -129,7 +108,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_single_number_is_read_once_before_the_loops),
         RUN(a_number_of_a_row_is_read_once_before_the_line),
-        RUN(a_long_sum_of_functions_asks_for_what_it_comes_to),
         RUN(a_loop_takes_the_product_before_it_from_registers_with_the_same_bits),
         RUN(a_product_that_others_read_too_is_stored),
     };
