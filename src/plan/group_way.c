@@ -21,7 +21,7 @@ static bool steps_over_rows(const struct finder *f, int axes, const int64_t dim[
                             int64_t width, bool shared) {
     int64_t rows = 1;
     for (int i = axes; i-- > 0; rows *= dim[i]) {
-        bool again = shared && rows == f->g.rows;
+        bool again = shared && rows >= f->g.rows;
         if (dim[i] != 1 && stride[i] != (again ? 0 : rows * width)) return false;
     }
     return true;

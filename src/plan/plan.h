@@ -136,10 +136,11 @@ struct plan_wish {
     const struct update *update;
     size_t updates;
     bool fuse;
-    bool group;    /* steps may run block by block */
-    size_t tasks;  /* threads that share a group's blocks */
-    bool compiled; /* loops are to be compiled, if that can be */
-    bool keep;     /* every value keeps a slot of its own to the end */
+    bool group;           /* steps may run block by block */
+    size_t tasks;         /* threads that share a group's blocks */
+    bool compiled;        /* loops are to be compiled, if that can be */
+    bool keep;            /* every value keeps a slot of its own to the end */
+    const uint8_t *again; /* by node: it is another one, computed again for late readers; NULL: none is */
 };
 
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */
