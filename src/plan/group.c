@@ -217,6 +217,7 @@ static void join(struct finder *f, uint32_t s, uint32_t group) {
         step->lines = step->split = true;
     }
     if (step->kind == STEP_KERNEL) step->woven = is_woven(f, s);
+    step->partial = step->way == WAY_SUMS && f->g.rows > plan_slice;
     for (uint32_t i = 0; i < step->n; i++) {
         uint32_t slot = f->p->view[f->p->node[step->first + i]].slot;
         if (slot != no_slot && is_local(f, slot, s)) f->p->slot[slot].kind = SLOT_BLOCK;
