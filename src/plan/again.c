@@ -8,7 +8,7 @@
 #include "tensor/dtype.h"
 
 enum {
-    apart = 8,                   /* steps between neighbours: those farther from each other are no group */
+    apart = 4,                   /* steps between neighbours: those farther from each other are no group */
     least_bytes = 4 << 20,       /* of a value: as much as a core has of a last-level cache, at most */
     least_of_leaves = 256 << 10, /* the same of what a loop makes of leaves alone, such as a mask of places */
     few_leaf_nodes = 8,
