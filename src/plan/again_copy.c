@@ -103,17 +103,33 @@ void plan_mark_again(const struct again *a, uint8_t *again) {
         for (size_t k = 0; k < a->place[i].made; k++) again[a->place[i].twin[k]] = 1;
 }
 
+/* A second node that stands in memory, and is no small one. */
+static bool is_kept(const struct again *a, const struct again_place *x, size_t k,
+                    const struct plan *of_copy) {
+    enum { small = 256 << 10 };
+    uint32_t slot = of_copy->view[x->twin[k]].slot;
+    return slot != no_slot && of_copy->slot[slot].kind == SLOT_WORK &&
+           plan_node_bytes(a->p->g, x->node[k]) >= small;
+}
+
+static bool is_chosen(const struct again *a, uint32_t node) {
+    uint32_t slot = a->p->view[node].slot;
+    return slot != no_slot && a->chosen[slot];
+}
+
+/* If what is kept is but on the way to what was chosen, all of its place is refused. */
 bool plan_check_again(struct again *a, const struct plan *of_copy) {
     bool good = true;
-    for (size_t i = 0; i < a->places; i++)
-        for (size_t k = 0; k < a->place[i].made; k++) {
-            uint32_t id = a->place[i].node[k], slot = a->p->view[id].slot, twin = a->place[i].twin[k],
-                     now = of_copy->view[twin].slot;
-            if (slot == no_slot || !a->chosen[slot] || now == no_slot ||
-                of_copy->slot[now].kind == SLOT_BLOCK)
-                continue;
-            a->refused[slot] = 1;
+    for (size_t i = 0; i < a->places; i++) {
+        const struct again_place *x = &a->place[i];
+        bool all = false;
+        for (size_t k = 0; k < x->made; k++)
+            all = all || (is_kept(a, x, k, of_copy) && !is_chosen(a, x->node[k]));
+        for (size_t k = 0; k < x->made; k++) {
+            if (!is_chosen(a, x->node[k]) || !(all || is_kept(a, x, k, of_copy))) continue;
+            a->refused[a->p->view[x->node[k]].slot] = 1;
             good = false;
         }
+    }
     return good;
 }
