@@ -480,6 +480,8 @@ CR_API cr_status cr_target_update(cr_target *t, cr_node param, cr_node value);
  *                many are (gradients of a net that fits its data); the floating-point mode of every thread is back
  *                on leaving. x86-64 and ARM64; elsewhere no effect
  *   "fuse"       "1", "0": one pass for a chain of elementwise ops
+ *   "recompute"  "1", "0": large values that are read late are computed again there, where that takes less than to keep them. No bit
+ *                changes
  *   "rewrite"    "exact" (default): what keeps every bit, but for the sign of a zero where a product of matrices adds but one
  *                term, or a reduction takes one; "none"; "all": what is equal but for rounding where every number is finite, and forms that lose fewer digits (cr_stable).
  *                Neither with trap_nan nor on the reference device

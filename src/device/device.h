@@ -145,7 +145,9 @@ struct matmul_block {
     enum group_bound
         bound; /* what lies right of the diagonal is left out: columns (0 then), terms, or rows of the result */
     bool filled;
-    const void *woven;   /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    const void *woven; /* the right operand, turned over by cpu_matmul_weave; or NULL */
+    void *
+        partial; /* of terms, more than a slice: room for a batch element's result, where slices behind the first add up; or NULL */
     struct ahead *ahead; /* or NULL */
 };
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *b, void *scratch);

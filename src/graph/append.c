@@ -87,7 +87,7 @@ static struct spot find(const cr_graph *g, const struct node *n, const uint32_t 
     int length = 0;
     for (uint32_t id = s.newest->user; id; id = graph_at(g, id)->next, length++)
         if (same_node(g, graph_at(g, id), n, args)) return s.equal = id, s;
-    s.crowded = n->n == 0 || length == list_full;
+    s.crowded = n->n == 0 || length >= list_full;
     if (!s.crowded) return s;
     s.hash = hash_node(n, args);
     s.equal = find_in_crowd(g, n, args, s.hash);
@@ -143,7 +143,7 @@ cr_node graph_make(cr_graph *g, const struct make *m) {
     if (!args) return no_memory(g);
     for (uint32_t i = 0; i < m->n; i++) args[i] = m->x[i].id;
     struct spot s = find(g, n, args);
-    cr_node x = s.equal ? graph_handle(g, s.equal) : append(g, n, &s);
+    cr_node x = s.equal && !m->anew ? graph_handle(g, s.equal) : append(g, n, &s);
     if (x.id && g->line > 0 && !graph_note(g, x.id, NOTE_POSITION, g->file, g->line, g->column))
         return no_memory(g);
     return x;

@@ -30,7 +30,8 @@ static cr_node copy_leaf(cr_graph *to, const cr_graph *from, const struct node *
     return graph_make(to, &m);
 }
 
-static cr_node copy_node(cr_graph *to, const cr_graph *from, const struct node *n, const uint32_t *map) {
+static cr_node copy_node(cr_graph *to, const cr_graph *from, const struct node *n, const uint32_t *map,
+                         bool anew) {
     cr_node few[8], *x = few;
     if (n->n > 8) x = mem_alloc(&to->mem, n->n * sizeof *x);
     if (!x) return graph_fail(to, CR_ENOMEM, NULL, "out of memory");
@@ -41,7 +42,8 @@ static cr_node copy_node(cr_graph *to, const cr_graph *from, const struct node *
                      .attr_of = from,
                      .attr_id = n->attr,
                      .n = n->n,
-                     .x = x};
+                     .x = x,
+                     .anew = anew};
     cr_node y = graph_make(to, &m);
     if (x != few) mem_free(&to->mem, x, n->n * sizeof *x);
     return y;
@@ -68,10 +70,14 @@ cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const u
                        .attr = &to->unique,
                        .n = 1,
                        .x = &x};
-    cr_node y = n->op == OP_variable ? graph_make(to, &own) : copy_node(to, from, n, map);
+    cr_node y = n->op == OP_variable ? graph_make(to, &own) : copy_node(to, from, n, map, false);
     to->unique += n->op == OP_variable;
     if (y.id) copy_notes(to, y.id, from, id);
     return y;
+}
+
+cr_node graph_copy_again(cr_graph *to, const cr_graph *from, uint32_t id, const uint32_t *map) {
+    return copy_node(to, from, graph_at(from, id), map, true);
 }
 
 /* A leaf, called as none is that a person made: those may be "#5.0" too. */
@@ -90,11 +96,13 @@ static void copy_one(cr_graph *to, const cr_graph *from, const struct copy_wish 
                      uint32_t *map) {
     const struct node *n = graph_at(from, id);
     cr_node y;
+    if (wish->before) wish->before(wish->maker, id, map);
     if (wish->known && wish->known(wish->user, id)) y = copy_known(to, from, id);
     else if (n->op == OP_input || n->op == OP_param)
         y = copy_leaf(to, from, n, graph_text(from, (uint32_t)graph_attr(from, n)[0]));
-    else y = copy_node(to, from, n, map);
+    else y = copy_node(to, from, n, map, false);
     if (y.id && wish->instead) y = wish->instead(wish->maker, y);
+    if (wish->after) wish->after(wish->maker, map);
     map[id] = y.id;
     if (y.id) copy_notes(to, y.id, from, id);
 }

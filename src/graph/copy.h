@@ -13,6 +13,9 @@ struct copy_wish {
     void *user;
     /* What takes the place of a node of the copy: one of the same dtype and shape, of nodes of the copy. May be NULL. */
     cr_node (*instead)(void *maker, cr_node y);
+    /* Called before and after node id is copied: what the map says of its operands may be other nodes meanwhile. May be NULL. */
+    void (*before)(void *maker, uint32_t id, uint32_t *map);
+    void (*after)(void *maker, uint32_t *map);
     void *maker;
 };
 
@@ -35,5 +38,7 @@ cr_graph *graph_copy_few(const cr_graph *from, const struct copy_wish *wish, uin
 /* Node id of `from` appended to `to`, where map says what its operands are, with its names and first position. A variable gets
  * a number of its own. */
 cr_node graph_copy_node(cr_graph *to, const cr_graph *from, uint32_t id, const uint32_t *map);
+/* A second copy of it, which is a node of its own, though an equal one is there; without names. */
+cr_node graph_copy_again(cr_graph *to, const cr_graph *from, uint32_t id, const uint32_t *map);
 
 #endif

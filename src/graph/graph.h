@@ -144,6 +144,7 @@ struct make {
     uint32_t attr_id;
     uint32_t n;
     const cr_node *x;
+    bool anew; /* appended, also where there is an equal one */
 };
 /* The node, found or appended. Operands must be good nodes of g. An error node when out of memory or ids. */
 cr_node graph_make(cr_graph *g, const struct make *m);

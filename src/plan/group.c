@@ -69,16 +69,34 @@ static void grow(struct finder *f) {
 
 /* Does a step of the group read what this one makes? */
 static bool read_within(const struct finder *f, uint32_t s) {
-    uint32_t slot = f->p->view[f->p->node[f->p->step[s].first]].slot;
-    for (uint32_t t = s + 1; t <= f->last && t <= f->last_read[slot]; t++) {
+    for (uint32_t t = s + 1; t <= f->last; t++) {
         const struct step *other = &f->p->step[t];
         for (uint32_t i = 0; i < other->n && f->at[t] >= MEMBER; i++) {
             const struct node *n = node_at(f, f->p->node[other->first + i]);
             for (uint32_t k = 0; k < n->n; k++)
-                if (f->p->view[graph_args(f->p->g, n)[k]].slot == slot) return true;
+                if (step_of(f, graph_args(f->p->g, n)[k]) == s) return true;
         }
     }
     return false;
+}
+
+/* Is it all computed again? */
+static bool is_twin(const struct finder *f, uint32_t s) {
+    const struct step *step = &f->p->step[s];
+    bool all = true;
+    for (uint32_t i = 0; i < step->n && all; i++) all = f->wish->again[f->p->node[step->first + i]];
+    return all;
+}
+
+static void cut_end(struct finder *f) {
+    while (f->last > f->seed && f->at[f->last] < MEMBER) f->last--;
+}
+
+/* What is computed again is so for its readers, not for the group of those that it was computed for at first. */
+static void leave_twins(struct finder *f) {
+    for (uint32_t s = f->last + 1; s-- > f->seed + 1;)
+        if (f->at[s] >= MEMBER && is_twin(f, s) && !read_within(f, s)) f->at[s] = BEFORE;
+    cut_end(f);
 }
 
 /* A product that neither reads what the group makes nor makes what it reads is better whole. */
@@ -87,7 +105,7 @@ static void prune(struct finder *f) {
         if (f->at[s] < MEMBER || !group_is_product(f, s)) continue;
         if (maker(f, step_node(f, s)->arg[0]) == no_slot && !read_within(f, s)) f->at[s] = BEFORE;
     }
-    while (f->last > f->seed && f->at[f->last] < MEMBER) f->last--;
+    cut_end(f);
     while (f->first < f->last && f->at[f->first] < MEMBER) f->first++;
 }
 
@@ -199,6 +217,7 @@ static void join(struct finder *f, uint32_t s, uint32_t group) {
         step->lines = step->split = true;
     }
     if (step->kind == STEP_KERNEL) step->woven = is_woven(f, s);
+    step->partial = step->way == WAY_SUMS && f->g.rows > plan_slice;
     for (uint32_t i = 0; i < step->n; i++) {
         uint32_t slot = f->p->view[f->p->node[step->first + i]].slot;
         if (slot != no_slot && is_local(f, slot, s)) f->p->slot[slot].kind = SLOT_BLOCK;
@@ -331,6 +350,7 @@ static bool find_one(struct finder *f, uint32_t seed, uint32_t *next) {
     if (!is_seed(f, seed)) return true;
     f->seed = f->first = f->last = seed;
     grow(f);
+    if (f->wish->again) leave_twins(f);
     absorb(f);
     if (f->dense) prune(f);
     struct worth w = weigh(f);

@@ -21,7 +21,7 @@ static bool steps_over_rows(const struct finder *f, int axes, const int64_t dim[
                             int64_t width, bool shared) {
     int64_t rows = 1;
     for (int i = axes; i-- > 0; rows *= dim[i]) {
-        bool again = shared && rows == f->g.rows;
+        bool again = shared && rows >= f->g.rows;
         if (dim[i] != 1 && stride[i] != (again ? 0 : rows * width)) return false;
     }
     return true;
@@ -117,6 +117,8 @@ static enum group_way product_way(const struct finder *f, uint32_t s) {
     if (f->dense && !can_be_shared(f, b)) return WAY_WHOLE;
     if (sides(f, a)[0] == f->g.rows && maker(f, b) == no_slot && reads_rows(f, a, rows)) return WAY_ROWS;
     if (f->dense) return WAY_WHOLE; /* sums over blocks would be cut into as many as there are threads */
+    if (sides(f, a)[0] == 1 || sides(f, b)[1] == 1)
+        return WAY_WHOLE; /* they add up in an order of their own */
     if (sides(f, a)[1] == f->g.rows && (maker(f, a) != no_slot || maker(f, b) != no_slot) &&
         reads_terms(f, a) && reads_rows(f, b, rows))
         return WAY_SUMS;

@@ -256,16 +256,23 @@ static bool place_range(struct heap *h, size_t first, size_t end, const struct c
 }
 
 /* Rows of an operand that is turned over have a gap after them: lines a power of two apart compete for the cache. */
-static void place_woven(struct plan *p, struct group *g) {
+static void place_woven(struct plan *p, struct group *g, struct step *step) {
+    uint32_t b = graph_at(p->g, p->node[step->first])->arg[1];
+    const int64_t *dim = graph_dims(p->g, graph_at(p->g, b)) + graph_rank(p->g, graph_at(p->g, b)) - 2;
+    size_t size = cr_dtype_size((cr_dtype)graph_at(p->g, b)->dtype);
+    size_t *end = g->batch > 1 ? &g->bytes : &g->shared;
+    step->woven_at = *end;
+    *end = mem_add(*end, to_line(mem_mul((size_t)dim[0] * size, (size_t)dim[1] + woven_gap)));
+}
+
+/* Room behind the values of a block. */
+static void place_behind(struct plan *p, struct group *g) {
     for (size_t s = g->first; s < g->first + g->n; s++) {
         struct step *step = &p->step[s];
-        if (!step->woven) continue;
-        uint32_t b = graph_at(p->g, p->node[step->first])->arg[1];
-        const int64_t *dim = graph_dims(p->g, graph_at(p->g, b)) + graph_rank(p->g, graph_at(p->g, b)) - 2;
-        size_t size = cr_dtype_size((cr_dtype)graph_at(p->g, b)->dtype);
-        size_t *end = g->batch > 1 ? &g->bytes : &g->shared;
-        step->woven_at = *end;
-        *end = mem_add(*end, to_line(mem_mul((size_t)dim[0] * size, (size_t)dim[1] + woven_gap)));
+        if (step->woven) place_woven(p, g, step);
+        if (!step->partial) continue;
+        step->partial_at = g->bytes;
+        g->bytes = mem_add(g->bytes, to_line(plan_node_bytes(p->g, p->node[step->first]) / (size_t)g->batch));
     }
 }
 
@@ -276,7 +283,7 @@ static bool place_all(struct heap *h, const struct chains *c) {
         struct group *g = &p->group[i];
         if (!place_range(h, g->first, g->first + g->n, c)) return false;
         g->bytes = to_line(h->end);
-        place_woven(p, g);
+        place_behind(p, g);
     }
     chain(p, SLOT_WORK, c);
     return place_range(h, 0, p->steps, c);

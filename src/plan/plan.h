@@ -83,8 +83,12 @@ struct step {
     bool filled; /* of a product with COLUMNS: all of a row is read, zeros where nothing is computed */
     bool woven;  /* its right operand is turned over once for each batch element, to */
     size_t woven_at; /* this place in the room; of one batch element alone, in what all threads share */
+    bool
+        partial; /* of SUMS, of more rows than a product's slice has terms: slices behind the first add up at */
+    size_t partial_at; /* this place in the room */
 };
-enum { woven_gap = 16 }; /* numbers after each of its rows */
+enum { woven_gap = 16 };   /* numbers after each of its rows */
+enum { plan_slice = 512 }; /* terms of a product's sum that are one chain (device/cpu/gemm.h) */
 
 /* Steps that run together, a block of rows after the other: what one makes for another is never there as a whole. Each of
  * the values that are cut has batch * rows rows. Blocks of one batch element run in order on one thread, where there are several;
@@ -136,10 +140,11 @@ struct plan_wish {
     const struct update *update;
     size_t updates;
     bool fuse;
-    bool group;    /* steps may run block by block */
-    size_t tasks;  /* threads that share a group's blocks */
-    bool compiled; /* loops are to be compiled, if that can be */
-    bool keep;     /* every value keeps a slot of its own to the end */
+    bool group;           /* steps may run block by block */
+    size_t tasks;         /* threads that share a group's blocks */
+    bool compiled;        /* loops are to be compiled, if that can be */
+    bool keep;            /* every value keeps a slot of its own to the end */
+    const uint8_t *again; /* by node: it is another one, computed again for late readers; NULL: none is */
 };
 
 /* CR_OK, or CR_ENOMEM or CR_ELIMIT. plan_drop after either. */

@@ -240,7 +240,8 @@ static bool goes_on(const struct builder *b, uint32_t id, uint32_t loop) {
 static bool worth_joining(const struct builder *b, uint32_t id, uint32_t loop) {
     const struct node *n = graph_at(b->p->g, id);
     if (goes_on(b, id, loop)) return true;
-    bool numbers = true; /* nothing but numbers that are repeated */
+    if (b->wish->again && b->wish->again[id]) return false; /* it is for others, who come later */
+    bool numbers = true;                                    /* nothing but numbers that are repeated */
     for (uint32_t k = 0; k < n->n && numbers; k++) numbers = repeats_one(b->p, n->arg[k]);
     if (numbers) return true;
     if (plan_role(b->p->g, &b->p->step[loop], id) == ROLE_NARROW) return false;

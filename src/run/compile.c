@@ -170,6 +170,7 @@ cr_status cr_options_set(cr_options *o, const char *name, const char *value) {
     if (strcmp(name, "compile_for") == 0) return set_number(&o->steps, value, 0, 1e300);
     if (strcmp(name, "rewrite") == 0) return set_level(&o->rewrite, value);
     if (strcmp(name, "reuse") == 0) return set_flag(&o->anew, value, "0", "1");
+    if (strcmp(name, "recompute") == 0) return set_flag(&o->no_again, value, "0", "1");
     if (strcmp(name, "fuse") == 0) return set_flag(&o->no_fuse, value, "0", "1");
     return CR_EINVAL;
 }
@@ -192,6 +193,7 @@ void cr_program_free(cr_program *p) {
     mem_free(&m, p->leaf, p->leaf_cap * sizeof *p->leaf);
     hash_drop(&p->ports, &m);
     plan_drop(&p->plan);
+    mem_free(&m, p->again, p->g->count);
     cr_graph_free(p->g);
     mem_free(&m, p, sizeof *p);
 }
@@ -356,7 +358,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
                              .tasks = p->tasks,
                              .compiled = o && o->compiler,
                              .keep = wish->keep};
-    cr_status status = plan_make(&p->plan, p->g, &plan);
+    cr_status status = program_plan(p, &plan, !(o && o->no_again));
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && name_ports(p) && make_constants(p))) status = CR_ENOMEM;
     if (!status) status = make_steps(p, o);
@@ -444,7 +446,8 @@ static void key_options(struct key *k, const cr_options *o, const cr_context *ct
     static const struct cr_options usual = {.rewrite = REWRITE_EXACT};
     if (!o) o = &usual;
     key_word(k, (uint64_t)o->reference | (uint64_t)o->trap_nan << 1 | (uint64_t)o->finite << 2 |
-                    (uint64_t)o->no_fuse << 3 | (uint64_t)o->flush << 4 | (uint64_t)o->rewrite << 5);
+                    (uint64_t)o->no_fuse << 3 | (uint64_t)o->flush << 4 | (uint64_t)o->rewrite << 5 |
+                    (uint64_t)o->no_again << 8);
     key_text(k, o->compiler);
     if (o->compiler) {
         uint64_t steps;

@@ -61,6 +61,7 @@ static struct matmul_block block_of(const struct step *s, struct spot *at) {
                                  .bound = s->bound,
                                  .filled = s->filled,
                                  .woven = s->woven && at->j ? woven_at(at, s) : NULL,
+                                 .partial = s->partial && at->j ? at->values + s->partial_at : NULL,
                                  .ahead = at->ahead.n ? &at->ahead : NULL};
 }
 
@@ -189,7 +190,8 @@ static void start_batch(const struct spot *at) {
         product_of(&x, p, s, at->slot);
         if (step->woven && at->j->g->batch > 1)
             cpu_matmul_weave(&x.call, at->batch, 0, x.in[1].dim[x.in[1].rank - 1], woven_at(at, step));
-        if (step->way == WAY_SUMS) cpu_matmul_clear(&x.call, at->batch, step->bound, at->j->g->rows);
+        if (step->way == WAY_SUMS)
+            cpu_matmul_clear(&x.call, at->batch, step->bound, step->partial ? plan_slice : at->j->g->rows);
     }
 }
 

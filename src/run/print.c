@@ -32,13 +32,23 @@ void print_line(cr_text *out, cr_graph *g, uint32_t id) {
 
 struct cost {
     size_t read, written;
-    double operations;
+    double operations, again; /* of these, what is computed again */
 };
 
-static struct cost cost_of(const struct plan *p, const struct step *s) {
-    struct cost c = {cost_read(p, s), cost_written(p, s), 0};
-    for (uint32_t k = 0; k < s->n; k++) c.operations += cost_node(p->g, p->node[s->first + k]);
+static struct cost cost_of(const cr_program *p, const struct step *s) {
+    struct cost c = {cost_read(&p->plan, s), cost_written(&p->plan, s), 0, 0};
+    for (uint32_t k = 0; k < s->n; k++) {
+        uint32_t id = p->plan.node[s->first + k];
+        double operations = cost_node(p->g, id);
+        c.operations += operations;
+        if (p->again && p->again[id]) c.again += operations;
+    }
     return c;
+}
+
+static void print_operations(cr_text *out, const struct cost *c) {
+    text_add(out, "%.0f operations", c->operations);
+    if (c->again > 0) text_add(out, " (%.0f again)", c->again);
 }
 
 /* Up to where values stand; kernels' own buffers lie behind, and depend on the number of threads. */
@@ -54,12 +64,14 @@ static size_t bytes_of_values(const struct plan *p) {
 static void print_sum(cr_text *out, const cr_program *p) {
     struct cost all = {0};
     for (size_t i = 0; i < p->plan.steps; i++) {
-        struct cost c = cost_of(&p->plan, &p->plan.step[i]);
-        all.read += c.read, all.written += c.written, all.operations += c.operations;
+        struct cost c = cost_of(p, &p->plan.step[i]);
+        all.read += c.read, all.written += c.written;
+        all.operations += c.operations, all.again += c.again;
     }
-    text_add(out, "%zu step%s: %zu bytes read, %zu written, %.0f operations; %zu bytes of values\n",
-             p->plan.steps, p->plan.steps == 1 ? "" : "s", all.read, all.written, all.operations,
-             bytes_of_values(&p->plan));
+    text_add(out, "%zu step%s: %zu bytes read, %zu written, ", p->plan.steps, p->plan.steps == 1 ? "" : "s",
+             all.read, all.written);
+    print_operations(out, &all);
+    text_add(out, "; %zu bytes of values\n", bytes_of_values(&p->plan));
 }
 
 /* Before the first of its steps. */
@@ -82,12 +94,14 @@ cr_status cr_program_print(cr_text *out, const cr_program *p) {
     print_sum(out, p);
     for (size_t i = 0; i < p->plan.steps; i++) {
         const struct step *s = &p->plan.step[i];
-        struct cost c = cost_of(&p->plan, s);
+        struct cost c = cost_of(p, s);
         if (s->way != WAY_WHOLE && p->plan.group[s->group].first == i)
             print_group(out, &p->plan.group[s->group]);
-        text_add(out, "%zu: %s%s%s, %zu bytes read, %zu written, %.0f operations\n", i + 1, kind[s->kind],
+        text_add(out, "%zu: %s%s%s, %zu bytes read, %zu written, ", i + 1, kind[s->kind],
                  s->tail ? " for updates alone" : "", s->bound ? " up to the diagonal" : "", c.read,
-                 c.written, c.operations);
+                 c.written);
+        print_operations(out, &c);
+        text_str(out, "\n");
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);
     }
     for (size_t i = 0; i < p->plan.updates; i++) {

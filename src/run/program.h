@@ -22,7 +22,7 @@ struct port {
 
 struct cr_options {
     struct mem mem;
-    bool reference, trap_nan, finite, no_fuse, flush, anew;
+    bool reference, trap_nan, finite, no_fuse, no_again, flush, anew;
     char *compiler,
         *cache; /* NULL: loops are run by the built-in way; where kernels are kept: the usual place */
     enum rewrite_level rewrite;
@@ -39,6 +39,7 @@ struct cr_program {
     const struct product *product; /* the context's when this was compiled */
     cr_graph *g;
     struct plan plan;
+    uint8_t *again;           /* by node: it is another one, computed again; NULL: none is */
     struct loop *loop;        /* by step */
     struct kernel *kernel;    /* by node of the plan's steps */
     struct control **control; /* by step: the functions that it runs, or NULL; NULL: no step runs any */
@@ -69,6 +70,8 @@ struct program_wish {
     bool inner;                       /* of a function: whoever runs it settles it */
     const struct cr_options *options; /* may be NULL */
 };
+/* Of the program's graph, which may become a copy where some values are computed again, if `again` allows. */
+cr_status program_plan(cr_program *p, const struct plan_wish *wish, bool again);
 cr_status program_make(cr_program **out, const struct program_wish *wish);
 /* How its loops run, and with that what it needs. with: compiled with the program that runs it, or not at all. */
 cr_status program_settle(cr_program *p, const struct cr_options *options, bool with);

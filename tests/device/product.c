@@ -99,13 +99,13 @@ TEST(one_matrix_serves_a_whole_batch) {
 enum { most_columns = 150, tile_k = 11 };
 
 static void assert_tile(const struct gemm_kernel *kernel, bool is_f64, int64_t rows, int64_t columns,
-                        bool add) {
+                        int held) { /* C: is not looked at, is added to, is where the sum goes on */
     cr_dtype t = is_f64 ? CR_F64 : CR_F32;
     struct operand *a = operand_of(t, rows_with_gaps, 1, rows, tile_k),
                    *b = operand_of(t, rows_with_gaps, 1, tile_k, columns),
                    *c = operand_of(t, rows_with_gaps, 1, rows, columns);
     fill(a, whole, 1), fill(b, whole, 5);
-    if (add) fill(c, whole, 3);
+    if (held) fill(c, whole, 3);
     struct gemm_tile tile = {.k = tile_k,
                              .a = a->x.data,
                              .b = b->x.data,
@@ -117,11 +117,12 @@ static void assert_tile(const struct gemm_kernel *kernel, bool is_f64, int64_t r
                              .rsc = c->stride[1],
                              .rows = rows,
                              .columns = columns,
-                             .add = add};
+                             .add = held == 1,
+                             .on = held == 2};
     kernel->tile(&tile);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns + 5; j++) {
-            double expected = j < columns && add ? whole(3 + i * columns + j) : 0, found = get(c, 0, i, j);
+            double expected = j < columns && held ? whole(3 + i * columns + j) : 0, found = get(c, 0, i, j);
             for (int64_t k = 0; k < tile_k && j < columns; k++) expected += get(a, 0, i, k) * get(b, 0, k, j);
             if (j < columns ? found != expected : found == found) /* the gap stays nan */
                 fail_msg("tile %d x %d: [%d, %d] is %g, expected %g", (int)rows, (int)columns, (int)i, (int)j,
@@ -135,8 +136,8 @@ static void assert_tiles(const struct gemm_kernel *kernel) {
     for (int f = 0; f < 2; f++)
         for (int64_t rows = 1; rows <= kernel[f].rows[0]; rows++)
             for (int64_t columns = 1; columns < most_columns; columns += (columns < 40 ? 1 : 7) * step)
-                assert_tile(&kernel[f], f, rows, columns, rows % 2),
-                    assert_tile(&kernel[f], f, rows, columns, columns % 2);
+                assert_tile(&kernel[f], f, rows, columns, (int)(rows % 3)),
+                    assert_tile(&kernel[f], f, rows, columns, (int)(columns % 3));
 }
 
 /* A row times rows, columns, and what is neither; each kernel, so that those of other processors are tried too. */

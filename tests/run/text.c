@@ -1,5 +1,4 @@
 /* What the text of compiled loops has, beside its bits: when numbers are read, and when memory is asked for. */
-
 #include "run/control.h"
 #include "support/two.h"
 

@@ -8,7 +8,7 @@
 #include "base/whole.h"
 
 enum {
-    depth = 512, /* of a slice: a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
+    depth = plan_slice,     /* a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
     block_bytes = 1 << 20,  /* of A: from the second-level cache or what is behind it it is read in order */
     first_level = 16 << 10, /* half of a first-level cache of 32 KiB */
     conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
@@ -51,15 +51,15 @@ static int64_t cost(const struct gemm *p, const struct gemm_kernel *kernel, bool
 
 /* C' = B' A': the same sums, with A along the vectors. */
 static struct gemm turn(const struct gemm *p) {
-    return (struct gemm){p->n,      p->m,   p->k,   p->csb,  p->rsb,   p->csa,  p->rsa,
-                         p->is_f64, p->add, p->rsc, p->part, p->fresh, p->ahead};
+    return (struct gemm){p->n,      p->m,  p->k,   p->csb,  p->rsb,   p->csa,  p->rsa,
+                         p->is_f64, p->on, p->rsc, p->part, p->fresh, p->ahead};
 }
 
 static void choose_turn(struct gemm_plan *j, const struct gemm *p) {
     struct gemm turned = turn(p);
     const struct gemm_kernel *kernel = kernel_for(p->is_f64, least(p->m, p->n));
     int64_t rsc = p->rsc ? p->rsc : p->n;
-    j->vector = (p->m == 1 || (p->n == 1 && rsc == 1)) && !p->add && !p->part;
+    j->vector = (p->m == 1 || (p->n == 1 && rsc == 1)) && !p->on && !p->part;
     if (j->vector) j->turned = p->m > 1;
     else j->turned = cost(&turned, kernel, turned.csb != 1, true) < cost(p, kernel, p->csb != 1, false);
     j->p = j->turned ? turned : *p;
@@ -175,7 +175,7 @@ static void run_spread(const struct gemm_plan *j, const struct gemm_tile *t) {
     struct gemm_tile to = *t;
     to.c = &tile;
     to.rsc = j->columns;
-    if (t->add) j->kernel->weave(&tile, j->columns, t->c, j->csc, t->rows, t->columns);
+    if (t->add || t->on) j->kernel->weave(&tile, j->columns, t->c, j->csc, t->rows, t->columns);
     j->kernel->tile(&to);
     j->kernel->weave(t->c, j->csc, &tile, j->columns, t->columns, t->rows);
 }
@@ -243,11 +243,14 @@ static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t blo
     run_tile(p->j, t);
 }
 
-static bool adds(const struct gemm_plan *j) { return j->p.add && !j->p.fresh; }
+static bool goes_on(const struct gemm_plan *j) { return j->p.on && !j->p.fresh; }
 
 static struct gemm_tile tile_of(const struct part *p) {
-    return (struct gemm_tile){
-        .k = p->k, .rsc = p->j->rsc, .csb = p->j->p.csb, .add = adds(p->j) || p->first > 0};
+    return (struct gemm_tile){.k = p->k,
+                              .rsc = p->j->rsc,
+                              .csb = p->j->p.csb,
+                              .add = p->first > 0,
+                              .on = goes_on(p->j) && p->first == 0};
 }
 
 static void multiply_block(const struct part *p, int64_t block, int64_t end) {
@@ -296,7 +299,8 @@ static void run_part(struct part *p) {
     }
     for (int64_t s = 0; s < j->slices; s++) {
         int64_t end = j->p.k;
-        if (j->slices > 1) team_part(j->p.k, (size_t)j->slices, (size_t)s, &p->first, &end);
+        p->first = s * depth;
+        if (s + 1 < j->slices) end = p->first + depth;
         p->k = end - p->first;
         for (int64_t i = 0; i < p->rows; i += j->block)
             multiply_block(p, p->first_row + i, p->first_row + least(i + j->block, p->rows));
@@ -315,7 +319,7 @@ static void run_single(const struct gemm_plan *j, const void *a, const void *b, 
                           .rsc = j->rsc,
                           .rows = j->p.m,
                           .columns = j->p.n,
-                          .add = adds(j)};
+                          .on = goes_on(j)};
     j->kernel->tile(&t);
 }
 

@@ -1,5 +1,5 @@
 /* Matrix products. C = A B for f32 or f64, operands with any strides. The order of summation is a function of k alone: k is
- * cut into slices, each element's sum over a slice is one chain of fused multiply-adds, slices are added in order. So the bits
+ * cut into slices of 512, each element's sum over a slice is one chain of fused multiply-adds, slices are added in order. So the bits
  * are equal for any strides, alignment, number of threads, and tile: an element does not know what stands beside it. Only
  * where A is a row or B a column there is another order, of several chains (gemm_vector.inc), also by k alone; unless it is a
  * part of a larger product. */
@@ -9,12 +9,12 @@
 #include "device/cpu/gemm_tile.h"
 #include "device/device.h"
 
-/* C[m, n] = A[m, k] B[k, n], or += ; strides of rows and columns in elements; elements of a row of C side by side. fresh: of what
- * adds up, the first, which finds no C. */
+/* C[m, n] = A[m, k] B[k, n]; strides of rows and columns in elements; elements of a row of C side by side. on: the first chain of
+ * each element goes on from what C holds; fresh: of such, the first, which finds no C. */
 struct gemm {
     int64_t m, n, k;
     int64_t rsa, csa, rsb, csb;
-    bool is_f64, add;
+    bool is_f64, on;
     int64_t rsc; /* 0: no gaps */
     bool part;   /* of a product of several rows and columns */
     bool fresh;

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* C[rows, columns] = A[rows, k] B[k, columns], or += : A with any strides, rows of B and of C without gaps. */
+/* C[rows, columns] = A[rows, k] B[k, columns], or to what C holds: A with any strides, rows of B and of C without gaps. */
 struct gemm_tile {
     int64_t k;
     const void *a, *b;
     void *c;
     int64_t rsa, csa, rsb, csb, rsc;
     int64_t rows, columns;
-    bool add;
+    bool add, on; /* the sum is added to what C holds, or goes on from it */
     const char *
         ahead; /* a wide tile asks memory for what others read next, half a line for each k; NULL: for nothing */
 };

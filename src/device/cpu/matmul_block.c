@@ -44,10 +44,11 @@ static struct block terms_of(const struct kernel_call *c, const struct matmul_bl
     int64_t rows = a->dim[r], columns = b->dim[r + 1];
     struct block x = {.g = {rows, columns, n, a->stride[r], a->stride[r + 1], b->stride[r], b->stride[r + 1],
                             c->out.dtype == CR_F64, true, columns, false, fresh, m->ahead}};
+    int64_t batch = m->partial ? 0 : m->batch;
     int64_t row = m->bound == BOUND_ROWS ? from : 0, column = m->bound == BOUND_COLUMNS ? from : 0;
     x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
     x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
-    x.c = at(&c->out, (m->batch * rows + row) * columns + column);
+    x.c = at(&c->out, (batch * rows + row) * columns + column);
     if (m->bound == BOUND_ROWS) x.g.m = to - from;
     if (m->bound == BOUND_COLUMNS) x.g.n = to - from;
     return x;
@@ -110,11 +111,36 @@ static void fill(const struct block *x) {
 static void run(const struct block *x, void *scratch) {
     struct gemm_plan p = gemm_plan_of(&x->g);
     gemm_run(&p, x->a, x->b, x->c, scratch);
-    if (!x->g.add && x->g.n < x->g.rsc) fill(x);
+    if (!x->g.on && x->g.n < x->g.rsc) fill(x);
+}
+
+static void add_f32(float *to, const float *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+static void add_f64(double *to, const double *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* Terms of a slice behind the first: they add up by themselves, and then to the result. */
+static void run_behind(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
+    const struct tensor *a = &c->in[0];
+    int r = c->out.rank - 2;
+    int64_t n = c->out.dim[r] * c->out.dim[r + 1], end = m->first + m->n;
+    struct kernel_call there = *c;
+    there.out.data = m->partial;
+    if (m->first % plan_slice == 0) memset(m->partial, 0, (size_t)n * cr_dtype_size(c->out.dtype));
+    each_block(&there, m, run, scratch);
+    if (end % plan_slice && end < a->dim[r + 1]) return;
+    void *to = at(&c->out, m->batch * n);
+    if (c->out.dtype == CR_F64) add_f64(to, m->partial, n);
+    else add_f32(to, m->partial, n);
 }
 
 void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
-    each_block(c, m, run, scratch);
+    struct matmul_block direct = *m;
+    direct.partial = NULL;
+    if (m->partial && m->first >= plan_slice) run_behind(c, m, scratch);
+    else each_block(c, &direct, run, scratch);
 }
 
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to) {
