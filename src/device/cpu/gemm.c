@@ -13,6 +13,7 @@ enum {
     first_level = 16 << 10, /* half of a first-level cache of 32 KiB */
     conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
     ways = 7,        /* of such a set, less one for what passes through */
+    narrow = 256,    /* bytes of a row of C, for which a copy of A is not read often enough: 4 lines */
     few = 4,         /* k so small that what counts is writing C */
     most_tile = 14 * 128 /* elements of C that a kernel may compute at once */
 };
@@ -92,7 +93,8 @@ static void choose_copies(struct gemm_plan *j) {
     const struct gemm *p = &j->p;
     bool deep = p->k > few;
     j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 8 && conflicts(j, p->rsb));
-    j->pack_a = deep && j->strips > 2 && conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
+    j->pack_a = deep && j->strips > 2 && p->n * (int64_t)j->size > narrow &&
+                conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
     if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
 }
 
