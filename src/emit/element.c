@@ -45,6 +45,17 @@ static void subtract_block(struct emitter *e, struct cr_text *out, const struct 
              (long long)width);
 }
 
+/* A vector of places is not narrowed by the compiler: it begins as wide as what it is compared to. */
+static void place_number(struct emitter *e, struct cr_text *out, int64_t offset, int n,
+                         const int64_t stride[], const char *const index[], bool narrow) {
+    const char *of[CR_MAX_RANK];
+    for (int i = 0; i < n; i++)
+        of[i] = narrow && e->place && index[i] == emit_axis[e->nest.rows] ? e->place : index[i];
+    text_str(out, narrow ? "(int64_t)(int32_t)(" : "(int64_t)(");
+    emit_index(out, offset, n, stride, of);
+    text_char(out, ')');
+}
+
 void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int n, const int64_t stride[],
                      const char *const index[]) {
     const struct view *v = &e->p->view[node];
@@ -58,11 +69,14 @@ void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int 
     else {
         bool counted = graph_at(e->g, s->node)->op == OP_iota;             /* element i is i */
         bool narrow = e->exact && s->bytes / sizeof(int64_t) <= INT32_MAX; /* more of them make a vector */
-        if (counted) text_str(out, narrow ? "(int64_t)(int32_t)(" : "(int64_t)(");
-        else text_add(out, "%s[", array);
+        if (counted) {
+            place_number(e, out, offset, n, stride, index, narrow);
+            return;
+        }
+        text_add(out, "%s[", array);
         emit_index(out, offset, n, stride, index);
         if (s->kind == SLOT_BLOCK && !e->exact) subtract_block(e, out, s);
-        text_char(out, counted ? ')' : ']');
+        text_char(out, ']');
     }
 }
 

@@ -96,6 +96,7 @@ struct emitter {
     const char *
         within; /* of lanes that a line does not fill: the condition under which this one has a number; NULL: each has */
     size_t then; /* the step whose loop takes rows of the product that is written (then.c); 0: it is stored */
+    const char *place;  /* of lanes: the innermost index from 32 bits; NULL: as it is */
     bool products;      /* and whether they need those of device/cpu/gemm_compiled.h, */
     bool own_products;  /* which give the bits of this program's products */
     size_t shared_most; /* bytes that units of loops leave, of one the most */

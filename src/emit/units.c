@@ -157,14 +157,23 @@ static void short_line(struct units_of *u, int pass) {
     e->within = NULL;
 }
 
+/* The lanes from this one on after `at`. */
+static void lanes_body(struct units_of *u, int pass, int from) {
+    struct emitter *e = u->l.e;
+    char place[48];
+    snprintf(place, sizeof place, "((int32_t)at + %d + lane)", from);
+    emit_line(e, "const int64_t %s = at + %d + lane;", emit_axis[e->nest.rows], from);
+    e->place = place;
+    units_body(u, pass);
+    e->place = NULL;
+}
+
 static void fours_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     units_open_fours(u, pass);
     for (u->four = 1; u->four <= 4; u->four++) {
         emit_open(e, "%s", "");
-        emit_line(e, "const int64_t %s = at + %d + lane;", emit_axis[e->nest.rows],
-                  (u->four - 1) * fold_lanes);
-        units_body(u, pass);
+        lanes_body(u, pass, (u->four - 1) * fold_lanes);
         emit_close(e);
     }
     units_close_fours(u, pass);
@@ -186,8 +195,7 @@ static void lanes_loop(struct units_of *u, int pass) {
                   fours ? "high - (high - low) % 64" : "low", fold_lanes, fold_lanes);
         units_fetch_ahead(u, pass, fold_lanes);
         emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
-        emit_line(e, "const int64_t %s = at + lane;", j);
-        units_body(u, pass);
+        lanes_body(u, pass, 0);
         emit_close(e);
         emit_close(e);
     }

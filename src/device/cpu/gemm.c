@@ -13,6 +13,7 @@ enum {
     first_level = 16 << 10, /* half of a first-level cache of 32 KiB */
     conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
     ways = 7,        /* of such a set, less one for what passes through */
+    narrow = 256,    /* bytes of a row of C, for which a copy of A is not read often enough: 4 lines */
     few = 4,         /* k so small that what counts is writing C */
     most_tile = 14 * 128 /* elements of C that a kernel may compute at once */
 };
@@ -72,13 +73,16 @@ static bool conflicts(const struct gemm_plan *j, int64_t stride) {
     return stride * (int64_t)j->size % conflict == 0;
 }
 
+static int64_t strips(const struct gemm_plan *j, int64_t n) { return (n + j->columns - 1) >> j->across; }
+
 static void choose_tile(struct gemm_plan *j) {
     const int *rows = j->kernel->rows;
     int64_t m = j->p.m, n = j->p.n, fit = j->p.k <= few ? 1 : least(m, rows[1]);
     int v = 3;
     while (v > 0 && (rows[v] < fit || rows[v] == 0 || n <= (int64_t)1 << (j->kernel->shift + v - 1))) v--;
-    j->columns = (int64_t)1 << (j->kernel->shift + v);
-    j->strips = (n + j->columns - 1) >> (j->kernel->shift + v);
+    j->across = j->kernel->shift + v;
+    j->columns = (int64_t)1 << j->across;
+    j->strips = strips(j, n);
     j->rows = rows[v];
     if (j->strips == 1 && j->rows > ways && j->p.k > few && conflicts(j, j->p.rsa)) j->rows = ways;
     j->panels = parts_of(m, j->rows);
@@ -89,8 +93,25 @@ static void choose_copies(struct gemm_plan *j) {
     const struct gemm *p = &j->p;
     bool deep = p->k > few;
     j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 8 && conflicts(j, p->rsb));
-    j->pack_a = deep && j->strips > 2 && conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
+    j->pack_a = deep && j->strips > 2 && p->n * (int64_t)j->size > narrow &&
+                conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
     if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
+}
+
+/* What follows from sizes, the choices made. */
+static void fit(struct gemm_plan *j) {
+    const struct gemm *p = &j->p;
+    const bool close = j->csc == 1 || p->n == 1;
+    j->slices = parts_of(p->k, depth);
+    j->panels = parts_of(p->m, j->rows);
+    j->strips = strips(j, p->n);
+    j->width = least(j->columns, vectors(p->n, j->kernel) << j->kernel->shift);
+    j->block = j->panels * j->rows;
+    if (j->block * j->depth * (int64_t)j->size > block_bytes)
+        j->block = least(parts_of(block_bytes / (int64_t)j->size / j->depth, j->rows) * j->rows, j->block);
+    j->by_rows = !j->pack_b && (j->panels == 1 || (size_t)(j->depth * p->n) * j->size <= first_level);
+    j->reach = j->by_rows && close ? p->n : j->columns;
+    j->single = !j->vector && close && j->by_rows && j->panels == 1 && j->slices == 1 && !j->pack_a;
 }
 
 struct gemm_plan gemm_plan_of(const struct gemm *p) {
@@ -98,16 +119,16 @@ struct gemm_plan gemm_plan_of(const struct gemm *p) {
     choose_turn(&j, p);
     choose_tile(&j);
     choose_copies(&j);
-    j.slices = parts_of(p->k, depth);
     j.depth = least(p->k, depth);
-    j.width = least(j.columns, vectors(j.p.n, j.kernel) << j.kernel->shift);
-    j.block = j.panels * j.rows;
-    if (j.block * j.depth * (int64_t)j.size > block_bytes)
-        j.block = least(parts_of(block_bytes / (int64_t)j.size / j.depth, j.rows) * j.rows, j.block);
-    j.by_rows = !j.pack_b && (size_t)(j.depth * j.p.n) * j.size <= first_level;
-    j.single = !j.vector && j.panels == 1 && j.strips == 1 && j.slices == 1 && !j.pack_a && !j.pack_b &&
-               (j.csc == 1 || j.p.n == 1);
+    fit(&j);
     return j;
+}
+
+void gemm_narrow(struct gemm_plan *j, int64_t m, int64_t n, int64_t k) {
+    j->p.m = j->turned ? n : m;
+    j->p.n = j->turned ? m : n;
+    j->p.k = k;
+    fit(j);
 }
 
 /* A packed line of A has a gap after it, so that lines do not conflict. */
@@ -212,7 +233,7 @@ static void pack_block(const struct part *p, int64_t block, int64_t rows) {
 /* The strip of B that begins at this column, packed where it is to be; and C beside it. */
 static void set_b(const struct part *p, struct gemm_tile *t, int64_t column) {
     const struct gemm_plan *j = p->j;
-    t->columns = least(j->columns, p->first_column + p->columns - column);
+    t->columns = least(j->reach, p->first_column + p->columns - column);
     t->b = at(p, p->b, p->first * j->p.rsb + column * j->p.csb);
     t->rsb = j->p.rsb;
     if (!j->pack_b) return;
@@ -225,18 +246,18 @@ static void set_c(const struct part *p, struct gemm_tile *t, int64_t row, int64_
     t->c = p->c + (row * p->j->rsc + column * p->j->csc) * (int64_t)p->j->size;
 }
 
-/* From the next range on that is not asked for; at its end, a little behind it. */
-static const char *ask(struct ahead *a, int64_t k) {
+/* From the next range on that is not asked for; at its end, a little behind it. For so many tiles. */
+static const char *ask(struct ahead *a, int64_t k, int64_t tiles) {
     while (a && a->i < a->n && a->done >= a->range[a->i].bytes) a->i++, a->done = 0;
     if (!a || a->i == a->n) return NULL;
     const char *from = a->range[a->i].at + a->done;
-    a->done += (size_t)k * half_line;
+    a->done += (size_t)(k * tiles) * half_line;
     return from;
 }
 
 static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t block, int64_t end, int64_t row,
                           int64_t column) {
-    t->ahead = ask(p->j->p.ahead, p->k);
+    t->ahead = ask(p->j->p.ahead, p->k, strips(p->j, t->columns));
     t->rows = least(p->j->rows, end - row);
     set_a(p, t, block, row);
     set_c(p, t, row, column);
@@ -260,12 +281,12 @@ static void multiply_block(const struct part *p, int64_t block, int64_t end) {
     if (j->pack_a) pack_block(p, block, end - block);
     if (j->by_rows)
         for (int64_t row = block; row < end; row += j->rows)
-            for (int64_t column = p->first_column; column < last; column += j->columns) {
+            for (int64_t column = p->first_column; column < last; column += j->reach) {
                 set_b(p, &t, column);
                 multiply_tile(p, &t, block, end, row, column);
             }
     else
-        for (int64_t column = p->first_column; column < last; column += j->columns) {
+        for (int64_t column = p->first_column; column < last; column += j->reach) {
             set_b(p, &t, column);
             for (int64_t row = block; row < end; row += j->rows)
                 multiply_tile(p, &t, block, end, row, column);
@@ -298,10 +319,8 @@ static void run_part(struct part *p) {
         return;
     }
     for (int64_t s = 0; s < j->slices; s++) {
-        int64_t end = j->p.k;
         p->first = s * depth;
-        if (s + 1 < j->slices) end = p->first + depth;
-        p->k = end - p->first;
+        p->k = least(depth, j->p.k - p->first);
         for (int64_t i = 0; i < p->rows; i += j->block)
             multiply_block(p, p->first_row + i, p->first_row + least(i + j->block, p->rows));
     }
@@ -319,7 +338,8 @@ static void run_single(const struct gemm_plan *j, const void *a, const void *b, 
                           .rsc = j->rsc,
                           .rows = j->p.m,
                           .columns = j->p.n,
-                          .on = goes_on(j)};
+                          .on = goes_on(j),
+                          .ahead = ask(j->p.ahead, j->p.k, j->strips)};
     j->kernel->tile(&t);
 }
 

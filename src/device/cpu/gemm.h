@@ -36,18 +36,22 @@ struct gemm_plan {
     struct gemm p; /* turned: of B' and A' */
     const struct gemm_kernel *kernel;
     size_t size;            /* of an element */
-    int64_t rows, columns;  /* of a tile, at most */
+    int64_t rows, columns;  /* of a tile, at most; */
+    int across;             /* columns is 2 to so many */
     int64_t panels, strips; /* tiles down and across */
     int64_t rsc, csc;       /* strides of C */
     int64_t slices, depth;  /* of k: how many, of at most this length */
     int64_t block;          /* rows of A at a time */
     int64_t width;          /* of a packed strip of B */
+    int64_t reach;          /* columns that a kernel is called for, some tiles' */
     bool turned, pack_a, pack_b;
     bool vector;  /* a row times a matrix, in the order of its own */
     bool by_rows; /* a block row by row, since all of B stays in the first-level cache; else strip by strip */
-    bool single;  /* one tile is all */
+    bool single;  /* one call of a kernel is all */
 };
 struct gemm_plan gemm_plan_of(const struct gemm *p);
+/* For some of the rows, columns and terms, never more than it was made for: cheaper than another plan. */
+void gemm_narrow(struct gemm_plan *p, int64_t m, int64_t n, int64_t k);
 size_t gemm_scratch(const struct gemm_plan *p); /* of a task */
 /* On this thread, with a task's scratch. */
 void gemm_run(const struct gemm_plan *p, const void *a, const void *b, void *c, void *scratch);

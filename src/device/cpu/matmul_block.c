@@ -5,113 +5,112 @@
 #include "device/cpu/gemm.h"
 #include "tensor/dtype.h"
 
+/* A product, or its block of rows or terms, as if there were no bound, and how it is computed; where its operands begin. */
 struct block {
-    struct gemm g;
+    struct gemm_plan plan;
     const char *a, *b;
     char *c;
-    int64_t row; /* of the batch element, of the first row */
-    bool filled;
+    int64_t size; /* of an element */
 };
 
 static char *at(const struct tensor *x, int64_t offset) {
     return (char *)x->data + offset * (int64_t)cr_dtype_size(x->dtype);
 }
 
-/* Rows first .. first+n-1 of the result. */
-static struct block rows_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
-                            int64_t n) {
+/* The rows of the result, or all of it from the terms. */
+static struct block block_of(const struct kernel_call *c, const struct matmul_block *m) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
-    int64_t columns = b->dim[r + 1], upto = first + n;
-    struct block x = {.g = {n, columns, a->dim[r + 1], a->stride[r], a->stride[r + 1], b->stride[r],
-                            b->stride[r + 1], c->out.dtype == CR_F64, false, columns,
-                            a->dim[r] > 1 && columns > 1, false, m->ahead}};
-    x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r]);
-    x.b = at(b, matmul_offset(b, m->batch));
-    x.c = at(&c->out, (m->batch * c->out.dim[r] + first) * columns);
-    x.row = first, x.filled = m->filled;
-    if (m->woven) x.b = m->woven, x.g.rsb = columns + woven_gap, x.g.csb = 1;
-    if (m->bound == BOUND_COLUMNS) x.g.n = least(columns, upto);
-    if (m->bound == BOUND_TERMS) x.g.k = least(x.g.k, upto);
+    int64_t rows = a->dim[r], columns = b->dim[r + 1], skipped = m->terms ? 0 : m->first;
+    struct gemm g = {.m = m->terms ? rows : m->n,
+                     .n = columns,
+                     .k = m->terms ? m->n : a->dim[r + 1],
+                     .rsa = a->stride[r],
+                     .csa = a->stride[r + 1],
+                     .rsb = m->woven ? columns + woven_gap : b->stride[r],
+                     .csb = m->woven ? 1 : b->stride[r + 1],
+                     .is_f64 = c->out.dtype == CR_F64,
+                     .on = m->terms,
+                     .rsc = columns,
+                     .part = !m->terms && rows > 1 && columns > 1,
+                     .fresh = m->bound == BOUND_NONE && m->first == 0,
+                     .ahead = m->ahead};
+    struct block x = {.plan = gemm_plan_of(&g), .size = (int64_t)cr_dtype_size(c->out.dtype)};
+    x.a = at(a, matmul_offset(a, m->batch) + m->first * a->stride[m->terms ? r + 1 : r]);
+    x.b = m->woven ? m->woven : at(b, matmul_offset(b, m->batch) + (m->terms ? m->first * b->stride[r] : 0));
+    x.c = at(&c->out, ((m->partial ? 0 : m->batch) * c->out.dim[r] + skipped) * columns);
     return x;
-}
-
-/* The terms first .. first+n-1 of the rows or, as the bound says, columns from..to-1 of the result. fresh: the first of their terms. */
-static struct block terms_of(const struct kernel_call *c, const struct matmul_block *m, int64_t first,
-                             int64_t n, int64_t from, int64_t to, bool fresh) {
-    const struct tensor *a = &c->in[0], *b = &c->in[1];
-    int r = a->rank - 2;
-    int64_t rows = a->dim[r], columns = b->dim[r + 1];
-    struct block x = {.g = {rows, columns, n, a->stride[r], a->stride[r + 1], b->stride[r], b->stride[r + 1],
-                            c->out.dtype == CR_F64, true, columns, false, fresh, m->ahead}};
-    int64_t batch = m->partial ? 0 : m->batch;
-    int64_t row = m->bound == BOUND_ROWS ? from : 0, column = m->bound == BOUND_COLUMNS ? from : 0;
-    x.a = at(a, matmul_offset(a, m->batch) + first * a->stride[r + 1] + row * a->stride[r]);
-    x.b = at(b, matmul_offset(b, m->batch) + first * b->stride[r] + column * b->stride[r + 1]);
-    x.c = at(&c->out, (batch * rows + row) * columns + column);
-    if (m->bound == BOUND_ROWS) x.g.m = to - from;
-    if (m->bound == BOUND_COLUMNS) x.g.n = to - from;
-    return x;
-}
-
-typedef void each_fn(const struct block *x, void *arg);
-
-/* Along the diagonal rows go in steps of a tile's, each up to its own last one. */
-static void each_rows(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
-    int64_t steps = m->bound == BOUND_NONE ? 1 : pieces(m->n, diagonal_rows), first, end;
-    for (int64_t i = 0; i < steps; i++) {
-        team_part(m->n, (size_t)steps, (size_t)i, &first, &end);
-        struct block x = rows_of(c, m, m->first + first, end - first);
-        each(&x, arg);
-    }
-}
-
-/* What lies left of the diagonal of the block has all its terms. */
-static void each_terms(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
-    int r = c->out.rank - 2;
-    int64_t side = m->bound == BOUND_NONE ? 0 : c->out.dim[m->bound == BOUND_ROWS ? r : r + 1];
-    int64_t left = least(side, m->first), end = least(side, m->first + m->n);
-    if (m->bound == BOUND_NONE || left > 0) {
-        struct block x = terms_of(c, m, m->first, m->n, 0, left, m->bound == BOUND_NONE && m->first == 0);
-        each(&x, arg);
-    }
-    for (int64_t at = left; at < end; at += diagonal_rows) {
-        struct block x = terms_of(c, m, at, m->first + m->n - at, at, least(at + diagonal_rows, end), true);
-        each(&x, arg);
-    }
-}
-
-static void each_block(const struct kernel_call *c, const struct matmul_block *m, each_fn *each, void *arg) {
-    if (m->terms) each_terms(c, m, each, arg);
-    else each_rows(c, m, each, arg);
-}
-
-static void need_scratch(const struct block *x, void *most) {
-    struct gemm_plan p = gemm_plan_of(&x->g);
-    size_t bytes = gemm_scratch(&p);
-    if (bytes > *(size_t *)most) *(size_t *)most = bytes;
 }
 
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *m) {
-    size_t most = 0;
-    each_block(c, m, need_scratch, &most);
-    return most;
+    struct block x = block_of(c, m);
+    return gemm_scratch(&x.plan);
 }
 
-/* As far as rows are read beyond what is computed, there stand numbers that are finite, whatever stood there. */
-static void fill(const struct block *x) {
-    size_t size = x->g.is_f64 ? 8 : 4;
-    for (int64_t i = 0; i < x->g.m; i++) {
-        int64_t end = x->filled ? x->g.rsc : plan_up_to(x->row + i, x->g.rsc);
-        if (end > x->g.n)
-            memset(x->c + (size_t)(i * x->g.rsc + x->g.n) * size, 0, (size_t)(end - x->g.n) * size);
+/* Rows along the diagonal that go together: those of a tile, where these are rows. */
+static int64_t step_of(const struct block *x) { return x->plan.turned ? diagonal_rows : x->plan.rows; }
+
+static void run(const struct block *x, int64_t a, int64_t b, int64_t c, void *scratch) {
+    gemm_run(&x->plan, x->a + a * x->size, x->b + b * x->size, x->c + c * x->size, scratch);
+}
+
+/* As far as rows are read beyond what is computed, there stand numbers that are finite, whatever stood there. row: the first of n of
+ * the batch element. */
+static void fill(const struct block *x, bool filled, int64_t from, int64_t row, int64_t n, int64_t columns) {
+    char *c = x->c + from * x->plan.rsc * x->size;
+    for (int64_t i = 0; i < n; i++, c += x->plan.rsc * x->size) {
+        int64_t end = filled ? x->plan.rsc : plan_up_to(row + i, x->plan.rsc);
+        if (end > columns) memset(c + columns * x->size, 0, (size_t)((end - columns) * x->size));
     }
 }
 
-static void run(const struct block *x, void *scratch) {
-    struct gemm_plan p = gemm_plan_of(&x->g);
-    gemm_run(&p, x->a, x->b, x->c, scratch);
-    if (!x->g.on && x->g.n < x->g.rsc) fill(x);
+/* Each up to its own last one. */
+static void run_rows(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                     void *scratch) {
+    const struct tensor *a = &c->in[0], *b = &c->in[1];
+    int r = a->rank - 2;
+    int64_t columns = b->dim[r + 1], terms = a->dim[r + 1], step = step_of(x);
+    for (int64_t i = 0; i < m->n; i += step) {
+        int64_t rows = least(step, m->n - i), upto = m->first + i + rows,
+                some = m->bound == BOUND_COLUMNS ? least(columns, upto) : columns;
+        gemm_narrow(&x->plan, rows, some, m->bound == BOUND_TERMS ? least(terms, upto) : terms);
+        run(x, i * a->stride[r], 0, i * columns, scratch);
+        if (some < columns) fill(x, m->filled, i, m->first + i, rows, some);
+    }
+}
+
+/* The terms from number `skipped` of the block on, of the result's rows or, as the bound says, columns from .. to-1. */
+static void run_side(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                     int64_t skipped, int64_t from, int64_t to, void *scratch) {
+    const struct tensor *a = &c->in[0], *b = &c->in[1];
+    int r = a->rank - 2;
+    int64_t rows = a->dim[r], columns = b->dim[r + 1], k = m->n - skipped;
+    if (m->bound == BOUND_ROWS) {
+        gemm_narrow(&x->plan, to - from, columns, k);
+        run(x, skipped * a->stride[r + 1] + from * a->stride[r], skipped * b->stride[r], from * columns,
+            scratch);
+    } else {
+        gemm_narrow(&x->plan, rows, to - from, k);
+        run(x, skipped * a->stride[r + 1], skipped * b->stride[r] + from * b->stride[r + 1], from, scratch);
+    }
+}
+
+/* What lies left of the diagonal of the block has all its terms; the others are the first that come there. */
+static void run_terms(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                      void *scratch) {
+    int64_t side = c->out.dim[c->out.rank - (m->bound == BOUND_ROWS ? 2 : 1)], step = step_of(x);
+    int64_t left = least(side, m->first), end = least(side, m->first + m->n);
+    if (left > 0) run_side(x, c, m, 0, 0, left, scratch);
+    x->plan.p.fresh = true;
+    for (int64_t i = left; i < end; i += step)
+        run_side(x, c, m, i - m->first, i, least(i + step, end), scratch);
+}
+
+static void run_block(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
+    struct block x = block_of(c, m);
+    if (m->bound == BOUND_NONE) run(&x, 0, 0, 0, scratch);
+    else if (m->terms) run_terms(&x, c, m, scratch);
+    else run_rows(&x, c, m, scratch);
 }
 
 static void add_f32(float *to, const float *from, int64_t n) {
@@ -129,7 +128,7 @@ static void run_behind(const struct kernel_call *c, const struct matmul_block *m
     struct kernel_call there = *c;
     there.out.data = m->partial;
     if (m->first % plan_slice == 0) memset(m->partial, 0, (size_t)n * cr_dtype_size(c->out.dtype));
-    each_block(&there, m, run, scratch);
+    run_block(&there, m, scratch);
     if (end % plan_slice && end < a->dim[r + 1]) return;
     void *to = at(&c->out, m->batch * n);
     if (c->out.dtype == CR_F64) add_f64(to, m->partial, n);
@@ -140,7 +139,7 @@ void cpu_matmul_block(const struct kernel_call *c, const struct matmul_block *m,
     struct matmul_block direct = *m;
     direct.partial = NULL;
     if (m->partial && m->first >= plan_slice) run_behind(c, m, scratch);
-    else each_block(c, &direct, run, scratch);
+    else run_block(c, &direct, scratch);
 }
 
 void cpu_matmul_weave(const struct kernel_call *c, int64_t batch, int64_t first, int64_t n, void *to) {
