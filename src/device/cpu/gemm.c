@@ -90,6 +90,7 @@ static void choose_copies(struct gemm_plan *j) {
     bool deep = p->k > few;
     j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 8 && conflicts(j, p->rsb));
     j->pack_a = deep && j->strips > 2 && conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
+    j->early = j->pack_b || conflicts(j, p->rsb) ? 0 : j->kernel->early;
     if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
 }
 
@@ -193,7 +194,7 @@ static void set_a(const struct part *p, struct gemm_tile *t, int64_t block, int6
     t->a = at(p, p->a, row * j->p.rsa + p->first * j->p.csa);
     if (!j->pack_a) return;
     t->rsa = j->p.rsa == 1 ? 1 : line_of_a(j);
-    t->csa = j->p.rsa == 1 ? j->rows : 1;
+    t->csa = j->p.rsa == 1 ? t->rows : 1;
     t->a = at(p, p->packed_a, (row - block) * line_of_a(j));
 }
 
@@ -204,9 +205,10 @@ static void pack_block(const struct part *p, int64_t block, int64_t rows) {
         pack(j, p->packed_a, line_of_a(j), from, j->p.rsa, j->p.csa, rows, p->k);
         return;
     }
-    for (int64_t i = 0; i < rows; i += j->rows)
-        pack(j, p->packed_a + (size_t)(i * line_of_a(j)) * j->size, j->rows, at(p, from, i), j->p.csa, 1,
-             p->k, least(j->rows, rows - i));
+    for (int64_t i = 0, n; i < rows; i += n) {
+        n = gemm_height(j, rows - i);
+        pack(j, p->packed_a + (size_t)(i * line_of_a(j)) * j->size, n, at(p, from, i), j->p.csa, 1, p->k, n);
+    }
 }
 
 /* The strip of B that begins at this column, packed where it is to be; and C beside it. */
@@ -226,7 +228,7 @@ static void set_c(const struct part *p, struct gemm_tile *t, int64_t row, int64_
 }
 
 /* From the next range on that is not asked for; at its end, a little behind it. */
-static const char *ask(struct ahead *a, int64_t k) {
+static const char *ask_range(struct ahead *a, int64_t k) {
     while (a && a->i < a->n && a->done >= a->range[a->i].bytes) a->i++, a->done = 0;
     if (!a || a->i == a->n) return NULL;
     const char *from = a->range[a->i].at + a->done;
@@ -234,10 +236,21 @@ static const char *ask(struct ahead *a, int64_t k) {
     return from;
 }
 
+/* Or else for B: the first tile of a strip for the next strip, the others for rows of their own. */
+static void ask(const struct part *p, struct gemm_tile *t, bool first) {
+    const struct gemm_plan *j = p->j;
+    t->ahead = ask_range(j->p.ahead, p->k);
+    t->ahead_step = half_line;
+    if (t->ahead || !j->early) return;
+    int64_t from = first ? j->columns : j->early * t->rsb;
+    t->ahead = (const char *)t->b + from * (int64_t)j->size;
+    t->ahead_step = t->rsb * (int64_t)j->size;
+}
+
 static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t block, int64_t end, int64_t row,
                           int64_t column) {
-    t->ahead = ask(p->j->p.ahead, p->k);
-    t->rows = least(p->j->rows, end - row);
+    t->rows = gemm_height(p->j, end - row);
+    ask(p, t, row == block);
     set_a(p, t, block, row);
     set_c(p, t, row, column);
     run_tile(p->j, t);
@@ -256,7 +269,7 @@ static void multiply_block(const struct part *p, int64_t block, int64_t end) {
     int64_t last = p->first_column + p->columns;
     if (j->pack_a) pack_block(p, block, end - block);
     if (j->by_rows)
-        for (int64_t row = block; row < end; row += j->rows)
+        for (int64_t row = block; row < end; row += t.rows)
             for (int64_t column = p->first_column; column < last; column += j->columns) {
                 set_b(p, &t, column);
                 multiply_tile(p, &t, block, end, row, column);
@@ -264,8 +277,7 @@ static void multiply_block(const struct part *p, int64_t block, int64_t end) {
     else
         for (int64_t column = p->first_column; column < last; column += j->columns) {
             set_b(p, &t, column);
-            for (int64_t row = block; row < end; row += j->rows)
-                multiply_tile(p, &t, block, end, row, column);
+            for (int64_t row = block; row < end; row += t.rows) multiply_tile(p, &t, block, end, row, column);
         }
 }
 

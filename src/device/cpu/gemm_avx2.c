@@ -34,8 +34,8 @@
 #include "device/cpu/gemm_vector.inc"
 #include "device/cpu/gemm_undef.inc"
 
-const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, any_f32, vector_f32, gemm_weave_f32},
-                                         {2, {12, 6, 3, 1}, any_f64, vector_f64, gemm_weave_f64}};
+const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, 6, any_f32, vector_f32, gemm_weave_f32},
+                                         {2, {12, 6, 3, 1}, 6, any_f64, vector_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -13,8 +13,9 @@ struct gemm_tile {
     int64_t rsa, csa, rsb, csb, rsc;
     int64_t rows, columns;
     bool add;
-    const char *
-        ahead; /* a wide tile asks memory for what others read next, half a line for each k; NULL: for nothing */
+    const char
+        *ahead; /* a wide tile asks memory for this, for each k ahead_step bytes later; NULL: for nothing */
+    int64_t ahead_step;
 };
 enum { half_line = 32 /* bytes */ };
 
