@@ -9,8 +9,7 @@
 
 enum {
     depth = 512, /* of a slice: a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
-    block_bytes = 1 << 20,  /* of A: from the second-level cache or what is behind it it is read in order */
-    first_level = 16 << 10, /* half of a first-level cache of 32 KiB */
+    block_bytes = 1 << 20, /* of A: from the second-level cache or what is behind it it is read in order */
     conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
     ways = 7,        /* of such a set, less one for what passes through */
     few = 4,         /* k so small that what counts is writing C */

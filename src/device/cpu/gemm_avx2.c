@@ -7,6 +7,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 #include <immintrin.h>
+#include <string.h>
 
 /* clang-format off */
 #define UP_TO_3(v)  X(1, v) X(2, v) X(3, v)

@@ -17,7 +17,10 @@ struct gemm_tile {
         *ahead; /* a wide tile asks memory for this, for each k ahead_step bytes later; NULL: for nothing */
     int64_t ahead_step;
 };
-enum { half_line = 32 /* bytes */ };
+enum {
+    half_line = 32,        /* bytes */
+    first_level = 16 << 10 /* half of a first-level cache of 32 KiB */
+};
 
 /* The cache line so many bytes after p, which need not be there. */
 #if defined(__GNUC__)
