@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "support/test.h"
 
+#include "base/whole.h"
 #include "device/cpu/gemm.h"
 #include "support/operand.h"
 
@@ -180,6 +181,33 @@ TEST(tiles_and_vectors_of_every_instruction_set_are_exact) {
 #endif
 }
 
+/* A tile of two rows takes AVX2 as long as one of four. */
+TEST(no_tile_is_less_than_half_as_tall_as_the_others) {
+    (void)state;
+    for (int64_t m = 2; m < 200; m++) {
+        const struct gemm p = {.m = m, .n = 512, .k = 128, .rsa = 128, .csa = 1, .rsb = 512, .csb = 1};
+        struct gemm_plan j = gemm_plan_of(&p);
+        int64_t rows = 0, height;
+        for (; rows < j.p.m; rows += height) {
+            height = gemm_height(&j, j.p.m - rows);
+            assert_true(height <= j.rows && 2 * height >= least(j.rows, j.p.m));
+        }
+        assert_int_equal(rows, j.p.m);
+    }
+}
+
+/* Rows far apart are not fetched ahead by the processor; where they compete for one set of a cache, ahead would be in vain. */
+TEST(rows_are_asked_for_ahead_unless_they_are_packed_or_compete) {
+    (void)state;
+    struct gemm p = {.m = 128, .n = 512, .k = 128, .rsa = 128, .csa = 1, .rsb = 512, .csb = 1};
+    struct gemm_plan j = gemm_plan_of(&p);
+    assert_int_equal(j.early, j.kernel->early);
+    p.rsb = 1024, p.m = 12;
+    assert_int_equal(gemm_plan_of(&p).early, 0);
+    p.rsb = 1, p.csb = 128;
+    assert_int_equal(gemm_plan_of(&p).early, 0);
+}
+
 /* ---- Other libraries, where they are: each computes what we do, up to the order of its sums ---- */
 
 struct foreign {
@@ -268,6 +296,8 @@ int main(void) {
         RUN(nan_and_infinity_stay_in_their_rows_and_columns),
         RUN(one_matrix_serves_a_whole_batch),
         RUN(tiles_and_vectors_of_every_instruction_set_are_exact),
+        RUN(no_tile_is_less_than_half_as_tall_as_the_others),
+        RUN(rows_are_asked_for_ahead_unless_they_are_packed_or_compete),
         RUN(every_product_library_found_agrees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

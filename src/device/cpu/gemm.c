@@ -8,9 +8,8 @@
 #include "base/whole.h"
 
 enum {
-    depth = plan_slice,     /* a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
-    block_bytes = 1 << 20,  /* of A: from the second-level cache or what is behind it it is read in order */
-    first_level = 16 << 10, /* half of a first-level cache of 32 KiB */
+    depth = plan_slice,    /* a strip of 32 columns of f32 is 64 KiB, a part of the second-level cache */
+    block_bytes = 1 << 20, /* of A: from the second-level cache or what is behind it it is read in order */
     conflict = 4096, /* bytes apart, all numbers compete for the few ways of one set of a first-level cache */
     ways = 7,        /* of such a set, less one for what passes through */
     narrow = 256,    /* bytes of a row of C, for which a copy of A is not read often enough: 4 lines */
@@ -95,6 +94,7 @@ static void choose_copies(struct gemm_plan *j) {
     j->pack_b = p->csb != 1 || (deep && j->strips > 1 && j->panels > 8 && conflicts(j, p->rsb));
     j->pack_a = deep && j->strips > 2 && p->n * (int64_t)j->size > narrow &&
                 conflicts(j, p->rsa == 1 ? p->csa : p->rsa);
+    j->early = j->pack_b || conflicts(j, p->rsb) ? 0 : j->kernel->early;
     if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
 }
 
@@ -214,7 +214,7 @@ static void set_a(const struct part *p, struct gemm_tile *t, int64_t block, int6
     t->a = at(p, p->a, row * j->p.rsa + p->first * j->p.csa);
     if (!j->pack_a) return;
     t->rsa = j->p.rsa == 1 ? 1 : line_of_a(j);
-    t->csa = j->p.rsa == 1 ? j->rows : 1;
+    t->csa = j->p.rsa == 1 ? t->rows : 1;
     t->a = at(p, p->packed_a, (row - block) * line_of_a(j));
 }
 
@@ -225,9 +225,10 @@ static void pack_block(const struct part *p, int64_t block, int64_t rows) {
         pack(j, p->packed_a, line_of_a(j), from, j->p.rsa, j->p.csa, rows, p->k);
         return;
     }
-    for (int64_t i = 0; i < rows; i += j->rows)
-        pack(j, p->packed_a + (size_t)(i * line_of_a(j)) * j->size, j->rows, at(p, from, i), j->p.csa, 1,
-             p->k, least(j->rows, rows - i));
+    for (int64_t i = 0, n; i < rows; i += n) {
+        n = gemm_height(j, rows - i);
+        pack(j, p->packed_a + (size_t)(i * line_of_a(j)) * j->size, n, at(p, from, i), j->p.csa, 1, p->k, n);
+    }
 }
 
 /* The strip of B that begins at this column, packed where it is to be; and C beside it. */
@@ -247,7 +248,7 @@ static void set_c(const struct part *p, struct gemm_tile *t, int64_t row, int64_
 }
 
 /* From the next range on that is not asked for; at its end, a little behind it. For so many tiles. */
-static const char *ask(struct ahead *a, int64_t k, int64_t tiles) {
+static const char *ask_range(struct ahead *a, int64_t k, int64_t tiles) {
     while (a && a->i < a->n && a->done >= a->range[a->i].bytes) a->i++, a->done = 0;
     if (!a || a->i == a->n) return NULL;
     const char *from = a->range[a->i].at + a->done;
@@ -255,10 +256,22 @@ static const char *ask(struct ahead *a, int64_t k, int64_t tiles) {
     return from;
 }
 
+/* What the tiles of a call ask for: that; or else rows of B, the first tile of a strip those of the next strip, the others of their own. */
+static void set_ahead(const struct gemm_plan *j, struct gemm_tile *t, bool first) {
+    t->ahead = ask_range(j->p.ahead, t->k, strips(j, t->columns));
+    t->ahead_step = half_line;
+    t->ahead_vector = t->k * half_line >> (j->across - j->kernel->shift);
+    if (t->ahead || !j->early) return;
+    int64_t from = first ? j->columns : j->early * t->rsb;
+    t->ahead = (const char *)t->b + from * (int64_t)j->size;
+    t->ahead_step = t->rsb * (int64_t)j->size;
+    t->ahead_vector = (int64_t)j->size << j->kernel->shift;
+}
+
 static void multiply_tile(const struct part *p, struct gemm_tile *t, int64_t block, int64_t end, int64_t row,
                           int64_t column) {
-    t->ahead = ask(p->j->p.ahead, p->k, strips(p->j, t->columns));
-    t->rows = least(p->j->rows, end - row);
+    t->rows = gemm_height(p->j, end - row);
+    set_ahead(p->j, t, row == block);
     set_a(p, t, block, row);
     set_c(p, t, row, column);
     run_tile(p->j, t);
@@ -280,7 +293,7 @@ static void multiply_block(const struct part *p, int64_t block, int64_t end) {
     int64_t last = p->first_column + p->columns;
     if (j->pack_a) pack_block(p, block, end - block);
     if (j->by_rows)
-        for (int64_t row = block; row < end; row += j->rows)
+        for (int64_t row = block; row < end; row += t.rows)
             for (int64_t column = p->first_column; column < last; column += j->reach) {
                 set_b(p, &t, column);
                 multiply_tile(p, &t, block, end, row, column);
@@ -288,8 +301,7 @@ static void multiply_block(const struct part *p, int64_t block, int64_t end) {
     else
         for (int64_t column = p->first_column; column < last; column += j->reach) {
             set_b(p, &t, column);
-            for (int64_t row = block; row < end; row += j->rows)
-                multiply_tile(p, &t, block, end, row, column);
+            for (int64_t row = block; row < end; row += t.rows) multiply_tile(p, &t, block, end, row, column);
         }
 }
 
@@ -338,8 +350,8 @@ static void run_single(const struct gemm_plan *j, const void *a, const void *b, 
                           .rsc = j->rsc,
                           .rows = j->p.m,
                           .columns = j->p.n,
-                          .on = goes_on(j),
-                          .ahead = ask(j->p.ahead, j->p.k, j->strips)};
+                          .on = goes_on(j)};
+    set_ahead(j, &t, true);
     j->kernel->tile(&t);
 }
 

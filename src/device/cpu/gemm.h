@@ -25,6 +25,7 @@ struct gemm {
  * lanes; rows[v] is 0 where there is none so wide. */
 struct gemm_kernel {
     int shift, rows[4];
+    int early; /* so many rows of B before they are needed, memory is asked for them; 0: the processor does that by itself */
     void (*tile)(const struct gemm_tile *t);
     void (*vector)(const struct gemm_tile *t); /* of one row, with any strides of B */
     /* k elements side by side in each of the columns, which stand `stride` apart, to rows of `columns`, `width` apart. */
@@ -44,6 +45,7 @@ struct gemm_plan {
     int64_t block;          /* rows of A at a time */
     int64_t width;          /* of a packed strip of B */
     int64_t reach;          /* columns that a kernel is called for, some tiles' */
+    int64_t early;          /* as of the kernel, where rows of B do not compete */
     bool turned, pack_a, pack_b;
     bool vector;  /* a row times a matrix, in the order of its own */
     bool by_rows; /* a block row by row, since all of B stays in the first-level cache; else strip by strip */
@@ -53,6 +55,10 @@ struct gemm_plan gemm_plan_of(const struct gemm *p);
 /* For some of the rows, columns and terms, never more than it was made for: cheaper than another plan. */
 void gemm_narrow(struct gemm_plan *p, int64_t m, int64_t n, int64_t k);
 size_t gemm_scratch(const struct gemm_plan *p); /* of a task */
+/* Rows of the next tile down, of so many that are left. The last two are of like height: sums of few rows wait for each other. */
+static inline int64_t gemm_height(const struct gemm_plan *p, int64_t left) {
+    return left >= 2 * p->rows ? p->rows : left > p->rows ? left - left / 2 : left;
+}
 /* On this thread, with a task's scratch. */
 void gemm_run(const struct gemm_plan *p, const void *a, const void *b, void *c, void *scratch);
 /* In parts, one on each task of the team. */

@@ -7,6 +7,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 #include <immintrin.h>
+#include <string.h>
 
 /* clang-format off */
 #define UP_TO_3(v)  X(1, v) X(2, v) X(3, v)
@@ -34,8 +35,8 @@
 #include "device/cpu/gemm_vector.inc"
 #include "device/cpu/gemm_undef.inc"
 
-const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, any_f32, vector_f32, gemm_weave_f32},
-                                         {2, {12, 6, 3, 1}, any_f64, vector_f64, gemm_weave_f64}};
+const struct gemm_kernel gemm_avx2[2] = {{3, {12, 6, 3, 1}, 6, any_f32, vector_f32, gemm_weave_f32},
+                                         {2, {12, 6, 3, 1}, 6, any_f64, vector_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -30,8 +30,8 @@
 #include "device/cpu/gemm_undef.inc"
 
 /* What moves half as much at a time, twice as often, is AVX2's. */
-const struct gemm_kernel gemm_avx512[2] = {{4, {14, 14, 6, 3}, any_f32, vector_f32, gemm_weave_f32},
-                                           {3, {14, 14, 6, 3}, any_f64, vector_f64, gemm_weave_f64}};
+const struct gemm_kernel gemm_avx512[2] = {{4, {14, 14, 6, 3}, 0, any_f32, vector_f32, gemm_weave_f32},
+                                           {3, {14, 14, 6, 3}, 0, any_f64, vector_f64, gemm_weave_f64}};
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

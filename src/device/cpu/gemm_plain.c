@@ -22,5 +22,5 @@
 #include "device/cpu/gemm_vector.inc"
 #include "device/cpu/gemm_undef.inc"
 
-const struct gemm_kernel gemm_plain[2] = {{3, {4}, any_f32, vector_f32, weave_f32},
-                                          {3, {4}, any_f64, vector_f64, weave_f64}};
+const struct gemm_kernel gemm_plain[2] = {{3, {4}, 0, any_f32, vector_f32, weave_f32},
+                                          {3, {4}, 0, any_f64, vector_f64, weave_f64}};

@@ -12,11 +12,14 @@ struct gemm_tile {
     void *c;
     int64_t rsa, csa, rsb, csb, rsc;
     int64_t rows, columns;
-    bool add, on; /* the sum is added to what C holds, or goes on from it */
-    const char *
-        ahead; /* a wide tile asks memory for what others read next, half a line for each k; NULL: for nothing */
+    bool add, on;      /* the sum is added to what C holds, or goes on from it */
+    const char *ahead; /* a wide tile asks memory for this (NULL: nothing), which lies so many bytes on for */
+    int64_t ahead_step, ahead_vector; /* the next k, and for the next vector to the right */
 };
-enum { half_line = 32 /* bytes */ };
+enum {
+    half_line = 32,        /* bytes */
+    first_level = 16 << 10 /* half of a first-level cache of 32 KiB */
+};
 
 /* The cache line so many bytes after p, which need not be there. */
 #if defined(__GNUC__)
