@@ -40,6 +40,27 @@ ALWAYS float less_f32(float a, float b) { return a < b ? a : b; }
 ALWAYS double greater_f64(double a, double b) { return a > b ? a : b; }
 ALWAYS double less_f64(double a, double b) { return a < b ? a : b; }
 
+/* The nearest to a whole number. AVX2 converts whole numbers of 64 bits one at a time, and gcc then makes no vectors of the whole loop:
+ * so the halves are put into numbers of 2^52 and 2^84, and one sum rounds. Of f32: what no f64 holds exactly first becomes a number that
+ * is no tie and on the same side of all. */
+#if defined(__AVX2__) && !defined(__AVX512DQ__)
+ALWAYS double f64_of_i64(int64_t x) {
+    const uint64_t low = ((uint64_t)x & 0xffffffff) | 0x4330000000000000,
+                   high = (uint64_t)x >> 32 ^ 0x4530000080000000;
+    double a, b;
+    memcpy(&a, &low, sizeof a);
+    memcpy(&b, &high, sizeof b);
+    return (b - 0x1.00000801p84) + a; /* 2^84 + 2^63 + 2^52 */
+}
+ALWAYS float f32_of_i64(int64_t x) {
+    const int64_t most = (int64_t)1 << 53, odd = (x & -2048) | (((x & 2047) + 2047) & 2048);
+    return (float)f64_of_i64((x > most) | (x < -most) ? odd : x);
+}
+#else
+ALWAYS double f64_of_i64(int64_t x) { return (double)x; }
+ALWAYS float f32_of_i64(int64_t x) { return (float)x; }
+#endif
+
 /* Numbers that nobody reads soon, to memory past the caches: a plain store would first read the line that it changes. */
 #if defined(__SSE2__)
 #if defined(__AVX512F__)

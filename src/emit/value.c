@@ -64,6 +64,8 @@ static struct expression widened(struct emitter *e, cr_dtype from, const char *x
     return emit_take(e, &t);
 }
 
+static const char *suffix(cr_dtype dtype) { return cr_dtype_name(dtype); }
+
 static void write_cast(struct emitter *e, struct cr_text *out, cr_dtype to, cr_dtype from,
                        const char *operand) {
     char type[80];
@@ -77,7 +79,9 @@ static void write_cast(struct emitter *e, struct cr_text *out, cr_dtype to, cr_d
     } else if (dtype_is_half(to)) {
         emit_helper(e, out, to == CR_F16 ? "half_from_f32" : "bf16_from_f32", CR_F64);
         text_add(out, dtype_is_float(from) ? "((float)%s)" : "((float)(double)%s)", x.s);
-    } else text_add(out, "(%s)%s", emit_type(e, to, type), x.s);
+    } else if (e->exact && from == CR_I64 && dtype_is_float(to))
+        text_add(out, "%s_of_i64(%s)", suffix(to), x.s);
+    else text_add(out, "(%s)%s", emit_type(e, to, type), x.s);
 }
 
 /* a * a * a, for the small powers that people write. */
@@ -88,8 +92,6 @@ static bool write_power(struct cr_text *out, const char *x, int64_t n) {
 }
 
 /* ---- Exact: a function for each row and dtype, of the very text that the built-in kernels are made of ---- */
-
-static const char *suffix(cr_dtype dtype) { return cr_dtype_name(dtype); }
 
 /* The text of a function that is needed, if it is not there yet. */
 static void need(struct emitter *e, const char *name, const char *text) {

@@ -1,0 +1,117 @@
+/* Compiled loops are vectors also where the processor has no instruction for a vector of what they do; with the bits of the built-in way. */
+#include "device/compiler.h"
+#include "support/two.h"
+
+/* Around what f64 and f32 hold exactly, ties and the ends. */
+TEST(whole_numbers_of_64_bits_become_the_nearest_of_f64_and_f32) {
+    (void)state;
+    enum { most = 67 };
+    struct two b;
+    start(&b);
+    input(&b, CR_I64, 1, (int64_t[]){most}, -0x1p62, 0x1p62);
+    int64_t *at = b.data[0], n = 0;
+    for (int bits = 22; bits < 63; bits += 10)
+        for (int64_t k = -3; k < 4; k++, n += 2)
+            if (n + 1 < most)
+                at[n] = (INT64_C(1) << bits) + k, at[n + 1] = -(INT64_C(3) << (bits - 2)) + k * 64;
+    const int64_t ends[] = {0, -1, INT64_MIN, INT64_MAX, (INT64_C(1) << 53) + 1, -(INT64_C(1) << 53) - 1};
+    memcpy(at, ends, sizeof ends);
+    for (int i = 0; i < 6; i++)
+        at[6 + i] = (INT64_C(1) << 54) + (INT64_C(1) << 30) + i - 3; /* a tie of f32 */
+    output(&b, formula(&b, "cast(x0 + 0, f64)*1.5"));
+    output(&b, formula(&b, "cast(x0 - 0, f32)*1.5"));
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* In place of those of the processor at hand, for one without AVX-512. */
+static void for_avx2(char *command, size_t size, const char *source, const char *to) {
+    size_t n = (size_t)snprintf(command, size, "gcc -S -march=x86-64-v3 -DCHAINRULE_KEY='\"\"' -o %s %s", to,
+                                source);
+    for (size_t i = 0; compiler_flag(i) && n < size; i++)
+        if (strncmp(compiler_flag(i), "-march", 6) && strcmp(compiler_flag(i), "-shared"))
+            n += (size_t)snprintf(command + n, size - n, " %s", compiler_flag(i));
+}
+
+/* Is this text in what gcc makes of the outputs' loops, called one after the other in `body`? */
+static bool body_has(struct two *b, const char *text) {
+    char command[4096];
+    cr_program *p = NULL;
+    struct cr_text source = text_make(&b->g->mem);
+    if (cr_compile(&p, b->t, NULL)) fail_msg("%s", cr_graph_error(b->g));
+    struct kernel_units *units = calloc(p->plan.steps, sizeof *units);
+    assert_int_equal(emit_kernels(&source, &p->plan, p->loop, units, &(struct kernel_wish){.products = true}),
+                     CR_OK);
+    for_avx2(command, sizeof command, temp_file("kernels.c", source.s, source.n), temp_path("kernels.s"));
+    assert_int_equal(system(command), 0);
+    snprintf(command, sizeof command, "sed -n '/^body:/,/endproc/p' %s | grep -q '%s'",
+             temp_path("kernels.s"), text);
+    text_drop(&source);
+    free(units);
+    cr_program_free(p);
+    return system(command) == 0;
+}
+
+static void need_gcc(void) {
+    if (system("gcc -march=x86-64-v3 -E -x c /dev/null >/dev/null 2>&1") != 0) skip();
+}
+
+/* AVX2 has no vectors of them for that: one conversion for each number, and all else of the loop is as slow. */
+TEST(a_loop_over_whole_numbers_is_vectors_without_avx512) {
+    (void)state;
+    struct two b;
+    need_gcc();
+    start(&b);
+    output(&b, formula(&b, "-1 + cast(3*iota(1000), f32)"));
+    output(&b, formula(&b, "-1 + 2*iota(900)/7"));
+    assert_false(body_has(&b, "cvtsi2s"));
+    drop(&b);
+}
+
+/* A function that calls another far from 0 is no loop of vectors by itself. */
+TEST(stumpffs_functions_are_vectors_without_avx512) {
+    (void)state;
+    struct two b;
+    need_gcc();
+    start(&b);
+    input(&b, CR_F64, 1, (int64_t[]){100}, 0, 9);
+    output(&b, formula(&b, "1 + stumpff(x0, n=1)*stumpff(x0, n=2)"));
+    assert_true(body_has(&b, "_ZGVdN4vv_stumpff_any"));
+    drop(&b);
+}
+
+/* Near 0 by their series, far from it otherwise, whatever stands beside a number. */
+TEST(stumpffs_functions_have_the_same_bits_in_all_company) {
+    (void)state;
+    enum { n = 24 };
+    static const double x[n] = {0, 1, -2, 3,           10, -10,      9.5,  -9.5, 11,    4,   5,  6,
+                                1, 2, 3,  (double)NAN, 7,  INFINITY, -0.0, 8,    -10.5, -20, 30, 2.5};
+    struct two b;
+    void *out[most_outputs];
+    start(&b);
+    input(&b, CR_F64, 1, (int64_t[]){n}, 0, 1);
+    memcpy(b.data[0], x, sizeof x);
+    output(&b, formula(&b, "stumpff(x0, n=2)"));
+    for (int i = 0; i < n; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "stumpff(x0[%d], n=2)", i);
+        output(&b, formula(&b, text));
+    }
+    for (int way = 0; way < 2; way++) {
+        run(&b, way ? "cc" : NULL, out);
+        for (int i = 0; i < n; i++)
+            if (!same(CR_F64, (double *)out[0] + i, out[1 + i], 0)) fail_msg("way %d, %g", way, x[i]);
+        for (int i = 0; i <= n; i++) free(out[i]);
+    }
+    drop(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RUN(whole_numbers_of_64_bits_become_the_nearest_of_f64_and_f32),
+        RUN(a_loop_over_whole_numbers_is_vectors_without_avx512),
+        RUN(stumpffs_functions_are_vectors_without_avx512),
+        RUN(stumpffs_functions_have_the_same_bits_in_all_company),
+    };
+    return cmocka_run_group_tests(tests, NULL, temp_remove);
+}
