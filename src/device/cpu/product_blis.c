@@ -18,7 +18,7 @@ static rntm_t alone(void) {
             const void *from;                                                                             \
             T *it;                                                                                        \
         } a = {t->a}, b = {t->b}; /* never written */                                                     \
-        T one = 1, beta = t->add;                                                                         \
+        T one = 1, beta = t->add || t->on;                                                                \
         rntm_t r = alone();                                                                               \
         gemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, t->rows, t->columns, t->k, &one, a.it, t->rsa, t->csa, \
              b.it, t->rsb, t->csb, &beta, t->c, t->rsc, 1, NULL, &r);                                     \
