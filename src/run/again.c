@@ -54,9 +54,10 @@ static bool move_port(struct port *x, cr_graph *to, const cr_graph *from, const 
     return x->text != intern_none && x->pattern != intern_none;
 }
 
-static cr_status adopt(struct attempt *t, cr_program *p) {
+static cr_status adopt(struct attempt *t, cr_program *p, const struct program_wish *wish) {
     bool ok = true;
     for (size_t i = 0; i < p->outputs; i++) ok = move_port(&p->output[i], t->g, p->g, t->map) && ok;
+    for (size_t i = 0; i < wish->inputs; i++) wish->input[i] = t->map[wish->input[i]];
     const struct plan plan = p->plan;
     cr_graph *g = p->g;
     p->plan = t->plan, p->g = t->g, p->again = t->again;
@@ -64,26 +65,27 @@ static cr_status adopt(struct attempt *t, cr_program *p) {
     return ok ? CR_OK : CR_ENOMEM;
 }
 
-static cr_status plan_again(cr_program *p, const struct plan_wish *wish, struct again *a) {
+static cr_status plan_again(cr_program *p, const struct plan_wish *plan, const struct program_wish *wish,
+                            struct again *a) {
     cr_status status = CR_OK;
     const cr_graph *g = p->g;
     const size_t count = g->count;
     for (int i = 0; i < most_tries && p->g == g && !status; i++) {
         struct attempt t = {0};
-        status = plan_find_again(a, &p->plan, wish);
+        status = plan_find_again(a, &p->plan, plan);
         if (status || !a->any) break;
-        status = make(&t, a, p, wish);
-        if (!status && plan_check_again(a, &t.plan)) status = adopt(&t, p);
-        drop(&t, p, wish, count);
+        status = make(&t, a, p, plan);
+        if (!status && plan_check_again(a, &t.plan)) status = adopt(&t, p, wish);
+        drop(&t, p, plan, count);
     }
     return status;
 }
 
-cr_status program_plan(cr_program *p, const struct plan_wish *wish, bool again) {
+cr_status program_plan(cr_program *p, const struct plan_wish *plan, const struct program_wish *wish) {
     struct again a = {.any = false};
-    cr_status status = plan_make(&p->plan, p->g, wish);
-    if (status || !again || !wish->group) return status;
-    status = plan_again(p, wish, &a);
+    cr_status status = plan_make(&p->plan, p->g, plan);
+    if (status || !plan->group || (wish->options && wish->options->no_again)) return status;
+    status = plan_again(p, plan, wish, &a);
     plan_drop_again(&a);
     return status;
 }

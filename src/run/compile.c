@@ -358,7 +358,7 @@ static cr_status fill(cr_program *p, const struct program_wish *wish) {
                              .tasks = p->tasks,
                              .compiled = o && o->compiler,
                              .keep = wish->keep};
-    cr_status status = program_plan(p, &plan, !(o && o->no_again));
+    cr_status status = program_plan(p, &plan, wish);
     mem_free(&p->mem, kept, wish->outputs * sizeof *kept);
     if (!status && !(find_leaves(p) && name_ports(p) && make_constants(p))) status = CR_ENOMEM;
     if (!status) status = make_steps(p, o);

@@ -30,10 +30,19 @@ static cr_status compile(struct inner *i, const bool wanted[], const struct cr_o
     cr_graph *g = program_copy(f->g, &copy, map, options);
     if (!g) return CR_ENOMEM;
     for (uint32_t k = 0; k < f->n_in; k++) i->in[k] = map[f->in[k]];
-    for (uint32_t k = 0; k < f->n_out; k++) i->out[k] = wanted[k] ? map[f->out[k]] : 0;
     for (size_t k = 0; k < roots; k++) port[k] = (struct port){.node = map[root[k]]};
-    struct program_wish wish = {.g = g, .outputs = roots, .output = port, .inner = true, .options = options};
-    return program_make(&i->program, &wish);
+    struct program_wish wish = {.g = g,
+                                .outputs = roots,
+                                .output = port,
+                                .inner = true,
+                                .input = i->in,
+                                .inputs = f->n_in,
+                                .options = options};
+    cr_status status = program_make(&i->program, &wish);
+    roots = 0;
+    for (uint32_t k = 0; k < f->n_out && !status; k++)
+        i->out[k] = wanted[k] ? i->program->output[roots++].node : 0;
+    return status;
 }
 
 static cr_status inner_make(struct inner *i, const cr_function *f, const bool wanted[],

@@ -67,11 +67,14 @@ struct program_wish {
     size_t updates;
     const struct update *update;
     bool keep;
-    bool inner;                       /* of a function: whoever runs it settles it */
+    bool inner;      /* of a function: whoever runs it settles it */
+    uint32_t *input; /* of that: nodes of g, or 0; then what they are in the program's graph */
+    size_t inputs;
     const struct cr_options *options; /* may be NULL */
 };
-/* Of the program's graph, which may become a copy where some values are computed again, if `again` allows. */
-cr_status program_plan(cr_program *p, const struct plan_wish *wish, bool again);
+/* Of the program's graph, which may become a copy where some values are computed again; its outputs, and the inputs of the wish, are
+ * then nodes of that. */
+cr_status program_plan(cr_program *p, const struct plan_wish *plan, const struct program_wish *wish);
 cr_status program_make(cr_program **out, const struct program_wish *wish);
 /* How its loops run, and with that what it needs. with: compiled with the program that runs it, or not at all. */
 cr_status program_settle(cr_program *p, const struct cr_options *options, bool with);

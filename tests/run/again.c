@@ -209,6 +209,52 @@ TEST(every_way_of_running_has_its_bits) {
     }
 }
 
+/* The same for each of two, as a function of a loop. */
+static cr_graph *each_far_apart(cr_target **t) {
+    static const char *const name[] = {"q", "k", "v"}, *const result[] = {"dq", "dk", "dv"};
+    cr_graph *g = cr_graph_new(NULL), *body = cr_graph_new(NULL);
+    cr_node x[3], y[3], d[3];
+    cr_function *f = NULL;
+    for (int i = 0; i < 3; i++) {
+        x[i] = cr_input(g, name[i], CR_F32, 4, (int64_t[]){2, heads, length, each});
+        y[i] = cr_input(body, name[i], CR_F32, 3, (int64_t[]){heads, length, each});
+    }
+    cr_node a = cr_attention(y[0], y[1], y[2], true);
+    assert_int_equal(cr_grad(d, cr_square(cr_mean(cr_square(a), 0, NULL, false)), 3, y), CR_OK);
+    assert_int_equal(cr_function_new(&f, 3, y, 3, d), CR_OK);
+    assert_int_equal(cr_map(d, f, 2, 3, x, 0, NULL), CR_OK);
+    *t = cr_target_new(g);
+    for (int i = 0; i < 3; i++) cr_target_output(*t, result[i], d[i]);
+    cr_function_free(f);
+    cr_graph_free(body);
+    return g;
+}
+
+static void run_each(float out[3][2 * numbers], const char *option, const char *value) {
+    static const char *const name[] = {"q", "k", "v"}, *const result[] = {"dq", "dk", "dv"};
+    static float in[3][2 * numbers];
+    cr_target *t = NULL;
+    cr_run *r = NULL;
+    cr_graph *g = each_far_apart(&t);
+    cr_program *p = compiled_with(NULL, g, t, option, value);
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 2 * numbers; k++) in[i][k] = (float)sin((i + k) * k % 9973);
+        cr_bind(r, name[i], CR_F32, in[i], sizeof in[i]);
+        cr_bind(r, result[i], CR_F32, out[i], sizeof out[i]);
+    }
+    if (cr_step(r)) fail_msg("%s", cr_run_error(r));
+    cr_run_free(r);
+    cr_program_free(p);
+}
+
+TEST(functions_compute_again_too) {
+    (void)state;
+    static float with[3][2 * numbers], without[3][2 * numbers];
+    run_each(with, NULL, NULL), run_each(without, "recompute", "0");
+    assert_memory_equal(with, without, sizeof with);
+}
+
 static cr_status plan_far_apart(cr_context *ctx, void *arg) {
     (void)arg;
     cr_target *t = NULL;
@@ -232,6 +278,7 @@ int main(void) {
         RUN(what_is_computed_again_has_the_bits_of_what_is_kept),
         RUN(no_value_of_length_times_length_is_in_memory),
         RUN(every_way_of_running_has_its_bits),
+        RUN(functions_compute_again_too),
         RUN(every_failed_allocation_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
