@@ -268,11 +268,14 @@ static void place_woven(struct plan *p, struct group *g, struct step *step) {
 /* Room behind the values of a block. */
 static void place_behind(struct plan *p, struct group *g) {
     for (size_t s = g->first; s < g->first + g->n; s++) {
+        if (p->step[s].woven) place_woven(p, g, &p->step[s]);
+    }
+    for (size_t s = g->first; s < g->first + g->n; s++) {
         struct step *step = &p->step[s];
-        if (step->woven) place_woven(p, g, step);
         if (!step->partial) continue;
-        step->partial_at = g->bytes;
-        g->bytes = mem_add(g->bytes, to_line(plan_node_bytes(p->g, p->node[step->first]) / (size_t)g->batch));
+        step->partial_at = mem_add(g->bytes, g->partial);
+        g->partial =
+            mem_add(g->partial, to_line(plan_node_bytes(p->g, p->node[step->first]) / (size_t)g->batch));
     }
 }
 

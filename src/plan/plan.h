@@ -96,7 +96,8 @@ enum { plan_slice = 512 }; /* terms of a product's sum that are one chain (devic
 struct group {
     uint32_t first, n; /* steps */
     int64_t batch, rows, block;
-    size_t bytes; /* of a task's room */
+    size_t bytes;   /* of a task's room; */
+    size_t partial; /* behind them, of sums in slices: those that add term after term have none */
     size_t
         shared; /* of right operands that are turned over for all tasks; what loops leave stands behind them */
 };

@@ -86,7 +86,7 @@ void program_make_groups(cr_program *p) {
     for (size_t i = 0; i < p->plan.groups; i++) {
         const struct group *g = &p->plan.group[i];
         size_t shared = g->shared;
-        if (g->bytes > bytes) bytes = g->bytes;
+        if (mem_add(g->bytes, g->partial) > bytes) bytes = mem_add(g->bytes, g->partial);
         for (size_t s = g->first; s < g->first + g->n; s++) {
             size_t scratch = p->plan.step[s].kind == STEP_KERNEL ? product_scratch(p, s, g) : 0;
             if (scratch > p->scratch) p->scratch = scratch;

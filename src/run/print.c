@@ -80,6 +80,7 @@ static void print_group(cr_text *out, const struct group *g) {
              (unsigned long)(g->first + g->n), (long long)g->block, (long long)g->rows);
     if (g->batch > 1) text_add(out, ", %lld times", (long long)g->batch);
     text_add(out, ": %zu bytes for a block", g->bytes);
+    if (g->partial) text_add(out, ", %zu for slices of sums", g->partial);
     if (g->shared) text_add(out, ", %zu for operands turned over", g->shared);
     text_str(out, "\n");
 }

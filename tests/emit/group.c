@@ -285,6 +285,8 @@ TEST(the_workspace_is_that_of_the_plan_and_less_than_a_matrix_of_scores) {
     snprintf(line, sizeof line, "#define STEP_WORK ((size_t)%zu * sizeof(step_real) + 1)\n",
              all / sizeof(float));
     if (!strstr(cr_text_str(set.header), line)) fail_msg("not %s%s", line, cr_text_str(set.header));
+    assert_int_equal(planned(p, " for slices of sums"),
+                     2 * 640 * 16 * sizeof(float)); /* the library's alone */
     assert_in_range(all, 1, 640 * 640 * sizeof(float) - 1);
     assert_true(all <= cr_program_workspace(p));
     cr_program_free(p);
