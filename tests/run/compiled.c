@@ -449,29 +449,6 @@ TEST(a_step_of_a_small_net_never_leaves_the_compiled_program) {
     cr_graph_free(g);
 }
 
-/* Counted in 64 bits, compilers make them narrow again for each vector. */
-TEST(places_in_lanes_are_counted_in_32_bits) {
-    (void)state;
-    cr_graph *g = cr_graph_new(NULL);
-    cr_target *t = cr_target_new(g);
-    cr_program *p = NULL;
-    cr_text *text = NULL;
-    cr_input(g, "x", CR_F32, 2, (int64_t[]){40, 300});
-    cr_target_output(t, "y",
-                     cr_formula(g, "softmax(where(iota(300)[None, :] <= iota(40)[:, None], x, -inf))"));
-    if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
-    struct kernel_units *units = calloc(p->plan.steps, sizeof *units);
-    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
-    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, &(struct kernel_wish){0}), CR_OK);
-    assert_non_null(strstr(cr_text_str(text), "(int32_t)at + 0 + lane"));
-    assert_non_null(strstr(cr_text_str(text), "(int32_t)at + 48 + lane"));
-    free(units);
-    cr_text_free(text);
-    cr_program_free(p);
-    cr_target_free(t);
-    cr_graph_free(g);
-}
-
 TEST(threads_change_no_bit) {
     (void)state;
     static const char *const texts[] = {
@@ -560,7 +537,6 @@ int main(void) {
         RUN(steps_that_move_few_numbers_move_the_same),
         RUN(small_products_give_the_bits_of_the_built_in_ones),
         RUN(a_step_of_a_small_net_never_leaves_the_compiled_program),
-        RUN(places_in_lanes_are_counted_in_32_bits),
         RUN(threads_change_no_bit),
         RUN(random_graphs_give_the_same_bits),
     };

@@ -282,7 +282,7 @@ static void assert_emitted(bool called) {
     answer_free(&a), answer_free(&b);
 }
 
-TEST(emitted_c_runs_each_step_whole) {
+TEST(emitted_c_gives_what_the_program_gives) {
     (void)state;
     assert_emitted(false);
     assert_emitted(true);
@@ -427,7 +427,7 @@ int main(void) {
         RUN(a_result_alone_is_what_it_is_with_the_others),
         RUN(no_matrix_of_the_length_is_in_memory),
         RUN(what_is_masked_may_be_infinite_in_the_scores),
-        RUN(emitted_c_runs_each_step_whole),
+        RUN(emitted_c_gives_what_the_program_gives),
         RUN(to_emit_a_program_changes_nothing_in_it),
         RUN(planning_takes_as_long_as_there_are_steps),
         RUN(rooms_of_all_threads_that_are_more_than_memory_are_told),

@@ -65,6 +65,18 @@ TEST(a_number_of_a_row_is_read_once_before_the_line) {
     drop(&b);
 }
 
+/* Counted in 64 bits, compilers make them narrow again for each vector. */
+TEST(places_in_lanes_are_counted_in_32_bits) {
+    (void)state;
+    struct two b;
+    start(&b);
+    input(&b, CR_F32, 2, (int64_t[]){40, 300}, -1, 1);
+    output(&b, formula(&b, "softmax(where(iota(300)[None, :] <= iota(40)[:, None], x0, -inf))"));
+    assert_true(words_of(&b, "(int32_t)at + 0 + lane") > 0);
+    assert_true(words_of(&b, "(int32_t)at + 48 + lane") > 0);
+    drop(&b);
+}
+
 /* ---- A product and the loop behind it ---- */
 
 static void layer(struct two *b, cr_dtype dtype, int64_t rows, int64_t columns) {
@@ -107,6 +119,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_single_number_is_read_once_before_the_loops),
         RUN(a_number_of_a_row_is_read_once_before_the_line),
+        RUN(places_in_lanes_are_counted_in_32_bits),
         RUN(a_loop_takes_the_product_before_it_from_registers_with_the_same_bits),
         RUN(a_product_that_others_read_too_is_stored),
     };
