@@ -119,7 +119,6 @@ def away(f, at, value):
 
 
 half_log2 = mp.log(2) / 2 * mpf("1.0001")
-whole_log2 = 2 * half_log2
 root = mp.sqrt(2) - 1
 exp2 = away(lambda r: (mp.exp(r) - 1 - r) / r**2, 0, mpf(1) / 2)
 log3 = away(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 0, mpf(1) / 3)
@@ -172,8 +171,6 @@ def in_t(a, middle):
 SERIES = [
     # (e^r - 1 - r)/r^2; the error is seen beside e^r - 1, which is r at least
     ("exp", exp2, lambda r: abs(r), -half_log2, half_log2, 9, 4),
-    # the same of twice the range, beside e^r
-    ("exp_wide", exp2, lambda r: r**2 * mp.exp(-r), -whole_log2, whole_log2, 11, 6),
     # (log(1 + f) - f + f^2/2)/f^3 beside log(1 + f)
     ("log", log3, lambda f: f**2, mp.sqrt(mpf(1) / 2) - 1, root, None, 7),
     # (sin(r)/r - 1)/z and (cos r - 1 + z/2)/z^2, z = r^2, |r| <= pi/4

@@ -88,7 +88,7 @@ static bool is_of_mathematics(const char *s) {
     char stem[64];
     size_t n = strlen(s);
     if (strncmp(s, "F64_", 4) == 0 || strncmp(s, "F32_", 4) == 0) return true;
-    if (is_among(" SIGN SIGNED EVEN FUSED UNFUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ", s)) return true;
+    if (is_among(" SIGN SIGNED FUSED UNFUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ", s)) return true;
     if (n < 5 || n >= sizeof stem || (strcmp(s + n - 4, "_f64") != 0 && strcmp(s + n - 4, "_f32") != 0))
         return false;
     memcpy(stem, s, n - 4);
