@@ -29,15 +29,6 @@ static size_t last_cache(void) {
     return usual_last_cache;
 }
 
-/* Are vectors of 256 bits the widest? Then a number takes twice the instructions, of which a processor has some hundred under way: beside
- * functions it sees only some lines ahead, where with 512 bits it sees enough. */
-static bool has_narrow_vectors(void) {
-#if defined(__x86_64__) && defined(__GNUC__)
-    return !__builtin_cpu_supports("avx512f");
-#else
-    return false;
-#endif
-}
 
 /* ---- The next row, on its way while this one is computed ---- */
 
@@ -128,7 +119,7 @@ static size_t longest_asked_for(bool beside_functions) {
     enum { second_cache = 512 << 10 };
     size_t much = much_before_a_far_cache();
     if (!beside_functions) return second_cache;
-    return much ? much / 8 : has_narrow_vectors() ? second_cache / 2 : 0;
+    return much ? much / 8 : second_cache / 2;
 }
 
 bool units_asks_next_row(const struct units_of *u, int pass) {
@@ -215,7 +206,6 @@ static bool read_elsewhere(const struct units_of *u, uint32_t slot) {
 static size_t far_from(bool read_again) {
     size_t second = much_before_a_far_cache();
     if (second && second < usual_last_cache / 8) return 8 * second;
-    if (!has_narrow_vectors()) return usual_last_cache;
     return read_again ? last_cache() : last_cache() / 2;
 }
 
