@@ -15,7 +15,8 @@ static bool is_extreme(const struct units_of *u, uint32_t i) {
 /* Of passes that compute little else. */
 bool units_in_fours(const struct units_of *u, int pass) {
     enum { little = 4 };
-    if (u->run < at_once * fold_lanes || units_weight(u, pass) > little) return false;
+    if (u->run < at_once * fold_lanes || units_weight(u, pass) > little || units_stream_in(u, pass))
+        return false;
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (nest_in_pass(&u->l, i, pass) && nest_role(&u->l, nest_node(&u->l, i)) == ROLE_FOLD &&
             !is_extreme(u, i))

@@ -359,7 +359,7 @@ void nest_result(struct loop_of *l, uint32_t i, bool narrow) {
     const char *name = nest_make_local(e, id);
     emit_line(e, "const %s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, value.s);
     struct cr_text t = text_make(&e->mem);
-    if (l->streamed[i]) text_add(&t, "%s_out[%s - low]", emit_name(e, id), nest_place(e).s);
+    if (l->streamed[i] && l->streams) text_add(&t, "%s_out[lane]", emit_name(e, id));
     else if (e->p->view[id].slot != no_slot) narrow ? write_narrow(e, &t, id) : write_wide(e, &t, id);
     else if (has_room(l, i)) text_add(&t, "%s_row[%s]", emit_name(e, id), nest_place(e).s);
     bool guarded = e->within && e->p->view[id].slot != no_slot;

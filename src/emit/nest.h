@@ -7,8 +7,8 @@
 struct loop_of {
     struct emitter *e;
     const struct step *s;
-    bool streamed
-        [loop_most]; /* by node of the step: its numbers go to NAME_out, from `low` on, and past the caches from there */
+    bool streamed[loop_most]; /* by node of the step: its numbers go past the caches */
+    bool streams;             /* now: to NAME_out, by lane, and from there */
 };
 
 static inline uint32_t nest_node(const struct loop_of *l, uint32_t i) {

@@ -79,20 +79,16 @@ typedef part_of_line part_anywhere __attribute__((aligned(1), may_alias));
 #undef STREAM_PART
 #define STREAM_PART(to, x) __builtin_nontemporal_store(x, (part_of_line *)(void *)(to))
 #endif
-static inline void stream(void *out, const void *in, size_t bytes) {
-    char *to = out;
-    const char *from = in;
-    size_t head = -(uintptr_t)to % 64, at = head < bytes ? head : bytes;
-    memcpy(to, from, at);
-    for (; at + 64 <= bytes; at += 64)
-        for (size_t k = at; k < at + 64; k += part_bytes) {
-            const part_of_line x = *(const part_anywhere *)(const void *)(from + k);
-            STREAM_PART((float *)(void *)(to + k), x);
-        }
-    memcpy(to + at, from + at, bytes - at);
+ALWAYS void stream(void *out, const void *in, size_t bytes) {
+    const bool lines = (uintptr_t)out % part_bytes == 0;
+    for (size_t at = 0; at < bytes; at += part_bytes) {
+        const part_of_line x = *(const part_anywhere *)(const void *)((const char *)in + at);
+        if (lines) STREAM_PART((float *)(void *)((char *)out + at), x);
+        else *(part_anywhere *)(void *)((char *)out + at) = x;
+    }
 }
 #define STREAMED __builtin_ia32_sfence()
 #else
-static inline void stream(void *out, const void *in, size_t bytes) { memcpy(out, in, bytes); }
+ALWAYS void stream(void *out, const void *in, size_t bytes) { memcpy(out, in, bytes); }
 #define STREAMED ((void)0)
 #endif

@@ -29,7 +29,6 @@ static size_t last_cache(void) {
     return usual_last_cache;
 }
 
-
 /* ---- The next row, on its way while this one is computed ---- */
 
 /* More than a rounding: a function, which takes as long as ten sums. */
@@ -158,7 +157,7 @@ static bool is_streamed(const struct units_of *u, uint32_t slot) {
 
 void units_fetch_soon(const struct units_of *u) {
     enum { bytes_ahead = 2048 };
-    for (uint32_t i = 0; i < u->loop->accesses; i++) {
+    for (uint32_t i = 0; units_asks_soon(u) && i < u->loop->accesses; i++) {
         const struct access *a = &u->loop->access[i];
         if (!units_first_direct(u, i) || a->narrow || is_streamed(u, a->slot)) continue;
         ask(u, a, units_write(u->l.e, u->l.s, a->slot) ? "AHEAD_TO_WRITE" : "AHEAD", "at",
@@ -167,9 +166,6 @@ void units_fetch_soon(const struct units_of *u) {
 }
 
 /* ---- What goes past the caches ---- */
-
-/* So many numbers at a time. */
-enum { streamed_most = 1024 };
 
 static bool reads(const struct plan *p, const struct step *s, uint32_t slot) {
     for (uint32_t i = 0; i < s->n; i++) {
@@ -220,20 +216,12 @@ void units_choose_streamed(struct units_of *u) {
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
+        if (cr_dtype_size((cr_dtype)graph_at(p->g, id)->dtype) < sizeof(float)) continue; /* 16 are no line */
         u->l.streamed[i] = !has_functions(u, nest_pass(&u->l, i)) && !units_read(u, p->view[id].slot) &&
                            !is_read_later(u, i) &&
                            (bytes > far_from(true) || !read_elsewhere(u, p->view[id].slot));
         u->streams = u->streams || u->l.streamed[i];
     }
-}
-
-void units_declare_streamed(struct units_of *u) {
-    char type[80];
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (u->l.streamed[i])
-            emit_line(u->l.e, "%s %s_out[%d] __attribute__((aligned(64)));",
-                      units_type(u->l.e, nest_node(&u->l, i), type), emit_name(u->l.e, nest_node(&u->l, i)),
-                      streamed_most);
 }
 
 bool units_stream_in(const struct units_of *u, int pass) {
@@ -242,38 +230,47 @@ bool units_stream_in(const struct units_of *u, int pass) {
     return false;
 }
 
-static const char *row_of(const struct units_of *u, char room[48]) {
-    const struct emitter *e = u->l.e;
-    snprintf(room, 48, "%s%lld", e->nest.rows ? "r * " : "", (long long)(e->nest.rows ? u->run : 0));
-    return room;
+/* Where it stands in its result's memory: "y[r * 1024 + ". */
+static void write_place(const struct units_of *u, uint32_t i, char place[160]) {
+    struct emitter *e = u->l.e;
+    const char *y = emit_name(e, e->p->slot[e->p->view[nest_node(&u->l, i)].slot].node);
+    if (e->nest.rows) snprintf(place, 160, "%.100s[r * %lld + ", y, (long long)u->run);
+    else snprintf(place, 160, "%.100s[", y);
 }
 
-/* The pass between low and high, some numbers at a time; where it has no lanes, which count from its start, up to the end of a line of
- * the cache: memory would have to read what only a part of is written. */
-void units_open_streamed(struct units_of *u, int pass, bool lanes) {
-    struct emitter *e = u->l.e;
-    char room[48];
+static bool streams_here(const struct units_of *u, uint32_t i, int pass) {
+    return u->l.streamed[i] && nest_pass(&u->l, i) == pass;
+}
+
+/* From `low` on, the first place where a line of the cache begins in the first of the results. */
+void units_declare_line(const struct units_of *u, int pass) {
+    char place[160];
     uint32_t i = 0;
-    while (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) i++;
-    const char *to = emit_name(e, e->p->slot[e->p->view[nest_node(&u->l, i)].slot].node);
-    emit_open(e, "for (int64_t from = low, to = high, next; from < to; from = next)");
-    if (lanes) emit_line(e, "next = from + %d;", streamed_most);
-    else
-        emit_line(e, "next = from + %d - (int64_t)((uintptr_t)&%s[%s + from] %% 64 / sizeof *%s);",
-                  streamed_most, to, row_of(u, room), to);
-    emit_line(e, "if (next > to) next = to;");
-    emit_line(e, "const int64_t low = from, high = next;");
+    while (!streams_here(u, i, pass)) i++;
+    write_place(u, i, place);
+    emit_line(u->l.e, "const int64_t begins = low + (int64_t)(-(uintptr_t)&%slow] %% %d / %d);", place,
+              cache_line, (int)cr_dtype_size((cr_dtype)graph_at(u->l.e->g, nest_node(&u->l, i))->dtype));
+    emit_line(u->l.e, "const int64_t line = begins < high ? begins : high;");
+}
+
+/* Around the lanes from `at` on: their results stand in registers, and go where they belong from there. */
+void units_open_streamed(struct units_of *u, int pass) {
+    char type[80];
+    for (uint32_t i = 0; i < u->l.s->n; i++) {
+        if (!streams_here(u, i, pass)) continue;
+        emit_line(u->l.e, "%s %s_out[%d];", units_type(u->l.e, nest_node(&u->l, i), type),
+                  emit_name(u->l.e, nest_node(&u->l, i)), fold_lanes);
+        u->l.streams = true;
+    }
 }
 
 void units_close_streamed(struct units_of *u, int pass) {
-    struct emitter *e = u->l.e;
-    char room[48];
+    char place[160];
+    u->l.streams = false;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        uint32_t id = nest_node(&u->l, i);
-        if (!u->l.streamed[i] || nest_pass(&u->l, i) != pass) continue;
-        emit_line(e, "stream(&%s[%s + low], %s_out, (size_t)(high - low) * sizeof *%s_out);",
-                  emit_name(e, e->p->slot[e->p->view[id].slot].node), row_of(u, room), emit_name(e, id),
-                  emit_name(e, id));
+        if (!streams_here(u, i, pass)) continue;
+        write_place(u, i, place);
+        emit_line(u->l.e, "stream(&%sat], %s_out, sizeof %s_out);", place,
+                  emit_name(u->l.e, nest_node(&u->l, i)), emit_name(u->l.e, nest_node(&u->l, i)));
     }
-    emit_close(e);
 }

@@ -179,10 +179,43 @@ static void fours_loop(struct units_of *u, int pass) {
     units_close_fours(u, pass);
 }
 
+/* One after the other, from one place to another. */
+static void one_by_one(struct units_of *u, int pass, const char *from, const char *to) {
+    struct emitter *e = u->l.e;
+    emit_open(e, "for (int64_t at = %s, lane = 0; at < %s; at++, lane++)", from, to);
+    emit_line(e, "const int64_t %s = at;", emit_axis[e->nest.rows]);
+    units_body(u, pass);
+    emit_close(e);
+}
+
+/* So many as there are lanes at a time. */
+static void by_lanes(struct units_of *u, int pass, const char *from) {
+    struct emitter *e = u->l.e;
+    emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)", from, fold_lanes, fold_lanes);
+    u->folds ? units_fetch_ahead(u, pass, fold_lanes) : units_fetch_soon(u);
+    units_open_streamed(u, pass);
+    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
+    lanes_body(u, pass, 0);
+    emit_close(e);
+    units_close_streamed(u, pass);
+    emit_close(e);
+}
+
+/* Results go past the caches by whole lines: where no fold counts lanes from the start of the row, vectors begin with one. */
+static void streamed_loop(struct units_of *u, int pass) {
+    char rest[48];
+    units_read_repeated(u, pass, false);
+    units_declare_line(u, pass);
+    one_by_one(u, pass, "low", "line");
+    by_lanes(u, pass, "line");
+    snprintf(rest, sizeof rest, "high - (high - line) %% %d", fold_lanes);
+    one_by_one(u, pass, rest, "high");
+    units_read_repeated(u, pass, true);
+}
+
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
-    const char *j = emit_axis[e->nest.rows];
     const bool fours = !units_is_short(u) && units_in_fours(u, pass);
     u->lane = "lane";
     if (e->most) e->most = "far";
@@ -190,22 +223,11 @@ static void lanes_loop(struct units_of *u, int pass) {
     if (units_is_short(u)) short_line(u, pass);
     else if (fours) fours_loop(u, pass);
     if (u->run >= fold_lanes && !units_is_short(u) &&
-        !(fours && u->run % (4 * fold_lanes) == 0 && !u->loop->diagonal)) {
-        emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)",
-                  fours ? "high - (high - low) % 64" : "low", fold_lanes, fold_lanes);
-        units_fetch_ahead(u, pass, fold_lanes);
-        emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
-        lanes_body(u, pass, 0);
-        emit_close(e);
-        emit_close(e);
-    }
-    if (u->run % fold_lanes && !units_is_short(u)) {
-        emit_open(e, "for (int64_t at = high - (high - low) %% %d, lane = 0; at < high; at++, lane++)",
-                  fold_lanes);
-        emit_line(e, "const int64_t %s = at;", j);
-        units_body(u, pass);
-        emit_close(e);
-    }
+        !(fours && u->run % (4 * fold_lanes) == 0 && !u->loop->diagonal))
+        by_lanes(u, pass, fours ? "high - (high - low) % 64" : "low");
+    char rest[48];
+    snprintf(rest, sizeof rest, "high - (high - low) %% %d", fold_lanes);
+    if (u->run % fold_lanes && !units_is_short(u)) one_by_one(u, pass, rest, "high");
     units_read_repeated(u, pass, true);
     u->lane = NULL;
     if (e->most) e->most = "most";
@@ -221,7 +243,7 @@ static void plain_loops(struct units_of *u, int pass) {
         if (places) {
             emit_open(e, "VECTOR for (int32_t at = (int32_t)low, past = (int32_t)high; at < past; at++)");
             emit_line(e, "const int64_t %s = at;", x);
-        } else if (u->columns > 1 || u->loop->diagonal || units_stream_in(u, pass))
+        } else if (u->columns > 1 || u->loop->diagonal)
             emit_open(e, "VECTOR for (int64_t %s = low; %s < high; %s++)", x, x, x);
         else open_axis(e, i, i == e->nest.n - 1);
     }
@@ -239,14 +261,11 @@ static void start_lines(struct units_of *u, int pass) {
         if (folds_line(u, i, pass)) start_lanes(u, i);
 }
 
-/* Along the row, block by block of a line. */
+/* Along the row; lanes: it has folds that count them. */
 static void along_row(struct units_of *u, int pass, bool lanes) {
-    bool some = units_stream_in(u, pass);
-    lanes = lanes || units_asks_next_row(u, pass);
-    if (some) units_open_streamed(u, pass, lanes);
-    if (lanes) lanes_loop(u, pass);
+    if (!lanes && units_stream_in(u, pass)) streamed_loop(u, pass);
+    else if (lanes || units_asks_next_row(u, pass)) lanes_loop(u, pass);
     else plain_loops(u, pass);
-    if (some) units_close_streamed(u, pass);
 }
 
 static void pieces_loop(struct units_of *u, int pass) {
@@ -373,31 +392,12 @@ static void block_units(struct units_of *u) {
     emit_close(e);
 }
 
-/* Between two names, by lanes, for what comes later to be asked for once a line. */
-static void element_lanes(struct units_of *u, const char *low, const char *high) {
-    struct emitter *e = u->l.e;
-    emit_line(e, "int64_t at = %s;", low);
-    units_read_repeated(u, 0, false);
-    emit_open(e, "for (; at + %d <= %s; at += %d)", fold_lanes, high, fold_lanes);
-    units_fetch_soon(u);
-    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
-    emit_line(e, "const int64_t i = at + lane;");
-    units_body(u, 0);
-    emit_close(e);
-    emit_close(e);
-    emit_open(e, "for (int64_t i = at; i < %s; i++)", high);
-    units_body(u, 0);
-    units_read_repeated(u, 0, true);
-    emit_close(e);
-}
-
 static void element_loops(struct units_of *u, int64_t padded) {
     struct emitter *e = u->l.e;
     int n = e->nest.n;
     for (int i = 0; i < n; i++) {
         if (i == n - 1) units_read_repeated(u, 0, false);
         if (i) open_axis(e, i, i == n - 1);
-        else if (u->streams) emit_open(e, "VECTOR for (int64_t i = low; i < high; i++)");
         else if (padded < u->loop->count)
             emit_open(e, "VECTOR for (int64_t i = 0; i < %lld; i++)", (long long)padded);
         else emit_open(e, "%sfor (int64_t i = first; i < end; i++)", n == 1 ? "VECTOR " : "");
@@ -409,15 +409,12 @@ static void element_loops(struct units_of *u, int64_t padded) {
 
 static void element_units(struct units_of *u) {
     struct emitter *e = u->l.e;
-    if (u->streams) {
-        emit_line(e, "const int64_t low = first, high = end;");
-        units_open_streamed(u, 0, false);
-    }
     const int64_t padded = units_padded_from(u);
-    if (!units_looks(u) && units_asks_soon(u))
-        element_lanes(u, u->streams ? "low" : "first", u->streams ? "high" : "end");
+    const bool asks = !units_looks(u) && units_asks_soon(u);
+    if (asks || u->streams) emit_line(e, "const int64_t low = first, high = end;");
+    if (u->streams) streamed_loop(u, 0);
+    else if (asks) lanes_loop(u, 0);
     else element_loops(u, padded);
-    if (u->streams) units_close_streamed(u, 0);
     if (padded == u->loop->count) return;
     units_open_padded(u, padded);
     units_body(u, 0);
@@ -491,7 +488,6 @@ static void write_function(struct units_of *u, const char *head, size_t number) 
     emit_declare_slots(e, u->l.s);
     nest_declare_rows(&u->l);
     declare_lines(u);
-    units_declare_streamed(u);
 }
 
 /* The largest angle of each dtype, of loops over elements and in lanes. */

@@ -43,16 +43,16 @@ bool units_can_be(const struct units_of *u);
 bool units_looks(const struct units_of *u);
 
 /* stream.c: in the pass that computes most, asks for what so many numbers from `at` on have in the next row; in a loop over elements, for what
- * comes some lines later; decides which results go past the
- * caches, from rooms of their own; declares those; and opens and closes the loop that fills them, some numbers at a time. */
+ * comes some lines later; decides which results go past the caches, and writes where a line of the cache begins in those of a pass, and
+ * what is around the lanes that go there. */
 bool units_asks_next_row(const struct units_of *u, int pass);
 void units_fetch_ahead(const struct units_of *u, int pass, int numbers);
 bool units_asks_soon(const struct units_of *u);
 void units_fetch_soon(const struct units_of *u);
 void units_choose_streamed(struct units_of *u);
-void units_declare_streamed(struct units_of *u);
 bool units_stream_in(const struct units_of *u, int pass);
-void units_open_streamed(struct units_of *u, int pass, bool lanes);
+void units_declare_line(const struct units_of *u, int pass);
+void units_open_streamed(struct units_of *u, int pass);
 void units_close_streamed(struct units_of *u, int pass);
 
 /* Is access i the first that goes through the numbers of its slot one by one? */
