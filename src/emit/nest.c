@@ -351,13 +351,12 @@ static struct expression value_of(struct loop_of *l, uint32_t i) {
 }
 
 /* const float h_ = ...; h[i] = h_; */
-void nest_result(struct loop_of *l, uint32_t i, bool narrow) {
+void nest_keep(struct loop_of *l, uint32_t i, const char *value, bool narrow) {
     struct emitter *e = l->e;
     uint32_t id = nest_node(l, i);
     char type[80];
-    struct expression value = value_of(l, i);
     const char *name = nest_make_local(e, id);
-    emit_line(e, "const %s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, value.s);
+    emit_line(e, "const %s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, value);
     struct cr_text t = text_make(&e->mem);
     if (l->streamed[i] && l->streams) text_add(&t, "%s_out[lane]", emit_name(e, id));
     else if (e->p->view[id].slot != no_slot) narrow ? write_narrow(e, &t, id) : write_wide(e, &t, id);
@@ -367,6 +366,8 @@ void nest_result(struct loop_of *l, uint32_t i, bool narrow) {
     else if (t.n) emit_line(e, "%s = %s;", t.s, name);
     text_drop(&t);
 }
+
+void nest_result(struct loop_of *l, uint32_t i, bool narrow) { nest_keep(l, i, value_of(l, i).s, narrow); }
 
 bool nest_folds_lines(const struct loop_of *l, uint32_t id) {
     int64_t rows, run;

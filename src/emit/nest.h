@@ -46,10 +46,11 @@ void nest_close(struct emitter *e, int first, int end);
 void nest_forget(struct loop_of *l);
 const char *nest_local(struct emitter *e, uint32_t node);
 const char *nest_make_local(struct emitter *e, uint32_t node);
-/* Operand x of instruction i; what instruction i gives, kept where it belongs. */
+/* Operand x of instruction i; what instruction i gives, kept where it belongs; the same of a value that is given. */
 struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x);
 /* What instruction i reads of one number that repeats along the innermost axis, read before the loop over that; forget: it was. */
 void nest_read_repeated(struct loop_of *l, uint32_t i, bool forget);
 void nest_result(struct loop_of *l, uint32_t i, bool narrow);
+void nest_keep(struct loop_of *l, uint32_t i, const char *value, bool narrow);
 
 #endif

@@ -120,13 +120,15 @@ static void end_lanes(struct units_of *u, uint32_t i, const char *unit) {
 
 /* ---- A pass over a row ---- */
 
+void units_one(struct units_of *u, uint32_t i) {
+    enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
+    if (role == ROLE_WIDE) nest_result(&u->l, i, false);
+    else if (role == ROLE_FOLD) fold(u, i);
+}
+
 void units_body(struct units_of *u, int pass) {
-    for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (!nest_in_pass(&u->l, i, pass)) continue;
-        enum loop_role role = nest_role(&u->l, nest_node(&u->l, i));
-        if (role == ROLE_WIDE) nest_result(&u->l, i, false);
-        else if (role == ROLE_FOLD) fold(u, i);
-    }
+    for (uint32_t i = 0; i < u->l.s->n; i++)
+        if (nest_in_pass(&u->l, i, pass)) units_one(u, i);
 }
 
 /* Before the innermost loop, what a pass reads of numbers that repeat along it. gcc reads them in the loop for each vector again, since it
@@ -188,15 +190,25 @@ static void one_by_one(struct units_of *u, int pass, const char *from, const cha
     emit_close(e);
 }
 
+void units_open_lanes(struct units_of *u) {
+    emit_open(u->l.e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
+    emit_line(u->l.e, "const int64_t %s = at + lane;", emit_axis[u->l.e->nest.rows]);
+}
+
 /* So many as there are lanes at a time. */
 static void by_lanes(struct units_of *u, int pass, const char *from) {
     struct emitter *e = u->l.e;
     emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)", from, fold_lanes, fold_lanes);
     u->folds ? units_fetch_ahead(u, pass, fold_lanes) : units_fetch_soon(u);
     units_open_streamed(u, pass);
-    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
-    lanes_body(u, pass, 0);
-    emit_close(e);
+    e->place = "((int32_t)at + lane)";
+    if (units_in_stages(u, pass)) units_stages(u, pass);
+    else {
+        units_open_lanes(u);
+        units_body(u, pass);
+        emit_close(e);
+    }
+    e->place = NULL;
     units_close_streamed(u, pass);
     emit_close(e);
 }

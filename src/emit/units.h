@@ -69,6 +69,14 @@ void units_open_fours(struct units_of *u, int pass);
 void units_next_four(struct units_of *u, uint32_t i, const char *value);
 void units_close_fours(struct units_of *u, int pass);
 
+/* units.c: instruction i of a pass; a loop over the lanes from `at` on. */
+void units_one(struct units_of *u, uint32_t i);
+void units_open_lanes(struct units_of *u);
+
+/* stages.c: has this pass functions that are made of all lanes at once? Then what it does for the lanes from `at` on. */
+bool units_in_stages(const struct units_of *u, int pass);
+void units_stages(struct units_of *u, int pass);
+
 /* pad.c: the number from which on a short loop is computed on copies; its count: none is. Opens and closes the loop over them. */
 int64_t units_padded_from(const struct units_of *u);
 void units_open_padded(struct units_of *u, int64_t from);
