@@ -377,6 +377,12 @@ bool nest_folds_lines(const struct loop_of *l, uint32_t id) {
 /* Lanes that a line does not fill have room too. */
 static int64_t whole_lanes(int64_t run) { return pieces(run, fold_lanes) * fold_lanes; }
 
+bool nest_has_rooms(const struct loop_of *l) {
+    bool some = false;
+    for (uint32_t i = 0; i < l->s->n && !some; i++) some = has_room(l, i);
+    return some;
+}
+
 void nest_declare_rows(struct loop_of *l) {
     struct emitter *e = l->e;
     for (uint32_t i = 0; i < l->s->n; i++) {

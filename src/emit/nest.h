@@ -24,6 +24,7 @@ void nest_make(const struct loop_of *l);
 /* Is instruction i written in this pass: its own, or a later one that needs its number and rather computes it again? */
 bool nest_in_pass(const struct loop_of *l, uint32_t i, int pass);
 /* Rooms of a row for numbers that a later pass needs. */
+bool nest_has_rooms(const struct loop_of *l);
 void nest_declare_rows(struct loop_of *l);
 
 /* The number of the row, or of the place in a row, in row-major order. */

@@ -491,6 +491,20 @@ static void any_units(struct units_of *u) {
     if (u->streams) emit_line(u->l.e, "STREAMED;");
 }
 
+/* Rooms of a row begin half a page from where the rows that are read do, if those are whole pages: a processor takes a number that is read soon
+ * after another was written at the same place of another page for that one, and waits. Gives what it takes. */
+static size_t part_rooms(struct units_of *u) {
+    enum { page = 4096 };
+    struct emitter *e = u->l.e;
+    const struct access *a = NULL;
+    for (uint32_t i = 0; i < u->loop->accesses && !a; i++)
+        if (units_first_direct(u, i) && !u->loop->access[i].narrow) a = &u->loop->access[i];
+    if (!a || u->run * (int64_t)cr_dtype_size((cr_dtype)a->dtype) % page || !nest_has_rooms(&u->l)) return 0;
+    emit_line(e, "row += ((uintptr_t)%s + %d - (uintptr_t)row) %% %d / 64 * 64;",
+              emit_name(e, e->p->slot[a->slot].node), page / 2, page);
+    return page;
+}
+
 static void write_function(struct units_of *u, const char *head, size_t number) {
     struct emitter *e = u->l.e;
     nest_forget(&u->l);
@@ -498,8 +512,10 @@ static void write_function(struct units_of *u, const char *head, size_t number) 
               units_kind(e), head, number);
     e->rows_now = 0;
     emit_declare_slots(e, u->l.s);
+    const size_t parted = part_rooms(u);
     nest_declare_rows(&u->l);
     declare_lines(u);
+    e->rows_now += parted;
 }
 
 /* The largest angle of each dtype, of loops over elements and in lanes. */
