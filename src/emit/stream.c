@@ -123,6 +123,7 @@ static size_t longest_asked_for(bool beside_functions) {
 
 bool units_asks_next_row(const struct units_of *u, int pass) {
     size_t most = longest_asked_for(has_functions(u, pass));
+    if (u->l.s->way != WAY_WHOLE) return false; /* a block of a group was just made */
     return plan_passes(u->l.e->p, u->l.s) > 1 && units_columns(u) == 1 && u->columns == 1 &&
            pass == heaviest_pass(u) && row_bytes(u) <= most;
 }
