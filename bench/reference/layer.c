@@ -25,36 +25,75 @@ static float greatest(const float *x, size_t n) {
     return all;
 }
 
-/* y = e^(x - most), the sum of which it gives; asks for the next row meanwhile. */
-static float exponentials(float *restrict y, const float *restrict x, float most, size_t n) {
+/* Results that stand ready: factor times from goes to `to`, past the caches. */
+struct ready {
+    float *to, factor;
+    const float *from;
+    size_t n, at; /* so many are stored */
+};
+
+/* Up to where a line of the cache begins in them. */
+static void store_head(struct ready *r) {
+    for (r->at = 0; r->at < r->n && (uintptr_t)(r->to + r->at) % VECTOR_BYTES; r->at++)
+        r->to[r->at] = r->factor * r->from[r->at];
+}
+static inline void store_some(struct ready *r) {
+    if (r->at + LANES > r->n) return;
+    vector_store_past(r->to + r->at, r->factor * vector_load(r->from + r->at));
+    r->at += LANES;
+}
+static void store_rest(struct ready *r) {
+    while (r->at + LANES <= r->n) store_some(r);
+    for (; r->at < r->n; r->at++) r->to[r->at] = r->factor * r->from[r->at];
+}
+
+/* y = e^(x - most), the sum of which it gives; asks for the next row and stores the one before meanwhile, so that memory always has something to do. */
+static float exponentials(float *restrict y, const float *restrict x, float most, size_t n,
+                          struct ready *before) {
     vector sum[4] = {{0}}, m = vector_of(most);
+    struct ready r = *before;
     size_t k = 0;
+    store_head(&r);
     for (; k + 4 * LANES <= n; k += 4 * LANES)
         for (size_t j = 0; j < 4; j++) {
             __builtin_prefetch(x + n + k + j * LANES);
             vector e = vector_exponential(vector_load(x + k + j * LANES) - m);
             sum[j] += e;
             vector_store(y + k + j * LANES, e);
+            store_some(&r);
         }
+    store_rest(&r);
     float all = vector_sum(sum[0] + sum[1] + (sum[2] + sum[3]));
     for (; k < n; k++) all += y[k] = exponential(x[k] - most);
     return all;
 }
 
+/* Rooms begin half a page from the rows: a number that is read soon after one was written at its place in another page waits for that one. */
+static float *room_of(const float *x, size_t n, int which) {
+    static _Alignas(4096) float room[2][ROOM + 1024];
+    size_t apart = ((uintptr_t)x + 2048) % 4096 / VECTOR_BYTES * LANES;
+    return n <= ROOM ? room[which] + apart : NULL;
+}
+
 static void softmax(struct layer *l) {
-    static _Alignas(64) float room[ROOM];
     size_t n = (size_t)l->in[0].dim[1];
     double loss = 0;
+    struct ready before = {0};
     for (size_t i = 0; i < (size_t)l->rows; i++) {
         const float *x = l->in[0].at + i * n;
-        float *dx = l->out[1].at + i * n, *y = n <= ROOM ? room : dx, most = greatest(x, n);
-        float sum = exponentials(y, x, most, n);
+        float *dx = l->out[1].at + i * n, *room = room_of(l->in[0].at, n, (int)(i % 2)),
+              *y = room ? room : dx;
+        float most = greatest(x, n), sum = exponentials(y, x, most, n, &before);
         y[l->classes[i]] -= sum; /* 1 times it */
-        if (y == room) vector_stream_times(dx, room, 1 / sum, n);
-        else
+        before = (struct ready){.to = dx, .factor = 1 / sum, .from = y, .n = n};
+        if (!room) {
             for (size_t k = 0; k < n; k++) dx[k] *= 1 / sum;
+            before.n = 0;
+        }
         loss += (double)(logf(sum) + most - x[l->classes[i]]);
     }
+    store_head(&before);
+    store_rest(&before);
     l->out[0].at[0] = (float)loss;
 }
 

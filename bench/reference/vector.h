@@ -120,19 +120,12 @@ static inline void vector_store_past(float *p, vector v) { /* p aligned to a vec
 #endif
 }
 
-/* to = from times factor, past the caches where the processor can: a plain store would read the line first. */
-static inline void vector_stream_times(float *restrict to, const float *restrict from, float factor,
-                                       size_t n) {
-    const vector f = vector_of(factor);
-    size_t k = 0;
-    for (; k < n && (uintptr_t)(to + k) % VECTOR_BYTES; k++) to[k] = factor * from[k];
-    for (; k + LANES <= n; k += LANES) vector_store_past(to + k, f * vector_load(from + k));
-    for (; k < n; k++) to[k] = factor * from[k];
-}
-
-/* Numbers that are not read again. */
+/* Numbers that are not read again, past the caches where the processor can: a plain store would read the line first. */
 static inline void vector_stream(float *restrict to, const float *restrict from, size_t n) {
-    vector_stream_times(to, from, 1, n);
+    size_t k = 0;
+    for (; k < n && (uintptr_t)(to + k) % VECTOR_BYTES; k++) to[k] = from[k];
+    for (; k + LANES <= n; k += LANES) vector_store_past(to + k, vector_load(from + k));
+    for (; k < n; k++) to[k] = from[k];
 }
 
 #endif
