@@ -27,6 +27,14 @@ bool units_in_stages(const struct units_of *u, int pass) {
     return some && has_them();
 }
 
+/* Is such a pass worth cutting into lanes that nothing else asks for? Those that are left over go one after the other. */
+bool units_asks_stages(const struct units_of *u, int pass) {
+    enum { few = 8 * fold_lanes };
+    const int64_t n = u->folds ? u->run : u->loop->count;
+    return units_in_stages(u, pass) && u->l.e->nest.n - u->l.e->nest.rows == 1 &&
+           (n >= few || (n >= fold_lanes && n % fold_lanes == 0));
+}
+
 static bool reads(const struct units_of *u, uint32_t i, uint32_t x) {
     const struct node *n = graph_at(u->l.e->g, nest_node(&u->l, i));
     for (uint32_t k = 0; k < n->n; k++)

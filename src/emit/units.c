@@ -276,7 +276,7 @@ static void start_lines(struct units_of *u, int pass) {
 /* Along the row; lanes: it has folds that count them. */
 static void along_row(struct units_of *u, int pass, bool lanes) {
     if (!lanes && units_stream_in(u, pass)) streamed_loop(u, pass);
-    else if (lanes || units_asks_next_row(u, pass)) lanes_loop(u, pass);
+    else if (lanes || units_asks_next_row(u, pass) || units_asks_stages(u, pass)) lanes_loop(u, pass);
     else plain_loops(u, pass);
 }
 
@@ -422,7 +422,7 @@ static void element_loops(struct units_of *u, int64_t padded) {
 static void element_units(struct units_of *u) {
     struct emitter *e = u->l.e;
     const int64_t padded = units_padded_from(u);
-    const bool asks = !units_looks(u) && units_asks_soon(u);
+    const bool asks = !units_looks(u) && (units_asks_soon(u) || units_asks_stages(u, 0));
     if (asks || u->streams) emit_line(e, "const int64_t low = first, high = end;");
     if (u->streams) streamed_loop(u, 0);
     else if (asks) lanes_loop(u, 0);

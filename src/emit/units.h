@@ -73,8 +73,10 @@ void units_close_fours(struct units_of *u, int pass);
 void units_one(struct units_of *u, uint32_t i);
 void units_open_lanes(struct units_of *u);
 
-/* stages.c: has this pass functions that are made of all lanes at once? Then what it does for the lanes from `at` on. */
+/* stages.c: has this pass functions that are made of all lanes at once, and should it go by lanes for them? Then what it does for the lanes from
+ * `at` on. */
 bool units_in_stages(const struct units_of *u, int pass);
+bool units_asks_stages(const struct units_of *u, int pass);
 void units_stages(struct units_of *u, int pass);
 
 /* pad.c: the number from which on a short loop is computed on copies; its count: none is. Opens and closes the loop over them. */
