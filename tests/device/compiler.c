@@ -119,6 +119,12 @@ TEST(compilers_that_do_not_work_are_told) {
                    "exec cc -shared -o $2 $2.c\n"),
             cache, "60"),
         "what the compiler made is not what was asked for");
+    refused(
+        try_with(script("cut",
+                        "#!/bin/sh\ncc \"$@\"\nwhile [ $1 != -o ]; do shift; done\nhead -c 5000 $2 > $2.x\n"
+                        "exec mv $2.x $2\n"),
+                 cache, "60"),
+        "made no whole library"); /* what is not there of it could not be mapped */
     refused(try_with(script("text", "no program"), cache, "60"), "could not be started");
     for (DIR *d = opendir(cache); d; closedir(d), d = NULL) /* nothing half made is left */
         for (struct dirent *e; (e = readdir(d));) assert_null(strstr(e->d_name, "making"));
