@@ -203,23 +203,28 @@ static void first_words(const char *said, char *to, size_t size) {
         if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f) *s = '?';
 }
 
-static void name_variable(char to[compiler_path + 32], const char *name, const char *value) {
-    snprintf(to, compiler_path + 32, "%s=%s", name, value);
+/* "PATH=...", as long as it is; NULL: the host has none. */
+static char *host_variable(const char *name) {
+    size_t n = strlen(name);
+    for (char **e = environ; e && *e; e++)
+        if (strncmp(*e, name, n) == 0 && (*e)[n] == '=') return *e;
+    return NULL;
 }
 
 bool compiler_run(const char *path, const char *directory, const char *source, const char *library,
                   const char *key, int seconds, char why[compiler_why]) {
-    char definition[128], said[compiler_path + 16], words[160], env[4][compiler_path + 32];
-    char *argument[flag_count + 8], *environment[5] = {env[0], env[1], env[2], env[3], NULL};
+    char definition[128], said[compiler_path + 16], words[160];
+    char dirs[] = "PATH=/usr/local/bin:/usr/bin:/bin", plain[] = "LC_ALL=C", room[compiler_path + 128],
+         home[sizeof room], *path_there = host_variable("PATH"), *home_there = host_variable("HOME");
+    char *argument[flag_count + 8],
+        *environment[] = {path_there ? path_there : dirs, home_there ? home_there : home, plain, room, NULL};
     const char *more[] = {definition, "-o", library, source, "-lm"};
     size_t n = 0;
     pid_t pid;
     snprintf(definition, sizeof definition, "-DCHAINRULE_KEY=\"%s\"", key);
     snprintf(said, sizeof said, "%s/said", directory);
-    name_variable(env[0], "PATH", getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
-    name_variable(env[1], "LC_ALL", "C");
-    name_variable(env[2], "TMPDIR", directory);
-    name_variable(env[3], "HOME", getenv("HOME") ? getenv("HOME") : directory);
+    snprintf(room, sizeof room, "TMPDIR=%s", directory);
+    snprintf(home, sizeof home, "HOME=%s", directory);
     union { /* posix_spawn writes to none of them */
         const char *from;
         char *to;

@@ -288,6 +288,23 @@ TEST(several_processes_may_make_the_same_at_once) {
     assert_non_null(strstr(try_with("cc", cache, "60").way, "kept in"));
 }
 
+/* Some 4,000 bytes: systems that keep each program in a directory of its own have longer ones. */
+TEST(a_compiler_finds_its_tools_in_all_of_a_long_path) {
+    (void)state;
+    char cache[512], was[2048], path[8192];
+    snprintf(cache, sizeof cache, "%s", temp_path("far"));
+    snprintf(was, sizeof was, "%s", getenv("PATH"));
+    int n = snprintf(path, sizeof path, "%s", was);
+    for (int i = 0; i < 200; i++) n += snprintf(path + n, sizeof path - (size_t)n, ":/no/directory/%03d", i);
+    snprintf(path + n, sizeof path - (size_t)n, ":/the/end");
+    const char *asks = script(
+        "asks", "#!/bin/sh\ncase $PATH in *:/the/end) exec cc \"$@\";; esac\necho PATH was cut\nexit 1\n");
+    setenv("PATH", path, 1);
+    struct tried t = try_with(asks, cache, "60");
+    setenv("PATH", was, 1);
+    if (!t.compiled) fail_msg("%s", t.way);
+}
+
 /* A host that ignores its children has no status to give. */
 TEST(a_host_that_ignores_its_children_is_served) {
     (void)state;
@@ -323,6 +340,7 @@ int main(void) {
         RUN(using_a_file_makes_it_the_last_to_go),
         RUN(clang_serves_too),
         RUN(several_processes_may_make_the_same_at_once),
+        RUN(a_compiler_finds_its_tools_in_all_of_a_long_path),
         RUN(a_host_that_ignores_its_children_is_served),
         RUN(options_that_mean_nothing_are_refused),
     };
