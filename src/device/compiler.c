@@ -166,25 +166,33 @@ static bool start(pid_t *pid, char *const argument[], char *const environment[],
     return !failed;
 }
 
-enum outcome { DONE, FAILED, TOO_LONG };
+enum { most_said = 4 << 20 /* bytes of messages: more is a mistake without an end */ };
+enum outcome { DONE, FAILED, TOO_LONG, TOO_MUCH };
+
+static bool says_too_much(const char *said) {
+    struct stat s;
+    return stat(said, &s) == 0 && s.st_size > most_said;
+}
 
 /* A host that ignores or collects its children takes the status away: then the library itself tells. */
-static enum outcome wait_for(pid_t pid, int seconds) {
+static enum outcome wait_for(pid_t pid, int seconds, const char *said) {
     struct timespec nap = {0, 1000000}, now, begun;
     int status = 0;
+    bool much = false;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     for (;;) {
         pid_t got = waitpid(pid, &status, WNOHANG);
         if (got == pid) return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : FAILED;
         if (got < 0 && errno != EINTR) return DONE;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec - begun.tv_sec >= seconds) break;
+        much = says_too_much(said);
+        if (much || now.tv_sec - begun.tv_sec >= seconds) break;
         nanosleep(&nap, NULL);
         if (nap.tv_nsec < 16000000) nap.tv_nsec *= 2;
     }
     kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    return TOO_LONG;
+    return much ? TOO_MUCH : TOO_LONG;
 }
 
 /* The first line with "error" in it, else the first: without what cannot be printed. */
@@ -238,8 +246,9 @@ bool compiler_run(const char *path, const char *directory, const char *source, c
         snprintf(why, compiler_why, "%.120s could not be started", path);
         return false;
     }
-    enum outcome o = wait_for(pid, seconds);
+    enum outcome o = wait_for(pid, seconds, said);
     if (o == TOO_LONG) snprintf(why, compiler_why, "%.120s took more than %d seconds", path, seconds);
+    if (o == TOO_MUCH) snprintf(why, compiler_why, "%.120s wrote messages without an end", path);
     if (o == FAILED) {
         first_words(said, words, sizeof words);
         snprintf(why, compiler_why, "%.80s failed: %.150s", path, *words ? words : "without a word");

@@ -139,6 +139,7 @@ TEST(a_compiler_that_hangs_is_killed) {
     refused(try_with(script("hangs", "#!/bin/sh\nsleep 1000\n"), cache, "1"), "took more than 1 seconds");
     clock_gettime(CLOCK_MONOTONIC, &now);
     assert_true(now.tv_sec - begun.tv_sec < 500);
+    refused(try_with(script("tells", "#!/bin/sh\nexec yes error\n"), cache, "20"), "messages without an end");
     assert_int_equal(entries(cache), 0);
 }
 
