@@ -13,6 +13,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __ELF__
+#include <link.h>
+#endif
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -206,6 +209,24 @@ static bool is_whole(const struct mem *m, const char *path, const char *key) {
 
 /* ---- Loading ---- */
 
+/* Has it all that would be mapped? What lies beyond a file's end ends the process that touches it. */
+static bool is_library(const char *bytes, size_t n) {
+#ifdef __ELF__
+    ElfW(Ehdr) head;
+    ElfW(Phdr) part;
+    if (n < sizeof head) return false;
+    memcpy(&head, bytes, sizeof head);
+    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof part || head.e_phoff > n ||
+        (n - head.e_phoff) / sizeof part < head.e_phnum)
+        return false;
+    for (size_t i = 0; i < head.e_phnum; i++) {
+        memcpy(&part, bytes + head.e_phoff + i * sizeof part, sizeof part);
+        if (part.p_offset > n || part.p_filesz > n - part.p_offset) return false;
+    }
+#endif
+    return n > 0;
+}
+
 static bool load(struct compiled *c, const char *path, const char *key, int64_t steps, struct cr_text *how) {
     const struct kernel_table *(*find)(void);
     c->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -252,8 +273,10 @@ static bool make_in(const char *work, const char *path, const struct mem *m, con
     size_t n = 0;
     char trailer[trailer_bytes + 1], *bytes = read_file(m, library, &n, true);
     if (!bytes) return text_add(how, "%s made no library", compiler), false;
+    bool ok = is_library(bytes, n);
+    if (!ok) text_add(how, "%s made no whole library", compiler);
     make_trailer(trailer, key, bytes, n);
-    bool ok = write_file(whole, bytes, n, trailer, how);
+    ok = ok && write_file(whole, bytes, n, trailer, how);
     if (ok && rename(whole, path))
         ok = false, text_add(how, "%s cannot be written: %s", path, strerror(errno));
     mem_free(m, bytes, n);

@@ -166,25 +166,33 @@ static bool start(pid_t *pid, char *const argument[], char *const environment[],
     return !failed;
 }
 
-enum outcome { DONE, FAILED, TOO_LONG };
+enum { most_said = 4 << 20 /* bytes of messages: more is a mistake without an end */ };
+enum outcome { DONE, FAILED, TOO_LONG, TOO_MUCH };
+
+static bool says_too_much(const char *said) {
+    struct stat s;
+    return stat(said, &s) == 0 && s.st_size > most_said;
+}
 
 /* A host that ignores or collects its children takes the status away: then the library itself tells. */
-static enum outcome wait_for(pid_t pid, int seconds) {
+static enum outcome wait_for(pid_t pid, int seconds, const char *said) {
     struct timespec nap = {0, 1000000}, now, begun;
     int status = 0;
+    bool much = false;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     for (;;) {
         pid_t got = waitpid(pid, &status, WNOHANG);
         if (got == pid) return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : FAILED;
         if (got < 0 && errno != EINTR) return DONE;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec - begun.tv_sec >= seconds) break;
+        much = says_too_much(said);
+        if (much || now.tv_sec - begun.tv_sec >= seconds) break;
         nanosleep(&nap, NULL);
         if (nap.tv_nsec < 16000000) nap.tv_nsec *= 2;
     }
     kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    return TOO_LONG;
+    return much ? TOO_MUCH : TOO_LONG;
 }
 
 /* The first line with "error" in it, else the first: without what cannot be printed. */
@@ -203,23 +211,28 @@ static void first_words(const char *said, char *to, size_t size) {
         if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f) *s = '?';
 }
 
-static void name_variable(char to[compiler_path + 32], const char *name, const char *value) {
-    snprintf(to, compiler_path + 32, "%s=%s", name, value);
+/* "PATH=...", as long as it is; NULL: the host has none. */
+static char *host_variable(const char *name) {
+    size_t n = strlen(name);
+    for (char **e = environ; e && *e; e++)
+        if (strncmp(*e, name, n) == 0 && (*e)[n] == '=') return *e;
+    return NULL;
 }
 
 bool compiler_run(const char *path, const char *directory, const char *source, const char *library,
                   const char *key, int seconds, char why[compiler_why]) {
-    char definition[128], said[compiler_path + 16], words[160], env[4][compiler_path + 32];
-    char *argument[flag_count + 8], *environment[5] = {env[0], env[1], env[2], env[3], NULL};
+    char definition[128], said[compiler_path + 16], words[160];
+    char dirs[] = "PATH=/usr/local/bin:/usr/bin:/bin", plain[] = "LC_ALL=C", room[compiler_path + 128],
+         home[sizeof room], *path_there = host_variable("PATH"), *home_there = host_variable("HOME");
+    char *argument[flag_count + 8],
+        *environment[] = {path_there ? path_there : dirs, home_there ? home_there : home, plain, room, NULL};
     const char *more[] = {definition, "-o", library, source, "-lm"};
     size_t n = 0;
     pid_t pid;
     snprintf(definition, sizeof definition, "-DCHAINRULE_KEY=\"%s\"", key);
     snprintf(said, sizeof said, "%s/said", directory);
-    name_variable(env[0], "PATH", getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
-    name_variable(env[1], "LC_ALL", "C");
-    name_variable(env[2], "TMPDIR", directory);
-    name_variable(env[3], "HOME", getenv("HOME") ? getenv("HOME") : directory);
+    snprintf(room, sizeof room, "TMPDIR=%s", directory);
+    snprintf(home, sizeof home, "HOME=%s", directory);
     union { /* posix_spawn writes to none of them */
         const char *from;
         char *to;
@@ -233,8 +246,9 @@ bool compiler_run(const char *path, const char *directory, const char *source, c
         snprintf(why, compiler_why, "%.120s could not be started", path);
         return false;
     }
-    enum outcome o = wait_for(pid, seconds);
+    enum outcome o = wait_for(pid, seconds, said);
     if (o == TOO_LONG) snprintf(why, compiler_why, "%.120s took more than %d seconds", path, seconds);
+    if (o == TOO_MUCH) snprintf(why, compiler_why, "%.120s wrote messages without an end", path);
     if (o == FAILED) {
         first_words(said, words, sizeof words);
         snprintf(why, compiler_why, "%.80s failed: %.150s", path, *words ? words : "without a word");

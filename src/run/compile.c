@@ -77,16 +77,30 @@ cr_status cr_target_output(cr_target *t, const char *name, cr_node value) {
     return CR_OK;
 }
 
+static cr_node copied(cr_node v) {
+    struct shape s = ops_shape(v);
+    return ops_node(OP_cast, cr_dtype_of(v), &s, 0, NULL, 1, &v);
+}
+
+static bool is_seen(int op) { return op_kind(op) == KIND_VIEW || op_kind(op) == KIND_ALIAS; }
+
 /* A value that is no result of its own step (a leaf or a view of one) is copied, so that all updates read
  * first. */
 static cr_node update_value(cr_node param, cr_node value) {
     struct shape s = ops_shape(param);
     cr_node v = ops_expand(ops_to_dtype(value, cr_dtype_of(param)), &s);
     if (!cr_ok(v)) return v;
-    enum op_kind kind = op_kind(graph_get(v)->op);
-    if (kind == KIND_LEAF || kind == KIND_VIEW || kind == KIND_ALIAS)
-        return ops_node(OP_cast, cr_dtype_of(param), &s, 0, NULL, 1, &v);
-    return v;
+    int op = graph_get(v)->op;
+    return op_kind(op) == KIND_LEAF || is_seen(op) ? copied(v) : v;
+}
+
+/* An output that stands in an input's or parameter's memory is copied by a step, before anything is written over that: by another output
+ * that is bound there, or by itself. 0: out of memory. */
+static uint32_t output_value(cr_graph *g, uint32_t id) {
+    uint32_t from = id;
+    while (is_seen(graph_at(g, from)->op)) from = graph_at(g, from)->arg[0];
+    int op = graph_at(g, from)->op;
+    return op == OP_input || op == OP_param ? copied(graph_handle(g, id)).id : id;
 }
 
 cr_status cr_target_update(cr_target *t, cr_node param, cr_node value) {
@@ -414,7 +428,8 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
             return cr_graph_free(g), CR_ENAME;
         }
         output[i] = copy_port(g, &t->output[i], map);
-        if (output[i].text == intern_none || output[i].pattern == intern_none)
+        output[i].node = output_value(g, output[i].node);
+        if (output[i].text == intern_none || output[i].pattern == intern_none || !output[i].node)
             return cr_graph_free(g), CR_ENOMEM;
     }
     for (size_t i = 0; i < t->updates; i++) { /* rewritten, a value may have become a leaf */

@@ -478,6 +478,12 @@ static cr_status prepare(cr_run *r) {
     return CR_OK;
 }
 
+/* An output, not the copy of it that a step makes (output_value). */
+static uint32_t shown_by(const cr_graph *g, uint32_t id) {
+    const struct node *n = graph_at(g, id);
+    return n->op == OP_cast && graph_at(g, n->arg[0])->dtype == n->dtype ? n->arg[0] : id;
+}
+
 /* The outputs that are bound, before the first update. */
 static cr_status check_finite(cr_run *r, struct reference *ref) {
     for (size_t i = 0; i < r->p->outputs && r->p->finite; i++) {
@@ -485,7 +491,7 @@ static cr_status check_finite(cr_run *r, struct reference *ref) {
         struct tensor y = result_of(r, ref, r->p->output[i].node);
         struct unfinite found = tensor_unfinite(&y, y.dtype);
         if (!found.nan && !found.inf) continue;
-        r->place.bad_node = r->p->output[i].node;
+        r->place.bad_node = shown_by(r->p->g, r->p->output[i].node);
         r->place.failure = (struct failure){.status = CR_ENAN, .output = true};
         return CR_ENAN;
     }

@@ -119,6 +119,12 @@ TEST(compilers_that_do_not_work_are_told) {
                    "exec cc -shared -o $2 $2.c\n"),
             cache, "60"),
         "what the compiler made is not what was asked for");
+    refused(
+        try_with(script("cut",
+                        "#!/bin/sh\ncc \"$@\"\nwhile [ $1 != -o ]; do shift; done\nhead -c 5000 $2 > $2.x\n"
+                        "exec mv $2.x $2\n"),
+                 cache, "60"),
+        "made no whole library"); /* what is not there of it could not be mapped */
     refused(try_with(script("text", "no program"), cache, "60"), "could not be started");
     for (DIR *d = opendir(cache); d; closedir(d), d = NULL) /* nothing half made is left */
         for (struct dirent *e; (e = readdir(d));) assert_null(strstr(e->d_name, "making"));
@@ -133,6 +139,7 @@ TEST(a_compiler_that_hangs_is_killed) {
     refused(try_with(script("hangs", "#!/bin/sh\nsleep 1000\n"), cache, "1"), "took more than 1 seconds");
     clock_gettime(CLOCK_MONOTONIC, &now);
     assert_true(now.tv_sec - begun.tv_sec < 500);
+    refused(try_with(script("tells", "#!/bin/sh\nexec yes error\n"), cache, "20"), "messages without an end");
     assert_int_equal(entries(cache), 0);
 }
 
@@ -282,6 +289,23 @@ TEST(several_processes_may_make_the_same_at_once) {
     assert_non_null(strstr(try_with("cc", cache, "60").way, "kept in"));
 }
 
+/* Some 4,000 bytes: systems that keep each program in a directory of its own have longer ones. */
+TEST(a_compiler_finds_its_tools_in_all_of_a_long_path) {
+    (void)state;
+    char cache[512], was[2048], path[8192];
+    snprintf(cache, sizeof cache, "%s", temp_path("far"));
+    snprintf(was, sizeof was, "%s", getenv("PATH"));
+    int n = snprintf(path, sizeof path, "%s", was);
+    for (int i = 0; i < 200; i++) n += snprintf(path + n, sizeof path - (size_t)n, ":/no/directory/%03d", i);
+    snprintf(path + n, sizeof path - (size_t)n, ":/the/end");
+    const char *asks = script(
+        "asks", "#!/bin/sh\ncase $PATH in *:/the/end) exec cc \"$@\";; esac\necho PATH was cut\nexit 1\n");
+    setenv("PATH", path, 1);
+    struct tried t = try_with(asks, cache, "60");
+    setenv("PATH", was, 1);
+    if (!t.compiled) fail_msg("%s", t.way);
+}
+
 /* A host that ignores its children has no status to give. */
 TEST(a_host_that_ignores_its_children_is_served) {
     (void)state;
@@ -317,6 +341,7 @@ int main(void) {
         RUN(using_a_file_makes_it_the_last_to_go),
         RUN(clang_serves_too),
         RUN(several_processes_may_make_the_same_at_once),
+        RUN(a_compiler_finds_its_tools_in_all_of_a_long_path),
         RUN(a_host_that_ignores_its_children_is_served),
         RUN(options_that_mean_nothing_are_refused),
     };

@@ -53,6 +53,49 @@ TEST(outputs_bound_over_inputs_are_written_when_all_is_read) {
     over_inputs(n);
 }
 
+/* Nothing computes what they show: x and y themselves, backwards and as they are. */
+static void shown(bool reference) {
+    enum { few = 7 };
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", CR_F64, 1, (int64_t[]){few}),
+            y = cr_input(g, "y", CR_F64, 1, (int64_t[]){few});
+    cr_target *t = cr_target_new(g);
+    cr_target_output(t, "next", cr_add(x, cr_number(g, 1)));
+    cr_target_output(t, "back", cr_slice(x, 1, (int64_t[]){few - 1}, (int64_t[]){-1}, (int64_t[]){few}));
+    cr_target_output(t, "same", x);
+    cr_target_output(t, "other", cr_stop_gradient(y));
+    cr_program *p = NULL;
+    cr_run *r = NULL;
+    cr_options *o = cr_options_new(NULL);
+    double a[few], b[few], next[few], same[few];
+    if (reference) assert_int_equal(cr_options_set(o, "device", "reference"), CR_OK);
+    assert_int_equal(cr_compile(&p, t, o), CR_OK);
+    assert_int_equal(cr_run_new(&r, p, NULL, NULL, 0), CR_OK);
+    for (int k = 0; k < 3; k++) { /* its own place; another's; both change places */
+        bind(r, "x", a, few), bind(r, "y", b, few), bind(r, "next", k == 1 ? a : next, few);
+        bind(r, "back", k == 1 ? next : k == 2 ? b : a, few), bind(r, "same", same, few);
+        bind(r, "other", k == 2 ? a : b, few);
+        fill(a, b, few);
+        assert_int_equal(cr_step(r), CR_OK);
+        for (int i = 0; i < few; i++) {
+            const double *one = k == 1 ? a : next, *back = k == 1 ? next : k == 2 ? b : a;
+            assert_true(one[i] == i + 1 && back[i] == few - 1 - i && same[i] == i);
+            assert_true((k == 2 ? a : b)[i] == 3);
+        }
+    }
+    cr_run_free(r);
+    cr_program_free(p);
+    cr_options_free(o);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
+TEST(outputs_that_show_an_input_are_read_before_any_is_written) {
+    (void)state;
+    shown(false);
+    shown(true);
+}
+
 TEST(an_input_that_moves_over_an_output_is_read_before_that_is_written) {
     (void)state;
     cr_program *p;
@@ -178,6 +221,7 @@ TEST(twenty_thousand_outputs_and_parameters_are_found_by_their_names) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(outputs_bound_over_inputs_are_written_when_all_is_read),
+        RUN(outputs_that_show_an_input_are_read_before_any_is_written),
         RUN(an_input_that_moves_over_an_output_is_read_before_that_is_written),
         RUN(a_run_that_is_ready_has_done_nothing_yet),
         RUN(each_step_reads_and_writes_where_inputs_and_outputs_are_bound_then),
