@@ -52,6 +52,7 @@ struct gemm_plan {
     bool single;  /* one call of a kernel is all */
 };
 struct gemm_plan gemm_plan_of(const struct gemm *p);
+enum { gemm_low = 6 }; /* rows that tiles four vectors wide have */
 /* For some of the rows, columns and terms, never more than it was made for: cheaper than another plan. */
 void gemm_narrow(struct gemm_plan *p, int64_t m, int64_t n, int64_t k);
 size_t gemm_scratch(const struct gemm_plan *p); /* of a task */
