@@ -54,8 +54,10 @@ static int64_t height(const struct block *x, int64_t left) {
     return x->plan.turned ? left : gemm_height(&x->plan, left);
 }
 
-static void run(const struct block *x, int64_t a, int64_t b, int64_t c, void *scratch) {
-    gemm_run(&x->plan, x->a + a * x->size, x->b + b * x->size, x->c + c * x->size, scratch);
+/* So many rows, columns and terms, where operands begin so many elements on. */
+static void run(struct block *x, int64_t m, int64_t n, int64_t k, int64_t a, int64_t b, int64_t c,
+                void *scratch) {
+    gemm_run_some(&x->plan, m, n, k, x->a + a * x->size, x->b + b * x->size, x->c + c * x->size, scratch);
 }
 
 /* Zeros in the columns that nothing is computed in, if they are read. */
@@ -74,8 +76,7 @@ static void run_left_terms(struct block *x, const struct kernel_call *c, const s
     int64_t columns = c->out.dim[r + 1], terms = a->dim[r + 1], rows;
     for (int64_t i = 0; i < m->n; i += rows) {
         rows = height(x, least(m->n, plan_unit_end(m->first + i) - m->first) - i);
-        gemm_narrow(&x->plan, rows, columns, least(terms, m->first + i + rows));
-        run(x, i * a->stride[r], 0, i * columns, scratch);
+        run(x, rows, columns, least(terms, m->first + i + rows), i * a->stride[r], 0, i * columns, scratch);
     }
 }
 
@@ -85,8 +86,8 @@ static void run_columns(struct block *x, const struct kernel_call *c, const stru
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t csb = m->woven ? 1 : b->stride[r + 1];
-    gemm_narrow(&x->plan, rows, n, a->dim[r + 1]);
-    run(x, first * a->stride[r], column * csb, first * c->out.dim[r + 1] + column, scratch);
+    run(x, rows, n, a->dim[r + 1], first * a->stride[r], column * csb, first * c->out.dim[r + 1] + column,
+        scratch);
 }
 
 /* Each has the columns up to its own. A strip of columns after the other: those of its rows that end within it, then the others. */
@@ -110,14 +111,10 @@ static void run_side(struct block *x, const struct kernel_call *c, const struct 
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1], k = m->n - skipped;
-    if (m->bound == BOUND_ROWS) {
-        gemm_narrow(&x->plan, to - from, columns, k);
-        run(x, skipped * a->stride[r + 1] + from * a->stride[r], skipped * b->stride[r], from * columns,
-            scratch);
-    } else {
-        gemm_narrow(&x->plan, rows, to - from, k);
-        run(x, skipped * a->stride[r + 1], skipped * b->stride[r] + from * b->stride[r + 1], from, scratch);
-    }
+    int64_t at = skipped * a->stride[r + 1], below = skipped * b->stride[r];
+    if (m->bound == BOUND_ROWS)
+        run(x, to - from, columns, k, at + from * a->stride[r], below, from * columns, scratch);
+    else run(x, rows, to - from, k, at, below + from * b->stride[r + 1], from, scratch);
 }
 
 /* What lies left of the diagonal of the block has all its terms. */
@@ -142,7 +139,7 @@ static void run_terms(struct block *x, const struct kernel_call *c, const struct
 
 static void run_block(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
     struct block x = block_of(c, m, m->bound == BOUND_TERMS || m->bound == BOUND_ROWS);
-    if (m->bound == BOUND_NONE) run(&x, 0, 0, 0, scratch);
+    if (m->bound == BOUND_NONE) gemm_run(&x.plan, x.a, x.b, x.c, scratch);
     else if (m->terms) run_terms(&x, c, m, scratch);
     else if (m->bound == BOUND_TERMS) run_left_terms(&x, c, m, scratch);
     else run_left_columns(&x, c, m, scratch);
