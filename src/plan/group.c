@@ -15,7 +15,8 @@ enum {
     look_ahead = 64,          /* steps: what stands farther apart is kept in memory */
     block_bytes = 1024 << 10, /* of a block's values: half of a second-level cache */
     block_least = 32,
-    block_most = 64,         /* rows; powers of two */
+    block_most = 64,         /* rows; powers of two; */
+    block_twice = 512 << 10, /* twice as many, if that is all and takes no more bytes */
     block_tiles = 56,        /* rows: of a product alone, four tiles of a kernel for AVX-512 */
     dense_bytes = 256 << 10, /* of a block's values, beside right operands that every block reads: */
     weights_most = 1 << 20,  /* bytes */
@@ -281,6 +282,7 @@ static int64_t rows_of_dense(const struct finder *f, size_t row) {
 
 static int64_t rows_of_block(const struct finder *f, size_t row) {
     int64_t block = f->tail ? block_tiles : block_most;
+    if (!f->tail && f->g.rows <= 2 * block && (size_t)f->g.rows * row <= block_twice) block *= 2;
     while (block > block_least && (size_t)block * row > block_bytes) block /= 2;
     return least(block, f->g.rows);
 }
