@@ -364,9 +364,8 @@ static void row_units(struct units_of *u) {
     if (u->loop->diagonal) /* plan_up_to */
         emit_line(
             e,
-            "const int64_t low = 0, up_to = (r %% %lld + %d) / %d * %d, high = up_to < %lld ? up_to : %lld;",
-            (long long)u->loop->diagonal, diagonal_rows + fold_lanes - 1, fold_lanes, fold_lanes,
-            (long long)u->run, (long long)u->run);
+            "const int64_t low = 0, up_to = (r %% %lld / %d + 1) * %d, high = up_to < %lld ? up_to : %lld;",
+            (long long)u->loop->diagonal, diagonal_rows, diagonal_rows, (long long)u->run, (long long)u->run);
     else emit_line(e, "const int64_t low = 0, high = %lld;", (long long)u->run);
     nest_row_indices(e, "int64_t", "r");
     passes(u, "0");

@@ -1,6 +1,7 @@
 /* Groups: products and loops over the same rows run block by block, so that what one makes for another (the weights of an
  * attention, say) needs room for a block alone. A group grows from a product of batches, forward over the steps that read it,
- * then back over the loops that nothing else reads; it stays if it keeps more from memory than it reads and writes there. Or from a
+ * then back over the loops that nothing else reads; it stays if it keeps more from memory than it reads and writes there, or leaves out
+ * what a causal mask hides. Or from a
  * single product (a dense layer), as far as the right operands, which every block reads, stay in a second-level cache together. Or from a
  * product that only updates need, such as the gradient of a weight: with the loop of the update, which reads it once. */
 #include "plan/group.h"
@@ -14,11 +15,14 @@ enum {
     look_ahead = 64,          /* steps: what stands farther apart is kept in memory */
     block_bytes = 1024 << 10, /* of a block's values: half of a second-level cache */
     block_least = 32,
-    block_most = 64,         /* rows; powers of two */
+    block_most = 64,         /* rows; powers of two; */
+    block_twice = 512 << 10, /* twice as many, if that is all and takes no more bytes */
     block_tiles = 56,        /* rows: of a product alone, four tiles of a kernel for AVX-512 */
     dense_bytes = 256 << 10, /* of a block's values, beside right operands that every block reads: */
     weights_most = 1 << 20,  /* bytes */
     dense_least = 1 << 20,   /* bytes kept from memory: what is less stays in a second-level cache as it is */
+    half_most =
+        4 << 20, /* bytes, of which a core's part of the caches holds all: there operations count alone */
     few_columns = woven_gap / 2
 };
 
@@ -278,6 +282,7 @@ static int64_t rows_of_dense(const struct finder *f, size_t row) {
 
 static int64_t rows_of_block(const struct finder *f, size_t row) {
     int64_t block = f->tail ? block_tiles : block_most;
+    if (!f->tail && f->g.rows <= 2 * block && (size_t)f->g.rows * row <= block_twice) block *= 2;
     while (block > block_least && (size_t)block * row > block_bytes) block /= 2;
     return least(block, f->g.rows);
 }
@@ -287,7 +292,7 @@ static bool is_worth(struct finder *f, const struct worth *w) {
     f->g.block = f->dense && w->row ? rows_of_dense(f, w->row) : rows_of_block(f, w->row);
     if (f->tail) return w->local > 0;
     if (f->dense) return w->local >= dense_least && f->g.block > 0 && f->g.block < f->g.rows;
-    return w->local > w->outside;
+    return w->local > w->outside || (f->half && w->local + w->outside <= half_most);
 }
 
 static bool make(struct finder *f) {
@@ -311,16 +316,23 @@ static bool differs(const struct finder *f, const struct node *n) {
     return side[0] && side[1];
 }
 
+/* Half of the product is not wanted, and a group leaves it out; unless threads are better served by steps that all of them share. */
+static bool stops_halfway(const struct finder *f, uint32_t s, const struct node *n) {
+    return f->mark[f->p->node[f->p->step[s].first]] & BEYOND_FREE && f->g.rows > 2 * diagonal_rows &&
+           sides(f, n->arg[1])[1] > 2 * diagonal_rows && 2 * f->g.batch >= (int64_t)f->wish->tasks;
+}
+
 static bool is_seed(struct finder *f, uint32_t s) {
     if (!group_is_product(f, s) || f->p->step[s].way != WAY_WHOLE) return false;
     const struct node *n = step_node(f, s);
     f->tail = f->p->step[s].tail;
     f->g = (struct group){.batch = batch_of(f, n), .rows = sides(f, n->arg[0])[0]};
-    f->dense = !f->tail && f->g.batch == 1;
+    f->half = !f->tail && stops_halfway(f, s, n);
+    f->dense = !f->tail && !f->half && f->g.batch == 1;
     f->weights = 0;
     if (f->g.rows < 2 || (f->tail && !group_waits_for_update(f, s, f->g.rows))) return false;
     if (f->dense && !(has_room(f, s) && group_way_of(f, s) == WAY_ROWS)) return false;
-    return f->tail || ((f->dense || differs(f, n)) && step_bytes(f, s) >= group_seed_bytes);
+    return f->tail || f->half || ((f->dense || differs(f, n)) && step_bytes(f, s) >= group_seed_bytes);
 }
 
 static void note_kept(struct finder *f) {

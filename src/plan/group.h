@@ -21,6 +21,7 @@ struct finder {
     struct step *room;               /* by step */
     uint32_t seed, first, last, end; /* steps; no step from the last one on was looked at */
     bool tail;                       /* of updates alone */
+    bool half;                       /* its seed is a product of which a causal mask leaves half */
     bool dense;                      /* of single products, whose blocks need nothing of each other */
     size_t weights;                  /* of those: bytes of right operands, which each block reads */
     struct group g;

@@ -60,8 +60,8 @@ enum group_way {
 };
 /* What a product of a group leaves out: right of the diagonal nothing is wanted, or there are zeros. */
 enum group_bound { BOUND_NONE, BOUND_COLUMNS, BOUND_TERMS, BOUND_ROWS };
-/* So many rows of a product go together along the diagonal, up to the last one's: a tile's. */
-enum { diagonal_rows = 14 };
+/* Along the diagonal rows are in units of so many, from the first of the batch element on: none goes beyond its unit's last one. */
+enum { diagonal_rows = fold_lanes };
 
 /* LOOP: elementwise nodes of one shape, in order, and reductions of them. If it folds lines that are kept whole, the
  * loop has each row at hand: then it may also compute with the rows' results, number by number, and read them again
@@ -182,9 +182,12 @@ static inline int64_t plan_cut_rows(const struct plan *p, const struct slot *s) 
     return plan_cut_shared(p, s) ? g->rows : g->rows * g->batch;
 }
 
-/* How many columns of a row products look at: those that go with it, and what makes lanes full. */
+/* The first row behind the unit that this one is of. */
+static inline int64_t plan_unit_end(int64_t row) { return (row / diagonal_rows + 1) * diagonal_rows; }
+
+/* How many columns of a row products look at. */
 static inline int64_t plan_up_to(int64_t row, int64_t run) {
-    int64_t n = (row + diagonal_rows + fold_lanes - 1) / fold_lanes * fold_lanes;
+    int64_t n = plan_unit_end(row);
     return n < run ? n : run;
 }
 

@@ -164,11 +164,11 @@ static void add_range(struct spot *at, uint32_t id, int64_t batch) {
 }
 
 /* If it is not too much to stay in the cache until then. */
-static void look_ahead(struct spot *at, int64_t batch) {
+static void find_ahead(struct spot *at, int64_t batch) {
     const cr_program *p = at->j->p;
     const struct group *g = at->j->g;
     size_t bytes = 0;
-    at->ahead.n = at->ahead.i = at->ahead.done = 0;
+    at->ahead.n = 0;
     for (size_t s = g->first; s < g->first + g->n; s++)
         for (uint32_t i = 0; i < p->plan.step[s].n && p->plan.step[s].way != WAY_SHARED; i++) {
             uint32_t id = p->plan.node[p->plan.step[s].first + i];
@@ -178,6 +178,12 @@ static void look_ahead(struct spot *at, int64_t batch) {
         }
     for (size_t i = 0; i < at->ahead.n; i++) bytes += at->ahead.range[i].bytes;
     if (bytes > ahead_bytes) at->ahead.n = 0;
+}
+
+/* From a batch element to the next. */
+static void look_ahead(struct ahead *a) {
+    for (size_t i = 0; i < a->n; i++) a->range[i].at += a->range[i].bytes;
+    a->i = a->done = 0;
 }
 
 /* What no block adds to is 0; operands are turned over. */
@@ -203,11 +209,12 @@ static void run_part(void *arg, size_t part) {
     at.values = room + slots_bytes(j->p);
     memcpy(at.slot, j->r->slot, j->p->plan.slots * sizeof *at.slot);
     team_part(j->g->batch * j->blocks, j->parts, part, &first, &end);
+    if (j->blocks == 1 && first + 1 < end) find_ahead(&at, first);
     for (; first < end; first++) {
         int64_t block = first % j->blocks * j->g->block;
         at.batch = first / j->blocks;
         start_batch(&at);
-        if (j->blocks == 1 && first + 1 < end) look_ahead(&at, at.batch + 1);
+        if (first + 1 < end) look_ahead(&at.ahead);
         else at.ahead.n = 0;
         for (at.first = block; at.first < (j->blocks > 1 ? block + 1 : j->g->rows); at.first += j->g->block) {
             at.n = least(j->g->block, j->g->rows - at.first);

@@ -150,12 +150,20 @@ static void assert_bits(const struct answer *a, const struct answer *b) {
 }
 
 static const struct question questions[] = {
-    {{1, 6}, 128, 128, 64, 64, true, CR_F32}, {{1, 6}, 128, 128, 64, 64, false, CR_F32},
-    {{1, 4}, 131, 131, 9, 9, true, CR_F32},   {{1, 3}, 129, 200, 16, 8, true, CR_F32},
-    {{1, 3}, 200, 129, 16, 8, true, CR_F32},  {{1, 5}, 97, 161, 7, 33, false, CR_F32},
-    {{1, 3}, 150, 150, 20, 20, true, CR_F64}, {{2, 3}, 110, 110, 12, 12, true, CR_F32},
-    {{2, 2}, 101, 103, 10, 6, false, CR_F64}, {{1, 300}, 17, 17, 3, 3, true, CR_F32},
+    {{1, 6}, 128, 128, 64, 64, true, CR_F32},
+    {{1, 6}, 128, 128, 64, 64, false, CR_F32},
+    {{1, 4}, 131, 131, 9, 9, true, CR_F32},
+    {{1, 3}, 129, 200, 16, 8, true, CR_F32},
+    {{1, 3}, 200, 129, 16, 8, true, CR_F32},
+    {{1, 5}, 97, 161, 7, 33, false, CR_F32},
+    {{1, 3}, 150, 150, 20, 20, true, CR_F64},
+    {{2, 3}, 110, 110, 12, 12, true, CR_F32},
+    {{2, 2}, 101, 103, 10, 6, false, CR_F64},
+    {{1, 300}, 17, 17, 3, 3, true, CR_F32},
     {{1, 70}, 65, 65, 8, 8, true, CR_F32},
+    {{1, 1}, 600, 600, 8, 64, true, CR_F32}, /* of several threads whole */
+    {{1, 1}, 128, 128, 64, 70, true, CR_F64},
+    {{1, 2}, 48, 48, 5, 7, true, CR_F32},
 };
 enum { question_count = sizeof questions / sizeof *questions };
 

@@ -124,13 +124,6 @@ struct gemm_plan gemm_plan_of(const struct gemm *p) {
     return j;
 }
 
-void gemm_narrow(struct gemm_plan *j, int64_t m, int64_t n, int64_t k) {
-    j->p.m = j->turned ? n : m;
-    j->p.n = j->turned ? m : n;
-    j->p.k = k;
-    fit(j);
-}
-
 /* A packed line of A has a gap after it, so that lines do not conflict. */
 static int64_t line_of_a(const struct gemm_plan *j) { return j->depth + 16; }
 
@@ -370,6 +363,51 @@ void gemm_run(const struct gemm_plan *j, const void *a, const void *b, void *c, 
     struct part p = part_of(j, a, b, c, scratch);
     run_part(&p);
 }
+
+/* ---- Some of it ---- */
+
+static void narrow_to(struct gemm_plan *j, int64_t m, int64_t n, int64_t k) {
+    j->p.m = j->turned ? n : m;
+    j->p.n = j->turned ? m : n;
+    j->p.k = k;
+    fit(j);
+}
+
+/* All is read and written where it stands, and an element is one chain: only tiles are left to do. */
+static bool is_plain(const struct gemm_plan *j, int64_t k) {
+    return !j->turned && !j->vector && !j->pack_a && !j->pack_b && k <= depth;
+}
+
+static void run_plain(const struct gemm_plan *j, int64_t m, int64_t n, int64_t k, const char *a,
+                      const char *b, char *c) {
+    const struct gemm *p = &j->p;
+    const int64_t size = (int64_t)j->size, wide = m <= j->rows ? n : j->columns;
+    struct gemm_tile t = {
+        .k = k, .rsa = p->rsa, .csa = p->csa, .rsb = p->rsb, .csb = 1, .rsc = j->rsc, .on = goes_on(j)};
+    for (int64_t column = 0; column < n; column += wide) {
+        t.b = b + column * size;
+        t.columns = least(wide, n - column);
+        for (int64_t row = 0; row < m; row += t.rows) {
+            t.rows = gemm_height(j, m - row);
+            t.a = a + row * p->rsa * size;
+            t.c = c + (row * j->rsc + column) * size;
+            set_ahead(j, &t, row == 0);
+            j->kernel->tile(&t);
+        }
+    }
+}
+
+void gemm_run_some(struct gemm_plan *j, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
+                   void *c, void *scratch) {
+    if (is_plain(j, k)) {
+        run_plain(j, m, n, k, a, b, c);
+        return;
+    }
+    narrow_to(j, m, n, k);
+    gemm_run(j, a, b, c, scratch);
+}
+
+/* ---- In parts ---- */
 
 struct parts {
     const struct gemm_plan *j;

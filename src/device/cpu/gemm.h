@@ -52,8 +52,7 @@ struct gemm_plan {
     bool single;  /* one call of a kernel is all */
 };
 struct gemm_plan gemm_plan_of(const struct gemm *p);
-/* For some of the rows, columns and terms, never more than it was made for: cheaper than another plan. */
-void gemm_narrow(struct gemm_plan *p, int64_t m, int64_t n, int64_t k);
+enum { gemm_low = 6 };                          /* rows that tiles four vectors wide have */
 size_t gemm_scratch(const struct gemm_plan *p); /* of a task */
 /* Rows of the next tile down, of so many that are left. The last two are of like height: sums of few rows wait for each other. */
 static inline int64_t gemm_height(const struct gemm_plan *p, int64_t left) {
@@ -61,6 +60,9 @@ static inline int64_t gemm_height(const struct gemm_plan *p, int64_t left) {
 }
 /* On this thread, with a task's scratch. */
 void gemm_run(const struct gemm_plan *p, const void *a, const void *b, void *c, void *scratch);
+/* Some of the rows, columns and terms, never more than the plan was made for: cheaper than another one, which it becomes. */
+void gemm_run_some(struct gemm_plan *p, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
+                   void *c, void *scratch);
 /* In parts, one on each task of the team. */
 void gemm_run_parts(const struct gemm_plan *p, const void *a, const void *b, void *c, size_t parts,
                     const struct team *team);

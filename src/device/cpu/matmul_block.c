@@ -17,12 +17,13 @@ static char *at(const struct tensor *x, int64_t offset) {
     return (char *)x->data + offset * (int64_t)cr_dtype_size(x->dtype);
 }
 
-/* The rows of the result, or all of it from the terms. */
-static struct block block_of(const struct kernel_call *c, const struct matmul_block *m) {
+/* The rows of the result, or all of it from the terms. low: never more than a low tile's rows at once. */
+static struct block block_of(const struct kernel_call *c, const struct matmul_block *m, bool low) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
-    int64_t rows = a->dim[r], columns = b->dim[r + 1], skipped = m->terms ? 0 : m->first;
-    struct gemm g = {.m = m->terms ? rows : m->n,
+    int64_t rows = a->dim[r], columns = b->dim[r + 1], skipped = m->terms ? 0 : m->first,
+            most = m->terms ? rows : m->n;
+    struct gemm g = {.m = low ? least(most, gemm_low) : most,
                      .n = columns,
                      .k = m->terms ? m->n : a->dim[r + 1],
                      .rsa = a->stride[r],
@@ -43,40 +44,65 @@ static struct block block_of(const struct kernel_call *c, const struct matmul_bl
 }
 
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *m) {
-    struct block x = block_of(c, m);
-    return gemm_scratch(&x.plan);
+    struct block x = block_of(c, m, false), low = block_of(c, m, true);
+    size_t bytes = gemm_scratch(&x.plan), least_bytes = gemm_scratch(&low.plan);
+    return bytes > least_bytes ? bytes : least_bytes;
 }
 
-/* Rows along the diagonal that go together: those of a tile, where these are rows. */
-static int64_t step_of(const struct block *x) { return x->plan.turned ? diagonal_rows : x->plan.rows; }
-
-static void run(const struct block *x, int64_t a, int64_t b, int64_t c, void *scratch) {
-    gemm_run(&x->plan, x->a + a * x->size, x->b + b * x->size, x->c + c * x->size, scratch);
+/* Rows that go together, of so many that are left along the diagonal: those of a tile, where these are rows. */
+static int64_t height(const struct block *x, int64_t left) {
+    return x->plan.turned ? left : gemm_height(&x->plan, left);
 }
 
-/* As far as rows are read beyond what is computed, there stand numbers that are finite, whatever stood there. row: the first of n of
- * the batch element. */
-static void fill(const struct block *x, bool filled, int64_t from, int64_t row, int64_t n, int64_t columns) {
-    char *c = x->c + from * x->plan.rsc * x->size;
-    for (int64_t i = 0; i < n; i++, c += x->plan.rsc * x->size) {
-        int64_t end = filled ? x->plan.rsc : plan_up_to(row + i, x->plan.rsc);
-        if (end > columns) memset(c + columns * x->size, 0, (size_t)((end - columns) * x->size));
+/* So many rows, columns and terms, where operands begin so many elements on. */
+static void run(struct block *x, int64_t m, int64_t n, int64_t k, int64_t a, int64_t b, int64_t c,
+                void *scratch) {
+    gemm_run_some(&x->plan, m, n, k, x->a + a * x->size, x->b + b * x->size, x->c + c * x->size, scratch);
+}
+
+/* Zeros in the columns that nothing is computed in, if they are read. */
+static void fill(const struct block *x, const struct matmul_block *m, int64_t columns) {
+    for (int64_t i = 0; m->filled && i < m->n; i++) {
+        int64_t from = plan_up_to(m->first + i, columns);
+        memset(x->c + (i * columns + from) * x->size, 0, (size_t)((columns - from) * x->size));
     }
 }
 
-/* Each up to its own last one. */
-static void run_rows(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
-                     void *scratch) {
+/* Each has the terms up to its own. */
+static void run_left_terms(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                           void *scratch) {
+    const struct tensor *a = &c->in[0];
+    int r = a->rank - 2;
+    int64_t columns = c->out.dim[r + 1], terms = a->dim[r + 1], rows;
+    for (int64_t i = 0; i < m->n; i += rows) {
+        rows = height(x, least(m->n, plan_unit_end(m->first + i) - m->first) - i);
+        run(x, rows, columns, least(terms, m->first + i + rows), i * a->stride[r], 0, i * columns, scratch);
+    }
+}
+
+/* Rows first .. first+rows-1 of the block, n columns from this one on. */
+static void run_columns(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                        int64_t first, int64_t rows, int64_t column, int64_t n, void *scratch) {
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
-    int64_t columns = b->dim[r + 1], terms = a->dim[r + 1], step = step_of(x);
-    for (int64_t i = 0; i < m->n; i += step) {
-        int64_t rows = least(step, m->n - i), upto = m->first + i + rows,
-                some = m->bound == BOUND_COLUMNS ? least(columns, upto) : columns;
-        gemm_narrow(&x->plan, rows, some, m->bound == BOUND_TERMS ? least(terms, upto) : terms);
-        run(x, i * a->stride[r], 0, i * columns, scratch);
-        if (some < columns) fill(x, m->filled, i, m->first + i, rows, some);
+    int64_t csb = m->woven ? 1 : b->stride[r + 1];
+    run(x, rows, n, a->dim[r + 1], first * a->stride[r], column * csb, first * c->out.dim[r + 1] + column,
+        scratch);
+}
+
+/* Each has the columns up to its own. A strip of columns after the other: those of its rows that end within it, then the others. */
+static void run_left_columns(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                             void *scratch) {
+    int64_t columns = c->out.dim[c->out.rank - 1], end = least(columns, m->first + m->n);
+    int64_t wide = x->plan.turned || x->plan.columns < diagonal_rows ? diagonal_rows : x->plan.columns;
+    for (int64_t at = 0, to; at < end; at = to) {
+        int64_t i = at < m->first ? 0 : at - m->first, upto;
+        for (to = least(at + wide, columns); i < m->n && (upto = plan_unit_end(m->first + i)) < to;
+             i = upto - m->first)
+            run_columns(x, c, m, i, least(m->n, upto - m->first) - i, at, upto - at, scratch);
+        if (i < m->n) run_columns(x, c, m, i, m->n - i, at, to - at, scratch);
     }
+    fill(x, m, columns);
 }
 
 /* The terms from number `skipped` of the block on, of the result's rows or, as the bound says, columns from .. to-1. */
@@ -85,32 +111,38 @@ static void run_side(struct block *x, const struct kernel_call *c, const struct 
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1], k = m->n - skipped;
-    if (m->bound == BOUND_ROWS) {
-        gemm_narrow(&x->plan, to - from, columns, k);
-        run(x, skipped * a->stride[r + 1] + from * a->stride[r], skipped * b->stride[r], from * columns,
-            scratch);
-    } else {
-        gemm_narrow(&x->plan, rows, to - from, k);
-        run(x, skipped * a->stride[r + 1], skipped * b->stride[r] + from * b->stride[r + 1], from, scratch);
+    int64_t at = skipped * a->stride[r + 1], below = skipped * b->stride[r];
+    if (m->bound == BOUND_ROWS)
+        run(x, to - from, columns, k, at + from * a->stride[r], below, from * columns, scratch);
+    else run(x, rows, to - from, k, at, below + from * b->stride[r + 1], from, scratch);
+}
+
+/* What lies left of the diagonal of the block has all its terms. */
+static void run_left(const struct kernel_call *c, const struct matmul_block *m, int64_t left, void *scratch) {
+    struct block x = block_of(c, m, false);
+    run_side(&x, c, m, 0, 0, left, scratch);
+}
+
+/* The others are the first that come there. */
+static void run_terms(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
+                      void *scratch) {
+    int64_t side = c->out.dim[c->out.rank - (m->bound == BOUND_ROWS ? 2 : 1)], step;
+    int64_t left = least(side, m->first), end = least(side, m->first + m->n);
+    if (left > 0) run_left(c, m, left, scratch);
+    x->plan.p.fresh = true;
+    for (int64_t i = left; i < end; i += step) {
+        step = least(end, plan_unit_end(i)) - i;
+        if (m->bound == BOUND_ROWS) step = height(x, step);
+        run_side(x, c, m, i - m->first, i, i + step, scratch);
     }
 }
 
-/* What lies left of the diagonal of the block has all its terms; the others are the first that come there. */
-static void run_terms(struct block *x, const struct kernel_call *c, const struct matmul_block *m,
-                      void *scratch) {
-    int64_t side = c->out.dim[c->out.rank - (m->bound == BOUND_ROWS ? 2 : 1)], step = step_of(x);
-    int64_t left = least(side, m->first), end = least(side, m->first + m->n);
-    if (left > 0) run_side(x, c, m, 0, 0, left, scratch);
-    x->plan.p.fresh = true;
-    for (int64_t i = left; i < end; i += step)
-        run_side(x, c, m, i - m->first, i, least(i + step, end), scratch);
-}
-
 static void run_block(const struct kernel_call *c, const struct matmul_block *m, void *scratch) {
-    struct block x = block_of(c, m);
-    if (m->bound == BOUND_NONE) run(&x, 0, 0, 0, scratch);
+    struct block x = block_of(c, m, m->bound == BOUND_TERMS || m->bound == BOUND_ROWS);
+    if (m->bound == BOUND_NONE) gemm_run(&x.plan, x.a, x.b, x.c, scratch);
     else if (m->terms) run_terms(&x, c, m, scratch);
-    else run_rows(&x, c, m, scratch);
+    else if (m->bound == BOUND_TERMS) run_left_terms(&x, c, m, scratch);
+    else run_left_columns(&x, c, m, scratch);
 }
 
 static void add_f32(float *to, const float *from, int64_t n) {
