@@ -126,6 +126,13 @@ if(STRACE AND TARGET chainrule AND NOT CR_SANITIZE)
   set_tests_properties(crash.checkpoint PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
+# The long ones begin first, so that none is left to run alone.
+foreach(test run.compiled emit.table emit.control formula.linear page.browser device.library device.product run.inner)
+  if(TEST ${test})
+    set_tests_properties(${test} PROPERTIES COST 10)
+  endif()
+endforeach()
+
 # What these commands do needs safetensors, gzip, npz and PNG.
 if(NOT CR_ZLIB OR NOT CR_JANSSON OR NOT CR_LIBZIP OR NOT CR_LIBPNG OR NOT ZLIB_LIBRARY OR NOT JANSSON_LIBRARY)
   foreach(test cli.train cli.examples_of_help cli.bad_data cli.numbers cli.newcomer cli.sequence cli.explain crash.checkpoint page.browser)
