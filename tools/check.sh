@@ -21,28 +21,35 @@ check() { # name, command...
         bad "$name"
     fi
 }
-skip= targets=
-configuration() { # name, pattern of tests, cmake options... : build, then ctest
-    name=$1 pattern=$2; shift 2
-    log=build-$name/check.log
+# Configurations are built in the background, beside the tests of those before them: neither keeps all cores busy to its end.
+build() { # name, cmake options...
+    name=$1; shift
     mkdir -p "build-$name"
-    echo "== $name"
-    if ! { cmake -S . -B "build-$name" -DCR_WERROR=ON "$@" && cmake --build "build-$name" -j "$jobs" ${targets:+--target $targets}; } >"$log" 2>&1; then
-        grep -E 'rror:|undefined reference|\*\*\*' "$log" | head -40
-        bad "$name: builds (build-$name/check.log)"
-        return
-    fi
-    ctest --test-dir "build-$name" --timeout $((600 * CHECK_SCALE)) -j "$jobs" --output-on-failure -R "$pattern" ${skip:+-E "$skip"} >"$log" 2>&1
+    rm -f "build-$name/built"
+    { cmake -S . -B "build-$name" -DCR_WERROR=ON "$@" && cmake --build "build-$name" -j "$jobs" ${targets:+--target $targets}; } \
+        >"build-$name/build.log" 2>&1 &
+    echo $! >"build-$name/building"
+}
+built() { # name : waits for it
+    echo "== $1"
+    wait "$(cat "build-$1/building")" && mv "build-$1/building" "build-$1/built" && return
+    grep -E 'rror:|undefined reference|\*\*\*' "build-$1/build.log" | head -40
+    bad "$1: builds (build-$1/build.log)"
+}
+tests() { # name, pattern of tests, of those left out
+    [ -f "build-$1/built" ] || return
+    log=build-$1/check.log
+    PATH="$kept/bin:$PATH" ctest --test-dir "build-$1" --timeout $((600 * CHECK_SCALE)) -j "$jobs" --output-on-failure -R "$2" ${3:+-E "$3"} >"$log" 2>&1
     closing=$(grep 'tests passed, .* tests failed out of' "$log")
     total=${closing##* } lost=${closing#*passed, } lost=${lost%% *}
     if [ -z "$closing" ]; then
         cat "$log"
-        bad "$name: has tests"
+        bad "$1: has tests"
         return
     fi
     [ "$lost" = 0 ] || cat "$log"
     [ "$lost" = 0 ] || broken="$broken
-$(sed -n "s/^\t *[0-9]* - /  $name: /p" "$log")"
+$(sed -n "s/^\t *[0-9]* - /  $1: /p" "$log")"
     echo "$closing"
     count $((total - lost)) "$lost"
 }
@@ -56,17 +63,26 @@ header() { # compiler, standard, language, flags...
         -Wcast-qual -Wwrite-strings -Wredundant-decls "$@" -Werror -fsyntax-only -Iinclude -Ibuild-gcc/include -x "$language" -
 }
 
-configuration gcc . -DCMAKE_C_COMPILER=gcc -DCR_BLIS=ON
+# C that tests emit and loops that they compile at run time are the same in every configuration: `cc` compiles each once.
+kept=$PWD/build-kept
+rm -rf "$kept"
+mkdir -p "$kept/bin"
+printf '#!/bin/sh\nexec sh "%s/tools/cc_kept.sh" "%s" "%s" "$@"\n' "$PWD" "$kept" "$(command -v cc || command -v gcc)" >"$kept/bin/cc"
+chmod +x "$kept/bin/cc"
+# So are most files of the two that gcc builds, unless a person's own launcher sees to that. Nobody reads their debugging information.
+once="-DCMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER:-sh;$PWD/tools/cc_kept.sh;$kept}"
+build gcc "$once" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DCR_BLIS=ON
+
+echo "== the sources"
+check "rooms include only what stands before them" python3 tools/layers.py
+check "the formatting is clang-format's" formatting
+check "no path of a machine" no_paths
+
+built gcc
 # Fuzzing with it: its count of branches costs the other tests little, another build of everything a minute.
-configuration clang-sanitized . -DCMAKE_C_COMPILER=clang -DCR_BLIS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -gline-tables-only" \
+build clang-sanitized -DCMAKE_C_COMPILER=clang -DCR_BLIS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -gline-tables-only" \
     -DCR_SANITIZE=address,undefined -DCR_FUZZ=ON
-# pthreadpool is not built for the thread sanitizer, which so cannot see its locks: there the tests' own threads run.
-targets='test_run_threads test_run_host_threads'
-configuration clang-threads '^run.(host_)?threads$' -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DCR_SANITIZE=thread -DCR_PTHREADPOOL=OFF
-targets=
-skip='^(formula.linear|run.compiled|interface.memory|explain.formats)$' # long, and the same with or without what bare leaves out
-configuration bare . -DCMAKE_C_COMPILER=gcc -DCR_PTHREADPOOL=OFF -DCR_ZLIB=OFF -DCR_JANSSON=OFF -DCR_LIBZIP=OFF -DCR_LIBPNG=OFF -DCR_BLIS=OFF
-skip=
+tests gcc .
 
 echo "== the public header"
 for compiler in gcc clang; do
@@ -74,10 +90,6 @@ for compiler in gcc clang; do
     check "as C17, $compiler" header $compiler c17 c -Wstrict-prototypes -Wold-style-definition -Wmissing-prototypes
     check "as C++17, $compiler" header $compiler c++17 c++ -Wold-style-cast -Wzero-as-null-pointer-constant
 done
-echo "== the sources"
-check "rooms include only what stands before them" python3 tools/layers.py
-check "the formatting is clang-format's" formatting
-check "no path of a machine" no_paths
 echo "== the installed library"
 check "exports the symbols of tests/symbols.txt and no other" sh tools/symbols.sh build-gcc/libchainrule.so
 if [ -d tests/packaging ]; then
@@ -85,6 +97,20 @@ if [ -d tests/packaging ]; then
         check "used by a program outside the tree: $way" sh tests/packaging/run.sh build-gcc $way
     done
 fi
+
+built clang-sanitized
+# pthreadpool is not built for the thread sanitizer, which so cannot see its locks: there the tests' own threads run.
+targets='test_run_threads test_run_host_threads'
+build clang-threads -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DCR_SANITIZE=thread -DCR_PTHREADPOOL=OFF
+targets=
+build bare "$once" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
+    -DCR_PTHREADPOOL=OFF -DCR_ZLIB=OFF -DCR_JANSSON=OFF -DCR_LIBZIP=OFF -DCR_LIBPNG=OFF -DCR_BLIS=OFF
+tests clang-sanitized .
+built clang-threads
+tests clang-threads '^run.(host_)?threads$'
+built bare # what is left out is long, and the same with or without what bare leaves out
+tests bare . '^(formula.linear|run.compiled|interface.memory|explain.formats)$'
+
 [ -z "$broken" ] || echo "
 What failed:$broken"
 echo

@@ -84,12 +84,38 @@ double get(const struct operand *o, int64_t b, int64_t i, int64_t k) {
 }
 
 double whole(int64_t i) { return (double)(i * 7919 % 7 - 3); }
-double fraction(int64_t i) { return sin((double)i * 0.7) / 3; }
+/* Steps of the golden ratio. */
+double fraction(int64_t i) { return (double)(i * 40503 % 65521 - 32760) / 98281; }
+
+/* The first n of either function, which are asked for again and again. */
+static const double *values(double (*value)(int64_t), int64_t n) {
+    static struct known {
+        double *x;
+        int64_t n;
+    } known[2];
+    struct known *k = &known[value == fraction];
+    assert_true(value == fraction || value == whole);
+    if (k->n < n) k->x = realloc(k->x, (size_t)n * sizeof *k->x);
+    for (; k->n < n; k->n++) k->x[k->n] = value(k->n);
+    return k->x;
+}
+
+static void set_line(const struct operand *o, int64_t at, const double *v) {
+    int64_t n = o->dim[2], step = o->stride[2];
+    if (o->x.dtype == CR_F64) {
+        double *to = (double *)o->x.data + at;
+        for (int64_t k = 0; k < n; k++) to[k * step] = v[k];
+    } else {
+        float *to = (float *)o->x.data + at;
+        for (int64_t k = 0; k < n; k++) to[k * step] = (float)v[k];
+    }
+}
 
 void fill(const struct operand *o, double (*value)(int64_t), int64_t seed) {
-    for (int64_t b = 0, at = seed; b < o->dim[0]; b++)
-        for (int64_t i = 0; i < o->dim[1]; i++)
-            for (int64_t k = 0; k < o->dim[2]; k++) set(o, b, i, k, value(at++));
+    const double *v = values(value, seed + o->dim[0] * o->dim[1] * o->dim[2]) + seed;
+    for (int64_t b = 0; b < o->dim[0]; b++)
+        for (int64_t i = 0; i < o->dim[1]; i++, v += o->dim[2])
+            set_line(o, b * o->stride[0] + i * o->stride[1], v);
 }
 
 struct operand *multiply(const struct operand *a, const struct operand *b, cr_context *ctx) {
