@@ -45,8 +45,8 @@ static struct block block_of(const struct kernel_call *c, const struct matmul_bl
 
 size_t cpu_matmul_block_scratch(const struct kernel_call *c, const struct matmul_block *m) {
     struct block x = block_of(c, m, false), low = block_of(c, m, true);
-    size_t bytes = gemm_scratch(&x.plan), least_bytes = gemm_scratch(&low.plan);
-    return bytes > least_bytes ? bytes : least_bytes;
+    size_t high_bytes = gemm_scratch(&x.plan), low_bytes = gemm_scratch(&low.plan);
+    return high_bytes > low_bytes ? high_bytes : low_bytes;
 }
 
 /* Rows that go together, of so many that are left along the diagonal: those of a tile, where these are rows. */
@@ -95,12 +95,12 @@ static void run_left_columns(struct block *x, const struct kernel_call *c, const
                              void *scratch) {
     int64_t columns = c->out.dim[c->out.rank - 1], end = least(columns, m->first + m->n);
     int64_t wide = x->plan.turned || x->plan.columns < diagonal_rows ? diagonal_rows : x->plan.columns;
-    for (int64_t at = 0, to; at < end; at = to) {
-        int64_t i = at < m->first ? 0 : at - m->first, upto;
-        for (to = least(at + wide, columns); i < m->n && (upto = plan_unit_end(m->first + i)) < to;
+    for (int64_t from = 0, to; from < end; from = to) {
+        int64_t i = from < m->first ? 0 : from - m->first, upto;
+        for (to = least(from + wide, columns); i < m->n && (upto = plan_unit_end(m->first + i)) < to;
              i = upto - m->first)
-            run_columns(x, c, m, i, least(m->n, upto - m->first) - i, at, upto - at, scratch);
-        if (i < m->n) run_columns(x, c, m, i, m->n - i, at, to - at, scratch);
+            run_columns(x, c, m, i, least(m->n, upto - m->first) - i, from, upto - from, scratch);
+        if (i < m->n) run_columns(x, c, m, i, m->n - i, from, to - from, scratch);
     }
     fill(x, m, columns);
 }
@@ -111,10 +111,10 @@ static void run_side(struct block *x, const struct kernel_call *c, const struct 
     const struct tensor *a = &c->in[0], *b = &c->in[1];
     int r = a->rank - 2;
     int64_t rows = a->dim[r], columns = b->dim[r + 1], k = m->n - skipped;
-    int64_t at = skipped * a->stride[r + 1], below = skipped * b->stride[r];
+    int64_t beside = skipped * a->stride[r + 1], below = skipped * b->stride[r];
     if (m->bound == BOUND_ROWS)
-        run(x, to - from, columns, k, at + from * a->stride[r], below, from * columns, scratch);
-    else run(x, rows, to - from, k, at, below + from * b->stride[r + 1], from, scratch);
+        run(x, to - from, columns, k, beside + from * a->stride[r], below, from * columns, scratch);
+    else run(x, rows, to - from, k, beside, below + from * b->stride[r + 1], from, scratch);
 }
 
 /* What lies left of the diagonal of the block has all its terms. */
