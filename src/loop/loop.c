@@ -45,10 +45,19 @@ static uint32_t member(const struct maker *m, uint32_t node) {
 
 static uint32_t new_buffer(struct maker *m) { return m->spares ? m->spare[--m->spares] : m->l->buffers++; }
 
+static bool is_new(const struct loop *l, const struct access *a) {
+    for (uint32_t i = 0; i < l->accesses; i++)
+        if (l->access[i].slot == a->slot && l->access[i].pass < a->pass) return false;
+    return true;
+}
+
 static uint32_t add_access(struct maker *m, struct access a) {
     struct loop *l = m->l;
     if (!mem_grow(&l->mem, &l->access, &l->access_cap, l->accesses, sizeof *l->access))
         return m->failed = true, 0;
+    a.size = (uint8_t)cr_dtype_size((cr_dtype)a.dtype);
+    a.pass = m->pass;
+    a.far = a.kind == ACCESS_DIRECT && !a.narrow && is_new(l, &a);
     l->access[l->accesses] = a;
     return (uint32_t)l->accesses++;
 }
@@ -235,16 +244,27 @@ static struct place result_place(struct maker *m, uint32_t i, const struct instr
     return place_at(IN_BUFFER, new_buffer(m));
 }
 
+static uint8_t fills_of(const struct loop *l, uint32_t first, uint32_t end) {
+    uint8_t fills = 0;
+    for (const struct access *a = l->access + first; a < l->access + end; a++) {
+        if (a->kind == ACCESS_REPEAT || a->again) fills |= 1;
+        else if (a->kind == ACCESS_STRIDED) fills |= 2;
+    }
+    return fills;
+}
+
 static void make_instruction(struct maker *m, uint32_t i) {
     uint32_t id = m->p->node[m->s->first + i];
     const struct node *n = graph_at(m->p->g, id);
-    struct instruction in = {.op = n->op, .to = n->dtype, .node = id, .kind = (uint8_t)kind_of(m, id)};
+    struct instruction in = {
+        .op = n->op, .to = n->dtype, .node = id, .kind = (uint8_t)kind_of(m, id), .operands = (uint8_t)n->n};
     in.pass = m->pass = m->l->by_passes ? m->p->pass[m->s->first + i] : 0;
     in.from = graph_at(m->p->g, n->arg[n->n - 1])->dtype;
     if (in.kind <= DO_NARROW) in.n = graph_attr_count(m->p->g, n) ? graph_attr(m->p->g, n)[0] : 0;
     for (uint32_t k = 0; k < n->n; k++) in.operand[k] = operand_place(m, n->arg[k], in.kind == DO_NARROW);
     in.result = result_place(m, i, &in);
     in.accesses = (uint32_t)m->l->accesses;
+    in.fills = fills_of(m->l, i ? m->l->instruction[i - 1].accesses : 0, in.accesses);
     if (in.kind == FOLD_PART || (m->l->by_passes && in.kind == FOLD_WHOLE)) in.state = m->l->buffers++;
     if (in.kind == FOLD_PART || in.kind == FOLD_ROWS_PART) make_partial(m->l, &in);
     m->l->instruction[i] = in;

@@ -24,10 +24,12 @@ enum access_kind {
 
 /* Numbers read from a slot, or (DIRECT alone) written to it. */
 struct access {
-    uint8_t kind, dtype, rank; /* rank, sizes and strides: of STRIDED, neighbours that run on merged */
-    bool narrow;               /* one number for each row */
-    bool again;                /* STRIDED: every tile reads the same numbers */
-    bool constant;             /* STRIDED, of a loop that goes by passes: one number all along a row */
+    uint8_t kind, dtype, size,
+        rank; /* size: of a number, in bytes; rank, sizes and strides: of STRIDED, neighbours that run on merged */
+    bool narrow;   /* one number for each row */
+    bool far;      /* wide, and no earlier pass has met its slot */
+    bool again;    /* STRIDED: every tile reads the same numbers */
+    bool constant; /* STRIDED, of a loop that goes by passes: one number all along a row */
     uint8_t pass;
     uint32_t slot;
     uint32_t numbers; /* STRIDED: where its sizes stand in the loop's numbers; its strides follow */
@@ -54,6 +56,9 @@ struct instruction {
     uint8_t kind, pass;
     uint16_t op;
     uint8_t from, to; /* dtypes of its (last) operand and of its result */
+    uint8_t operands;
+    uint8_t
+        fills; /* tiles into which accesses that are first read here are gathered: 0: none, 1: the first alone, 2: each */
     uint32_t node;
     struct place result, operand[3];
     int64_t n;         /* the row's attribute n */
