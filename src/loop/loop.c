@@ -87,9 +87,11 @@ static bool reads_again(const struct loop *l, int rank, const int64_t dim[], con
     return (l->rows == 1 || l->run % period == 0) && (l->tile_cols == l->run || l->tile_cols % period == 0);
 }
 
-/* Of numbers that do not run on, merged: is it one number, or one line, for each row of a loop that goes by passes? */
+/* Of numbers that do not run on, merged: is it one number for each row whose tiles have no other, or one line for all rows of
+ * a loop that goes by passes? */
 static bool one_for_row(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
-    return l->by_passes && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
+    bool one = l->by_passes || (l->tile_rows == 1 && l->tile_cols == l->run && l->rows > 1);
+    return one && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
 }
 static bool one_line(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
     return l->by_passes && rank == 2 && stride[0] == 0 && stride[1] == 1 && dim[1] == l->run;
@@ -193,10 +195,18 @@ static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
     return rows;
 }
 
+/* Bytes of most of its results, at least 4: a place or a choice among them does not make tiles shorter. */
+static size_t usual(const struct maker *m) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < m->s->n; i++)
+        bytes += cr_dtype_size((cr_dtype)graph_at(m->p->g, m->p->node[m->s->first + i])->dtype);
+    return bytes > 6 * (size_t)m->s->n ? 8 : 4;
+}
+
 static void cut(struct maker *m, size_t widest_dtype) {
     struct loop *l = m->l;
     const struct step *s = m->s;
-    int64_t tile = (int64_t)(tile_bytes / widest_dtype);
+    int64_t tile = (int64_t)(tile_bytes / (widest_dtype > 4 ? usual(m) : widest_dtype));
     bool folds = s->lines || s->rows_too;
     l->rows = folds ? s->rows : 1;
     l->run = folds ? s->run : l->count;
@@ -272,6 +282,28 @@ static void make_instruction(struct maker *m, uint32_t i) {
     release(m, i);
 }
 
+static bool reads_buffer(const struct instruction *in, uint32_t operand, uint32_t buffer) {
+    return in->operand[operand].kind == IN_BUFFER && in->operand[operand].index == buffer;
+}
+
+/* Which numbers that repeat are blocks: those that only wide instructions of several operands read. */
+static void find_blocks(struct loop *l) {
+    for (uint32_t k = 0; k < l->accesses; k++) {
+        struct access *a = &l->access[k];
+        a->block = !a->narrow && (a->kind == ACCESS_REPEAT || a->constant);
+        for (uint32_t i = 0; i < l->instructions && a->block; i++) {
+            const struct instruction *in = &l->instruction[i];
+            for (uint32_t o = 0; o < in->operands; o++)
+                if (reads_buffer(in, o, a->buffer) && (in->operands < 2 || in->kind != DO_WIDE))
+                    a->block = false;
+        }
+        for (uint32_t i = 0; i < l->instructions && a->block; i++)
+            for (uint32_t o = 0; o < l->instruction[i].operands; o++)
+                if (reads_buffer(&l->instruction[i], o, a->buffer))
+                    l->instruction[i].repeats |= (uint8_t)(1u << o);
+    }
+}
+
 cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s) {
     *l = (struct loop){.mem = p->mem};
     struct maker m = {.l = l, .p = p, .s = s};
@@ -286,6 +318,7 @@ cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s) 
     l->instructions = n;
     if (ok) last_reads(&m);
     for (uint32_t i = 0; ok && i < n && !m.failed; i++) make_instruction(&m, i);
+    if (ok && !m.failed) find_blocks(l);
     mem_free(&l->mem, m.last, n * sizeof *m.last);
     mem_free(&l->mem, m.spare, n * sizeof *m.spare);
     return ok && !m.failed ? CR_OK : CR_ENOMEM;

@@ -89,7 +89,7 @@ static void bind(const struct loop_job *j, uint32_t i, uint32_t first, char *buf
     b->kind = in->kind;
     b->fills = in->fills;
     b->ahead = false;
-    b->n = in->n;
+    b->n = in->operands > 1 ? in->repeats : in->n;
     b->kernel = j->kernel[i];
     b->access = l->access + first, b->end = l->access + in->accesses;
     b->state = buffers + in->state * l->buffer_bytes;
@@ -122,12 +122,13 @@ static void fill(const struct loop_job *j, const struct access *a, const struct 
     int64_t whole = least(l->tile_rows * l->tile_cols, l->count); /* later tiles may be longer than this */
     if (a->kind == ACCESS_STRIDED && !a->again) {
         if (a->constant && t->at[BY_COLUMN]) return;
+        int64_t n = a->narrow ? t->rows : t->n;
         copy_range(to, from, size, a->rank, numbers, numbers + a->rank,
-                   a->narrow ? t->at[BY_ROW] : t->at[BY_ELEMENT], a->narrow ? t->rows : t->n);
+                   a->narrow ? t->at[BY_ROW] : t->at[BY_ELEMENT], a->block ? least(n, element_block) : n);
     } else if (t->fresh && a->again) {
         copy_range(to, from, size, a->rank, numbers, numbers + a->rank, 0, whole);
     } else if (t->fresh) {
-        int64_t n = a->narrow ? l->tile_rows : whole;
+        int64_t n = a->narrow ? l->tile_rows : a->block ? element_block : whole;
         copy_range(to, from, size, 1, &n, &none, 0, n);
     }
 }
