@@ -6,13 +6,15 @@
 #include "tensor/dtype.h"
 
 #if defined(__GNUC__)
-#define AHEAD(at) __builtin_prefetch((const void *)(at), 0, 2)
+#define AHEAD(at)     __builtin_prefetch((const void *)(at), 0, 3)
+#define FAR_AHEAD(at) __builtin_prefetch((const void *)(at), 0, 2)
 #else
-#define AHEAD(at) ((void)(at))
+#define AHEAD(at)     ((void)(at))
+#define FAR_AHEAD(at) ((void)(at))
 #endif
 
-/* Numbers of all accesses together that no second cache holds. */
-enum { far_numbers = 1 << 18 };
+/* Numbers of all accesses together that no second cache holds; and no last one: what comes from so far is too late for the first. */
+enum { far_numbers = 1 << 18, farthest_numbers = 1 << 22 };
 
 struct loop_job {
     const struct loop *l;
@@ -23,12 +25,12 @@ struct loop_job {
     int64_t columns; /* units side by side */
     int64_t units;
     size_t parts;
-    bool ahead; /* the next tile is asked for: memory is so much that it comes from afar */
+    bool ahead, far_ahead; /* the next tile is asked for, into the first cache or the second */
 };
 
 /* Where numbers stand in any tile: so many bytes further on for each element, row or column that the tile is. */
 enum moves_by { STAYS, BY_ELEMENT, BY_ROW, BY_COLUMN, MOVES };
-enum { line_bytes = 64, spots = 4 };
+enum { line_bytes = 64 };
 struct spot {
     char *at;
     uint8_t size, by;
@@ -37,14 +39,17 @@ struct spot {
 
 /* An instruction with its numbers found, by a task for all of its tiles. */
 struct bound {
-    struct spot spot[spots]; /* of the result, and the operands */
+    struct spot spot[1 + 3]; /* of the result, and the operands */
     struct kernel kernel;
     char *state; /* lanes of a fold that goes on from tile to tile */
     int64_t n;
     const struct access *access, *end; /* first read here */
-    uint8_t kind;
+    uint8_t kind, operands;
     uint8_t fills; /* tiles of those: 0: none, 1: the task's first alone, 2: each */
     bool ahead;    /* some of its spots are */
+    bool asks;
+    uint8_t part, shift; /* it asks for this of 2^shift parts of: */
+    struct spot ask;
 };
 
 /* Where a tile is, by moves_by: elements side by side, rows and the column from which on. */
@@ -88,17 +93,34 @@ static void bind(const struct loop_job *j, uint32_t i, uint32_t first, char *buf
     const struct instruction *in = &l->instruction[i];
     b->kind = in->kind;
     b->fills = in->fills;
-    b->ahead = false;
+    b->ahead = b->asks = false;
     b->n = in->operands > 1 ? in->repeats : in->n;
     b->kernel = j->kernel[i];
     b->access = l->access + first, b->end = l->access + in->accesses;
     b->state = buffers + in->state * l->buffer_bytes;
-    for (uint32_t k = 0; k < spots; k++) {
+    b->operands = in->operands;
+    for (uint32_t k = in->kind > FOLD_WHOLE; k <= in->operands; k++) {
         struct place at = k ? in->operand[k - 1] : in->result;
-        bool none = k > in->operands || (k == 0 && in->kind > FOLD_WHOLE);
-        b->spot[k] = none ? (struct spot){0} : spot_of(j, at, buffers);
+        b->spot[k] = spot_of(j, at, buffers);
+        if (!j->ahead) continue;
         b->spot[k].ahead = b->spot[k].ahead && at.index >= first;
         b->ahead = b->ahead || b->spot[k].ahead;
+    }
+}
+
+/* The instructions of a pass share what it asks for evenly, so that memory answers while they compute: each a 2^shift-th of one spot. */
+static void share_asking(struct bound *b, uint32_t n) {
+    struct spot *ask[ahead_most];
+    uint32_t all = 0, shift = 0;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = b[i].kind > FOLD_WHOLE; k <= b[i].operands && b[i].ahead; k++)
+            if (b[i].spot[k].ahead && all < least(n, ahead_most)) ask[all++] = &b[i].spot[k];
+    while (all && all << (shift + 1) <= n && shift < 3) shift++;
+    for (uint32_t i = 0; i < all << shift; i++) {
+        b[i].asks = true;
+        b[i].ask = *ask[i >> shift];
+        b[i].part = (uint8_t)(i & ((1u << shift) - 1));
+        b[i].shift = (uint8_t)shift;
     }
 }
 
@@ -108,6 +130,13 @@ static struct bound *bind_all(const struct loop_job *j, char *buffers) {
     struct bound *b = (void *)(buffers + l->buffers * l->buffer_bytes + l->rooms * l->room_bytes);
     for (uint32_t i = 0; i < l->instructions; i++)
         bind(j, i, i ? l->instruction[i - 1].accesses : 0, buffers, &b[i]);
+    for (uint32_t i = 0, end = 0; j->ahead && i < l->instructions; i = end) {
+        while (end < l->instructions && l->instruction[end].pass == l->instruction[i].pass &&
+               (!l->by_passes || l->instruction[end].kind != DO_NARROW))
+            end++;
+        share_asking(&b[i], end - i);
+        while (end < l->instructions && l->instruction[end].pass == l->instruction[i].pass) end++;
+    }
     return b;
 }
 
@@ -135,13 +164,14 @@ static void fill(const struct loop_job *j, const struct access *a, const struct 
 
 /* What stands behind the tile's numbers, where the next tile is, is asked for: else an instruction waits for a whole tile at once, and
  * memory for the others. */
-static void ask_ahead(const struct bound *b, const struct tile *t) {
-    for (int k = 0; k < spots; k++) {
-        const struct spot *s = &b->spot[k];
-        int64_t bytes = s->ahead ? t->n * s->size : 0;
-        uintptr_t next = (uintptr_t)spot_at(s, t) + (uintptr_t)bytes;
-        for (int64_t i = 0; i < bytes; i += line_bytes) AHEAD(next + (uintptr_t)i);
-    }
+static void ask_ahead(const struct bound *b, const struct tile *t, bool far) {
+    uint64_t bytes = (uint64_t)t->n * b->ask.size, from = bytes * b->part >> b->shift;
+    uintptr_t next = (uintptr_t)spot_at(&b->ask, t) + (uintptr_t)bytes;
+    uintptr_t at = next + (uintptr_t)from, end = next + (uintptr_t)(bytes * (b->part + 1u) >> b->shift);
+    if (far)
+        for (; at < end; at += line_bytes) FAR_AHEAD(at);
+    else
+        for (; at < end; at += line_bytes) AHEAD(at);
 }
 
 /* Of a FOLD_ROWS_PART: the row that the unit with the tile leaves, from the tile's first column on. */
@@ -166,8 +196,8 @@ static inline struct call call_of(const struct bound *b, const struct tile *t) {
                          .n = b->n,
                          .y = spot_at(&b->spot[0], t),
                          .a = spot_at(&b->spot[1], t),
-                         .b = spot_at(&b->spot[2], t),
-                         .c = spot_at(&b->spot[3], t)};
+                         .b = b->operands > 1 ? spot_at(&b->spot[2], t) : NULL,
+                         .c = b->operands > 2 ? spot_at(&b->spot[3], t) : NULL};
 }
 
 /* Instructions first .. end-1, over a tile. */
@@ -177,7 +207,7 @@ static void run_tile(const struct loop_job *j, const struct tile *t, uint32_t fi
         if (b->fills > 1 || (b->fills && t->fresh))
             for (const struct access *a = b->access; a < b->end; a++)
                 if (a->kind == ACCESS_REPEAT || a->kind == ACCESS_STRIDED) fill(j, a, t);
-        if (b->ahead) ask_ahead(b, t);
+        if (b->asks) ask_ahead(b, t, j->far_ahead);
         if (b->kind > DO_NARROW) {
             fold(j, i, t);
         } else {
@@ -329,6 +359,7 @@ static struct loop_job job_of(const struct loop *l, const struct kernel kernel[]
     struct loop_job j = {.l = l, .kernel = kernel, .slot = slot, .shared = shared, .parts = 1};
     j.columns = pieces(l->run, l->unit_cols);
     j.ahead = l->count * (int64_t)l->accesses >= far_numbers;
+    j.far_ahead = l->count * (int64_t)l->accesses >= farthest_numbers;
     j.units = pieces(l->rows, l->unit_rows) * j.columns;
     return j;
 }
