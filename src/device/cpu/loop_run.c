@@ -67,20 +67,23 @@ size_t cpu_loop_scratch(const struct loop *l) {
 
 /* ---- An instruction's numbers ---- */
 
-static inline struct spot spot_of(const struct loop_job *j, struct place at, char *buffers) {
+static inline void find_spot(const struct loop_job *j, struct place at, char *buffers, struct spot *s) {
     const struct loop *l = j->l;
-    if (at.kind == IN_BUFFER) return (struct spot){.at = buffers + at.index * l->buffer_bytes};
-    if (at.kind == IN_ROOM)
-        return (struct spot){.at = buffers + l->buffers * l->buffer_bytes + at.index * l->room_bytes,
-                             .size = (uint8_t)l->widest,
-                             .by = BY_COLUMN};
-    const struct access *a = &l->access[at.index];
-    return (struct spot){.at = j->slot[a->slot] + a->offset * a->size,
-                         .size = a->size,
-                         .ahead = j->ahead && a->far,
-                         .by = a->narrow                ? BY_ROW
-                               : a->kind == ACCESS_LINE ? BY_COLUMN
-                                                        : BY_ELEMENT};
+    if (at.kind == IN_ACCESS) {
+        const struct access *a = &l->access[at.index];
+        s->at = j->slot[a->slot] + a->offset * a->size;
+        s->size = a->size;
+        s->by = a->narrow ? BY_ROW : a->kind == ACCESS_LINE ? BY_COLUMN : BY_ELEMENT;
+        s->ahead = j->ahead && a->far;
+    } else {
+        bool room = at.kind == IN_ROOM;
+        size_t before = room ? l->buffers * l->buffer_bytes : 0,
+               each = room ? l->room_bytes : l->buffer_bytes;
+        s->at = buffers + before + at.index * each;
+        s->size = (uint8_t)l->widest;
+        s->by = room ? BY_COLUMN : STAYS;
+        s->ahead = false;
+    }
 }
 
 static inline char *spot_at(const struct spot *s, const struct tile *t) {
@@ -101,7 +104,7 @@ static void bind(const struct loop_job *j, uint32_t i, uint32_t first, char *buf
     b->operands = in->operands;
     for (uint32_t k = in->kind > FOLD_WHOLE; k <= in->operands; k++) {
         struct place at = k ? in->operand[k - 1] : in->result;
-        b->spot[k] = spot_of(j, at, buffers);
+        find_spot(j, at, buffers, &b->spot[k]);
         if (!j->ahead) continue;
         b->spot[k].ahead = b->spot[k].ahead && at.index >= first;
         b->ahead = b->ahead || b->spot[k].ahead;
@@ -344,7 +347,9 @@ static void finish_folds(const struct loop_job *j) {
         const struct fold *f = j->kernel[i].fold;
         const char *partial = j->shared + in->partial;
         if (in->kind <= FOLD_WHOLE) continue;
-        char *result = spot_of(j, in->result, NULL).at;
+        struct spot spot;
+        find_spot(j, in->result, NULL, &spot);
+        char *result = spot.at;
         if (in->kind == FOLD_PART) {
             f->lines(partial, l->rows, j->columns, result);
         } else {
