@@ -45,10 +45,19 @@ static uint32_t member(const struct maker *m, uint32_t node) {
 
 static uint32_t new_buffer(struct maker *m) { return m->spares ? m->spare[--m->spares] : m->l->buffers++; }
 
+static bool is_new(const struct loop *l, const struct access *a) {
+    for (uint32_t i = 0; i < l->accesses; i++)
+        if (l->access[i].slot == a->slot && l->access[i].pass < a->pass) return false;
+    return true;
+}
+
 static uint32_t add_access(struct maker *m, struct access a) {
     struct loop *l = m->l;
     if (!mem_grow(&l->mem, &l->access, &l->access_cap, l->accesses, sizeof *l->access))
         return m->failed = true, 0;
+    a.size = (uint8_t)cr_dtype_size((cr_dtype)a.dtype);
+    a.pass = m->pass;
+    a.far = a.kind == ACCESS_DIRECT && !a.narrow && is_new(l, &a);
     l->access[l->accesses] = a;
     return (uint32_t)l->accesses++;
 }
@@ -78,9 +87,11 @@ static bool reads_again(const struct loop *l, int rank, const int64_t dim[], con
     return (l->rows == 1 || l->run % period == 0) && (l->tile_cols == l->run || l->tile_cols % period == 0);
 }
 
-/* Of numbers that do not run on, merged: is it one number, or one line, for each row of a loop that goes by passes? */
+/* Of numbers that do not run on, merged: is it one number for each row whose tiles have no other, or one line for all rows of
+ * a loop that goes by passes? */
 static bool one_for_row(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
-    return l->by_passes && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
+    bool one = l->by_passes || (l->tile_rows == 1 && l->tile_cols == l->run && l->rows > 1);
+    return one && stride[rank - 1] == 0 && dim[rank - 1] % l->run == 0;
 }
 static bool one_line(const struct loop *l, int rank, const int64_t dim[], const int64_t stride[]) {
     return l->by_passes && rank == 2 && stride[0] == 0 && stride[1] == 1 && dim[1] == l->run;
@@ -184,10 +195,18 @@ static int64_t rows_in_tile(const struct maker *m, int64_t tile) {
     return rows;
 }
 
+/* Bytes of most of its results, at least 4: a place or a choice among them does not make tiles shorter. */
+static size_t usual(const struct maker *m) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < m->s->n; i++)
+        bytes += cr_dtype_size((cr_dtype)graph_at(m->p->g, m->p->node[m->s->first + i])->dtype);
+    return bytes > 6 * (size_t)m->s->n ? 8 : 4;
+}
+
 static void cut(struct maker *m, size_t widest_dtype) {
     struct loop *l = m->l;
     const struct step *s = m->s;
-    int64_t tile = (int64_t)(tile_bytes / widest_dtype);
+    int64_t tile = (int64_t)(tile_bytes / (widest_dtype > 4 ? usual(m) : widest_dtype));
     bool folds = s->lines || s->rows_too;
     l->rows = folds ? s->rows : 1;
     l->run = folds ? s->run : l->count;
@@ -235,21 +254,54 @@ static struct place result_place(struct maker *m, uint32_t i, const struct instr
     return place_at(IN_BUFFER, new_buffer(m));
 }
 
+static uint8_t fills_of(const struct loop *l, uint32_t first, uint32_t end) {
+    uint8_t fills = 0;
+    for (const struct access *a = l->access + first; a < l->access + end; a++) {
+        if (a->kind == ACCESS_REPEAT || a->again) fills |= 1;
+        else if (a->kind == ACCESS_STRIDED) fills |= 2;
+    }
+    return fills;
+}
+
 static void make_instruction(struct maker *m, uint32_t i) {
     uint32_t id = m->p->node[m->s->first + i];
     const struct node *n = graph_at(m->p->g, id);
-    struct instruction in = {.op = n->op, .to = n->dtype, .node = id, .kind = (uint8_t)kind_of(m, id)};
+    struct instruction in = {
+        .op = n->op, .to = n->dtype, .node = id, .kind = (uint8_t)kind_of(m, id), .operands = (uint8_t)n->n};
     in.pass = m->pass = m->l->by_passes ? m->p->pass[m->s->first + i] : 0;
     in.from = graph_at(m->p->g, n->arg[n->n - 1])->dtype;
     if (in.kind <= DO_NARROW) in.n = graph_attr_count(m->p->g, n) ? graph_attr(m->p->g, n)[0] : 0;
     for (uint32_t k = 0; k < n->n; k++) in.operand[k] = operand_place(m, n->arg[k], in.kind == DO_NARROW);
     in.result = result_place(m, i, &in);
     in.accesses = (uint32_t)m->l->accesses;
+    in.fills = fills_of(m->l, i ? m->l->instruction[i - 1].accesses : 0, in.accesses);
     if (in.kind == FOLD_PART || (m->l->by_passes && in.kind == FOLD_WHOLE)) in.state = m->l->buffers++;
     if (in.kind == FOLD_PART || in.kind == FOLD_ROWS_PART) make_partial(m->l, &in);
     m->l->instruction[i] = in;
     m->made = i + 1;
     release(m, i);
+}
+
+static bool reads_buffer(const struct instruction *in, uint32_t operand, uint32_t buffer) {
+    return in->operand[operand].kind == IN_BUFFER && in->operand[operand].index == buffer;
+}
+
+/* Which numbers that repeat are blocks: those that only wide instructions of several operands read. */
+static void find_blocks(struct loop *l) {
+    for (uint32_t k = 0; k < l->accesses; k++) {
+        struct access *a = &l->access[k];
+        a->block = !a->narrow && (a->kind == ACCESS_REPEAT || a->constant);
+        for (uint32_t i = 0; i < l->instructions && a->block; i++) {
+            const struct instruction *in = &l->instruction[i];
+            for (uint32_t o = 0; o < in->operands; o++)
+                if (reads_buffer(in, o, a->buffer) && (in->operands < 2 || in->kind != DO_WIDE))
+                    a->block = false;
+        }
+        for (uint32_t i = 0; i < l->instructions && a->block; i++)
+            for (uint32_t o = 0; o < l->instruction[i].operands; o++)
+                if (reads_buffer(&l->instruction[i], o, a->buffer))
+                    l->instruction[i].repeats |= (uint8_t)(1u << o);
+    }
 }
 
 cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s) {
@@ -266,6 +318,7 @@ cr_status loop_make(struct loop *l, const struct plan *p, const struct step *s) 
     l->instructions = n;
     if (ok) last_reads(&m);
     for (uint32_t i = 0; ok && i < n && !m.failed; i++) make_instruction(&m, i);
+    if (ok && !m.failed) find_blocks(l);
     mem_free(&l->mem, m.last, n * sizeof *m.last);
     mem_free(&l->mem, m.spare, n * sizeof *m.spare);
     return ok && !m.failed ? CR_OK : CR_ENOMEM;

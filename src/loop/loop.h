@@ -11,6 +11,8 @@
 /* A tile is this many bytes of the widest dtype in its loop: small enough that some twenty stay in a 48 KiB
  * first-level cache, long enough that starting an instruction does not count. */
 enum { tile_bytes = 2048 };
+/* A number that repeats is there so many times where a kernel reads those again and again: a vector of bytes. */
+enum { element_block = 64 };
 /* Below this much work (loop_work) another thread costs more than it brings: some 16 microseconds compiled, twice that built in, where
  * waking one takes 5 and a small loop's numbers are in the cache of the thread that made them. */
 enum { loop_worth_a_thread = 1 << 18 };
@@ -24,10 +26,13 @@ enum access_kind {
 
 /* Numbers read from a slot, or (DIRECT alone) written to it. */
 struct access {
-    uint8_t kind, dtype, rank; /* rank, sizes and strides: of STRIDED, neighbours that run on merged */
-    bool narrow;               /* one number for each row */
-    bool again;                /* STRIDED: every tile reads the same numbers */
-    bool constant;             /* STRIDED, of a loop that goes by passes: one number all along a row */
+    uint8_t kind, dtype, size,
+        rank; /* size: of a number, in bytes; rank, sizes and strides: of STRIDED, neighbours that run on merged */
+    bool narrow;   /* one number for each row */
+    bool block;    /* a number that repeats, of which a block is enough for all its readers */
+    bool far;      /* wide, and no earlier pass has met its slot */
+    bool again;    /* STRIDED: every tile reads the same numbers */
+    bool constant; /* STRIDED, of a loop that goes by passes: one number all along a row */
     uint8_t pass;
     uint32_t slot;
     uint32_t numbers; /* STRIDED: where its sizes stand in the loop's numbers; its strides follow */
@@ -54,6 +59,10 @@ struct instruction {
     uint8_t kind, pass;
     uint16_t op;
     uint8_t from, to; /* dtypes of its (last) operand and of its result */
+    uint8_t operands;
+    uint8_t
+        fills; /* tiles that accesses first read here are gathered into: 0: none, 1: the first alone, 2: each */
+    uint8_t repeats; /* a bit for each operand that is a block */
     uint32_t node;
     struct place result, operand[3];
     int64_t n;         /* the row's attribute n */

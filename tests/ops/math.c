@@ -414,6 +414,50 @@ TEST(bits_depend_on_neither_place_nor_width) {
         }
 }
 
+/* An operand whose bit is set has element_block numbers alone, and they stand for all; of `where`, the first is a byte. */
+static void same_with_blocks(int op, cr_dtype dtype, element_fn *fn) {
+    enum { n = 3 * element_block + 5 };
+    size_t size = cr_dtype_size(dtype), first = op == OP_where ? 1 : size;
+    uint64_t seed = 5;
+    char x[3][n * 8], all[3][n * 8], y[n * 8], expected[n * 8];
+    for (int i = 0; i < n * 8; i++)
+        for (int k = 0; k < 3; k++) x[k][i] = (char)(random_number(&seed, true) > 0 ? 63 : 0);
+    for (int repeats = 1; repeats < 8; repeats++)
+        for (int count = 1; count <= n; count += 1 + count / 5) {
+            memcpy(all, x, sizeof all);
+            for (int k = 0; k < 3; k++) {
+                size_t each = k ? size : first;
+                if (repeats >> k & 1)
+                    for (int i = 0; i < n; i++) memcpy(all[k] + (size_t)i * each, x[k], each);
+            }
+            fn(count, expected, all[0], all[1], all[2], 0);
+            for (int k = 0; k < 3; k++)
+                if (repeats >> k & 1)
+                    memset(all[k] + element_block * (k ? size : first), 1,
+                           sizeof all[k] - element_block * (k ? size : first));
+            fn(count, y, all[0], all[1], all[2], repeats);
+            size_t result = op == OP_lt || op == OP_eq ? 1 : size;
+            if (memcmp(y, expected, (size_t)count * result) != 0)
+                fail_msg("%s of %s: other bits of %d numbers with repeats %d", op_name(op),
+                         cr_dtype_name(dtype), count, repeats);
+        }
+}
+
+TEST(an_operand_that_repeats_is_a_block_that_stays) {
+    (void)state;
+    static const int ops[] = {OP_sub, OP_mul, OP_lt, OP_eq, OP_where};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        for (cr_dtype dtype = CR_I32; dtype <= CR_F64; dtype++) {
+            if (dtype == CR_F16 || dtype == CR_BF16) continue;
+            same_with_blocks(ops[i], dtype, kernels_base.element(ops[i], dtype));
+            same_with_blocks(ops[i], dtype, cpu_element(ops[i], dtype, dtype));
+#ifdef ELEMENT_X86
+            if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+                same_with_blocks(ops[i], dtype, kernels_avx2.element(ops[i], dtype));
+#endif
+        }
+}
+
 /* Whatever stands beside an infinity: C's Annex F, IEEE 754 9.2.1. */
 TEST(hypot_of_inf_and_nan_is_inf_in_every_way) {
     (void)state;
@@ -453,6 +497,7 @@ int main(void) {
         RUN(angles_next_to_multiples_of_pi_keep_their_digits),
         RUN(the_ends_of_the_range_are_exact),
         RUN(bits_depend_on_neither_place_nor_width),
+        RUN(an_operand_that_repeats_is_a_block_that_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
