@@ -9,7 +9,7 @@
 #include "ops/control.h"
 #include "tensor/dtype.h"
 
-enum { most_bytes = 16 << 20, most_kept = 64 };
+enum { most_bytes = 16 << 20, most_kept = rewrite_most_kept };
 
 /* Two loops in the making: which functions of the forward one's body are kept. */
 struct pairing {
@@ -55,10 +55,11 @@ static void start(struct pairing *p) {
     }
 }
 
-static bool is_result(const cr_function *f, uint32_t id) {
-    for (uint32_t i = 0; i < f->n_out; i++)
-        if (f->out[i] == id) return true;
-    return false;
+/* Which of its results beside carries a node is; -1: none. */
+static int64_t result_of(const struct pairing *p, uint32_t id) {
+    for (int64_t i = p->f.carry; i < p->body->n_out; i++)
+        if (p->body->out[i] == id) return i;
+    return -1;
 }
 
 static bool is_function(const struct node *n) {
@@ -85,8 +86,8 @@ static void find_kept(struct pairing *p) {
         uint32_t there = graph_copy_node(p->made, f->g, id, p->of_body).id;
         if (there >= count) continue;
         p->of_body[id] = there;
-        if (!p->moves[id] || !is_function(n) || is_result(f, id)) continue;
-        bytes = mem_add(bytes, mem_mul(bytes_of(f->g, n), (size_t)p->f.n));
+        if (!p->moves[id] || !is_function(n)) continue;
+        if (result_of(p, id) < 0) bytes = mem_add(bytes, mem_mul(bytes_of(f->g, n), (size_t)p->f.n));
         if (bytes > most_bytes || p->n == most_kept) return;
         p->kept[p->n++] = id;
     }
@@ -94,15 +95,21 @@ static void find_kept(struct pairing *p) {
 
 /* ---- The two bodies ---- */
 
-static cr_function *with_results(const struct pairing *p) {
+static cr_function *with_results(const struct pairing *p, struct kept_loop *k) {
     const cr_function *f = p->body;
-    const size_t n = f->n_out + p->n, bytes = mem_mul(f->n_in + n, sizeof(cr_node));
+    size_t n = f->n_out;
+    const size_t bytes = mem_mul(f->n_in + n + p->n, sizeof(cr_node));
     cr_node *x = mem_alloc(&p->g->mem, bytes), *y = x ? x + f->n_in : NULL;
     cr_function *made = NULL;
     if (!x) return NULL;
     for (uint32_t i = 0; i < f->n_in; i++) x[i] = graph_handle(f->g, f->in[i]);
     for (uint32_t i = 0; i < f->n_out; i++) y[i] = graph_handle(f->g, f->out[i]);
-    for (size_t i = 0; i < p->n; i++) y[f->n_out + i] = graph_handle(f->g, p->kept[i]);
+    for (size_t i = 0; i < p->n; i++) {
+        const int64_t result = result_of(p, p->kept[i]);
+        k->part[i] = (int)(result < 0 ? (int64_t)n : result);
+        if (result < 0) y[n++] = graph_handle(f->g, p->kept[i]);
+    }
+    k->more = n - f->n_out;
     cr_function_new(&made, (int)f->n_in, x, (int)n, y);
     mem_free(&p->g->mem, x, bytes);
     return made;
@@ -207,8 +214,9 @@ static bool look(struct pairing *p, struct kept_loop *k) {
         find_kept(p);
         ok = !p->made->status;
         *k = (struct kept_loop){.forward = p->forward, .back = p->back, .n = p->n};
-        if (ok && p->n) k->with_results = with_results(p), k->with_rows = with_rows(p);
+        if (ok && p->n) k->with_results = with_results(p, k), k->with_rows = with_rows(p);
         ok = ok && (!p->n || (k->with_results && k->with_rows));
+        if (!ok) cr_function_free(k->with_results), cr_function_free(k->with_rows);
     } else ok = false;
     mem_free(m, root, roots * sizeof *root);
     mem_free(m, p->of_body, body * sizeof *p->of_body);
@@ -269,11 +277,10 @@ static cr_node back_again(const struct kept_loop *k, cr_node y) {
     const struct node *n = graph_get(y);
     struct loop_attr l = loop_attr(y.graph, n);
     const uint32_t count = n->n, rows = (uint32_t)((l.counted != 0) + l.carry + l.xs), kept = (uint32_t)k->n;
-    const int first = (int)k->with_results->n_out - (int)kept;
     cr_node *x = mem_alloc(&y.graph->mem, mem_mul(count + kept, sizeof *x));
     if (!x) return graph_fail(y.graph, CR_ENOMEM, NULL, "out of memory");
     for (uint32_t i = 0; i < count; i++) x[i < rows ? i : i + kept] = cr_operand(y, (int)i);
-    for (uint32_t i = 0; i < kept; i++) x[rows + i] = cr_part(k->now_forward, first + (int)i);
+    for (uint32_t i = 0; i < kept; i++) x[rows + i] = cr_part(k->now_forward, k->part[i]);
     l.xs += kept;
     cr_node made = control_loop(y.graph, k->with_rows, NULL, &l, (int)(count + kept), x);
     mem_free(&y.graph->mem, x, (count + kept) * sizeof *x);
@@ -288,8 +295,8 @@ static cr_node part_again(const struct keeper *k, cr_node y) {
         const struct kept_loop *l = &k->loop[i];
         if (l->copied_back == loop.id) return cr_part(l->now_back, part);
         if (l->copied_forward != loop.id) continue;
-        const int results = (int)l->with_results->n_out - (int)l->n;
-        return cr_part(l->now_forward, part < results ? part : part + (int)l->n);
+        const int results = (int)(l->with_results->n_out - l->more);
+        return cr_part(l->now_forward, part < results ? part : part + (int)l->more);
     }
     return y;
 }

@@ -5,10 +5,13 @@
 #include "graph/function.h"
 #include "ops/build.h"
 
+enum { rewrite_most_kept = 64 };
+
 /* A loop and the way back along it, by their numbers in a graph. In a copy of it: what they are copied to, and what stands in their place. */
 struct kept_loop {
     uint32_t forward, back;
-    size_t n; /* kept functions */
+    size_t n, more;              /* functions that are kept; results that only they make */
+    int part[rewrite_most_kept]; /* what the loop in its place has them as */
     cr_function *with_results, *with_rows;
     uint32_t copied_forward, copied_back;
     cr_node now_forward, now_back;
