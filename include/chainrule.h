@@ -387,7 +387,8 @@ CR_API cr_status cr_cond(cr_node out[], cr_node condition, cr_function *yes, cr_
                          const cr_node x[]);
 /* n steps of body(carry.., slice of xs.., consts..) = (carry.., y..). xs have a leading axis of n, of which step i sees
  * element i; reverse: step n-1 first. out: the last carry.., then each y with a leading axis of n. The shapes and dtypes of the
- * carry stay. The reverse mode keeps each step's carry, and runs the body again. */
+ * carry stay. The reverse mode keeps each step's carry, and runs the body again, but for elementwise functions whose results take
+ * at most 16 MiB in all: those a program keeps. */
 CR_API cr_status cr_scan(cr_node out[], cr_function *body, int64_t n, bool reverse, int n_carry,
                          const cr_node carry[], int n_xs, const cr_node xs[], int n_consts,
                          const cr_node consts[]);

@@ -12,6 +12,7 @@ struct kernel_units {
     bool made;     /* compiled: the others are left to the built-in way */
     int64_t count; /* of units, which may run in any order */
     size_t row;    /* bytes that a thread needs */
+    bool streams;  /* some of its results go past the caches */
 };
 
 struct kernel_wish {

@@ -580,5 +580,6 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
     }
     if (loop->shared) write_end(&u, number);
     out->row = e->rows_now;
+    out->streams = u.streams;
     return true;
 }

@@ -417,7 +417,7 @@ static cr_status compile_copy(cr_program **out, const cr_target *t, const cr_opt
                               const uint32_t *root, uint32_t *map, struct port *output,
                               struct update *update) {
     struct copy_wish copy = {.n = t->outputs + 2 * t->updates, .root = root};
-    cr_graph *g = program_copy(t->g, &copy, map, options);
+    cr_graph *g = program_copy_keeping(t->g, &copy, map, options);
     if (!g) return CR_ENOMEM;
     for (size_t i = 0; i < t->outputs; i++) {
         uint32_t leaf = graph_named(t->g, t->output[i].text);

@@ -6,7 +6,7 @@
 #include "graph/copy.h"
 #include "tensor/dtype.h"
 
-enum { line = 64, small_most = 4096 }; /* bytes */
+enum { line = 64, small_most = 16 << 10 }; /* bytes */
 
 static size_t rounded(size_t bytes) { return mem_add(bytes, line - 1) / line * line; }
 

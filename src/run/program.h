@@ -86,6 +86,9 @@ size_t program_bytes(const cr_program *p); /* about */
 /* graph_copy, rewritten as the options ask (NULL: the defaults). */
 cr_graph *program_copy(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
                        const struct cr_options *options);
+/* The same, where loops keep functions for their way back (rewrite/keep.h). */
+cr_graph *program_copy_keeping(const cr_graph *from, const struct copy_wish *wish, uint32_t *map,
+                               const struct cr_options *options);
 
 /* The output of this name, else the input or parameter; or NULL. */
 const struct port *program_port(const cr_program *p, const char *name);

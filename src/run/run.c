@@ -420,7 +420,7 @@ static bool all_in_place(const cr_run *r) {
 static void steady(cr_run *r) {
     frame_find_calls(&r->place, r->p);
     r->moved = false;
-    r->steady = r->p->units && !r->p->finite && !r->p->flush && all_in_place(r);
+    r->steady = r->p->units && !r->p->finite && all_in_place(r);
     program_kernel_frame(r->p, &r->place);
 }
 
@@ -543,12 +543,18 @@ static cr_status run_reference(cr_run *r) {
     return status;
 }
 
-static cr_status run_program(cr_run *r) {
+static cr_status run_steady(cr_run *r) {
     const struct kernel_table *k = r->p->compiled.kernels;
-    if (r->steady) {
-        cr_status status = (cr_status)k->body(&r->place.frame);
-        return status || !k->tail ? status : (cr_status)k->tail(&r->place.frame);
-    }
+    const bool flush = r->place.team.flush = r->p->flush;
+    uint64_t before = flush ? mode_flush() : 0;
+    cr_status status = (cr_status)k->body(&r->place.frame);
+    if (!status && k->tail) status = (cr_status)k->tail(&r->place.frame);
+    if (flush) mode_restore(before);
+    return status;
+}
+
+static cr_status run_program(cr_run *r) {
+    if (r->steady) return run_steady(r);
     gather_inputs(r);
     cr_status status = program_run(r->p, &r->place, false);
     if (!status) status = check_finite(r, NULL);

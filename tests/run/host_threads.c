@@ -138,7 +138,7 @@ TEST(the_floating_point_mode_and_locale_are_left_as_they_are) {
 
 /* 2^-1030 is denormal. Halved and doubled again it is itself, and 0 where denormals are flushed. Every thread's part. */
 enum { tiny_count = 1 << 20 };
-static int64_t kept(cr_context *ctx, const char *flush, const char *device) {
+static int64_t kept(cr_context *ctx, const char *flush, const char *device, const char *compiler) {
     static double x[tiny_count], y[tiny_count];
     cr_graph *g = cr_graph_new(ctx);
     cr_node in = cr_input(g, "x", CR_F64, 1, (int64_t[]){tiny_count});
@@ -147,6 +147,7 @@ static int64_t kept(cr_context *ctx, const char *flush, const char *device) {
     cr_options *o = cr_options_new(ctx);
     assert_int_equal(cr_options_set(o, "flush_denormals", flush), CR_OK);
     assert_int_equal(cr_options_set(o, "device", device), CR_OK);
+    if (compiler) assert_int_equal(cr_options_set(o, "compile", compiler), CR_OK);
     cr_program *p;
     cr_run *r;
     int64_t count = 0;
@@ -192,11 +193,15 @@ TEST(denormals_are_flushed_on_every_thread_when_asked_and_kept_otherwise) {
     assert_int_equal(cr_context_threads(pool, workers), CR_OK);
     cr_context *const contexts[] = {NULL, own, pool};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(kept(contexts[i], "1", "cpu"), 0);
-        assert_int_equal(kept(contexts[i], "0", "cpu"), tiny_count);
+        for (int compiled = 0; compiled < 2; compiled++) {
+            const char *compiler = compiled ? "cc" : NULL;
+            assert_int_equal(kept(contexts[i], "1", "cpu", compiler), 0);
+            fpenv_assert_same(before);
+            assert_int_equal(kept(contexts[i], "0", "cpu", compiler), tiny_count);
+        }
     }
-    assert_int_equal(kept(NULL, "1", "reference"), 0);
-    assert_int_equal(kept(NULL, "0", "reference"), tiny_count);
+    assert_int_equal(kept(NULL, "1", "reference", NULL), 0);
+    assert_int_equal(kept(NULL, "0", "reference", NULL), tiny_count);
     assert_true(evaluated("1") == 0);
     assert_true(evaluated("0") == 0x1p-1031);
     assert_true(h.calls > 0);

@@ -195,6 +195,7 @@ static void chains(cr_dtype dtype, int64_t n, const char *compiler) {
     }
     struct cr_text text = kernels_of(&b, &steps, &made);
     if ((strstr(cr_text_str(&text), "chain_") != NULL) != (n >= 512)) fail_msg("chains of %d", (int)n);
+    if ((strstr(cr_text_str(&text), "char room[") != NULL) != (n > 2000)) fail_msg("windows of %d", (int)n);
     text_drop(&text);
     compare(&b, compiler);
     drop(&b);
