@@ -4,6 +4,7 @@
 #include "rewrite/keep.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "graph/copy.h"
 #include "ops/control.h"
@@ -196,6 +197,11 @@ static uint32_t forward_of(const cr_graph *g, uint32_t back) {
     return 0;
 }
 
+/* What is made anew is still what its author calls it. */
+static bool call_as(cr_function *made, const cr_function *f) {
+    return made && (!f->name || function_set_name(made, f->name, strlen(f->name), ""));
+}
+
 static bool look(struct pairing *p, struct kept_loop *k) {
     const struct mem *m = &p->g->mem;
     const size_t body = p->body->g->count, back = p->way_back->g->count;
@@ -215,7 +221,7 @@ static bool look(struct pairing *p, struct kept_loop *k) {
         ok = !p->made->status;
         *k = (struct kept_loop){.forward = p->forward, .back = p->back, .n = p->n};
         if (ok && p->n) k->with_results = with_results(p, k), k->with_rows = with_rows(p);
-        ok = ok && (!p->n || (k->with_results && k->with_rows));
+        ok = ok && (!p->n || (call_as(k->with_results, p->body) && call_as(k->with_rows, p->way_back)));
         if (!ok) cr_function_free(k->with_results), cr_function_free(k->with_rows);
     } else ok = false;
     mem_free(m, root, roots * sizeof *root);
