@@ -225,6 +225,9 @@ static void streamed_loop(struct units_of *u, int pass) {
     units_read_repeated(u, pass, true);
 }
 
+/* Are lanes left over? Of a row all parts but the last are whole; of a loop over elements a thread takes any part. */
+static bool leaves_some(const struct units_of *u) { return !u->folds || u->run % fold_lanes; }
+
 /* Numbers side by side go to the lanes in turn. */
 static void lanes_loop(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
@@ -239,7 +242,7 @@ static void lanes_loop(struct units_of *u, int pass) {
         by_lanes(u, pass, fours ? "high - (high - low) % 64" : "low");
     char rest[48];
     snprintf(rest, sizeof rest, "high - (high - low) %% %d", fold_lanes);
-    if (u->run % fold_lanes && !units_is_short(u)) one_by_one(u, pass, rest, "high");
+    if (leaves_some(u) && !units_is_short(u)) one_by_one(u, pass, rest, "high");
     units_read_repeated(u, pass, true);
     u->lane = NULL;
     if (e->most) e->most = "most";

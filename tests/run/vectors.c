@@ -128,11 +128,29 @@ TEST(functions_of_all_lanes_have_the_bits_of_one) {
     }
 }
 
+/* Threads take any parts of a loop over elements, in whose lengths lanes are left over though there are none in all of it. */
+TEST(functions_of_all_lanes_reach_the_end_of_each_threads_part) {
+    (void)state;
+    const int64_t n = 16 * 49153; /* work for three; a third of it is no number of lanes, and nor is half */
+    struct two b = {0};
+    cr_context *ctx = NULL;
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    assert_int_equal(cr_context_threads(ctx, 3), CR_OK);
+    b.g = cr_graph_new(ctx);
+    b.t = cr_target_new(b.g);
+    input(&b, CR_F32, 1, &n, -3, 3);
+    output(&b, formula(&b, "exp(x0)*x0"));
+    compare(&b, "cc");
+    drop(&b);
+    cr_context_free(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(whole_numbers_of_64_bits_become_the_nearest_of_f64_and_f32),
         RUN(a_loop_over_whole_numbers_is_vectors_without_avx512),
         RUN(functions_of_all_lanes_have_the_bits_of_one),
+        RUN(functions_of_all_lanes_reach_the_end_of_each_threads_part),
         RUN(stumpffs_functions_are_vectors_without_avx512),
         RUN(stumpffs_functions_have_the_same_bits_in_all_company),
     };
