@@ -49,7 +49,7 @@ tests() { # name, pattern of tests, of those left out
     fi
     [ "$lost" = 0 ] || cat "$log"
     [ "$lost" = 0 ] || broken="$broken
-$(sed -n "s/^\t *[0-9]* - /  $1: /p" "$log")"
+$(sed -n "/(Disabled)/!s/^\t *[0-9]* - /  $1: /p" "$log")"
     echo "$closing"
     count $((total - lost)) "$lost"
 }
