@@ -13,7 +13,8 @@ static long long read_ns(void) {
 }
 
 int clock_gettime(clockid_t clock, struct timespec *t) {
-    static long long told, last, cost; /* what was said, what was read, and what reading took, the time before */
+    static long long told, last,
+        cost; /* what was said, what was read, and what reading took, the time before */
     if (clock != CLOCK_MONOTONIC) return (int)syscall(SYS_clock_gettime, clock, t);
     const long long first = read_ns(), second = read_ns(), now = second - first;
     const long long passed = first - last - (now < cost || !cost ? now : cost);
