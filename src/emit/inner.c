@@ -6,14 +6,13 @@
 
 /* ---- Which ones ---- */
 
-/* As the library runs it: what moves from step to step is small (run/control.c). */
+/* As the library runs it (run/control.c). */
 static bool moves_little(const struct loop_attr *l, const cr_function *f) {
-    enum { most = 16 << 10 };
     size_t bytes = 0;
     uint32_t carries = (uint32_t)l->carry, rows = carries + (uint32_t)l->xs;
     for (uint32_t k = 0; k < rows; k++) bytes = mem_add(bytes, plan_node_bytes(f->g, f->in[k]));
     for (uint32_t k = carries; k < f->n_out; k++) bytes = mem_add(bytes, plan_node_bytes(f->g, f->out[k]));
-    return bytes <= most;
+    return bytes <= loop_moves_little;
 }
 
 /* A function that looks at the run's seed or step does so through its own run. */

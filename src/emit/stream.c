@@ -31,10 +31,9 @@ static size_t last_cache(void) {
 
 /* ---- The next row, on its way while this one is computed ---- */
 
-/* More than a rounding: a function, which takes as long as ten sums. */
 static bool is_function(const struct units_of *u, uint32_t i) {
     const struct instruction *in = units_instruction(u, i);
-    return plan_elementwise(in->op) && in->op != OP_cast && ops_ulps(in->op, in->n) > 0.5;
+    return ops_is_function(in->op, in->n);
 }
 
 static bool has_functions(const struct units_of *u, int pass) {
@@ -159,7 +158,8 @@ static bool is_streamed(const struct units_of *u, uint32_t slot) {
 
 void units_fetch_soon(const struct units_of *u) {
     enum { bytes_ahead = 2048 };
-    for (uint32_t i = 0; units_asks_soon(u) && i < u->loop->accesses; i++) {
+    if (!units_asks_soon(u)) return;
+    for (uint32_t i = 0; i < u->loop->accesses; i++) {
         const struct access *a = &u->loop->access[i];
         if (!units_first_direct(u, i) || a->narrow || is_streamed(u, a->slot)) continue;
         ask(u, a, units_write(u->l.e, u->l.s, a->slot) ? "AHEAD_TO_WRITE" : "AHEAD", "at",

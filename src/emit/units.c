@@ -195,6 +195,13 @@ void units_open_lanes(struct units_of *u) {
     emit_line(u->l.e, "const int64_t %s = at + lane;", emit_axis[u->l.e->nest.rows]);
 }
 
+/* What is left behind the last whole lanes that were counted from there. */
+static void left_over(struct units_of *u, int pass, const char *from) {
+    char rest[48];
+    snprintf(rest, sizeof rest, "high - (high - %s) %% %d", from, fold_lanes);
+    one_by_one(u, pass, rest, "high");
+}
+
 /* So many as there are lanes at a time. */
 static void by_lanes(struct units_of *u, int pass, const char *from) {
     struct emitter *e = u->l.e;
@@ -215,13 +222,11 @@ static void by_lanes(struct units_of *u, int pass, const char *from) {
 
 /* Results go past the caches by whole lines: where no fold counts lanes from the start of the row, vectors begin with one. */
 static void streamed_loop(struct units_of *u, int pass) {
-    char rest[48];
     units_read_repeated(u, pass, false);
     units_declare_line(u, pass);
     one_by_one(u, pass, "low", "line");
     by_lanes(u, pass, "line");
-    snprintf(rest, sizeof rest, "high - (high - line) %% %d", fold_lanes);
-    one_by_one(u, pass, rest, "high");
+    left_over(u, pass, "line");
     units_read_repeated(u, pass, true);
 }
 
@@ -240,9 +245,7 @@ static void lanes_loop(struct units_of *u, int pass) {
     if (u->run >= fold_lanes && !units_is_short(u) &&
         !(fours && u->run % (4 * fold_lanes) == 0 && !u->loop->diagonal))
         by_lanes(u, pass, fours ? "high - (high - low) % 64" : "low");
-    char rest[48];
-    snprintf(rest, sizeof rest, "high - (high - low) %% %d", fold_lanes);
-    if (leaves_some(u) && !units_is_short(u)) one_by_one(u, pass, rest, "high");
+    if (leaves_some(u) && !units_is_short(u)) left_over(u, pass, "low");
     units_read_repeated(u, pass, true);
     u->lane = NULL;
     if (e->most) e->most = "most";

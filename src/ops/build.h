@@ -39,6 +39,8 @@ enum rounding {
 enum rounding ops_rounding(int op);
 /* n: the first attribute, or 0. */
 double ops_ulps(int op, int64_t n);
+/* Elementwise, and more than a rounding: takes as long as ten sums. */
+bool ops_is_function(int op, int64_t n);
 
 /* An elementwise op on operands that may differ in dtype and shape. */
 cr_node ops_elementwise(int op, int n, const cr_node x[], int n_attr, const int64_t attr[]);

@@ -31,6 +31,9 @@ static inline int loop_count(const cr_function *body, const struct loop_attr *l)
     return (int)body->n_out + (int)l->carry;
 }
 
+/* A loop that moves so many bytes a step at most is run, and compiled, with the program that it stands in. */
+enum { loop_moves_little = 16 << 10 };
+
 int control_part_count(const cr_graph *g, const struct node *n);
 cr_dtype control_part(const cr_graph *g, const struct node *n, int k, struct shape *shape);
 

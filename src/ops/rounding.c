@@ -80,3 +80,6 @@ enum rounding ops_rounding(int op) {
 }
 
 double ops_ulps(int op, int64_t n) { return rounding[op].ulps(n); }
+bool ops_is_function(int op, int64_t n) {
+    return op_kind(op) == KIND_ELEM && op != OP_cast && ops_ulps(op, n) > 0.5;
+}

@@ -63,10 +63,6 @@ static int64_t result_of(const struct pairing *p, uint32_t id) {
     return -1;
 }
 
-static bool is_function(const struct node *n) {
-    return op_kind(n->op) == KIND_ELEM && n->op != OP_cast && ops_ulps(n->op, n->n) > 0.5;
-}
-
 static size_t bytes_of(const cr_graph *g, const struct node *n) {
     return mem_mul((size_t)graph_elements(g, n), cr_dtype_size((cr_dtype)n->dtype));
 }
@@ -87,7 +83,8 @@ static void find_kept(struct pairing *p) {
         uint32_t there = graph_copy_node(p->made, f->g, id, p->of_body).id;
         if (there >= count) continue;
         p->of_body[id] = there;
-        if (!p->moves[id] || !is_function(n)) continue;
+        if (!p->moves[id] || !ops_is_function(n->op, 1))
+            continue; /* no power: its products are soon made again */
         if (result_of(p, id) < 0) bytes = mem_add(bytes, mem_mul(bytes_of(f->g, n), (size_t)p->f.n));
         if (bytes > most_bytes || p->n == most_kept) return;
         p->kept[p->n++] = id;

@@ -6,7 +6,7 @@
 #include "graph/copy.h"
 #include "tensor/dtype.h"
 
-enum { line = 64, small_most = 16 << 10 }; /* bytes */
+enum { line = 64 }; /* bytes */
 
 static size_t rounded(size_t bytes) { return mem_add(bytes, line - 1) / line * line; }
 
@@ -124,7 +124,7 @@ cr_status control_lay_out(struct control *c) {
         c->at[f->n_in + k] = at;
         at = mem_add(at, rounded(plan_node_bytes(f->g, f->out[k])));
     }
-    c->small = c->op == OP_scan && c->carry_bytes + moving <= small_most;
+    c->small = c->op == OP_scan && c->carry_bytes + moving <= loop_moves_little;
     c->bytes = at;
     return at < PTRDIFF_MAX ? CR_OK : CR_ELIMIT;
 }
