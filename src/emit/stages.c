@@ -7,7 +7,7 @@
 /* On this processor, whose code it will be. */
 static bool has_them(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
-    return __builtin_cpu_supports("avx512f");
+    return __builtin_cpu_supports("avx512dq");
 #else
     return false;
 #endif
