@@ -97,6 +97,7 @@ struct emitter {
         within; /* of lanes that a line does not fill: the condition under which this one has a number; NULL: each has */
     size_t then; /* the step whose loop takes rows of the product that is written (then.c); 0: it is stored */
     const char *place;  /* of lanes: the innermost index from 32 bits; NULL: as it is */
+    bool nowhere;       /* these lanes are at no place that is compared with */
     bool products;      /* and whether they need those of device/cpu/gemm_compiled.h, */
     bool own_products;  /* which give the bits of this program's products */
     size_t shared_most; /* bytes that units of loops leave, of one the most */
@@ -144,8 +145,9 @@ struct expression {
     char s[512];
 };
 void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const struct expression operand[]);
-/* Does a node compare i64 with places, which are below 2^31? 32 bits tell, and a vector has twice as many of them. */
-bool emit_compares_place(const struct emitter *e, uint32_t node);
+/* Which operand of a comparison of i64 with places, which are below 2^31, is the place? 32 bits tell, and a vector has twice as many of them.
+ * -1: it is no such comparison. */
+int emit_place_operand(const struct emitter *e, uint32_t node);
 /* One step of a reduction. */
 void emit_combine(struct emitter *e, struct cr_text *out, uint32_t node, const char *so_far,
                   const char *next);

@@ -43,13 +43,6 @@ static bool has_functions(const struct units_of *u, int pass) {
     return false;
 }
 
-bool units_counts_places(const struct units_of *u, int pass) {
-    for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (nest_in_pass(&u->l, i, pass) && emit_compares_place(u->l.e, nest_node(&u->l, i)))
-            return u->run <= INT32_MAX;
-    return false;
-}
-
 int units_weight(const struct units_of *u, int pass) {
     int all = 0;
     for (uint32_t i = 0; i < u->l.s->n; i++)

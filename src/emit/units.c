@@ -210,11 +210,7 @@ static void by_lanes(struct units_of *u, int pass, const char *from) {
     units_open_streamed(u, pass);
     e->place = "((int32_t)at + lane)";
     if (units_in_stages(u, pass)) units_stages(u, pass);
-    else {
-        units_open_lanes(u);
-        units_body(u, pass);
-        emit_close(e);
-    }
+    else units_lanes(u, pass);
     e->place = NULL;
     units_close_streamed(u, pass);
     emit_close(e);
@@ -282,7 +278,9 @@ static void start_lines(struct units_of *u, int pass) {
 /* Along the row; lanes: it has folds that count them. */
 static void along_row(struct units_of *u, int pass, bool lanes) {
     if (!lanes && units_stream_in(u, pass)) streamed_loop(u, pass);
-    else if (lanes || units_asks_next_row(u, pass) || units_asks_stages(u, pass)) lanes_loop(u, pass);
+    else if (lanes || units_asks_next_row(u, pass) || units_asks_stages(u, pass) ||
+             units_asks_places(u, pass))
+        lanes_loop(u, pass);
     else plain_loops(u, pass);
 }
 

@@ -57,10 +57,14 @@ void units_close_streamed(struct units_of *u, int pass);
 
 /* Is access i the first that goes through the numbers of its slot one by one? */
 bool units_first_direct(const struct units_of *u, uint32_t i);
-/* Does a pass compare places, and is better counted in as many bits as they are compared in? */
-bool units_counts_places(const struct units_of *u, int pass);
 /* What a pass takes, roughly: 1 for a sum, 10 for a function. */
 int units_weight(const struct units_of *u, int pass);
+
+/* place.c: does a pass compare places, and is better counted in as many bits as they are compared in? Should it go by lanes since few of them
+ * are at the place asked for? Then what it does for those from `at` on. */
+bool units_counts_places(const struct units_of *u, int pass);
+bool units_asks_places(const struct units_of *u, int pass);
+void units_lanes(struct units_of *u, int pass);
 
 /* extreme.c: has this pass maxima and minima that go four vectors at a time? Opens and closes the loop over them, in which `four` counts,
  * and where fold i has this value. */

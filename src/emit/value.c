@@ -125,14 +125,18 @@ static bool is_place(const struct emitter *e, uint32_t node) {
     return n->op == OP_iota && graph_elements(e->g, n) <= INT32_MAX;
 }
 
-bool emit_compares_place(const struct emitter *e, uint32_t node) {
+int emit_place_operand(const struct emitter *e, uint32_t node) {
     const struct node *n = graph_at(e->g, node);
-    return e->exact && n->op == OP_eq && (is_place(e, n->arg[0]) || is_place(e, n->arg[1]));
+    if (!e->exact || n->op != OP_eq) return -1;
+    return is_place(e, n->arg[1]) ? 1 : is_place(e, n->arg[0]) ? 0 : -1;
 }
 
-static void place_value(struct emitter *e, struct cr_text *out, const struct node *n,
+static void place_value(struct emitter *e, struct cr_text *out, int place,
                         const struct expression operand[]) {
-    int place = is_place(e, n->arg[1]);
+    if (e->nowhere) {
+        text_str(out, "0");
+        return;
+    }
     need(e, "v_at_place",
          "static inline uint8_t v_at_place(const int64_t a, const int64_t place) {\n    return ((int32_t)a | "
          "-(a != (int32_t)a)) == (int32_t)place; /* -1 is no place */\n}\n");
@@ -210,8 +214,9 @@ void emit_value(struct emitter *e, struct cr_text *out, uint32_t node, const str
         near_value(e, out, n, operand[0].s);
         return;
     }
-    if (emit_compares_place(e, node)) {
-        place_value(e, out, n, operand);
+    const int place = emit_place_operand(e, node);
+    if (place >= 0) {
+        place_value(e, out, place, operand);
         return;
     }
     if (e->exact) {
