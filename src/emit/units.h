@@ -73,9 +73,21 @@ void units_open_fours(struct units_of *u, int pass);
 void units_next_four(struct units_of *u, uint32_t i, const char *value);
 void units_close_fours(struct units_of *u, int pass);
 
-/* units.c: instruction i of a pass; a loop over the lanes from `at` on. */
+/* pass.c: all passes over a row; one over elements, with lanes and results past the caches, or not those. */
+void units_passes(struct units_of *u, const char *unit);
+void units_lanes_loop(struct units_of *u, int pass);
+void units_streamed_loop(struct units_of *u, int pass);
+/* Does instruction i fold a line? How many lanes has that, and how does one step of it go? */
+bool units_folds_line(const struct units_of *u, uint32_t i);
+int units_lanes_of(const struct units_of *u);
+void units_combine(struct units_of *u, uint32_t i, const char *so_far, const char *next, const char *within);
+/* Instruction i of a pass; what all of it do with each number; and, before the innermost loop, what they read of numbers that repeat along it. */
 void units_one(struct units_of *u, uint32_t i);
+void units_body(struct units_of *u, int pass);
+void units_read_repeated(struct units_of *u, int pass, bool forget);
+/* Opens a loop over the lanes from `at` on; over an axis, whose iterations are vectors if it is the innermost: none depends on another. */
 void units_open_lanes(struct units_of *u);
+void units_open_axis(struct emitter *e, int axis, bool innermost);
 
 /* stages.c: has this pass functions that are made of all lanes at once, and should it go by lanes for them? Then what it does for the lanes from
  * `at` on. */
@@ -106,10 +118,6 @@ bool emit_is_small(const struct emitter *e, size_t s, const struct loop *loop);
 /* chain.c: writes chain_FIRST for the steps that go through memory together, `first` and those behind it. Gives how many; 0: it runs alone. */
 size_t emit_chain(struct emitter *e, size_t first, const struct loop loop[],
                   const struct kernel_units units[]);
-
-/* units.c: what a pass does with each number; and, before the innermost loop, what it reads of numbers that repeat along it. */
-void units_body(struct units_of *u, int pass);
-void units_read_repeated(struct units_of *u, int pass, bool forget);
 
 /* then.c: if step s is a small product that only the loop behind it reads, number by number, writes both_S, which runs both: rows of the
  * product go to the loop from registers. False: each runs by itself. */
