@@ -107,9 +107,11 @@ void emit_open_axis(struct emitter *e, int axis, int64_t size) {
     emit_open(e, "for (long %s = 0; %s < %lld; %s++)", i, i, (long long)size, i);
 }
 
+size_t emit_scratch_bytes(int64_t n) { return ((size_t)n * 8 + 64) / 64 * 64; }
+
 void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n) {
     emit_line(e, "%s *const %s = (%s *)(void *)(row + %zu);", type, name, type, e->rows_now);
-    e->rows_now += ((size_t)n * 8 + 64) / 64 * 64;
+    e->rows_now += emit_scratch_bytes(n);
     if (e->rows_now > e->row_numbers) e->row_numbers = e->rows_now;
 }
 

@@ -179,8 +179,9 @@ void emit_index(struct cr_text *out, int64_t offset, int n, const int64_t stride
 /* Element of a view by other strides and indices than its own. */
 void emit_element_of(struct emitter *e, struct cr_text *out, uint32_t node, int n, const int64_t stride[],
                      const char *const index[]);
-/* Declares room for n numbers of a type that a step needs while it runs. */
+/* Declares room for n numbers of a type that a step needs while it runs; the bytes of it. */
 void emit_scratch(struct emitter *e, const char *type, const char *name, int64_t n);
+size_t emit_scratch_bytes(int64_t n);
 /* Where its element at indices over its first axes stands: "x", "&x[i * 6]"; by other strides and indices than its own. */
 struct expression emit_pointer(struct emitter *e, uint32_t node, int rank, const char *const index[]);
 struct expression emit_pointer_of(struct emitter *e, uint32_t node, int n, const int64_t stride[],

@@ -210,6 +210,12 @@ static bool repeats_along(const struct emitter *e, uint32_t node) {
     return e->nest.n && plan_strides(e->p, node)[e->nest.axis[e->nest.n - 1].from] == 0;
 }
 
+bool nest_is_of_row(const struct loop_of *l, uint32_t operand, uint32_t *named) {
+    int made = made_here(l, operand);
+    *named = made < 0 ? operand : nest_node(l, (uint32_t)made);
+    return made < 0 ? repeats_along(l->e, operand) : nest_role(l, *named) != ROLE_WIDE;
+}
+
 /* As an operand: lanes beyond the line read nothing. */
 static void read_wide(struct emitter *e, struct cr_text *out, uint32_t node) {
     bool guarded = e->within && !repeats_along(e, node);
@@ -377,10 +383,15 @@ bool nest_folds_lines(const struct loop_of *l, uint32_t id) {
 /* Lanes that a line does not fill have room too. */
 static int64_t whole_lanes(int64_t run) { return pieces(run, fold_lanes) * fold_lanes; }
 
-bool nest_has_rooms(const struct loop_of *l) {
-    bool some = false;
-    for (uint32_t i = 0; i < l->s->n && !some; i++) some = has_room(l, i);
-    return some;
+static int64_t room_numbers(const struct loop_of *l) {
+    return l->e->exact ? whole_lanes(l->s->run) : l->s->run;
+}
+
+size_t nest_rooms(const struct loop_of *l) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < l->s->n; i++)
+        if (has_room(l, i)) bytes += emit_scratch_bytes(room_numbers(l));
+    return bytes;
 }
 
 void nest_declare_rows(struct loop_of *l) {
@@ -390,7 +401,6 @@ void nest_declare_rows(struct loop_of *l) {
         if (!has_room(l, i)) continue;
         char type[80], name[96];
         snprintf(name, sizeof name, "%.80s_row", emit_name(e, id));
-        int64_t run = e->exact ? whole_lanes(l->s->run) : l->s->run;
-        emit_scratch(e, emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, run);
+        emit_scratch(e, emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name, room_numbers(l));
     }
 }

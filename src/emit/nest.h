@@ -24,7 +24,7 @@ void nest_make(const struct loop_of *l);
 /* Is instruction i written in this pass: its own, or a later one that needs its number and rather computes it again? */
 bool nest_in_pass(const struct loop_of *l, uint32_t i, int pass);
 /* Rooms of a row for numbers that a later pass needs. */
-bool nest_has_rooms(const struct loop_of *l);
+size_t nest_rooms(const struct loop_of *l); /* their bytes */
 void nest_declare_rows(struct loop_of *l);
 
 /* The number of the row, or of the place in a row, in row-major order. */
@@ -49,6 +49,8 @@ const char *nest_local(struct emitter *e, uint32_t node);
 const char *nest_make_local(struct emitter *e, uint32_t node);
 /* Operand x of instruction i; what instruction i gives, kept where it belongs; the same of a value that is given. */
 struct expression nest_operand(struct loop_of *l, uint32_t i, uint32_t x);
+/* Is an operand one number for the whole row, in a name while the row is computed: that of which node? */
+bool nest_is_of_row(const struct loop_of *l, uint32_t operand, uint32_t *named);
 /* What instruction i reads of one number that repeats along the innermost axis, read before the loop over that; forget: it was. */
 void nest_read_repeated(struct loop_of *l, uint32_t i, bool forget);
 void nest_result(struct loop_of *l, uint32_t i, bool narrow);

@@ -181,7 +181,7 @@ static void fours_loop(struct units_of *u, int pass) {
 }
 
 /* One after the other, from one place to another. */
-static void one_by_one(struct units_of *u, int pass, const char *from, const char *to) {
+void units_one_by_one(struct units_of *u, int pass, const char *from, const char *to) {
     struct emitter *e = u->l.e;
     emit_open(e, "for (int64_t at = %s, lane = 0; at < %s; at++, lane++)", from, to);
     emit_line(e, "const int64_t %s = at;", emit_axis[e->nest.rows]);
@@ -198,20 +198,23 @@ void units_open_lanes(struct units_of *u) {
 static void left_over(struct units_of *u, int pass, const char *from) {
     char rest[48];
     snprintf(rest, sizeof rest, "high - (high - %s) %% %d", from, fold_lanes);
-    one_by_one(u, pass, rest, "high");
+    units_one_by_one(u, pass, rest, "high");
+}
+
+void units_lanes_at(struct units_of *u, int pass) {
+    struct emitter *e = u->l.e;
+    u->folds ? units_fetch_ahead(u, pass, fold_lanes) : units_fetch_soon(u);
+    e->place = "((int32_t)at + lane)";
+    units_in_stages(u, pass) ? units_stages(u, pass) : units_lanes(u, pass);
+    e->place = NULL;
 }
 
 /* So many as there are lanes at a time. */
 static void by_lanes(struct units_of *u, int pass, const char *from) {
     struct emitter *e = u->l.e;
+    if (units_is_host(u, pass)) units_weave(u, from), from = "woven";
     emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)", from, fold_lanes, fold_lanes);
-    u->folds ? units_fetch_ahead(u, pass, fold_lanes) : units_fetch_soon(u);
-    units_open_streamed(u, pass);
-    e->place = "((int32_t)at + lane)";
-    if (units_in_stages(u, pass)) units_stages(u, pass);
-    else units_lanes(u, pass);
-    e->place = NULL;
-    units_close_streamed(u, pass);
+    units_lanes_at(u, pass);
     emit_close(e);
 }
 
@@ -219,7 +222,7 @@ static void by_lanes(struct units_of *u, int pass, const char *from) {
 void units_streamed_loop(struct units_of *u, int pass) {
     units_read_repeated(u, pass, false);
     units_declare_line(u, pass);
-    one_by_one(u, pass, "low", "line");
+    units_one_by_one(u, pass, "low", "line");
     by_lanes(u, pass, "line");
     left_over(u, pass, "line");
     units_read_repeated(u, pass, true);
@@ -308,9 +311,15 @@ static void one_pass(struct units_of *u, int pass, const char *unit) {
         lines = true;
         if (in_pieces(u)) declare_pieces(u, i);
     }
+    if (units_is_late(u, pass)) {
+        units_carry_on(u);
+        return;
+    }
+    if (units_is_host(u, pass)) units_begin_late(u);
     if (lines && lanes && in_pieces(u)) pieces_loop(u, pass);
     else if (lines && lanes) start_lines(u, pass), along_row(u, pass, true);
     else if (along) along_row(u, pass, units_is_short(u));
+    if (units_is_host(u, pass)) units_end_late(u);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (nest_pass(&u->l, i) != pass) continue;
         if (units_folds_line(u, i)) end_lanes(u, i, unit);

@@ -12,20 +12,12 @@ bool units_counts_places(const struct units_of *u, int pass) {
     return false;
 }
 
-static int64_t stride_along(const struct units_of *u, uint32_t x) {
-    const struct emitter *e = u->l.e;
-    return plan_strides(e->p, x)[e->nest.axis[e->nest.n - 1].from];
-}
-
-/* Is it one number for the whole row? */
-static bool is_of_row(const struct units_of *u, uint32_t x) {
-    int j = plan_made_here(u->l.e->p, u->l.s, x);
-    return j < 0 ? stride_along(u, x) == 0 : nest_role(&u->l, x) == ROLE_NARROW;
-}
-
 static bool is_at_one(const struct units_of *u, uint32_t i, int place) {
-    const struct node *n = graph_at(u->l.e->g, nest_node(&u->l, i));
-    return stride_along(u, n->arg[place]) == 1 && is_of_row(u, n->arg[!place]);
+    const struct emitter *e = u->l.e;
+    const struct node *n = graph_at(e->g, nest_node(&u->l, i));
+    const int64_t along = plan_strides(e->p, n->arg[place])[e->nest.axis[e->nest.n - 1].from];
+    uint32_t named;
+    return along == 1 && nest_is_of_row(&u->l, n->arg[!place], &named);
 }
 
 /* Do all that the pass compares with places meet one of them? */
@@ -63,9 +55,11 @@ static void write_meets(struct units_of *u, int pass, struct cr_text *out) {
 }
 
 static void all_lanes(struct units_of *u, int pass) {
+    units_open_streamed(u, pass);
     units_open_lanes(u);
     units_body(u, pass);
     emit_close(u->l.e);
+    units_close_streamed(u, pass);
 }
 
 void units_lanes(struct units_of *u, int pass) {

@@ -92,3 +92,6 @@ ALWAYS void stream(void *out, const void *in, size_t bytes) {
 ALWAYS void stream(void *out, const void *in, size_t bytes) { memcpy(out, in, bytes); }
 #define STREAMED ((void)0)
 #endif
+
+/* Some of the lanes of a fold, in a register where it has as many bytes. */
+typedef float lanes_anywhere __attribute__((vector_size(64), aligned(4), may_alias));

@@ -91,6 +91,7 @@ static void next_stage(struct units_of *u, uint32_t i, int pass) {
 
 void units_stages(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
+    units_open_streamed(u, pass);
     declare(u, pass);
     units_open_lanes(u);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
@@ -102,4 +103,5 @@ void units_stages(struct units_of *u, int pass) {
             emit_line(e, "%s_kept[lane] = %s;", emit_name(e, id), nest_local(e, id));
     }
     emit_close(e);
+    units_close_streamed(u, pass);
 }

@@ -7,15 +7,20 @@
 #include "emit/units.h"
 #include "tensor/dtype.h"
 
-/* The bytes of the second cache where each core has much of it, as in meshes of many cores, whose last cache is about as far as
- * memory; else 0. */
-static size_t much_before_a_far_cache(void) {
-    enum { much = 2 << 20 };
+/* The bytes of the second cache; where they are not known, what is usual. */
+static size_t second_cache(void) {
+    enum { usual = 512 << 10 };
 #ifdef _SC_LEVEL2_CACHE_SIZE
     long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    if (second >= much) return (size_t)second;
+    if (second > 0) return (size_t)second;
 #endif
-    return 0;
+    return usual;
+}
+
+/* The same where each core has much of it, as in meshes of many cores, whose last cache is about as far as memory; else 0. */
+static size_t much_before_a_far_cache(void) {
+    enum { much = 2 << 20 };
+    return second_cache() >= much ? second_cache() : 0;
 }
 
 enum { usual_last_cache = 40 << 20 };
@@ -51,7 +56,7 @@ int units_weight(const struct units_of *u, int pass) {
     return all;
 }
 
-static int heaviest_pass(const struct units_of *u) {
+int units_heaviest_pass(const struct units_of *u) {
     int best = 0;
     for (int pass = 1; pass < plan_passes(u->l.e->p, u->l.s); pass++)
         if (units_weight(u, pass) > units_weight(u, best)) best = pass;
@@ -107,17 +112,21 @@ static size_t row_bytes(const struct units_of *u) {
 /* Rows of so many bytes are asked for: that the second cache holds beside this one. Beside functions, which hide that a number comes from there,
  * only where the last cache is far or the processor does not see far ahead by itself. */
 static size_t longest_asked_for(bool beside_functions) {
-    enum { second_cache = 512 << 10 };
+    enum { usual = 512 << 10 };
     size_t much = much_before_a_far_cache();
-    if (!beside_functions) return second_cache;
-    return much ? much / 8 : second_cache / 2;
+    if (!beside_functions) return usual;
+    return much ? much / 8 : usual / 2;
+}
+
+bool units_two_rows_fit(const struct units_of *u) {
+    return 2 * row_bytes(u) + nest_rooms(&u->l) <= second_cache(); /* 8 bytes a number, so of f32 two rooms */
 }
 
 bool units_asks_next_row(const struct units_of *u, int pass) {
     size_t most = longest_asked_for(has_functions(u, pass));
     if (u->l.s->way != WAY_WHOLE) return false; /* a block of a group was just made */
     return plan_passes(u->l.e->p, u->l.s) > 1 && units_columns(u) == 1 && u->columns == 1 &&
-           pass == heaviest_pass(u) && row_bytes(u) <= most;
+           pass == units_heaviest_pass(u) && row_bytes(u) <= most;
 }
 
 /* The places that so many numbers from `at` on have in the next row, of all that is read: memory then does not wait for this row's end. */
@@ -136,11 +145,11 @@ void units_fetch_ahead(const struct units_of *u, int pass, int numbers) {
 /* A processor's own asking ahead ends with each page of 4 KiB; so where the last cache is far, a loop over more than the caches hold asks for what
  * it comes to some lines later, of a few arrays. Elsewhere that costs: gelu takes 0.9 of the time without on a Zen 4. */
 bool units_asks_soon(const struct units_of *u) {
-    enum { second_cache = 1 << 20, most_arrays = 8 };
+    enum { many_bytes = 1 << 20, most_arrays = 8 };
     int arrays = 0;
     for (uint32_t i = 0; i < u->loop->accesses; i++) arrays += units_first_direct(u, i);
     return much_before_a_far_cache() && !u->folds && u->l.e->nest.n == 1 && arrays <= most_arrays &&
-           bytes_of(u) > second_cache;
+           bytes_of(u) > many_bytes;
 }
 
 static bool is_streamed(const struct units_of *u, uint32_t slot) {

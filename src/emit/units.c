@@ -47,7 +47,9 @@ static void each_fold_of_rows(struct units_of *u, void (*what)(struct units_of *
 
 static void row_units(struct units_of *u) {
     struct emitter *e = u->l.e;
+    units_declare_carried(u);
     emit_open(e, "for (int64_t r = first; r < end; r++)");
+    units_declare_rooms(u);
     if (u->loop->diagonal) /* plan_up_to */
         emit_line(
             e,
@@ -57,6 +59,7 @@ static void row_units(struct units_of *u) {
     nest_row_indices(e, "int64_t", "r");
     units_passes(u, "0");
     emit_close(e);
+    units_end_rows(u);
 }
 
 static void bounds(struct units_of *u) {
@@ -185,7 +188,7 @@ static size_t part_rooms(struct units_of *u) {
     const struct access *a = NULL;
     for (uint32_t i = 0; i < u->loop->accesses && !a; i++)
         if (units_first_direct(u, i) && !u->loop->access[i].narrow) a = &u->loop->access[i];
-    if (!a || u->run * (int64_t)cr_dtype_size((cr_dtype)a->dtype) % page || !nest_has_rooms(&u->l)) return 0;
+    if (!a || u->run * (int64_t)cr_dtype_size((cr_dtype)a->dtype) % page || !nest_rooms(&u->l)) return 0;
     emit_line(e, "row += ((uintptr_t)%s + %d - (uintptr_t)row) %% %d / 64 * 64;",
               emit_name(e, e->p->slot[a->slot].node), page / 2, page);
     return page;
@@ -199,7 +202,8 @@ static void write_function(struct units_of *u, const char *head, size_t number) 
     e->rows_now = 0;
     emit_declare_slots(e, u->l.s);
     const size_t parted = part_rooms(u);
-    nest_declare_rows(&u->l);
+    if (u->weave.on) e->rows_now = 2 * u->weave.room;
+    else nest_declare_rows(&u->l);
     declare_lines(u);
     e->rows_now += parted;
 }
@@ -258,6 +262,7 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
     if (!u.folds) out->count = e->nest.n ? e->nest.axis[0].size : 1;
     else out->count = (u.blocks ? pieces(u.rows, fold_rows) : u.rows) * u.columns;
     units_choose_streamed(&u);
+    units_choose_woven(&u);
     if (units_looks(&u)) {
         looking_function(&u, number, out->count);
     } else {

@@ -11,14 +11,25 @@ struct slots_seen {
 };
 void emit_declare_slots(struct emitter *e, const struct step *s);
 
+/* A row's last pass that goes along with the next row's `host`: the nodes whose numbers it needs of its own row, and the names under which they
+ * are carried. */
+enum { carried_most = 16 };
+struct weave {
+    bool on;
+    int late, host, n;
+    uint32_t node[carried_most], name[carried_most];
+    size_t room; /* bytes of the rooms of one row */
+};
+
 struct units_of {
     struct loop_of l;
     const struct loop *loop;
     int64_t rows, run;
-    int64_t columns;  /* blocks of a row that are units of their own */
-    bool folds;       /* it has reductions */
-    bool blocks;      /* of rows are units */
-    bool streams;     /* some of its results go past the caches */
+    int64_t columns; /* blocks of a row that are units of their own */
+    bool folds;      /* it has reductions */
+    bool blocks;     /* of rows are units */
+    bool streams;    /* some of its results go past the caches */
+    struct weave weave;
     const char *lane; /* the variable that counts lanes; NULL: not in lanes */
     int four;         /* which of four vectors that are folded at once; 0: none */
 };
@@ -57,8 +68,24 @@ void units_close_streamed(struct units_of *u, int pass);
 
 /* Is access i the first that goes through the numbers of its slot one by one? */
 bool units_first_direct(const struct units_of *u, uint32_t i);
-/* What a pass takes, roughly: 1 for a sum, 10 for a function. */
+/* What a pass takes, roughly: 1 for a sum, 10 for a function; the pass that takes most. */
 int units_weight(const struct units_of *u, int pass);
+int units_heaviest_pass(const struct units_of *u);
+/* Does the second cache hold two rows, with their rooms? */
+bool units_two_rows_fit(const struct units_of *u);
+
+/* weave.c: is the last pass woven into the next row's? Then what stands before the rows, at the start of each, at the place of the last pass and behind the
+ * rows; before and behind the host; and the loop over lanes of both, which leaves `woven`, the first place that is still to be done. */
+void units_choose_woven(struct units_of *u);
+bool units_is_late(const struct units_of *u, int pass);
+bool units_is_host(const struct units_of *u, int pass);
+void units_declare_carried(struct units_of *u);
+void units_declare_rooms(struct units_of *u);
+void units_carry_on(struct units_of *u);
+void units_end_rows(struct units_of *u);
+void units_begin_late(struct units_of *u);
+void units_end_late(struct units_of *u);
+void units_weave(struct units_of *u, const char *from);
 
 /* place.c: does a pass compare places, and is better counted in as many bits as they are compared in? Should it go by lanes since few of them
  * are at the place asked for? Then what it does for those from `at` on. */
@@ -85,6 +112,9 @@ void units_combine(struct units_of *u, uint32_t i, const char *so_far, const cha
 void units_one(struct units_of *u, uint32_t i);
 void units_body(struct units_of *u, int pass);
 void units_read_repeated(struct units_of *u, int pass, bool forget);
+/* What a pass does with numbers one by one, from one place to another; with the lanes from `at` on, and what is around them. */
+void units_one_by_one(struct units_of *u, int pass, const char *from, const char *to);
+void units_lanes_at(struct units_of *u, int pass);
 /* Opens a loop over the lanes from `at` on; over an axis, whose iterations are vectors if it is the innermost: none depends on another. */
 void units_open_lanes(struct units_of *u);
 void units_open_axis(struct emitter *e, int axis, bool innermost);

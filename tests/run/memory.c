@@ -126,7 +126,7 @@ TEST(what_repeats_along_a_row_is_read_before_it) {
     static char text[1 << 20];
     struct two b;
     start(&b);
-    input(&b, CR_F32, 2, (int64_t[]){70, 300}, -3, 3), input(&b, CR_I32, 1, (int64_t[]){70}, 0, 300);
+    input(&b, CR_F32, 2, (int64_t[]){70, 100}, -3, 3), input(&b, CR_I32, 1, (int64_t[]){70}, 0, 100);
     output(&b, formula(&b, "grad(sum(cross_entropy(x0, x1)), x0)"));
     const char *at = text_of(&b, text, sizeof text);
     assert_non_null(at);
@@ -138,6 +138,32 @@ TEST(what_repeats_along_a_row_is_read_before_it) {
     drop(&b);
 }
 
+/* A row's last pass goes along with the exponentials of the next: rows that begin anywhere in a line, short and in pieces, of both dtypes, with what is
+ * no number among them; where the instructions are there, the text says so. */
+TEST(rows_woven_into_the_next_have_the_same_bits) {
+    (void)state;
+    static char text[1 << 20];
+    static const int64_t shape[][2] = {{3001, 1037}, {61, 50257}};
+    static const char *const outputs[] = {"grad(sum(cross_entropy(x0, x1)), x0)", "softmax(x0)*x2"};
+    for (int i = 0; i < 4; i++) {
+        const int64_t *dim = shape[i % 2];
+        const bool wide = i == 2;
+        struct two b;
+        start(&b);
+        input(&b, wide ? CR_F64 : CR_F32, 2, dim, -3, 3), input(&b, CR_I32, 1, dim, 0, (double)dim[1]);
+        input(&b, wide ? CR_F64 : CR_F32, 1, dim + 1, -3, 3);
+        for (int64_t k = 0; k < 5 && !wide; k++) /* -inf, nan, inf: of rows in between */
+            ((float *)b.data[0])[(2 * k + 1) * dim[1] + k * 100] = k < 2 ? -INFINITY : k < 3 ? NAN : INFINITY;
+        output(&b, formula(&b, outputs[i / 2 != 0]));
+        output(&b, formula(&b, "sum(cross_entropy(x0, x1))"));
+        text_of(&b, text, sizeof text);
+#if defined(__x86_64__) && defined(__GNUC__)
+        if (__builtin_cpu_supports("avx512dq")) assert_non_null(strstr(text, " woven = "));
+#endif
+        drop(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(what_goes_past_the_caches_has_the_same_bits),
@@ -146,6 +172,7 @@ int main(void) {
         RUN(loops_that_ask_for_lines_ahead_have_the_same_bits),
         RUN(rows_of_functions_have_the_same_bits),
         RUN(what_repeats_along_a_row_is_read_before_it),
+        RUN(rows_woven_into_the_next_have_the_same_bits),
         RUN(what_is_made_where_it_is_joined_has_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
