@@ -159,7 +159,7 @@ def ratio(side, to):
 def shown(number): return "" if number is None else f"{number:.3g}"
 
 
-def fastest(sides): return min((s for s in sides if s.process), key=lambda s: statistics.median(s.found), default=None)
+def best(sides): return min((s for s in sides if s.process), key=lambda s: statistics.median(s.found), default=None)
 
 
 def floor_of(sides, side):
@@ -185,16 +185,16 @@ def table(sides, columns):
 
 
 def standing(sides):
-    """A line for each product of ours, "Chainrule" and "Chainrule emit", by threads: its fastest way beside the best peer, C and the floor."""
+    """A line for each product of ours, "Chainrule" and "Chainrule emit", by threads: the best of its ways beside the best peer, C and the floor."""
     groups = dict.fromkeys((s.label.split(" (")[0], s.threads) for s in sides if s.role == "own" and s.process)
     several = len({threads for _, threads in groups}) > 1
     for name, threads in groups:
         alike = [s for s in sides if s.threads == threads]
-        own = fastest(s for s in alike if s.role == "own" and s.label.split(" (")[0] == name)
-        peer, reference = fastest(s for s in alike if s.role == "peer"), fastest(s for s in alike if s.role == "reference")
+        own = best(s for s in alike if s.role == "own" and s.label.split(" (")[0] == name)
+        peer, reference = best(s for s in alike if s.role == "peer"), best(s for s in alike if s.role == "reference")
         beside = [(peer, f"the best peer, {peer.label}" if peer else ""), (reference, "C"), (floor_of(sides, own), "its floor")]
         said = [f"{shown(ratio(own, side))} x {what}" for side, what in beside if ratio(own, side) is not None]
-        if said and (peer or reference): yield f"{name}{f' on {threads} thread' + 's' * (threads > 1) if several else ''}, its fastest way: {'; '.join(said)}."
+        if said: yield f"{name}{f' on {threads} thread' + 's' * (threads > 1) if several else ''}, the best of its ways: {'; '.join(said)}."
 
 
 NEAR = 1.3 # times its floor: C by hand that takes longer is no reference
@@ -263,7 +263,7 @@ ratios within each round; it holds when the machine is shared, the times less so
 what it held with its libraries loaded, before it had data. *floor*: a pass over the bytes that must be
 read and written, in the fastest of many orders and where they stay from one pass to the next, or the arithmetic that must be done, on numbers in the first cache and in
 the fastest form known here, whichever takes longer; with as many threads; *to floor*: the ratio to it. C by hand above {NEAR} x its floor is no reference, which is said. Under a table:
-the fastest of Chainrule's ways beside the fastest of all but C, beside C and beside the floor. Loops around a step have no floor, nor has the start of a process, nor graphs that are built without C beside them.
+the best of Chainrule's ways beside the best peer, which C is not, beside C and beside the floor. Loops around a step have no floor, nor has the start of a process, nor graphs that are built without C beside them.
 
 - {model}, {os.cpu_count()} cores{', ' + vectors if vectors else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
@@ -282,6 +282,8 @@ LAYERS = { # sizes, and that
         "read": 16 * h * n * d, "write": 16 * h * n * d, "fma": 6 * h * d * n * (n + 1) // 2, "exp": h * n * (n + 1) // 2}),
 }
 MLP = ((784, 512), (512, 256), (256, 10)) # weights
+
+
 def mlp_least(batch):
     """Products forward, of gradients by weights, and but for the first by inputs. State is read and written once, and before that weights are read. Adam's
     arithmetic only where products have no time of their own for it: beside them its roots and quotients would be free."""
@@ -449,4 +451,4 @@ def main():
     sys.exit(1 if wrong else 0)
 
 
-main()
+if __name__ == "__main__": main()

@@ -228,9 +228,9 @@ int main(int argc, char **argv) {
     }
     if (!(s.team = team_create(s.threads))) return EXIT_FAILURE;
     decide(&s);
+    const char *what = s.step == move ? "bytes" : "operations";
     char note[64];
-    snprintf(note, sizeof note, "%s%s", s.step == move ? "bytes" : "operations",
-             s.threads > 1 ? ", all threads" : "");
+    snprintf(note, sizeof note, s.threads > 1 ? "%s, %d threads" : "%s", what, s.threads);
     int status = protocol_serve(
         &(struct protocol_bench){"floor", note, &s, reset, timed, step, (double)s.repeats * each});
     team_destroy(s.team);
