@@ -9,7 +9,8 @@ The sides are processes that stay; one that is not there, or does not start, sta
     PyTorch      bench/peers/torch_side.py, run by FOLDER/bin/python (bench/peers/setup.sh makes it)
     JAX, CasADi  bench/peers/jax_side.py, casadi_side.py, likewise
     processes    BUILD/process           a command as a whole, from its start to its end
-    floor        BUILD/floor             the least that the bytes to be moved, or the operations, can take on this machine
+    floor        BUILD/floor             the least that the bytes to be moved, or the operations, can take on this machine;
+                 BUILD/worked_floor      the loads and stores of the worked example
     others       --built-peers FOLDER (`make bench PEERS=FOLDER`): programs that someone built there, each called
                  PEER_QUESTION (kann_mlp, llmc_layer) and given the words that the Chainrule side of the question gets; and
                  FOLDER/gradbench, a checkout of GradBench with the tools that are built in it (bench/gradbench/run.py)
@@ -33,6 +34,7 @@ turns, ROUNDS times, STEPS steps each. Every round gives a ratio to the first si
 a machine that others use too, neighbours in time share its mood, medians of different minutes do not.
 """
 import argparse
+import collections
 import glob
 import json
 import os
@@ -60,8 +62,8 @@ def environment():
 class Side:
     """A process that answers the line protocol; absent when it does not start."""
 
-    def __init__(self, label, *command, computes=True, needs=None):
-        self.computes = computes # or only takes the time that it says
+    def __init__(self, label, *command, role="peer", threads=1, needs=None):
+        self.role, self.threads = role, int(threads) # "reference" (C by hand), "peer", "own", or "floor", which computes nothing
         self.label, self.process, self.why, self.found, program = label, None, None, [], needs or command[0]
         if not os.access(program, os.X_OK):
             self.why = "not installed" if "python" in program else "not built" if program else "not found: PEERS=FOLDER names where it is built"
@@ -116,7 +118,7 @@ def agree(side, losses):
 
 def check(sides):
     """Drops what computes something else. Gives the number of those."""
-    wrong, present = 0, [s for s in sides if s.process and s.computes]
+    wrong, present = 0, [s for s in sides if s.process and s.role != "floor"]
     losses = present[0].ask(f"losses {CHECKED}").get("losses", []) if present else []
     for side in present[1:]:
         why = agree(side, losses)
@@ -150,33 +152,67 @@ COLUMNS = {"run": {"median": lambda ns: duration(statistics.median(ns)), "fastes
 
 
 def ratio(side, to):
-    """The median of the ratios within each round; "" where one of both was not measured."""
-    return f"{statistics.median(a / b for a, b in zip(side.found, to.found)):.3g}" if to and to.found and side.process else ""
+    """The median of the ratios within each round; None where one of both was not measured."""
+    return statistics.median(a / b for a, b in zip(side.found, to.found)) if side and to and side.process and to.process else None
 
 
-def row(side, columns, first, floor):
-    if not side.process: return [side.label, "not measured", *[""] * (len(columns) + bool(floor))]
-    return [side.label, *(f(side.found) for f in columns.values()), ratio(side, first), *([ratio(side, floor)] if floor else [])]
+def shown(number): return "" if number is None else f"{number:.3g}"
+
+
+def best(sides): return min((s for s in sides if s.process), key=lambda s: statistics.median(s.found), default=None)
+
+
+def floor_of(sides, side):
+    """Of as many threads."""
+    return next((s for s in sides if s.role == "floor" and s.threads == side.threads), None)
+
+
+def row(sides, side, columns, first, floors):
+    if not side.process: return [side.label, "not measured", *[""] * (len(columns) + floors)]
+    return [side.label, *(f(side.found) for f in columns.values()), shown(ratio(side, first)), *[shown(ratio(side, floor_of(sides, side)))] * floors]
 
 
 def table(sides, columns):
     """Aligned, and Markdown. The column floor stands where a side of that name took part."""
-    first = next((s for s in sides if s.process and s.computes), sides[0])
-    floor = next((s for s in sides if not s.computes), None)
-    rows = [["", *columns, "ratio", *(["to floor"] if floor else [])], *(row(s, columns, first, floor) for s in sides)]
+    first = next((s for s in sides if s.process and s.role != "floor"), sides[0])
+    floors = int(any(s.role == "floor" for s in sides))
+    rows = [["", *columns, "ratio", *["to floor"] * floors], *(row(sides, s, columns, first, floors) for s in sides)]
     width = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(x.ljust(w) if i == 0 else x.rjust(w) for i, (x, w) in enumerate(zip(r, width))) + " |"
              for r in rows]
     rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(width)) + "|"
-    absent = [f"{s.label}: {s.why}." for s in sides if not s.process]
-    return "\n".join([lines[0], rule, *lines[1:], *([""] + absent if absent else [])])
+    return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def measure(report, title, sides, verb, rounds, steps):
+def standing(sides):
+    """A line for each product of ours, "Chainrule" and "Chainrule emit", by threads: the best of its ways beside the best peer, C and the floor."""
+    groups = dict.fromkeys((s.label.split(" (")[0], s.threads) for s in sides if s.role == "own" and s.process)
+    several = len({threads for _, threads in groups}) > 1
+    for name, threads in groups:
+        alike = [s for s in sides if s.threads == threads]
+        own = best(s for s in alike if s.role == "own" and s.label.split(" (")[0] == name)
+        peer, reference = best(s for s in alike if s.role == "peer"), best(s for s in alike if s.role == "reference")
+        beside = [(peer, f"the best peer, {peer.label}" if peer else ""), (reference, "C"), (floor_of(sides, own), "its floor")]
+        said = [f"{shown(ratio(own, side))} x {what}" for side, what in beside if ratio(own, side) is not None]
+        if said: yield f"{name}{f' on {threads} thread' + 's' * (threads > 1) if several else ''}, the best of its ways: {'; '.join(said)}."
+
+
+NEAR = 1.3 # times its floor: C by hand that takes longer is no reference
+
+
+def no_reference(sides, loose):
+    for side in sides:
+        over = ratio(side, floor_of(sides, side)) if side.role == "reference" and not loose else None
+        if over and over > NEAR: yield f"{side.label}: no reference here, since above {NEAR} x its floor."
+
+
+def measure(report, question, verb, rounds):
     """Gives the number of sides that computed something else."""
+    sides = question.sides()
     wrong = check(sides)
-    take_turns(sides, verb, rounds, steps)
-    report.add(f"## {title}\n\n{table(sides, COLUMNS[verb])}\n")
+    take_turns(sides, verb, rounds, question.steps)
+    notes = [*standing(sides), *no_reference(sides, question.loose), question.remark, *(f"{s.label}: {s.why}." for s in sides if not s.process)]
+    report.add("\n".join([f"## {question.title}", "", table(sides, COLUMNS[verb]), "", *(f"- {n}" for n in notes if n), "\n" * any(notes)]).rstrip() + "\n")
     for side in sides: side.close()
     return wrong
 
@@ -225,7 +261,9 @@ Made by `make bench`. All sides of a table ran in turns, {o.rounds} rounds of {o
 the same numbers. *median*: of the rounds, of the median time of a step. *ratio*: to the first row, the median of the
 ratios within each round; it holds when the machine is shared, the times less so. *above idle*: the most memory that the process held (resident), less
 what it held with its libraries loaded, before it had data. *floor*: a pass over the bytes that must be
-read and written, in the fastest of three orders, or the arithmetic that must be done, in registers, whichever takes longer here; *to floor*: the ratio to it.
+read and written, in the fastest of many orders and where they stay from one pass to the next, or the arithmetic that must be done, on numbers in the first cache and in
+the fastest form known here, whichever takes longer; with as many threads; *to floor*: the ratio to it. C by hand above {NEAR} x its floor is no reference, which is said. Under a table:
+the best of Chainrule's ways beside the best peer, which C is not, beside C and beside the floor. Loops around a step have no floor, nor has the start of a process, nor graphs that are built without C beside them.
 
 - {model}, {os.cpu_count()} cores{', ' + vectors if vectors else ''}; {system}; load {os.getloadavg()[0]:.1f} at the start
 - {compiler(o.build)}; Chainrule with `-O3`, the C references with `-O3 -march=native`
@@ -234,13 +272,35 @@ read and written, in the fastest of three orders, or the arithmetic that must be
 
 # ---- What is asked ----
 
-LAYERS = { # sizes; and what a side can't do without: bytes read, bytes written, multiply-adds, exponentials
-    "softmax": (((4096, 1024), (64, 50257)), lambda n, m: (4 * n * m, 4 * n * m, 0, n * m)),
-    "layer_norm": (((4096, 1024), (64, 50257)), lambda n, m: (8 * n * m, 8 * n * m, 0, 0)),
-    "gelu": (((4096, 1024), (64, 50257)), lambda n, m: (8 * n * m, 8 * n * m, 0, n * m)),
-    # The half of each matrix that is not masked: two products forward and five backward; its exponentials twice.
-    "attention": (((32, 128, 64), (32, 1024, 64)),
-                  lambda h, n, d: (16 * h * n * d, 16 * h * n * d, 7 * h * d * n * (n + 1) // 2, h * n * (n + 1))),
+# What no side can do without, in the words of bench/common/floor.c. Bytes: each tensor once.
+LAYERS = { # sizes, and that
+    "softmax": (((4096, 1024), (64, 50257)), lambda n, m: {"read": 4 * n * m, "write": 4 * n * m, "softmax": n * m}),
+    "layer_norm": (((4096, 1024), (64, 50257)), lambda n, m: {"read": 8 * n * m, "write": 8 * n * m, "fma": 8 * n * m}),
+    "gelu": (((4096, 1024), (64, 50257)), lambda n, m: {"read": 8 * n * m, "write": 8 * n * m, "gelu": n * m}),
+    # The half of each matrix that is not masked.
+    "attention": (((32, 128, 64), (32, 1024, 64)), lambda h, n, d: {
+        "read": 16 * h * n * d, "write": 16 * h * n * d, "fma": 6 * h * d * n * (n + 1) // 2, "exp": h * n * (n + 1) // 2}),
+}
+MLP = ((784, 512), (512, 256), (256, 10)) # weights
+
+
+def mlp_least(batch):
+    """Products forward, of gradients by weights, and but for the first by inputs. State is read and written once, and before that weights are read. Adam's
+    arithmetic only where products have no time of their own for it: beside them its roots and quotients would be free."""
+    products = [n * m for n, m in MLP]
+    state = sum(products) + sum(m for _, m in MLP)
+    moved = {"again": 4 * sum(products), "update": 12 * state}
+    return {**moved, "fma": sum(products), "adam": state} if batch == 1 else {**moved, "fma": batch * (3 * sum(products) - products[0])}
+
+
+REMARKS = {
+    "worked": "The floor loads three numbers and stores two, and computes nothing.",
+    "chain": "The floor writes 16 bytes a node, an op and its operands, in one stream. It lies far below: no node is looked up among the others.",
+    "small": "The floor is the multiply-adds of 100 points forward. Backward go those within the margin: 48 at the first step, less than 10 where it is timed.",
+    "attention": "The floor has six products and an exponential a score, which is what one pass needs. A backward apart from its forward, which keeps no scores, needs seven and two: "
+                 "1.17 x as much.",
+    "mlp 128": "The floor is the multiply-adds of the products.",
+    "mlp 1": "The floor is the greater of the state, read and written where it lies, and of the products forward with Adam's arithmetic.",
 }
 PEERS = { # modes of each peer that bench/peers/NAME_side.py knows, for each question
     "worked": {"torch": ("eager",), "jax": ("jit", "eager"), "casadi": ("vm", "c")},
@@ -261,80 +321,86 @@ def built_peers(o, name):
     return {**dict.fromkeys(BUILT.get(name, {}), ""), **{os.path.basename(path).removesuffix(f"_{name}"): path for path in sorted(found)}}
 
 
-def peers(o, name, *words):
+def peers(o, name, *words, threads=1):
     """Those of bench/peers, then those already built."""
     python = os.path.join(o.peers, "bin", "python")
     for peer, modes in PEERS.get(name, {}).items():
         for mode in modes:
-            yield Side(f"{LABELS[peer]} {mode}", python, os.path.join(HERE, "peers", f"{peer}_side.py"), name, mode, *words)
+            yield Side(f"{LABELS[peer]} {mode}", python, os.path.join(HERE, "peers", f"{peer}_side.py"), name, mode, *words, threads=threads)
     for peer, path in built_peers(o, name).items():
-        yield Side(BUILT.get(name, {}).get(peer, peer), path, *words)
+        yield Side(BUILT.get(name, {}).get(peer, peer), path, *words, threads=threads)
 
 
-def floor(o, *least):
-    return Side("floor", os.path.join(o.build, "floor"), *map(str, least), computes=False)
+def floor(o, least, threads=1):
+    return Side("floor", os.path.join(o.build, "floor"), str(threads), *(f"{name}={count}" for name, count in least.items()), role="floor", threads=threads)
 
 
 def processes(o):
     """One gradient by a process that is started for it."""
-    def process(label, command, *words): return Side(label, os.path.join(o.build, "process"), label, command, *words, needs=command)
+    def process(label, command, *words, role="peer"): return Side(label, os.path.join(o.build, "process"), label, command, *words, role=role, needs=command)
     python, point = os.path.join(o.peers, "bin", "python"), ("1", "1", "2")
-    yield process("C", os.path.join(o.build, "start_reference"), *point)
+    yield process("C", os.path.join(o.build, "start_reference"), *point, role="reference")
     for peer, label in LABELS.items(): yield process(label, python, os.path.join(HERE, "peers", "start.py"), peer, *point)
-    yield process("chainrule grad", os.path.join(o.build, "chainrule"), "grad", "loss = (w*x - y)^2", "--wrt", "w", *map("=".join, zip("wxy", point)))
+    yield process("chainrule grad", os.path.join(o.build, "chainrule"), "grad", "loss = (w*x - y)^2", "--wrt", "w", *map("=".join, zip("wxy", point)), role="own")
 
 
 def of_build(o):
     """Makers of the sides that the build has: by hand, Chainrule's, and the same with loops compiled."""
-    def reference(name, *words): return Side("C", os.path.join(o.build, f"{name}_reference"), *words)
-    def compiled(name, *words): return chainrule(name, *words, "cc")
-    def chainrule(name, *words): return Side("Chainrule", os.path.join(o.build, f"{name}_chainrule"), *words)
+    def reference(name, *words, threads=1): return Side("C", os.path.join(o.build, f"{name}_reference"), *words, role="reference", threads=threads)
+    def compiled(name, *words, threads=1): return chainrule(name, *words, "cc", threads=threads)
+    def chainrule(name, *words, threads=1): return Side("Chainrule", os.path.join(o.build, f"{name}_chainrule"), *words, role="own", threads=threads)
     return reference, chainrule, compiled
 
 
-def mlp_sides(o, *words):
+def mlp_sides(o, folder, batch, threads, *floors):
     reference, chainrule, compiled = of_build(o)
-    make_data(o, *words[:2])
-    return [reference("mlp", *words), *peers(o, "mlp", *words), chainrule("mlp", *words), compiled("mlp", *words)]
+    words = folder, batch, threads
+    make_data(o, folder, batch)
+    return [reference("mlp", *words, threads=threads), *floors, *peers(o, "mlp", *words, threads=threads),
+            chainrule("mlp", *words, threads=threads), compiled("mlp", *words, threads=threads)]
+
+
+Question = collections.namedtuple("Question", "title sides steps remark loose", defaults=("", False)) # sides start when they are asked for
 
 
 def memory_questions(o, folder):
-    """Title and sides."""
     for batch in "128", "1":
-        yield (f"MLP 784-512-256-10 with Adam, batch {batch}, 1 thread: memory of a training", lambda: mlp_sides(o, os.path.join(folder, batch), batch, "1"))
+        yield Question(f"MLP 784-512-256-10 with Adam, batch {batch}, 1 thread: memory of a training", lambda: mlp_sides(o, os.path.join(folder, batch), batch, "1"), o.steps)
 
 
 def questions(o, folder):
-    """Title, sides, steps; sides start when they are asked for, and data is made when it is needed."""
+    """Data is made when it is needed."""
     reference, chainrule, compiled = of_build(o)
-    yield ("The worked example: a step, value and gradient",
-           lambda: [reference("worked"), *peers(o, "worked"), chainrule("worked"), compiled("worked"),
-                    chainrule("emitted_unchecked"), chainrule("emitted")], o.steps)
-    yield ("A process for one gradient, from its start to its end", lambda: list(processes(o)), max(o.steps // 5, 1))
-    yield ("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [reference("build"), chainrule("build", "chain")], 3)
-    yield ("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
-    yield ("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
-    yield ("A graph rebuilt at every step: to its first result, a node", lambda: [chainrule("rebuild", way) for way in ("anew", "again", "found")], o.steps)
+    yield Question("The worked example: a step, value and gradient", lambda: [
+        reference("worked"), Side("floor", os.path.join(o.build, "worked_floor"), role="floor"), *peers(o, "worked"), chainrule("worked"), compiled("worked"),
+        chainrule("emitted_unchecked"), chainrule("emitted")], o.steps, REMARKS["worked"])
+    yield Question("A process for one gradient, from its start to its end", lambda: list(processes(o)), max(o.steps // 5, 1))
+    yield Question("A chain of 200,000 ops: build, differentiate and free, a node", lambda: [
+        reference("build"), floor(o, {"write": 16 * 600001, "each": 600001}), chainrule("build", "chain")], 3, REMARKS["chain"], True)
+    yield Question("The MLP's loss: build, differentiate and free, a node", lambda: [chainrule("build", "mlp")], o.steps)
+    yield Question("The worked example, rebuilt: build, differentiate and free, a node", lambda: [chainrule("build", "worked")], o.steps)
+    yield Question("A graph rebuilt at every step: to its first result, a node", lambda: [chainrule("rebuild", way) for way in ("anew", "again", "found")], o.steps)
     for n in "1e4", "1e6", "3e7":
-        yield (f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
-            reference("reduce", n), *peers(o, "reduce", n, "1"), *(way("reduce", n, threads) for threads in ("1", "2") for way in (chainrule, compiled))],
-            1 if n == "3e7" else o.steps)
-    yield ("A small net, 2-16-16-1 with relu on 100 points: a step of gradient descent",
-           lambda: [reference("small"), *peers(o, "small"), chainrule("small"), compiled("small")], o.steps)
+        least = {"read": 4 * int(float(n)), "write": 4 * int(float(n)), "tanh_sigmoid": int(float(n))}
+        yield Question(f"sum(tanh(a*x + b)*sigmoid(c*x)) over {n} numbers: value and gradient", lambda: [
+            reference("reduce", n), *(floor(o, least, threads) for threads in (1, 2)), *peers(o, "reduce", n, "1"),
+            *(way("reduce", n, threads, threads=threads) for threads in ("1", "2") for way in (chainrule, compiled))], 1 if n == "3e7" else o.steps)
+    yield Question("A small net, 2-16-16-1 with relu on 100 points: a step of gradient descent", lambda: [
+        reference("small"), floor(o, {"fma": 100 * (2 * 16 + 16 * 16 + 16)}), *peers(o, "small"), chainrule("small"), compiled("small")], o.steps, REMARKS["small"])
     for name, sizes, least in ((name, sizes, least) for name, (all_sizes, least) in LAYERS.items() for sizes in all_sizes):
         words = [name, *map(str, sizes)]
-        yield (f"{name} of {' x '.join(words[1:])}, forward and backward, 1 thread", lambda: [
-            reference("layer", *words), floor(o, *least(*sizes)), *peers(o, "layer", *words, "1"),
-            *(way("layer", *words, "1") for way in (chainrule, compiled))], max(o.steps // 5, 1))
+        yield Question(f"{name} of {' x '.join(words[1:])}, forward and backward, 1 thread", lambda: [
+            reference("layer", *words), floor(o, least(*sizes)), *peers(o, "layer", *words, "1"),
+            *(way("layer", *words, "1") for way in (chainrule, compiled))], max(o.steps // 5, 1), REMARKS.get(name, ""))
     for batch in "128", "1":
         data = os.path.join(folder, batch)
         for threads in "1", "2":
-            yield (f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step",
-                   lambda: mlp_sides(o, data, batch, threads), o.steps)
+            yield Question(f"MLP 784-512-256-10 with Adam, batch {batch}, {threads} thread{'s' * (threads != '1')}: a step", lambda: mlp_sides(
+                o, data, batch, threads, floor(o, mlp_least(int(batch)), int(threads))), o.steps, REMARKS[f"mlp {batch}"])
     for batch in "128", "1":
         for threads in "1", "2":
-            yield (f"The training loop around it, batch {batch}, {threads} thread{'s' * (threads != '1')}: an epoch, a step",
-                   lambda: [chainrule("loop", batch, threads, mode) for mode in ("bare", "train")], 1)
+            yield Question(f"The training loop around it, batch {batch}, {threads} thread{'s' * (threads != '1')}: an epoch, a step",
+                           lambda: [chainrule("loop", batch, threads, mode) for mode in ("bare", "train")], 1)
 
 
 GRADBENCH = ["manual", "codipack", "adol-c", "adept", "cppad", "tapenade", "enzyme", "jax", "pytorch"] # its tools
@@ -376,13 +442,13 @@ def main():
     report = Report(o.report)
     report.add(machine(o))
     with tempfile.TemporaryDirectory() as folder:
-        for title, sides, steps in questions(o, folder):
-            if o.only in title: wrong += measure(report, title, sides(), "run", o.rounds, steps)
-        for title, sides in memory_questions(o, folder):
-            if o.only in title: wrong += measure(report, title, sides(), "memory", 1, o.steps)
+        for q in questions(o, folder):
+            if o.only in q.title: wrong += measure(report, q, "run", o.rounds)
+        for q in memory_questions(o, folder):
+            if o.only in q.title: wrong += measure(report, q, "memory", 1)
     if o.only in "GradBench": wrong += gradbench(o, report)
     report.save()
     sys.exit(1 if wrong else 0)
 
 
-main()
+if __name__ == "__main__": main()

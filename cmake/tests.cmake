@@ -72,6 +72,7 @@ if(Python3_FOUND AND TARGET chainrule)
       $<TARGET_FILE:chainrule> ${case})
     set_tests_properties(cli.${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1")
   endforeach()
+  add_test(NAME bench.standing COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tests/bench/standing.py)
   find_program(VALGRIND valgrind)
   if(VALGRIND AND NOT CR_SANITIZE)
     add_test(NAME formula.linear COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tests/formula/linear.py

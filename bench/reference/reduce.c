@@ -22,20 +22,36 @@ struct sums {
     float value, da, db, dc;
 };
 
-/* With t = tanh(ax + b) and s = sigmoid(cx): dt = (1 - t^2) s, ds = t s (1 - s). */
+/* With t = tanh(ax + b) and s = sigmoid(cx): dt = (1 - t^2) s, ds = t s (1 - s). A last vector that is not whole is added up by what it has. */
+struct lanes {
+    vector value, da, db, dc;
+};
+static inline vector lanes(struct lanes *sum, vector x, vector a, vector b, vector c, vector_bits some) {
+    const vector one = vector_of(1);
+    vector t = one - 2 / (vector_exponential((a + a) * x + (b + b)) + one),
+           s = one / (vector_exponential(-c * x) + one);
+    vector ts = t * s, dt = s - ts * t, ds = ts - ts * s;
+    sum->value += (vector)((vector_bits)ts & some);
+    sum->da += (vector)((vector_bits)(x * dt) & some);
+    sum->db += (vector)((vector_bits)dt & some);
+    sum->dc += (vector)((vector_bits)(x * ds) & some);
+    return a * dt + c * ds;
+}
+
 static struct sums block(const float *restrict x, float *restrict dx, long n, float a, float b, float c) {
-    float value = 0, da = 0, db = 0, dc = 0;
-#pragma omp simd reduction(+ : value, da, db, dc)
-    for (long k = 0; k < n; k++) {
-        float t = 1 - 2 / (exponential(2 * (a * x[k] + b)) + 1), s = 1 / (1 + exponential(-c * x[k]));
-        float ts = t * s, dt = (1 - t * t) * s, ds = ts * (1 - s);
-        dx[k] = a * dt + c * ds;
-        value += ts;
-        da += x[k] * dt;
-        db += dt;
-        dc += x[k] * ds;
+    const vector va = vector_of(a), vb = vector_of(b), vc = vector_of(c);
+    const vector_bits all = vector_of(0) == vector_of(0);
+    struct lanes sum = {{0}, {0}, {0}, {0}};
+    long k = 0;
+    for (; k + LANES <= n; k += LANES) vector_store(dx + k, lanes(&sum, vector_load(x + k), va, vb, vc, all));
+    if (k < n) {
+        float last[LANES] = {0}, present[LANES] = {0};
+        memcpy(last, x + k, (size_t)(n - k) * sizeof *last);
+        for (long j = 0; j < n - k; j++) present[j] = 1;
+        vector_store(last, lanes(&sum, vector_load(last), va, vb, vc, vector_load(present) > 0));
+        memcpy(dx + k, last, (size_t)(n - k) * sizeof *last);
     }
-    return (struct sums){value, da, db, dc};
+    return (struct sums){vector_sum(sum.value), vector_sum(sum.da), vector_sum(sum.db), vector_sum(sum.dc)};
 }
 
 /* Sums of blocks in f64. */

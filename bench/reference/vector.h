@@ -96,18 +96,41 @@ static inline vector vector_scaled(vector p, vector z) {
     return p * (vector)(((vector_bits)z << 23) + 0x3f800000);
 }
 
-/* 0 and denormal numbers too where 2^n is one instruction. */
+/* The same for -1e5 < x < 1e5, infinity and 0 where it is that, where a register holds a table and 2^n is one instruction: e^x = 2^n 2^(k/16) e^r,
+ * |r| <= log(2)/32, for which a polynomial of degree 3 does. 8 ticks of a Zen 4 for 16 numbers where the series and two clamps take 10. */
 static inline vector vector_exponential(vector x) {
-    vector z;
 #ifdef __AVX512F__
-    x = (vector)_mm512_min_ps((__m512)vector_of(89), _mm512_max_ps((__m512)vector_of(-104), (__m512)x));
-    vector p = vector_exp_series(x, &z);
-    return (vector)_mm512_scalef_ps((__m512)p, (__m512)(z - vector_shift));
+    static const float root[16] = {0x1p0f,        0x1.0b5586p0f, 0x1.172b84p0f, 0x1.2387a6p0f,
+                                   0x1.306fep0f,  0x1.3dea64p0f, 0x1.4bfdaep0f, 0x1.5ab07ep0f,
+                                   0x1.6a09e6p0f, 0x1.7a1148p0f, 0x1.8ace54p0f, 0x1.9c4918p0f,
+                                   0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
+    const float shift = 0x1.8p19f; /* added, it leaves 16 n + k in the low bits */
+    vector z = x * 1.44269504f + shift, n = z - shift, r = n * -0x1.7f7d1cp-20f + (n * -0x1.62e400p-1f + x);
+    vector t = (vector)_mm512_permutexvar_ps((__m512i)z, (__m512)vector_load(root));
+    vector q = (r * 1.6666667e-1f + 0.5f) * r + vector_of(1);
+    return (vector)_mm512_scalef_ps((__m512)(t * (q * r) + t), (__m512)n); /* which rounds n down */
 #else
     x = -vector_most(vector_of(-88), -vector_most(vector_of(-87), x));
-    vector p = vector_exp_series(x, &z);
+    vector z, p = vector_exp_series(x, &z);
     return vector_scaled(p, z);
 #endif
+}
+
+static inline vector vector_choose(vector_bits first, vector a, vector b) {
+    return (vector)((first & (vector_bits)a) | (~first & (vector_bits)b));
+}
+
+/* x Phi(x) and, times g, its derivative, Phi to 1e-7 by Abramowitz and Stegun, Handbook, 7.1.26; the exponential there is that of the density too. */
+static inline vector vector_gelu(vector x, vector g, vector *dx) {
+    const float root = 0.70710678f;
+    vector e = vector_exponential(x * -0.5f * x), t = 1 / (vector_most(x, -x) * (0.3275911f * root) + 1);
+    vector p = t * (0.5f * 1.061405429f) - 0.5f * 1.453152027f;
+    p = p * t + 0.5f * 1.421413741f;
+    p = p * t - 0.5f * 0.284496736f;
+    p = p * t + 0.5f * 0.254829592f;
+    vector tail = p * t * e, phi = vector_choose(x < 0, tail, 1 - tail);
+    *dx = g * (x * 0.39894228f * e + phi);
+    return x * phi;
 }
 
 static inline void vector_store_past(float *p, vector v) { /* p aligned to a vector */
