@@ -130,7 +130,8 @@ void cpu_loop_end(const struct loop *l, const struct kernel kernel[], char *cons
 /* Memory that is needed later, and is asked for while products compute: range by range, so far as said. */
 enum { ahead_most = 16 };
 struct ahead {
-    size_t n, i, done; /* ranges; the present one, and bytes of it */
+    size_t n, own;  /* ranges; how many of them the present batch element itself needs */
+    size_t i, done; /* the present one, and bytes of it */
     struct {
         const char *at;
         size_t bytes;

@@ -28,12 +28,12 @@ static bool attention_fits(cr_node x, cr_node y, cr_node z) {
 cr_node cr_attention(cr_node x, cr_node y, cr_node z, bool causal) {
     if (!attention_fits(x, y, z)) return graph_error_node(x.graph);
     int64_t d = cr_dims(x)[cr_rank(x) - 1], n = cr_dims(x)[cr_rank(x) - 2], m = cr_dims(y)[cr_rank(y) - 2];
-    cr_node scores = cr_matmul(cr_mul(x, NUM(1 / sqrt((double)d))), cr_t(y));
+    cr_node scores = cr_matmul(x, cr_t(y));
     if (causal) {
         cr_node seen = cr_le(counted(x.graph, m, false), counted(x.graph, n, true));
         scores = cr_where(seen, scores, NUM(-INFINITY));
     }
-    return cr_matmul(cr_softmax(scores, -1), z);
+    return cr_matmul(cr_softmax(cr_mul(scores, NUM(1 / sqrt((double)d))), -1), z);
 }
 
 /* One of the pair: elements 0, 2, 4 .. or 1, 3, 5 .. of the last axis. */

@@ -85,6 +85,18 @@ static uint8_t of_view(const struct marker *m, uint32_t id) {
     return to;
 }
 
+/* -inf times a number above 0 is -inf. */
+static uint8_t of_product(const struct marker *m, const struct node *n) {
+    const uint8_t *mark = m->mark;
+    uint8_t to = (mark[n->arg[0]] | mark[n->arg[1]]) & BEYOND_ZERO;
+    for (int k = 0; k < 2; k++) {
+        double other;
+        if (mark[n->arg[k]] & BEYOND_LEAST && is_number(m->p, n->arg[!k], &other) && other > 0)
+            to |= BEYOND_LEAST;
+    }
+    return to;
+}
+
 /* A zero times what stands beside it is 0: of an infinity it would be nan (docs/design.md). */
 static uint8_t of_node(const struct marker *m, uint32_t id) {
     const struct node *n = graph_at(m->p->g, id);
@@ -95,7 +107,7 @@ static uint8_t of_node(const struct marker *m, uint32_t id) {
     case OP_sub:
     case OP_add: return mark[n->arg[1]] & ALL_FINITE ? mark[n->arg[0]] & BEYOND_LEAST : 0;
     case OP_exp: return mark[n->arg[0]] & BEYOND_LEAST ? BEYOND_ZERO : 0;
-    case OP_mul: return (mark[n->arg[0]] | mark[n->arg[1]]) & BEYOND_ZERO;
+    case OP_mul: return of_product(m, n);
     case OP_neg: return mark[n->arg[0]] & BEYOND_ZERO;
     default: return op_kind(n->op) == KIND_VIEW || op_kind(n->op) == KIND_ALIAS ? of_view(m, id) : 0;
     }

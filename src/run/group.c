@@ -163,12 +163,24 @@ static void add_range(struct spot *at, uint32_t id, int64_t batch) {
     at->ahead.range[at->ahead.n++].bytes = bytes;
 }
 
+/* Ranges stand in the order in which they are needed. Asked for while a batch element is computed are the later half of its own, then the
+ * first half of the next one's: what is asked for half a turn ahead takes less room in the cache than what waits there for a whole one. */
+static void turn_half(struct ahead *a, size_t bytes) {
+    const struct ahead all = *a;
+    size_t early = 0;
+    for (size_t sum = 0; sum < bytes / 2; sum += all.range[early++].bytes) {}
+    a->own = a->n - early;
+    for (size_t i = 0; i < a->n; i++) {
+        a->range[i] = all.range[(early + i) % a->n];
+        if (i >= a->own) a->range[i].at += a->range[i].bytes;
+    }
+}
+
 /* If it is not too much to stay in the cache until then. */
 static void find_ahead(struct spot *at, int64_t batch) {
     const cr_program *p = at->j->p;
     const struct group *g = at->j->g;
     size_t bytes = 0;
-    at->ahead.n = 0;
     for (size_t s = g->first; s < g->first + g->n; s++)
         for (uint32_t i = 0; i < p->plan.step[s].n && p->plan.step[s].way != WAY_SHARED; i++) {
             uint32_t id = p->plan.node[p->plan.step[s].first + i];
@@ -178,11 +190,13 @@ static void find_ahead(struct spot *at, int64_t batch) {
         }
     for (size_t i = 0; i < at->ahead.n; i++) bytes += at->ahead.range[i].bytes;
     if (bytes > ahead_bytes) at->ahead.n = 0;
+    else turn_half(&at->ahead, bytes);
 }
 
-/* From a batch element to the next. */
-static void look_ahead(struct ahead *a) {
+/* From a batch element to the next; last: there is none behind that. */
+static void look_ahead(struct ahead *a, bool last) {
     for (size_t i = 0; i < a->n; i++) a->range[i].at += a->range[i].bytes;
+    if (last) a->n = a->own;
     a->i = a->done = 0;
 }
 
@@ -214,12 +228,11 @@ static void run_part(void *arg, size_t part) {
         int64_t block = first % j->blocks * j->g->block;
         at.batch = first / j->blocks;
         start_batch(&at);
-        if (first + 1 < end) look_ahead(&at.ahead);
-        else at.ahead.n = 0;
         for (at.first = block; at.first < (j->blocks > 1 ? block + 1 : j->g->rows); at.first += j->g->block) {
             at.n = least(j->g->block, j->g->rows - at.first);
             run_block(&at);
         }
+        if (first + 1 < end) look_ahead(&at.ahead, first + 2 == end);
     }
 }
 

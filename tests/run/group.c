@@ -224,6 +224,15 @@ TEST(a_result_alone_is_what_it_is_with_the_others) {
     answer_free(&all);
 }
 
+/* Scores are scaled behind the mask: -inf times a number above 0 is -inf, so no product goes beyond. */
+TEST(a_scaled_mask_hides_as_much_as_a_mask) {
+    (void)state;
+    cr_program *p = program(NULL, &questions[0], NULL, NULL);
+    assert_true(says(p, "kernel up to the diagonal"));
+    assert_false(says(p, ": kernel,"));
+    cr_program_free(p);
+}
+
 /* Of 8 heads the results take 2 MiB; a matrix of scores, of bytes, of one head alone 1 MiB. */
 TEST(no_matrix_of_the_length_is_in_memory) {
     (void)state;
@@ -433,6 +442,7 @@ int main(void) {
         RUN(threads_do_not_change_a_bit),
         RUN(compiled_loops_do_not_change_a_bit),
         RUN(a_result_alone_is_what_it_is_with_the_others),
+        RUN(a_scaled_mask_hides_as_much_as_a_mask),
         RUN(no_matrix_of_the_length_is_in_memory),
         RUN(what_is_masked_may_be_infinite_in_the_scores),
         RUN(emitted_c_gives_what_the_program_gives),
