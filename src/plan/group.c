@@ -241,15 +241,20 @@ static void note_reads(struct finder *f, uint32_t first, uint32_t end) {
         }
 }
 
+/* Of the group, what runs once comes first: what it leaves is not in the place of anything that comes and goes. */
+static int turn_of(const struct finder *f, uint32_t s) {
+    if (f->at[s] < MEMBER) return f->at[s] == AFTER ? 3 : 0;
+    return plan_runs_once(f->p, &f->room[s]) ? 1 : 2;
+}
+
 /* Those before the group, the group, those behind it. */
 static void reorder(struct finder *f) {
     struct plan *p = f->p;
     uint32_t to = f->first, *number = f->number;
     for (uint32_t s = f->first; s <= f->last; s++) f->room[s] = p->step[s], number[s] = f->was[s];
-    for (int kind = 0; kind < 3; kind++)
+    for (int turn = 0; turn < 4; turn++)
         for (uint32_t s = f->first; s <= f->last; s++) {
-            int at = f->at[s] >= MEMBER ? 1 : f->at[s] == AFTER ? 2 : 0;
-            if (at != kind) continue;
+            if (turn_of(f, s) != turn) continue;
             p->step[to] = f->room[s];
             f->was[to] = number[s];
             f->now[number[s]] = to++;

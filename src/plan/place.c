@@ -13,10 +13,11 @@ static void touches(struct plan *p, uint32_t node, uint32_t step) {
     uint32_t slot = p->view[node].slot;
     if (slot == no_slot) return;
     uint32_t first = step, last = step;
-    if (p->step[step].way != WAY_WHOLE &&
-        p->slot[slot].kind != SLOT_BLOCK) { /* all of it as long as its group runs */
+    if (p->step[step].way != WAY_WHOLE) {
         const struct group *g = &p->group[p->step[step].group];
-        first = g->first, last = g->first + g->n - 1;
+        bool all = p->slot[slot].kind != SLOT_BLOCK; /* all of it as long as its group runs */
+        if (all) first = g->first;
+        if (all || plan_runs_once(p, &p->step[step])) last = g->first + g->n - 1;
     }
     if (p->slot[slot].first == no_slot) p->slot[slot].first = first;
     if (p->slot[slot].last < last) p->slot[slot].last = last;

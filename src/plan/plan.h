@@ -182,6 +182,12 @@ static inline int64_t plan_cut_rows(const struct plan *p, const struct slot *s) 
     return plan_cut_shared(p, s) ? g->rows : g->rows * g->batch;
 }
 
+/* Does a step of a group make the same for every batch element, all of it in one block? Then it runs for the first one alone. */
+static inline bool plan_runs_once(const struct plan *p, const struct step *s) {
+    return s->way == WAY_SHARED && p->group[s->group].batch > 1 &&
+           p->group[s->group].block == p->group[s->group].rows;
+}
+
 /* The first row behind the unit that this one is of. */
 static inline int64_t plan_unit_end(int64_t row) { return (row / diagonal_rows + 1) * diagonal_rows; }
 

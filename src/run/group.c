@@ -30,6 +30,7 @@ struct spot {
     char **slot;
     char *values, *scratch;
     int64_t batch, first, n;
+    int64_t begun; /* the batch element that its task began with */
     struct ahead ahead;
 };
 
@@ -139,7 +140,8 @@ static void run_block(struct spot *at) {
     char *shared = at->j->r->team.shared + g->shared;
     place_values(at);
     for (size_t s = g->first; s < g->first + g->n; shared += p->loop[s++].shared) {
-        if (!runs(at->j, s)) continue;
+        if (!runs(at->j, s) || (at->batch > at->begun && plan_runs_once(&p->plan, &p->plan.step[s])))
+            continue;
         if (p->plan.step[s].kind == STEP_LOOP) run_loop(at, s, shared);
         else run_product(at, s);
     }
@@ -223,6 +225,7 @@ static void run_part(void *arg, size_t part) {
     at.values = room + slots_bytes(j->p);
     memcpy(at.slot, j->r->slot, j->p->plan.slots * sizeof *at.slot);
     team_part(j->g->batch * j->blocks, j->parts, part, &first, &end);
+    at.begun = first / j->blocks;
     if (j->blocks == 1 && first + 1 < end) find_ahead(&at, first);
     for (; first < end; first++) {
         int64_t block = first % j->blocks * j->g->block;
