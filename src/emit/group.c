@@ -263,7 +263,12 @@ static void open_blocks(struct emitter *e) {
 static void each_step(struct emitter *e) {
     struct cr_text steps = text_make(&e->mem), *out = e->out;
     e->out = &steps;
-    for (size_t s = e->group->first; s < e->group->first + e->group->n && !e->status; s++) emit_step(e, s);
+    for (size_t s = e->group->first; s < e->group->first + e->group->n && !e->status; s++) {
+        const bool once = plan_runs_once(e->p, &e->p->step[s]);
+        if (once) emit_open(e, "if (batch_number == 0)");
+        emit_step(e, s);
+        if (once) emit_close(e);
+    }
     e->out = out;
     if (emit_mentions(&steps, "row_start"))
         emit_line(e, "const long row_start = batch_number * %lld + first_row; /* of all rows */",

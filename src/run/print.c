@@ -98,9 +98,9 @@ cr_status cr_program_print(cr_text *out, const cr_program *p) {
         struct cost c = cost_of(p, s);
         if (s->way != WAY_WHOLE && p->plan.group[s->group].first == i)
             print_group(out, &p->plan.group[s->group]);
-        text_add(out, "%zu: %s%s%s, %zu bytes read, %zu written, ", i + 1, kind[s->kind],
-                 s->tail ? " for updates alone" : "", s->bound ? " up to the diagonal" : "", c.read,
-                 c.written);
+        text_add(out, "%zu: %s%s%s%s, %zu bytes read, %zu written, ", i + 1, kind[s->kind],
+                 s->tail ? " for updates alone" : "", s->bound ? " up to the diagonal" : "",
+                 plan_runs_once(&p->plan, s) ? " once" : "", c.read, c.written);
         print_operations(out, &c);
         text_str(out, "\n");
         for (uint32_t k = 0; k < s->n; k++) print_line(out, p->g, p->plan.node[s->first + k]);

@@ -233,6 +233,18 @@ TEST(a_scaled_mask_hides_as_much_as_a_mask) {
     cr_program_free(p);
 }
 
+/* The mask, if a block has all of its rows, so that it stays where it is. */
+TEST(what_all_batch_elements_share_is_made_once) {
+    (void)state;
+    const struct question more_blocks = {{1, 3}, 600, 600, 16, 16, true, CR_F32};
+    cr_program *one = program(NULL, &questions[0], NULL, NULL),
+               *more = program(NULL, &more_blocks, NULL, NULL);
+    assert_true(says(one, "\n1: loop once,"));
+    assert_true(says(more, " in blocks of "));
+    assert_false(says(more, " once,"));
+    cr_program_free(one), cr_program_free(more);
+}
+
 /* Of 8 heads the results take 2 MiB; a matrix of scores, of bytes, of one head alone 1 MiB. */
 TEST(no_matrix_of_the_length_is_in_memory) {
     (void)state;
@@ -443,6 +455,7 @@ int main(void) {
         RUN(compiled_loops_do_not_change_a_bit),
         RUN(a_result_alone_is_what_it_is_with_the_others),
         RUN(a_scaled_mask_hides_as_much_as_a_mask),
+        RUN(what_all_batch_elements_share_is_made_once),
         RUN(no_matrix_of_the_length_is_in_memory),
         RUN(what_is_masked_may_be_infinite_in_the_scores),
         RUN(emitted_c_gives_what_the_program_gives),
