@@ -1,6 +1,9 @@
 /* The adapter's functions at small sizes against what PyTorch and closed forms give (bench/gradbench/reference.py wrote it down); and with
  * faults in the rules that they use: none of GradBench's evals may come out right then. */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "support/test.h"
+
+#include <time.h>
 
 #include "support/alone.h"
 #include "support/faulty_rules.h"
@@ -161,10 +164,25 @@ TEST(evals_with_loops_give_the_same_as_emitted_c) {
     json_decref(all);
 }
 
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* bench/gradbench/processor_time.c is for LD_PRELOAD: linked with the adapter, it would take a clock's place there alone. */
+TEST(the_clock_of_the_adapter_goes_on_while_it_sleeps) {
+    (void)state;
+    int64_t since = now_ns();
+    nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
+    assert_true(now_ns() - since >= 3000000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(every_function_gives_what_others_give),
         RUN(faults_in_the_rules_make_each_eval_fail),
+        RUN(the_clock_of_the_adapter_goes_on_while_it_sleeps),
         RUN(evals_with_loops_give_the_same_as_emitted_c),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
