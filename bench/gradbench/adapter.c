@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "adapter.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,18 +29,15 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Appends the time since `since`, and gives it. */
-static int64_t timing(json_t *timings, const char *name, int64_t since) {
-    int64_t ns = now_ns() - since;
+static void tell(json_t *timings, const char *name, int64_t ns) {
     json_array_append_new(timings, json_pack("{s:s, s:I}", "name", name, "nanoseconds", (json_int_t)ns));
-    return ns;
 }
 
 static cr_program *compiled(const struct adapter *a, struct problem *p) {
     cr_target *t = cr_target_new(p->g);
     cr_options *o = cr_options_new(NULL);
     cr_program *program = NULL;
-    cr_options_set(o, "flush_denormals", "1"); /* of densities and probabilities many vanish on the way */
+    cr_options_set(o, "flush_denormals", p->keeps_denormals ? "0" : "1");
     if (a->compile) cr_options_set(o, "compile", a->compile);
     for (int i = 0; i < p->n_out; i++) cr_target_output(t, p->out[i].name, p->result[i]);
     if (cr_compile(&program, t, o))
@@ -62,34 +60,56 @@ static cr_run *bound(struct problem *p, const cr_program *program) {
                 cr_bind(run, b->name, cr_array_dtype(b->data), cr_array_data(b->data),
                         cr_array_bytes(b->data));
         }
-    cr_run_ready(run); /* what fails here fails again in the step, which says why */
     return run;
 }
 
-static void run_often(struct problem *p, cr_run *run, const json_t *input, json_t *timings) {
-    int64_t runs = json_integer_value(json_object_get(input, "min_runs")), spent = 0;
-    double seconds = json_number_value(json_object_get(input, "min_seconds"));
-    for (int64_t i = 0; i < 1 || i < runs || (double)spent < seconds * 1e9; i++) {
-        int64_t since = now_ns();
-        if (cr_step(run)) {
-            problem_fail(p, cr_run_error(run));
-            return;
-        }
-        spent += timing(timings, "evaluate", since);
+/* Of all calls. They become JSON when the last one is over: as in GradBench's own programs, nothing but the clock stands between calls. */
+struct times {
+    int64_t *ns;
+    size_t n, room;
+};
+
+static bool keep(struct times *t, int64_t ns) {
+    if (t->n == t->room) {
+        size_t room = t->room ? 2 * t->room : 64;
+        int64_t *more = realloc(t->ns, room * sizeof *more);
+        if (!more) return false;
+        t->ns = more, t->room = room;
     }
+    t->ns[t->n++] = ns;
+    return true;
+}
+
+/* The first is for getting ready; what fails there fails again in the step, which says why. */
+static const char *run_often(cr_run *run, int64_t runs, double seconds, struct times *t) {
+    int64_t since = now_ns(), spent = 0, ns;
+    cr_run_ready(run);
+    if (!keep(t, now_ns() - since)) return "out of memory";
+    for (int64_t i = 0; i < 1 || i < runs || (double)spent < seconds * 1e9; i++) {
+        since = now_ns();
+        if (cr_step(run)) return cr_run_error(run);
+        spent += ns = now_ns() - since;
+        if (!keep(t, ns)) return "out of memory";
+    }
+    return NULL;
 }
 
 static void solve(const struct adapter *a, struct problem *p, const struct eval *e, int function,
                   const json_t *input, json_t *timings) {
-    int64_t since = now_ns();
+    int64_t since = now_ns(), runs = json_integer_value(json_object_get(input, "min_runs"));
+    double seconds = json_number_value(json_object_get(input, "min_seconds"));
     bool built = e->build(p, input, function);
-    timing(timings, "build", since);
+    tell(timings, "build", now_ns() - since);
     if (!built) return;
     since = now_ns();
     cr_program *program = compiled(a, p);
     cr_run *run = program ? bound(p, program) : NULL;
-    timing(timings, "compile", since);
-    if (run) run_often(p, run, input, timings);
+    tell(timings, "compile", now_ns() - since);
+    struct times t = {0};
+    const char *why = run ? run_often(run, runs, seconds, &t) : NULL;
+    if (why) problem_fail(p, why);
+    for (size_t i = 0; i < t.n; i++) tell(timings, i ? "evaluate" : "ready", t.ns[i]);
+    free(t.ns);
     cr_run_free(run);
     cr_program_free(program);
 }

@@ -17,7 +17,8 @@ struct problem {
         cr_array *data;
     } in[24], out[32];
     int n_in, n_out;
-    cr_node result[32]; /* of out */
+    cr_node result[32];   /* of out */
+    bool keeps_denormals; /* nothing vanishes on the way, as densities and probabilities do elsewhere */
 };
 
 struct eval {

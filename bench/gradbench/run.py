@@ -86,7 +86,7 @@ def cells_of(row, options):
     """How long each took, and how many times as long as Chainrule's faster way: manual, and the fastest of the others."""
     statistic = min if options.fastest else statistics.median
     ours = [time_of(a, ["evaluate"], statistic) for a in row["answers"]]
-    whole = [time_of(a, ["build", "compile", "evaluate"], statistic) for a in row["answers"]]
+    whole = [time_of(a, ["build", "compile", "ready", "evaluate"], statistic) for a in row["answers"]]
     theirs = [a if isinstance(a, str) else time_of(a, ["evaluate"], statistic) or "fails" for a in row["beside"]]
     best = min((t for t in ours if t), default=None)
     manual = [t for name, t in zip(options.beside, theirs) if name == "manual" and not isinstance(t, str)]
