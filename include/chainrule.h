@@ -579,7 +579,9 @@ CR_API cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *vi
 CR_API cr_status cr_run_seed(cr_run *r, int64_t seed);
 CR_API cr_status cr_run_set_step(cr_run *r, int64_t step);
 /* What the first step would do besides: it finds where everything stands, and has memory and code at hand, so that no step takes longer than
- * another. May be left out. Fails as that step would where something is not bound. */
+ * another. A small program (some 10,000 operations and numbers; no callback, no cr_while without a limit) is walked through a few times with zeros for its inputs and
+ * parameters: what is bound is neither read nor written, no step is counted, floating-point modes and flags and errno stay; the workspace is
+ * written. May be left out. Fails as that step would where something is not bound. */
 CR_API cr_status cr_run_ready(cr_run *r);
 /* Forward, backward, updates: all of the target, once. On failure (index out of range, trapped nan)
  * no parameter has changed. Allocates nothing. */

@@ -39,7 +39,8 @@ bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace) {
     r->slot = mem_zero(&p->mem, mem_mul(p->plan.slots, sizeof *r->slot));
     r->operand = mem_zero(&p->mem, mem_mul(p->most_operands, sizeof *r->operand));
     r->call = mem_zero(&p->mem, mem_mul(p->plan.nodes, sizeof *r->call));
-    if (!workspace || !r->slot || !r->operand || !r->call) return false;
+    r->straight = mem_zero(&p->mem, straight_most * sizeof *r->straight);
+    if (!workspace || !r->slot || !r->operand || !r->call || !r->straight) return false;
     place_slots(r, p);
     return make_nested(r, p);
 }
@@ -51,7 +52,31 @@ void frame_drop(struct place_of_run *r, const cr_program *p) {
     mem_free(&p->mem, r->slot, p->plan.slots * sizeof *r->slot);
     mem_free(&p->mem, r->operand, p->most_operands * sizeof *r->operand);
     mem_free(&p->mem, r->call, p->plan.nodes * sizeof *r->call);
+    mem_free(&p->mem, r->straight, straight_most * sizeof *r->straight);
     *r = (struct place_of_run){0};
+}
+
+static bool is_active(const struct place_of_run *r, size_t s) { return !r->active || r->active[s]; }
+
+/* Behind those that stand there; false: a step is no calls, or they are too many. */
+static bool add_straight(struct place_of_run *r, const cr_program *p, bool tail) {
+    for (size_t s = 0; s < p->plan.steps; s++) {
+        const struct step *step = &p->plan.step[s];
+        const struct call *call = r->call + step->first;
+        if (step->tail != tail || !is_active(r, s)) continue;
+        if (!call->fn || r->straights + step->n > straight_most) return false;
+        memcpy(r->straight + r->straights, call, step->n * sizeof *call);
+        r->straights += step->n;
+    }
+    return true;
+}
+
+static void find_straight(struct place_of_run *r, const cr_program *p) {
+    r->straights = r->straight_tail = 0;
+    if (p->units || p->trap_nan) return;
+    bool all = add_straight(r, p, false);
+    r->straight_tail = r->straights;
+    if (!all || !add_straight(r, p, true)) r->straights = 0;
 }
 
 void frame_find_calls(struct place_of_run *r, const cr_program *p) {
@@ -61,8 +86,10 @@ void frame_find_calls(struct place_of_run *r, const cr_program *p) {
             !cpu_loop_calls(&p->loop[s], p->kernel + p->plan.step[s].first, r->slot, &r->team, call))
             call->fn = NULL;
     }
+    find_straight(r, p);
 }
 
 void frame_forget_calls(struct place_of_run *r, const cr_program *p) {
     for (size_t s = 0; s < p->plan.steps; s++) r->call[p->plan.step[s].first].fn = NULL;
+    r->straights = 0;
 }

@@ -106,6 +106,8 @@ struct failure {
     uint32_t inside_node;
     int64_t trip; /* in which step of a loop; below 0: none */
 };
+/* What the program has of the options has changed. */
+void run_look_again(cr_run *r);
 int64_t run_bad_index(const cr_run *r); /* the index of the last step that failed with CR_EINDEX */
 /* "mlp.cr:7:12: log (l) of x: made the first nan", cut to size. */
 void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const struct failure *f);
@@ -114,13 +116,16 @@ void failure_text(char *to, size_t size, const cr_graph *g, uint32_t node, const
 enum { STEP_RUNS = 1, STEP_WANTED = 2 };
 
 struct place_of_run {
+    int64_t seed, step;
     const cr_program *program; /* these two of compiled ones: */
     struct kernel_frame frame;
+    struct call
+        *straight; /* room for straight_most; where all active steps are calls: those of the tail last */
+    size_t straights, straight_tail; /* how many, 0: not all are, or there are more; where the tail begins */
     char **slot;
     struct team team;
     struct tensor *operand; /* room for most_operands */
-    int64_t seed, step;
-    uint32_t bad_node; /* where a step failed */
+    uint32_t bad_node;      /* where a step failed */
     struct failure failure;
     const uint8_t *active; /* by step: 0, or some of these bits; NULL: all */
     struct call
@@ -133,7 +138,9 @@ bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace);
 void frame_drop(struct place_of_run *r, const cr_program *p);
 /* Where the plan put a slot of the workspace. */
 char *frame_work_place(const struct place_of_run *r, const cr_program *p, uint32_t slot);
-/* As long as no slot moves, loops come down to calls. */
+/* More calls than this do not notice what finding the next one takes. */
+enum { straight_most = 32 };
+/* As long as no slot moves, loops come down to calls; and where all active steps do, to a list of these. */
 void frame_find_calls(struct place_of_run *r, const cr_program *p);
 void frame_forget_calls(struct place_of_run *r, const cr_program *p);
 /* Loops as the options ask: kernels, or a reason why not. Before scratch is known. CR_OK or CR_ENOMEM. */
@@ -157,6 +164,8 @@ void program_run_group(const cr_program *p, struct place_of_run *r, const struct
 struct team program_team(const cr_program *p, char *workspace);
 /* How compiled kernels see the run, from where it stands now. */
 void program_kernel_frame(const cr_program *p, struct place_of_run *r);
+/* Some of what frame_find_calls listed. */
+void program_run_straight(const struct place_of_run *r, size_t first, size_t end);
 /* The steps before the tail, where all that may fail stands, or those of the tail; without the copies at the end. */
 cr_status program_run(const cr_program *p, struct place_of_run *r, bool tail);
 

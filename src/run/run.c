@@ -6,39 +6,8 @@
 #include "base/mode.h"
 #include "device/finite.h"
 #include "device/reference/reference.h"
-#include "run/overlap.h"
-#include "run/program.h"
+#include "run/run.h"
 #include "tensor/dtype.h"
-
-struct binding {
-    void *data;     /* of an input whose strides are not row-major: our copy */
-    size_t copied;  /* bytes of that copy; 0: borrowed */
-    cr_tensor view; /* where that copy comes from, anew at each step */
-    bool direct;    /* an output that its step writes here */
-    bool shared;    /* an output of whose memory something else that is bound, or the store, sees a part */
-    int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
-};
-
-struct cr_run {
-    struct mem mem;
-    const cr_program *p;
-    cr_store *store;
-    struct place_of_run place;
-    void *workspace; /* ours, or NULL */
-    size_t workspace_bytes;
-    struct binding *leaf;   /* by the program's leaves */
-    struct binding *output; /* by its outputs */
-    struct piece *
-        piece; /* room for one by each of both; after the first step, outputs made where they are bound, sorted */
-    size_t directs;   /* how many those are */
-    uint8_t *active;  /* by step */
-    uint8_t *wanted;  /* by slot: to find the active steps */
-    bool changed;     /* since these were found, or where outputs are */
-    bool moved;       /* an input is elsewhere since calls were found */
-    bool steady;      /* a step is what compiled kernels do, and nothing besides */
-    cr_status status; /* of the last cr_bind */
-    char error[512];
-};
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
@@ -46,12 +15,17 @@ __attribute__((format(printf, 3, 4)))
 static cr_status
 fail(cr_run *r, cr_status status, const char *format, ...) {
     va_list ap;
+    r->straight = false;
     va_start(ap, format);
     vsnprintf(r->error, sizeof r->error, format, ap);
     va_end(ap);
     return status;
 }
 
+void run_look_again(cr_run *r) {
+    r->moved = true;
+    r->straight = false;
+}
 int64_t run_bad_index(const cr_run *r) { return r->place.failure.bad; }
 const char *cr_run_error(const cr_run *r) { return r && r->error[0] ? r->error : NULL; }
 
@@ -75,7 +49,7 @@ void cr_run_free(cr_run *r) {
     frame_drop(&r->place, r->p);
     mem_free(&m, r->active, r->p->plan.steps);
     mem_free(&m, r->wanted, r->p->plan.slots);
-    mem_free(&m, r, sizeof *r);
+    mem_free_aligned(&m, r, sizeof *r);
 }
 
 static bool allocate(cr_run *r, void *workspace, size_t bytes) {
@@ -99,8 +73,9 @@ cr_status cr_run_new(cr_run **out, const cr_program *p, cr_store *store, void *w
     if (!out || !p) return CR_EINVAL;
     if (workspace && (bytes < cr_program_workspace(p) || (uintptr_t)workspace % 64)) return CR_ELIMIT;
     struct mem m = p->mem;
-    cr_run *r = mem_zero(&m, sizeof *r);
+    cr_run *r = mem_alloc_aligned(&m, sizeof *r);
     if (!r) return CR_ENOMEM;
+    memset(r, 0, sizeof *r);
     r->mem = m;
     r->p = p;
     r->store = store;
@@ -161,6 +136,7 @@ static bool over_output(const cr_run *r, uint32_t input) {
 
 static void place_binding(cr_run *r, const struct binding *b, uint32_t node, bool is_output) {
     r->moved = true;
+    r->straight = false;
     if (!is_output) r->place.slot[r->p->plan.view[node].slot] = b->data;
     r->changed = r->changed || is_output || over_output(r, node);
 }
@@ -405,25 +381,6 @@ static void place_outputs(cr_run *r) {
     overlap_tell(r->piece, r->directs);
 }
 
-/* Is nothing copied, before the steps or after? */
-static bool all_in_place(const cr_run *r) {
-    for (size_t i = 0; i < r->p->leaves; i++)
-        if (r->leaf[i].copied) return false;
-    for (size_t i = 0; i < r->p->outputs; i++)
-        if (r->output[i].data && !r->output[i].direct) return false;
-    for (size_t i = 0; i < r->p->plan.updates; i++)
-        if (!r->p->plan.update[i].in_place) return false;
-    return true;
-}
-
-/* What stays as long as nothing moves. */
-static void steady(cr_run *r) {
-    frame_find_calls(&r->place, r->p);
-    r->moved = false;
-    r->steady = r->p->units && !r->p->finite && all_in_place(r);
-    program_kernel_frame(r->p, &r->place);
-}
-
 static void gather_inputs(cr_run *r) {
     for (size_t i = 0; i < r->p->leaves; i++) {
         struct binding *b = &r->leaf[i];
@@ -462,7 +419,8 @@ static void update(cr_run *r, struct reference *ref) {
     }
 }
 
-static cr_status explain(cr_run *r, cr_status status) {
+cr_status run_failed(cr_run *r, cr_status status) {
+    r->straight = false;
     if (status == CR_ENOMEM) return fail(r, status, "%s", cr_status_text(status));
     failure_text(r->error, sizeof r->error, r->p->g, r->place.bad_node, &r->place.failure);
     return status;
@@ -543,18 +501,7 @@ static cr_status run_reference(cr_run *r) {
     return status;
 }
 
-static cr_status run_steady(cr_run *r) {
-    const struct kernel_table *k = r->p->compiled.kernels;
-    const bool flush = r->place.team.flush = r->p->flush;
-    uint64_t before = flush ? mode_flush() : 0;
-    cr_status status = (cr_status)k->body(&r->place.frame);
-    if (!status && k->tail) status = (cr_status)k->tail(&r->place.frame);
-    if (flush) mode_restore(before);
-    return status;
-}
-
 static cr_status run_program(cr_run *r) {
-    if (r->steady) return run_steady(r);
     gather_inputs(r);
     cr_status status = program_run(r->p, &r->place, false);
     if (!status) status = check_finite(r, NULL);
@@ -565,36 +512,24 @@ static cr_status run_program(cr_run *r) {
     return CR_OK;
 }
 
-static cr_status ready(cr_run *r) {
+cr_status run_ready(cr_run *r) {
     if (r->status) return r->status;
     cr_status status = r->changed ? prepare(r) : CR_OK;
-    if (!status && r->moved) steady(r);
+    if (!status && r->moved) run_find_calls(r);
     return status;
 }
 
-/* Memory that nobody has touched is found page by page, when somebody does. */
-static void touch(char *memory, size_t bytes) {
-    enum { page = 4096 };
-    for (size_t i = 0; memory && i < bytes; i += page) ((volatile char *)memory)[i] = memory[i];
-}
-
-cr_status cr_run_ready(cr_run *r) {
-    if (!r) return CR_EINVAL;
-    cr_status status = ready(r);
-    if (status) return status;
-    touch(r->workspace, r->workspace_bytes);
-    program_touch_kernels(r->p);
+void run_done(cr_run *r) {
     r->error[0] = 0;
-    return CR_OK;
+    r->straight = r->steady;
 }
 
-cr_status cr_step(cr_run *r) {
-    if (!r) return CR_EINVAL;
-    cr_status status = ready(r);
+cr_status run_step(cr_run *r) {
+    cr_status status = run_ready(r);
     if (status) return status;
     status = r->p->reference ? run_reference(r) : run_program(r);
-    if (status) return explain(r, status);
+    if (status) return run_failed(r, status);
     r->place.step++;
-    r->error[0] = 0;
+    run_done(r);
     return CR_OK;
 }

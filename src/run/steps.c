@@ -128,8 +128,16 @@ static cr_status run_compiled(const cr_program *p, struct place_of_run *r, bool 
     return tail && !k->tail ? CR_OK : (cr_status)(tail ? k->tail : k->body)(&r->frame);
 }
 
+void program_run_straight(const struct place_of_run *r, size_t first, size_t end) {
+    for (const struct call *c = r->straight + first; c < r->straight + end; c++) call_make(c);
+}
+
 static cr_status run_steps(const cr_program *p, struct place_of_run *r, bool tail) {
     if (p->units) return run_compiled(p, r, tail);
+    if (r->straights) {
+        program_run_straight(r, tail ? r->straight_tail : 0, tail ? r->straights : r->straight_tail);
+        return CR_OK;
+    }
     for (size_t s = 0; s < p->plan.steps; s++) {
         if (p->plan.step[s].tail != tail || (r->active && !r->active[s])) continue;
         r->bad_node = p->plan.node[p->plan.step[s].first];

@@ -31,4 +31,5 @@ cr_status function_bind(struct function *f, const char *name, cr_dtype dtype, vo
 
 void function_flush(struct function *f, bool flush) {
     if (f->program) f->program->flush = flush;
+    if (f->run) run_look_again(f->run);
 }

@@ -93,6 +93,9 @@ static inline void run(const struct two *b, const char *compiler, void *out[]) {
         if (cr_bind(r, b->name[i], cr_dtype_of(b->y[i]), out[i], bytes_of(b->y[i])))
             fail_msg("%s", cr_run_error(r));
     }
+    if (cr_run_ready(r)) fail_msg("%s", cr_run_error(r)); /* which shows nothing */
+    for (int i = 0; i < b->outputs; i++)
+        for (size_t k = 0; k < bytes_of(b->y[i]); k++) assert_true(((const char *)out[i])[k] == 0x5a);
     for (int i = 0; i < 2; i++)
         if (cr_step(r)) fail_msg("%s", cr_run_error(r));
     cr_run_free(r);

@@ -66,6 +66,7 @@ static void step(enum way way, cr_node y, int n, const struct given in[], void *
         if (bound && bound != CR_ENAME) fail_msg("%s", cr_run_error(r)); /* what y does not need is no name */
     }
     cr_status s = cr_bind(r, "result of the test", cr_dtype_of(y), out, bytes);
+    if (!s) s = cr_run_ready(r);
     if (!s) s = cr_step(r);
     if (s) fail_msg("%s: %s", way_name(way), cr_run_error(r) ? cr_run_error(r) : cr_status_text(s));
     cr_run_free(r);

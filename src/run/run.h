@@ -1,0 +1,53 @@
+/* A run, for the files that bind it and step it. */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include "run/overlap.h"
+#include "run/program.h"
+
+struct binding {
+    void *data;     /* of an input whose strides are not row-major: our copy */
+    size_t copied;  /* bytes of that copy; 0: borrowed */
+    cr_tensor view; /* where that copy comes from, anew at each step */
+    bool direct;    /* an output that its step writes here */
+    bool shared;    /* an output of whose memory something else that is bound, or the store, sees a part */
+    int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
+};
+
+/* What a straight step looks at comes first: two cache lines. */
+struct cr_run {
+    bool
+        straight; /* nothing is bound anew, nothing failed: a step is these two functions, and nothing besides */
+    bool flush;
+    int64_t (*body)(const struct kernel_frame *f),
+        (*tail)(const struct kernel_frame *f); /* tail may be NULL */
+    struct place_of_run place;
+    struct mem mem;
+    const cr_program *p;
+    cr_store *store;
+    void *workspace; /* ours, or NULL */
+    size_t workspace_bytes;
+    struct binding *leaf;   /* by the program's leaves */
+    struct binding *output; /* by its outputs */
+    struct piece *
+        piece; /* room for one by each of both; after the first step, outputs made where they are bound, sorted */
+    size_t directs;   /* how many those are */
+    uint8_t *active;  /* by step */
+    uint8_t *wanted;  /* by slot: to find the active steps */
+    bool changed;     /* since these were found, or where outputs are */
+    bool moved;       /* an input is elsewhere since calls were found */
+    bool steady;      /* unless that is so, a step is straight */
+    cr_status status; /* of the last cr_bind */
+    char error[512];
+};
+
+/* All that a step needs besides numbers, wherever something is bound anew. */
+cr_status run_ready(cr_run *r);
+/* That part of it which stays as long as nothing moves. */
+void run_find_calls(cr_run *r);
+/* A step from the beginning; its end, after which the next may be straight; and a sentence of what failed. */
+cr_status run_step(cr_run *r);
+void run_done(cr_run *r);
+cr_status run_failed(cr_run *r, cr_status status);
+
+#endif
