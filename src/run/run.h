@@ -14,13 +14,12 @@ struct binding {
     int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
 };
 
-/* What a straight step looks at comes first: two cache lines. */
+/* What a straight step looks at comes first: two cache lines. Straight: nothing was bound anew, nothing has failed, and a step is body, then tail
+ * unless that is NULL, and nothing besides. */
 struct cr_run {
-    bool
-        straight; /* nothing is bound anew, nothing failed: a step is these two functions, and nothing besides */
-    bool flush;
-    int64_t (*body)(const struct kernel_frame *f),
-        (*tail)(const struct kernel_frame *f); /* tail may be NULL */
+    bool straight, flush;
+    int64_t (*body)(const struct kernel_frame *f);
+    int64_t (*tail)(const struct kernel_frame *f);
     struct place_of_run place;
     struct mem mem;
     const cr_program *p;
@@ -36,7 +35,7 @@ struct cr_run {
     uint8_t *wanted;  /* by slot: to find the active steps */
     bool changed;     /* since these were found, or where outputs are */
     bool moved;       /* an input is elsewhere since calls were found */
-    bool steady;      /* unless that is so, a step is straight */
+    bool steady;      /* a step is straight unless one of these is so, or the last one failed */
     cr_status status; /* of the last cr_bind */
     char error[512];
 };
