@@ -75,6 +75,11 @@ add_executable(bench_product bench/product.c)
 target_include_directories(bench_product PRIVATE src)
 target_link_libraries(bench_product PRIVATE chainrule_static ${CMAKE_DL_LIBS} m)
 
+# What a first step waits for: likewise.
+add_executable(bench_first bench/first.c bench/chainrule/compile.c)
+target_include_directories(bench_first PRIVATE bench)
+target_link_libraries(bench_first PRIVATE chainrule_static ${CMAKE_DL_LIBS} m)
+
 # The tool that GradBench's programs talk to.
 if(TARGET gradbench)
   add_executable(gradbench_chainrule bench/gradbench/main.c)

@@ -14,10 +14,28 @@ static bool all_in_place(const cr_run *r) {
     return true;
 }
 
+/* ---- What stands for compiled functions where there are none ---- */
+
 static int64_t make_calls(const struct kernel_frame *f) {
     const struct place_of_run *r = f->arg;
     program_run_straight(r, 0, r->straights);
     return CR_OK;
+}
+
+static int64_t run_body(const struct kernel_frame *f) {
+    struct place_of_run *r = f->arg;
+    return program_run(r->program, r, false);
+}
+
+static int64_t run_tail(const struct kernel_frame *f) {
+    struct place_of_run *r = f->arg;
+    return program_run(r->program, r, true);
+}
+
+static bool has_tail(const struct plan *p) {
+    for (size_t s = 0; s < p->steps; s++)
+        if (p->step[s].tail) return true;
+    return false;
 }
 
 /* What stays as long as nothing moves. */
@@ -25,11 +43,13 @@ void run_find_calls(cr_run *r) {
     const cr_program *p = r->p;
     const struct kernel_table *k = p->compiled.kernels;
     frame_find_calls(&r->place, p);
+    bool compiled = p->units, calls = !compiled && r->place.straights;
     r->moved = false;
-    r->steady = (p->units || r->place.straights) && !p->reference && !p->finite && all_in_place(r);
-    r->body = p->units ? k->body : make_calls;
-    r->tail = p->units ? k->tail : NULL;
-    r->flush = r->place.team.flush = p->flush;
+    r->steady = !p->reference && !p->finite && all_in_place(r);
+    r->body = compiled ? k->body : calls ? make_calls : run_body;
+    r->tail = compiled ? k->tail : !calls && has_tail(&p->plan) ? run_tail : NULL;
+    r->flush = p->flush && (compiled || calls); /* program_run does that itself */
+    r->place.team.flush = p->flush;
     program_kernel_frame(p, &r->place);
 }
 

@@ -16,6 +16,7 @@ static cr_status
 fail(cr_run *r, cr_status status, const char *format, ...) {
     va_list ap;
     r->straight = false;
+    r->told = true;
     va_start(ap, format);
     vsnprintf(r->error, sizeof r->error, format, ap);
     va_end(ap);
@@ -27,7 +28,7 @@ void run_look_again(cr_run *r) {
     r->straight = false;
 }
 int64_t run_bad_index(const cr_run *r) { return r->place.failure.bad; }
-const char *cr_run_error(const cr_run *r) { return r && r->error[0] ? r->error : NULL; }
+const char *cr_run_error(const cr_run *r) { return r && r->told ? r->error : NULL; }
 
 static const char *text(const cr_run *r, uint32_t t) { return graph_text(r->p->g, t); }
 
@@ -169,7 +170,7 @@ static cr_status bind(cr_run *r, const char *name, cr_dtype dtype, void *data, s
 cr_status cr_bind(cr_run *r, const char *name, cr_dtype dtype, void *data, size_t bytes) {
     if (!r || !name) return CR_EINVAL;
     r->status = bind(r, name, dtype, data, bytes);
-    if (!r->status) r->error[0] = 0;
+    if (!r->status) r->told = false;
     return r->status;
 }
 
@@ -269,7 +270,7 @@ cr_status cr_bind_tensor(cr_run *r, const char *name, const cr_tensor *view) {
         return cr_bind(r, name, dtype, view->data ? (char *)view->data + view->byte_offset : NULL,
                        view->data ? bytes : 0);
     r->status = bind_strided(r, b, node, is_output, view);
-    if (!r->status) r->error[0] = 0;
+    if (!r->status) r->told = false;
     return r->status;
 }
 
@@ -422,6 +423,7 @@ static void update(cr_run *r, struct reference *ref) {
 cr_status run_failed(cr_run *r, cr_status status) {
     r->straight = false;
     if (status == CR_ENOMEM) return fail(r, status, "%s", cr_status_text(status));
+    r->told = true;
     failure_text(r->error, sizeof r->error, r->p->g, r->place.bad_node, &r->place.failure);
     return status;
 }
@@ -520,7 +522,7 @@ cr_status run_ready(cr_run *r) {
 }
 
 void run_done(cr_run *r) {
-    r->error[0] = 0;
+    r->told = false;
     r->straight = r->steady;
 }
 

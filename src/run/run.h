@@ -18,11 +18,17 @@ struct binding {
  * unless that is NULL, and nothing besides. */
 struct cr_run {
     bool straight, flush;
+    bool
+        changed; /* an output is elsewhere, or an input where one is written, since the active steps were found */
+    bool moved;       /* an input is elsewhere since calls were found */
+    bool steady;      /* a step is straight unless one of these is so, or the last one failed */
+    bool told;        /* of what failed: a sentence */
+    cr_status status; /* of the last cr_bind */
+    const cr_program *p;
     int64_t (*body)(const struct kernel_frame *f);
     int64_t (*tail)(const struct kernel_frame *f);
     struct place_of_run place;
     struct mem mem;
-    const cr_program *p;
     cr_store *store;
     void *workspace; /* ours, or NULL */
     size_t workspace_bytes;
@@ -30,13 +36,9 @@ struct cr_run {
     struct binding *output; /* by its outputs */
     struct piece *
         piece; /* room for one by each of both; after the first step, outputs made where they are bound, sorted */
-    size_t directs;   /* how many those are */
-    uint8_t *active;  /* by step */
-    uint8_t *wanted;  /* by slot: to find the active steps */
-    bool changed;     /* since these were found, or where outputs are */
-    bool moved;       /* an input is elsewhere since calls were found */
-    bool steady;      /* a step is straight unless one of these is so, or the last one failed */
-    cr_status status; /* of the last cr_bind */
+    size_t directs;  /* how many those are */
+    uint8_t *active; /* by step */
+    uint8_t *wanted; /* by slot: to find the active steps */
     char error[512];
 };
 
