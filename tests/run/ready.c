@@ -1,10 +1,12 @@
 /* cr_run_ready walks through small programs; what is bound, what is counted and the host's modes are as they were. */
-#define _GNU_SOURCE /* feenableexcept */
+#define _GNU_SOURCE /* feenableexcept, MAP_ANONYMOUS */
 #include "support/test.h"
 
 #include <errno.h>
 #include <fenv.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "run/program.h"
 #include "support/compiled.h"
@@ -98,6 +100,28 @@ TEST(a_run_got_ready_between_steps_takes_the_steps_of_one_that_was_not) {
             }
             end(&a), end(&b);
         }
+}
+
+/* Memory that nobody may touch yet. */
+TEST(what_is_bound_is_neither_read_nor_written) {
+    (void)state;
+    for (int way = 0; way < ways; way++) {
+        struct bound b;
+        start(&b, NULL, programs[0][0], programs[0][1], way);
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        double *x = mmap(NULL, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_true(x != MAP_FAILED);
+        double *out = x + page / sizeof *x;
+        bind(&b, "x", CR_F64, x);
+        assert_int_equal(cr_bind(b.r, "out", CR_F64, out, sizeof b.out), CR_OK);
+        ready(b.r);
+        assert_int_equal(mprotect(x, 2 * page, PROT_READ | PROT_WRITE), 0);
+        memcpy(x, b.x, sizeof b.x);
+        assert_int_equal(cr_step(b.r), CR_OK);
+        for (int i = 0; i < n; i++) assert_true(out[i] == b.x[i] * b.y[i] + i + 1);
+        end(&b);
+        munmap(x, 2 * page);
+    }
 }
 
 /* 1/x and log(x) are made of the 0 that stands for x. */
@@ -319,6 +343,7 @@ TEST(what_is_bound_may_change_while_a_run_gets_ready) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(a_run_got_ready_between_steps_takes_the_steps_of_one_that_was_not),
+        RUN(what_is_bound_is_neither_read_nor_written),
         RUN(what_stands_for_inputs_raises_nothing),
         RUN(an_index_that_0_makes_wrong_fails_nothing),
         RUN(no_callback_is_called_even_within_a_function),
