@@ -408,8 +408,11 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     *why = 0;
     if (!is_identifier(wish->prefix))
         return emit_refuse(&e, "the prefix '%.40s' is no identifier of C", wish->prefix);
-    if (emit_is_word(wish->prefix))
-        return emit_refuse(&e, "the prefix '%s' is a word of C or its headers", wish->prefix);
+    if (*wish->prefix == '_')
+        return emit_refuse(&e, "the prefix '%s' begins with '_', as names of the compiler's own do",
+                           wish->prefix);
+    if (emit_is_word(wish->prefix) || emit_is_of_library(wish->prefix))
+        return emit_refuse(&e, "the prefix '%s' is a word of C or its library", wish->prefix);
     if (!emit_patterns_fit(&e)) return e.status;
     e.real = only_float(p, wish);
     uint32_t *output = mem_alloc(&e.mem, mem_mul(wish->outputs, sizeof *output));

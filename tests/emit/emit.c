@@ -408,10 +408,15 @@ TEST(prefixes_that_are_no_names_of_c_are_refused) {
                 {"a-b", "is no identifier of C"},
                 {"a b", "is no identifier of C"},
                 {"\xc3\xa9", "is no identifier of C"},
-                {"double", "the prefix 'double' is a word of C or its headers"},
-                {"main", "the prefix 'main' is a word of C or its headers"},
-                {"memset", "the prefix 'memset' is a word of C or its headers"},
-                {"class", "the prefix 'class' is a word of C or its headers"}};
+                {"double", "the prefix 'double' is a word of C or its library"},
+                {"main", "the prefix 'main' is a word of C or its library"},
+                {"memset", "the prefix 'memset' is a word of C or its library"},
+                {"class", "the prefix 'class' is a word of C or its library"},
+                {"fopen", "the prefix 'fopen' is a word of C or its library"},
+                {"read", "the prefix 'read' is a word of C or its library"},
+                {"sqrtf", "the prefix 'sqrtf' is a word of C or its library"},
+                {"M_PI", "the prefix 'M_PI' is a word of C or its library"},
+                {"_step", "the prefix '_step' begins with '_'"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cr_text_clear(set.why);
         assert_int_equal(cr_program_emit(set.source, set.header, b.p, rows[i].prefix, set.why), CR_EINVAL);

@@ -38,6 +38,9 @@ void *memcpy(void *to, const void *from, size_t n);' > bare/string.h
     $cc -std=c99 $strict -DXOR_STEP_NO_LIBM main.c xor_step.c -o emitted
     [ "$(./emitted)" = "loss below 0.01 after 500 steps" ]
 )
+# names that the headers of C have
+"$program" emit 'y = sin(sinf) * exp(M_PI) * abs(cabs) / INT8_MAX + cexpl^1.5' --out headers.c
+for how in -std=c99 -std=gnu11; do $cc $strict $how -c headers.c; done
 mkdir again
 "$program" emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out again/xor_step.c
 cmp again/xor_step.c xor_step.c # the same bytes each time
