@@ -313,6 +313,27 @@ static void write_header(struct emitter *e, const uint32_t *output) {
     text_drop(&up);
 }
 
+/* A small processor would take the bytes, or a loop's end, modulo what it can count: it is told instead. */
+static void write_limits(struct emitter *e) {
+    enum { any_has = 65535, real_grows = 2 };
+    size_t bytes = emit_whole_work(e);
+    int64_t numbers = 0;
+    for (uint32_t id = 1; id < e->g->count; id++) {
+        const int op = graph_at(e->g, id)->op;
+        if ((op == OP_input || op == OP_param) && plan_node_bytes(e->g, id) > bytes)
+            bytes = plan_node_bytes(e->g, id);
+        if (graph_elements(e->g, graph_at(e->g, id)) > numbers)
+            numbers = graph_elements(e->g, graph_at(e->g, id));
+    }
+    if (e->real == CR_F32) bytes = mem_mul(bytes, real_grows);
+    if (bytes <= any_has && numbers <= any_has) return;
+    text_add(
+        e->out,
+        "#include <limits.h>\n#if PTRDIFF_MAX < %zu || LONG_MAX < %lld\n#error \"%s is too large for this "
+        "processor\"\n#endif\n\n",
+        bytes, (long long)numbers, e->wish->prefix);
+}
+
 static void write_source(struct emitter *e, const struct cr_text *body, const uint32_t *output) {
     const char *p = e->wish->prefix;
     const struct cr_text *functions = &e->file->functions;
@@ -325,6 +346,7 @@ static void write_source(struct emitter *e, const struct cr_text *body, const ui
              "<string.h>\n#ifdef %s_NO_LIBM\n#include \"chainrule_math.h\"\n#else\n#include "
              "<tgmath.h>\n#endif\n\n",
              cr_version(), p, u);
+    write_limits(e);
     emit_library(e, e->out);
     emit_patterns(e);
     text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, u);
