@@ -377,7 +377,7 @@ static bool is_identifier(const char *s) {
     for (; s[n]; n++)
         if (!(isalpha((unsigned char)s[n]) || s[n] == '_' || (n && isdigit((unsigned char)s[n]))))
             return false;
-    return n > 0 && n < 48;
+    return n > 0;
 }
 
 static bool start(struct emitter *e, uint32_t *output) {
@@ -422,6 +422,8 @@ void emit_drop_file(struct emit_file *f, const struct mem *m) {
     mem_free(m, f->body, f->body_cap * sizeof *f->body);
 }
 
+enum { longest_prefix = 47 };
+
 cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct plan *p,
                  const struct emit_wish *wish, char why[256]) {
     struct emit_file file = {.bodies = 0};
@@ -430,6 +432,9 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     *why = 0;
     if (!is_identifier(wish->prefix))
         return emit_refuse(&e, "the prefix '%.40s' is no identifier of C", wish->prefix);
+    if (strlen(wish->prefix) > longest_prefix)
+        return emit_refuse(&e, "the prefix '%.40s...' has more than %d characters", wish->prefix,
+                           (int)longest_prefix);
     if (*wish->prefix == '_')
         return emit_refuse(&e, "the prefix '%s' begins with '_', as names of the compiler's own do",
                            wish->prefix);

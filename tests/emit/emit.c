@@ -416,7 +416,8 @@ TEST(prefixes_that_are_no_names_of_c_are_refused) {
                 {"read", "the prefix 'read' is a word of C or its library"},
                 {"sqrtf", "the prefix 'sqrtf' is a word of C or its library"},
                 {"M_PI", "the prefix 'M_PI' is a word of C or its library"},
-                {"_step", "the prefix '_step' begins with '_'"}};
+                {"_step", "the prefix '_step' begins with '_'"},
+                {"a23456789_123456789_123456789_123456789_12345678", "has more than 47 characters"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cr_text_clear(set.why);
         assert_int_equal(cr_program_emit(set.source, set.header, b.p, rows[i].prefix, set.why), CR_EINVAL);
