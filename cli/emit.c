@@ -122,7 +122,7 @@ static int write_math(const char *path, cr_text *text) {
 
 /* step.c: the prefix step, and step.h beside it. */
 static int write_files(struct session *s, const cr_program *p, const char *path, bool no_libm) {
-    char prefix[64] = "", header[4096];
+    char prefix[256] = "", header[4096];
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t n = strlen(base), whole = strlen(path);
     cr_text *h = NULL;

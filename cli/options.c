@@ -123,7 +123,7 @@ static const struct row {
      FLAG, offsetof(struct arguments, no_libm)},
     {"rewrite", "LEVEL",
      "none; exact, unless given: what keeps every bit but the sign of a zero; all: what is equal but for "
-     "rounding",
+     "rounding where nothing on the way is inf or nan (as the 0/0 that a gradient avoids)",
      OWN, 0},
     {"manual", NULL, "the whole table in Markdown", FLAG, offsetof(struct arguments, manual)},
 };

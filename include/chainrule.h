@@ -533,7 +533,7 @@ CR_API cr_status cr_compile_print(cr_text *out, const cr_target *t, const cr_opt
 /* The program as plain C99 for other programs, with no library behind it: a function PREFIX and a header PREFIX.h, which
  * says what it takes, how many bytes it works in, and where the values of sparse matrices stand (cr_program_pattern). Outputs and
  * updates are those of the target; only libm is called, and callbacks: PREFIX_NAME is declared there, for the other program to define. On
- * failure (CR_EINVAL: a prefix that is no identifier, or a word of C or C++; callbacks that differ under one name) why, which may be
+ * failure (CR_EINVAL: a prefix that is no identifier, or a word of C, C++ or the library of C; callbacks that differ under one name) why, which may be
  * NULL, has a sentence. */
 CR_API cr_status cr_program_emit(cr_text *source, cr_text *header, const cr_program *p, const char *prefix,
                                  cr_text *why);

@@ -176,8 +176,8 @@ SERIES = [
     # (sin(r)/r - 1)/z and (cos r - 1 + z/2)/z^2, z = r^2, |r| <= pi/4
     ("sin", sin3, lambda z: z, 0, quarter, 5, 2),
     ("cos", cos4, lambda z: z**2, 0, quarter, 5, 2),
-    # erf(x)/x - 1 in x^2
-    ("erf", lambda z: erf0(z) - 1, lambda z: 1 / erf0(z), 0, mpf("0.2501"), 8, 5),
+    # erf(x)/x - 1 in x^2, up to x = 5/8
+    ("erf", lambda z: erf0(z) - 1, lambda z: 1 / erf0(z), 0, mpf("0.3907"), 9, 5),
     # -log(erfc(a))/a, a from 1/2 to where erf is 1
     ("erf_far", far, far_weight, "0.4999", 6, 22, None),
     # (middle + a) e^(a^2) erfc(a) in t, for a from 1/2 to where erfc is 0

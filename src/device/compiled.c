@@ -21,7 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { key_length = 32, path_most = compiler_path, most_bytes = 1 << 26, old_seconds = 3600 };
+enum {
+    key_length = 32,
+    path_most = compiler_path,
+    most_bytes = 1 << 26,
+    old_seconds = 3600,
+    most_depth = 16
+};
 static const char mark[] = "\nchainrule kernels\n";
 enum { trailer_bytes = sizeof mark - 1 + key_length + 16 };
 
@@ -85,14 +91,16 @@ static bool open_directory(char to[path_most], const char *wanted, struct cr_tex
     return true;
 }
 
-/* All in a directory, and the directory. */
-static void remove_directory(const char *path) {
+/* A directory and all that is in it: a compiler may have made others there. */
+static void remove_directory(const char *path, int depth) {
     char name[path_most + 300];
+    struct stat s;
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        unlink(name);
+        if (snprintf(name, sizeof name, "%s/%s", path, e->d_name) >= (int)sizeof name) continue;
+        if (depth && lstat(name, &s) == 0 && S_ISDIR(s.st_mode)) remove_directory(name, depth - 1);
+        else unlink(name);
     }
     if (d) closedir(d);
     rmdir(path);
@@ -107,7 +115,7 @@ static void sweep(const char *path) {
         if (strncmp(e->d_name, "making-", 7) != 0) continue;
         snprintf(name, sizeof name, "%s/%s", path, e->d_name);
         if (lstat(name, &s) == 0 && S_ISDIR(s.st_mode) && time(NULL) - s.st_mtime > old_seconds)
-            remove_directory(name);
+            remove_directory(name, most_depth);
     }
     if (d) closedir(d);
 }
@@ -288,7 +296,7 @@ static bool make(const char *cache, const char *path, const struct mem *m, const
     char work[path_most + 64];
     if (!work_directory(work, cache, how)) return false;
     bool ok = make_in(work, path, m, w, compiler, key, how);
-    remove_directory(work);
+    remove_directory(work, most_depth);
     return ok;
 }
 

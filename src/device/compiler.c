@@ -174,25 +174,40 @@ static bool says_too_much(const char *said) {
     return stat(said, &s) == 0 && s.st_size > most_said;
 }
 
+static int64_t milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * (int64_t)1000 + now.tv_nsec / 1000000;
+}
+
+/* Ends what the compiler has started and left, while its own number is still taken, and takes its status. */
+static int end_group(pid_t pid) {
+    int status = 0;
+    kill(-pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    return status;
+}
+
 /* A host that ignores or collects its children takes the status away: then the library itself tells. */
 static enum outcome wait_for(pid_t pid, int seconds, const char *said) {
-    struct timespec nap = {0, 1000000}, now, begun;
-    int status = 0;
-    bool much = false;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    struct timespec nap = {0, 1000000};
+    const int64_t begun = milliseconds();
     for (;;) {
-        pid_t got = waitpid(pid, &status, WNOHANG);
-        if (got == pid) return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : FAILED;
+        siginfo_t ended = {.si_pid = 0};
+        int got = waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT);
         if (got < 0 && errno != EINTR) return DONE;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        much = says_too_much(said);
-        if (much || now.tv_sec - begun.tv_sec >= seconds) break;
+        if (got == 0 && ended.si_pid == pid) {
+            int status = end_group(pid);
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : FAILED;
+        }
+        bool much = says_too_much(said);
+        if (much || milliseconds() - begun >= seconds * (int64_t)1000) {
+            end_group(pid);
+            return much ? TOO_MUCH : TOO_LONG;
+        }
         nanosleep(&nap, NULL);
         if (nap.tv_nsec < 16000000) nap.tv_nsec *= 2;
     }
-    kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    return much ? TOO_MUCH : TOO_LONG;
 }
 
 /* The first line with "error" in it, else the first: without what cannot be printed. */

@@ -313,6 +313,27 @@ static void write_header(struct emitter *e, const uint32_t *output) {
     text_drop(&up);
 }
 
+/* A small processor would take the bytes, or a loop's end, modulo what it can count: it is told instead. */
+static void write_limits(struct emitter *e) {
+    enum { any_has = 65535, real_grows = 2 };
+    size_t bytes = emit_whole_work(e);
+    int64_t numbers = 0;
+    for (uint32_t id = 1; id < e->g->count; id++) {
+        const int op = graph_at(e->g, id)->op;
+        if ((op == OP_input || op == OP_param) && plan_node_bytes(e->g, id) > bytes)
+            bytes = plan_node_bytes(e->g, id);
+        if (graph_elements(e->g, graph_at(e->g, id)) > numbers)
+            numbers = graph_elements(e->g, graph_at(e->g, id));
+    }
+    if (e->real == CR_F32) bytes = mem_mul(bytes, real_grows);
+    if (bytes <= any_has && numbers <= any_has) return;
+    text_add(
+        e->out,
+        "#include <limits.h>\n#if PTRDIFF_MAX < %zu || LONG_MAX < %lld\n#error \"%s is too large for this "
+        "processor\"\n#endif\n\n",
+        bytes, (long long)numbers, e->wish->prefix);
+}
+
 static void write_source(struct emitter *e, const struct cr_text *body, const uint32_t *output) {
     const char *p = e->wish->prefix;
     const struct cr_text *functions = &e->file->functions;
@@ -325,6 +346,7 @@ static void write_source(struct emitter *e, const struct cr_text *body, const ui
              "<string.h>\n#ifdef %s_NO_LIBM\n#include \"chainrule_math.h\"\n#else\n#include "
              "<tgmath.h>\n#endif\n\n",
              cr_version(), p, u);
+    write_limits(e);
     emit_library(e, e->out);
     emit_patterns(e);
     text_add(e->out, "const struct %s_port %s_ports[%s_PORTS] = {\n", p, p, u);
@@ -355,7 +377,7 @@ static bool is_identifier(const char *s) {
     for (; s[n]; n++)
         if (!(isalpha((unsigned char)s[n]) || s[n] == '_' || (n && isdigit((unsigned char)s[n]))))
             return false;
-    return n > 0 && n < 48;
+    return n > 0;
 }
 
 static bool start(struct emitter *e, uint32_t *output) {
@@ -400,6 +422,8 @@ void emit_drop_file(struct emit_file *f, const struct mem *m) {
     mem_free(m, f->body, f->body_cap * sizeof *f->body);
 }
 
+enum { longest_prefix = 47 };
+
 cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct plan *p,
                  const struct emit_wish *wish, char why[256]) {
     struct emit_file file = {.bodies = 0};
@@ -408,8 +432,14 @@ cr_status emit_c(struct cr_text *source, struct cr_text *header, const struct pl
     *why = 0;
     if (!is_identifier(wish->prefix))
         return emit_refuse(&e, "the prefix '%.40s' is no identifier of C", wish->prefix);
-    if (emit_is_word(wish->prefix))
-        return emit_refuse(&e, "the prefix '%s' is a word of C or its headers", wish->prefix);
+    if (strlen(wish->prefix) > longest_prefix)
+        return emit_refuse(&e, "the prefix '%.40s...' has more than %d characters", wish->prefix,
+                           (int)longest_prefix);
+    if (*wish->prefix == '_')
+        return emit_refuse(&e, "the prefix '%s' begins with '_', as names of the compiler's own do",
+                           wish->prefix);
+    if (emit_is_word(wish->prefix) || emit_is_of_library(wish->prefix))
+        return emit_refuse(&e, "the prefix '%s' is a word of C or its library", wish->prefix);
     if (!emit_patterns_fit(&e)) return e.status;
     e.real = only_float(p, wish);
     uint32_t *output = mem_alloc(&e.mem, mem_mul(wish->outputs, sizeof *output));

@@ -126,14 +126,20 @@ void emit_open(struct emitter *e, const char *format, ...); /* ... { */
 void emit_open_braces(struct emitter *e);                   /* { */
 void emit_close(struct emitter *e);
 
+/* words.c */
+/* Keywords of C and of C++, which may include the header, and what the headers of C define. */
+bool emit_is_word(const char *s);
+/* Functions, types and variables of the library beyond these: no parameter minds, but a function must not stand in for them. */
+bool emit_is_of_library(const char *s);
+/* Does s stand among words parted by spaces, with one before the first and behind the last? */
+bool emit_is_among(const char *words, const char *s);
+
 /* names.c */
 bool emit_start_names(struct emitter *e); /* false: out of memory */
 void emit_drop_names(struct emitter *e);
 const char *emit_name(struct emitter *e, uint32_t node);
 const char *emit_second_name(struct emitter *e, uint32_t node);
 const char *emit_type(const struct emitter *e, cr_dtype dtype, char room[80]);
-/* Is it a word of C's, or of its headers? */
-bool emit_is_word(const char *s);
 /* A name of its own for something that is no node. */
 uint32_t emit_reserve(struct emitter *e, const char *wanted);
 const char *emit_reserved(const struct emitter *e, uint32_t name);

@@ -119,6 +119,14 @@ void emit_declarations(struct emitter *e) {
 
 /* ---- Steps ---- */
 
+/* A name as it is, but for what would end a comment, or a line: those of other programs' files may have anything. */
+static void comment_name(struct cr_text *out, const char *name) {
+    for (; *name; name++) {
+        const bool plain = isprint((unsigned char)*name) && *name != '*' && *name != '\\' && *name != '?';
+        text_char(out, plain ? *name : '_');
+    }
+}
+
 /* What a step computes, as a person would say it: the names that it gives numbers to. */
 static void write_comment(struct emitter *e, const struct step *s) {
     bool any = false;
@@ -127,7 +135,8 @@ static void write_comment(struct emitter *e, const struct step *s) {
         const struct note *name = graph_find_note(e->g, e->p->node[s->first + i], NOTE_NAME);
         if (!name) continue;
         if (!any) text_add(e->out, "%*s/* ", 4 * e->depth, "");
-        text_add(e->out, "%s%s", any ? ", " : "", graph_text(e->g, name->text));
+        else text_str(e->out, ", ");
+        comment_name(e->out, graph_text(e->g, name->text));
         any = true;
     }
     if (any) text_str(e->out, " */\n");

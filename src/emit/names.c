@@ -40,43 +40,9 @@ void emit_drop_names(struct emitter *e) {
     intern_drop(&e->used);
 }
 
-static bool is_among(const char *words, const char *s) {
-    char padded[72];
-    size_t n = strlen(s);
-    if (n > 60) return false;
-    padded[0] = ' ';
-    memcpy(padded + 1, s, n);
-    memcpy(padded + 1 + n, " ", 2);
-    return strstr(words, padded) != NULL;
-}
-
-/* Keywords of C and of C++, which may include the header, and what the headers of C define. */
-bool emit_is_word(const char *s) {
-    static const char *const words =
-        " auto break case char const continue default do double else enum extern float for goto if inline "
-        "int "
-        "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
-        "volatile while bool true false alignas alignof constexpr nullptr static_assert thread_local typeof "
-        "typeof_unqual asm fortran"
-        " and and_eq bitand bitor catch char8_t char16_t char32_t class co_await co_return co_yield compl "
-        "concept const_cast consteval constinit decltype delete dynamic_cast explicit export friend mutable "
-        "namespace new noexcept not not_eq operator or or_eq private protected public reinterpret_cast "
-        "requires static_cast template this throw try typeid typename using virtual wchar_t xor xor_eq"
-        " acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs "
-        "fdim floor fma fmax fmin fmod frexp hypot ilogb ldexp lgamma llrint llround log log10 log1p log2 "
-        "logb lrint lround modf nan nearbyint nextafter nexttoward pow remainder remquo rint round scalbln "
-        "scalbn signbit sin sinh sqrt tan tanh tgamma trunc fpclassify isnan isinf isfinite isnormal "
-        "isgreater isgreaterequal isless islessequal islessgreater isunordered"
-        " carg cimag conj cproj creal complex imaginary I j0 j1 jn y0 y1 yn gamma signgam"
-        " memchr memcmp memcpy memmove memset size_t ptrdiff_t max_align_t offsetof int8_t int16_t int32_t "
-        "int64_t uint8_t uint16_t uint32_t uint64_t intptr_t uintptr_t intmax_t uintmax_t float_t double_t "
-        "linux unix main NULL NAN INFINITY HUGE_VAL INT32_MAX INT32_MIN INT64_MAX INT64_MIN INT64_C ";
-    return is_among(words, s);
-}
-
 /* What the function itself calls its own. */
 static bool is_local(const char *s) {
-    return is_among(
+    return emit_is_among(
         " i j k l m n i6 i7 q at best most so_far order spare line matrix sides values vectors size sign "
         "work row run_seed run_step index given room inside trip limit holds status batch_number first_row "
         "row_start row_count row_past ",
@@ -88,7 +54,7 @@ static bool is_of_mathematics(const char *s) {
     char stem[64];
     size_t n = strlen(s);
     if (strncmp(s, "F64_", 4) == 0 || strncmp(s, "F32_", 4) == 0) return true;
-    if (is_among(" SIGN SIGNED FUSED UNFUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ", s)) return true;
+    if (emit_is_among(" SIGN SIGNED FUSED UNFUSED SIN_FAR COS_FAR OF_FORMAT OF_TWO ", s)) return true;
     if (n < 5 || n >= sizeof stem || (strcmp(s + n - 4, "_f64") != 0 && strcmp(s + n - 4, "_f32") != 0))
         return false;
     memcpy(stem, s, n - 4);

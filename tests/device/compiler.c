@@ -139,8 +139,28 @@ TEST(a_compiler_that_hangs_is_killed) {
     refused(try_with(script("hangs", "#!/bin/sh\nsleep 1000\n"), cache, "1"), "took more than 1 seconds");
     clock_gettime(CLOCK_MONOTONIC, &now);
     assert_true(now.tv_sec - begun.tv_sec < 500);
+    assert_true((now.tv_sec - begun.tv_sec) * 1000000000LL + now.tv_nsec - begun.tv_nsec >= 1000000000LL);
     refused(try_with(script("tells", "#!/bin/sh\nexec yes error\n"), cache, "20"), "messages without an end");
     assert_int_equal(entries(cache), 0);
+}
+
+/* Directories among its own files, and processes that it starts and leaves behind. */
+TEST(nothing_of_a_compiler_stays) {
+    (void)state;
+    char cache[512], text[1200];
+    const char *late = temp_path("late");
+    struct stat s;
+    snprintf(cache, sizeof cache, "%s", temp_path("clean"));
+    snprintf(
+        text, sizeof text,
+        "#!/bin/sh\n(sleep 1; touch %s) &\nmkdir -p $TMPDIR/a/b && touch $TMPDIR/a/b/c\nexec cc \"$@\"\n",
+        late);
+    assert_true(try_with(script("parent", text), cache, "60").compiled);
+    refused(try_with(script("dir", "#!/bin/sh\nwhile [ $1 != -o ]; do shift; done\nmkdir $2\n"), cache, "60"),
+            "made no library");
+    assert_int_equal(entries(cache), 1);
+    nanosleep(&(struct timespec){1, 300000000}, NULL);
+    assert_int_not_equal(stat(late, &s), 0);
 }
 
 TEST(caches_that_cannot_be_written_to_are_told) {
@@ -335,6 +355,7 @@ int main(void) {
         RUN(a_loop_is_compiled_once_and_found_again),
         RUN(compilers_that_do_not_work_are_told),
         RUN(a_compiler_that_hangs_is_killed),
+        RUN(nothing_of_a_compiler_stays),
         RUN(caches_that_cannot_be_written_to_are_told),
         RUN(files_that_are_not_whole_or_not_ours_are_made_anew),
         RUN(what_was_used_longest_ago_goes_where_there_is_too_much),

@@ -31,6 +31,14 @@ void *memcpy(void *to, const void *from, size_t n);' > bare/string.h
                 -c xor_step.c -o bare.o
             nm -u bare.o | grep -vE 'mem(cpy|move|set)$|__aeabi_' && { echo "it calls these on $cpu"; exit 1; }
         done
+        # more bytes, or a longer loop, than it can count
+        for size in 'y = sum(cumsum(uniform(1, [30000, 30000])*a)^2)' 'y = sum(uniform(1, [3000000000])*a)'; do
+            "$program" emit "$size" --no-libm --out large.c
+            clang -fsyntax-only -std=c99 $strict -DLARGE_NO_LIBM large.c
+            clang --target=thumbv7em-none-eabi -fsyntax-only -ffreestanding -nostdinc -isystem "$(clang -print-resource-dir)/include" -Ibare -w \
+                -std=c99 -DLARGE_NO_LIBM large.c 2> told && { echo "it is taken there"; exit 1; }
+            grep -q 'large is too large for this processor' told
+        done
     fi
     # names that its mathematics has
     "$program" emit 'y = tanh(tanh_f64) * F64_BIAS + exp(SIGN) / magnitude_f32' --no-libm --out own.c
@@ -38,6 +46,9 @@ void *memcpy(void *to, const void *from, size_t n);' > bare/string.h
     $cc -std=c99 $strict -DXOR_STEP_NO_LIBM main.c xor_step.c -o emitted
     [ "$(./emitted)" = "loss below 0.01 after 500 steps" ]
 )
+# names that the headers of C have
+"$program" emit 'y = sin(sinf) * exp(M_PI) * abs(cabs) / INT8_MAX + cexpl^1.5' --out headers.c
+for how in -std=c99 -std=gnu11; do $cc $strict $how -c headers.c; done
 mkdir again
 "$program" emit xor.cr batch=4 --outputs loss --optimiser 'adam(rate=0.05)' --out again/xor_step.c
 cmp again/xor_step.c xor_step.c # the same bytes each time

@@ -146,6 +146,33 @@ TEST(exp_is_within_its_ulps_where_its_series_ends) {
     }
 }
 
+/* From where it is a product of several rounded factors on: few numbers drawn at random over all exponents lie there. */
+TEST(erfc_is_within_its_ulps_between_a_half_and_two) {
+    (void)state;
+    if (LDBL_MANT_DIG < 64) skip();
+    static double x[batch], y[batch];
+    static float x32[batch], y32[batch];
+    element_fn *kernel[] = {kernels_base.element(OP_erfc, CR_F64), cpu_element(OP_erfc, CR_F64, CR_F64)},
+               *kernel32[] = {kernels_base.element(OP_erfc, CR_F32), cpu_element(OP_erfc, CR_F32, CR_F32)};
+    uint64_t seed = 4;
+    for (int round = 0; round < 60; round++) {
+        const double far = round % 2 ? 2 : 0.6;
+        for (int k = 0; k < batch; k++)
+            x32[k] = (float)(x[k] = 0.5 + (far - 0.5) * (double)(random_bits(&seed) >> 11) * 0x1p-53);
+        for (int way = 0; way < 2; way++) {
+            kernel[way](batch, y, x, x, x, 0);
+            kernel32[way](batch, y32, x32, x32, x32, 0);
+            for (int k = 0; k < batch; k++) {
+                double apart = ulps(y[k], erfcl(x[k]), DBL_MANT_DIG, DBL_MIN_EXP),
+                       apart32 = ulps(y32[k], erfc(x32[k]), FLT_MANT_DIG, FLT_MIN_EXP);
+                if (!(apart <= ops_ulps(OP_erfc, 0))) fail_msg("erfc(%a) is %g ulp away", x[k], apart);
+                if (!(apart32 <= ops_ulps(OP_erfc, 0)))
+                    fail_msg("erfc(%a) of f32 is %g ulp away", (double)x32[k], apart32);
+            }
+        }
+    }
+}
+
 /* From 1/4 on, where it is one quotient up to the place from which it is 1. */
 TEST(erf_of_f32_never_passes_1) {
     (void)state;
@@ -491,6 +518,7 @@ int main(void) {
         RUN(erf_of_f32_never_passes_1),
         RUN(f64_is_within_its_ulps),
         RUN(exp_is_within_its_ulps_where_its_series_ends),
+        RUN(erfc_is_within_its_ulps_between_a_half_and_two),
         RUN(powers_are_within_their_ulps),
         RUN(powers_that_are_numbers_are_exact),
         RUN(powers_of_the_ends_are_those_of_annex_f),
