@@ -70,24 +70,45 @@ static inline void copy_short_wide(uint64_t *y, const uint64_t *x, int64_t strid
     for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
 }
 
-/* Is the plane of the last two axes columns that stand side by side? */
-static bool is_turned(const struct walk *w, size_t size) {
+/* The axis whose numbers are side by side, where the last one's are not and both are long enough; else -1. */
+static int turned_axis(const struct walk *w, size_t size) {
     int last = w->rank - 1;
-    return last > 0 && (size == 4 || size == 8) && w->stride[last - 1] == 1 && w->stride[last] > 1 &&
-           w->dim[last - 1] >= least_turned && w->dim[last] >= least_turned;
+    if ((size != 4 && size != 8) || w->stride[last] <= 1 || w->dim[last] < least_turned) return -1;
+    for (int i = last - 1; i >= 0; i--)
+        if (w->stride[i] == 1) return w->dim[i] >= least_turned ? i : -1;
+    return -1;
+}
+
+/* All of the axes from `first` on, which are at their start: a plane of the first and the last of them for each of those between. */
+static void turn_planes(char *y, const char *x, size_t size, const struct walk *w, int first) {
+    int last = w->rank - 1;
+    int64_t between = shape_count(last - 1 - first, w->dim + first + 1), width = between * w->dim[last];
+    for (int64_t i = 0; i < between; i++) {
+        int64_t from = 0;
+        for (int64_t k = last - 1, rest = i; k > first; rest /= w->dim[k], k--)
+            from += rest % w->dim[k] * w->stride[k];
+        cpu_turn(y + i * w->dim[last] * (int64_t)size, width, x + from * (int64_t)size, w->stride[last], size,
+                 w->dim[first], w->dim[last]);
+    }
+}
+
+static bool at_start(const struct walk *w, int first) {
+    for (int i = first; i < w->rank; i++)
+        if (w->at[i]) return false;
+    return true;
 }
 
 static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n) {
     char *y = out;
     const char *x = in;
     int last = w->rank - 1;
-    int64_t plane = is_turned(w, size) ? w->dim[last - 1] * w->dim[last] : 0;
+    int first = turned_axis(w, size);
+    int64_t planes = first < 0 ? 0 : shape_count(w->rank - first, w->dim + first);
     for (int64_t done = 0; done < n;) {
-        if (plane && w->at[last] == 0 && w->at[last - 1] == 0 && n - done >= plane) {
-            cpu_turn(y + done * (int64_t)size, w->dim[last], x + w->offset * (int64_t)size, w->stride[last],
-                     size, w->dim[last - 1], w->dim[last]);
-            for (int64_t i = 0; i < w->dim[last - 1]; i++) walk_on(w, w->dim[last]);
-            done += plane;
+        if (planes && n - done >= planes && at_start(w, first)) {
+            turn_planes(y + done * (int64_t)size, x + w->offset * (int64_t)size, size, w, first);
+            for (int64_t i = 0; i < planes; i += w->dim[last]) walk_on(w, w->dim[last]);
+            done += planes;
             continue;
         }
         int64_t run = w->dim[last] - w->at[last];

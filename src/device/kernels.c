@@ -110,12 +110,15 @@ static cr_status indices_good(struct kernel_call *c, const struct indexing *s) {
     return CR_EINDEX;
 }
 
-/* Are the elements of axes first .. side by side, in row-major order? */
-static bool is_solid(const struct tensor *x, int first) {
+/* What axes first .. move by from one element to the next, in row-major order; -1: not always the same. */
+static int64_t step_within(const struct tensor *x, int first) {
     int64_t dim[CR_MAX_RANK], stride[CR_MAX_RANK];
     int rank = loop_merge(x->rank - first, x->dim + first, x->stride + first, dim, stride);
-    return rank == 0 || (rank == 1 && stride[0] == 1);
+    return rank > 1 ? -1 : rank ? stride[0] : 1;
 }
+
+/* Are the elements of axes first .. side by side? */
+static bool is_solid(const struct tensor *x, int first) { return step_within(x, first) == 1; }
 
 /* Single numbers whose indices stand evenly, each `between` bytes further on than the one before: to[i] = from[index[i]] for i
  * up to n. So short that a processor has many of them under way, and memory answers them together. False: one is outside. */
@@ -148,8 +151,9 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
     struct axes batches = axes_of(x, s.batch), index = axes_of(&c->in[1], c->in[1].rank);
     int64_t size = (int64_t)size_of(x), step = x->stride[s.batch] * size, base = 0, at, left = 0;
     size_t run = is_solid(x, s.batch + 1) ? (size_t)(s.run * size) : 0; /* bytes side by side */
-    bool single = s.run == 1 && (run == 4 || run == 8) && index.even >= 0 && s.limit > 0;
-    bool across = s.picks == 1 && batches.even >= 0;
+    bool across = s.picks == 1 && batches.even >= 0 && index.even >= 0;
+    int64_t even = across ? index.even : step_within(index.x, s.batch);
+    bool single = s.run == 1 && (run == 4 || run == 8) && even >= 0 && s.limit > 0;
     char *to = (char *)c->out.data + first * s.run * size;
     (void)task;
     for (int64_t i = first; i < end; i++, left--, to += s.run * size) {
@@ -157,7 +161,7 @@ static void gather_part(void *arg, int64_t first, int64_t end, size_t task) {
         if (single) { /* all of this batch at once, or of all batches that have one */
             int64_t n = end - i < left || across ? end - i : left;
             if (!pick_numbers(size, to, (const char *)x->data + base, across ? batches.even * size : 0, step,
-                              s.limit, (const int64_t *)index.x->data + i * index.even, index.even, n))
+                              s.limit, (const int64_t *)index.x->data + axes_offset(&index, i), even, n))
                 c->outside = true;
             i += n - 1, left -= n - 1, to += (n - 1) * size;
             continue;

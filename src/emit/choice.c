@@ -21,7 +21,7 @@ static bool is_light(const struct units_of *u) {
         case OP_square: break;
         default: return false;
         }
-    return u->l.s->n <= 4;
+    return u->l.s->n <= 8;
 }
 
 /* The built-in way computes whole tiles, which short lines do not break: it keeps loops over many of them, unless reading

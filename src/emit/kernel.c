@@ -39,7 +39,8 @@ static void matmul(const struct kernel *k) {
     struct emitter *e = k->e;
     int r = k->rank - 2;
     const int64_t *a = plan_strides(e->p, operand(k, 0)), *b = plan_strides(e->p, operand(k, 1));
-    int64_t m = dims(k, 0)[r], n = dims(k, 1)[r + 1], depth = dims(k, 0)[r + 1];
+    int64_t m = dims(k, 0)[r], n = dims(k, 1)[r + 1], depth = dims(k, 0)[r + 1],
+            at = e->p->view[k->id].offset;
     for (int i = 0; i < r; i++) emit_open_axis(k->e, i, dims(k, 0)[i]);
     struct cr_text name = text_make(&e->mem), to = text_make(&e->mem);
     struct expression x = matrix_at(k, 0, emit_axis), y = matrix_at(k, 1, emit_axis);
@@ -48,6 +49,7 @@ static void matmul(const struct kernel *k) {
     else emit_helper(e, &name, "matmul", (cr_dtype)k->n->dtype);
     if (e->then) text_add(&to, "NULL, room, then_%zu, slot", e->then);
     else text_str(&to, result(k));
+    if (at && !e->then) text_add(&to, " + %lld", (long long)at); /* of what it is joined to */
     if (r) text_add(&to, " + (%s) * %lld", emit_number(k->e, r, dims(k, 0), emit_axis).s, (long long)(m * n));
     if (e->exact && !e->then) text_str(&to, ", room");
     if (!name.failed && name.n && !to.failed)

@@ -52,7 +52,8 @@ static bool fits(const struct emitter *e, size_t s, const struct loop loop[],
     const uint32_t to = p->view[p->node[product->first]].slot;
     return graph_rank(e->g, n) == 2 && dim[0] > 1 && dim[1] % vector == 0 &&
            loop[s + 1].count == dim[0] * dim[1] && p->slot[to].kind == SLOT_WORK &&
-           p->slot[to].last == s + 1 && reads_in_order(e, next, to) && !writes_operands(e, product, next);
+           p->slot[to].last == s + 1 && p->slot[to].bytes == plan_node_bytes(p->g, p->node[product->first]) &&
+           reads_in_order(e, next, to) && !writes_operands(e, product, next);
 }
 
 /* The loop's body for rows of a panel. */

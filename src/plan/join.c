@@ -20,16 +20,22 @@ static bool is_short(int64_t n) {
     return n <= most && n % lanes != 0;
 }
 
-/* Is it all of a slot that a loop of its own makes, number by number? */
+/* Does it write each number of its results where it stands, once? */
+static bool writes_all(const struct plan *p, const struct step *s, uint32_t maker) {
+    int op = graph_at(p->g, maker)->op;
+    if (s->kind == STEP_KERNEL) return op == OP_matmul;
+    return s->kind == STEP_LOOP && plan_elementwise(op) && plan_role(p->g, s, maker) == ROLE_WIDE;
+}
+
+/* Is it all of a slot that a loop of its own, or a product, makes? */
 static bool can_move(const struct joiner *j, uint32_t id) {
     const struct plan *p = j->p;
     const struct view *v = &p->view[id];
     if (!is_work(p, v->slot) || j->kept[v->slot] || j->to[v->slot].slot != no_slot) return false;
     uint32_t maker = p->slot[v->slot].node, step = p->step_of[maker];
     const struct step *s = step == no_slot ? NULL : &p->step[j->now[step]];
-    return s && s->kind == STEP_LOOP && s->way == WAY_WHOLE && !s->tail &&
-           plan_elementwise(graph_at(p->g, maker)->op) && plan_role(p->g, s, maker) == ROLE_WIDE &&
-           v->offset == 0 && plan_contiguous(p, id) && plan_node_bytes(p->g, id) == p->slot[v->slot].bytes &&
+    return s && s->way == WAY_WHOLE && !s->tail && writes_all(p, s, maker) && v->offset == 0 &&
+           plan_contiguous(p, id) && plan_node_bytes(p->g, id) == p->slot[v->slot].bytes &&
            !is_short(graph_elements(p->g, graph_at(p->g, id)));
 }
 

@@ -136,6 +136,38 @@ TEST(single_numbers_are_picked_by_indices_that_are_checked) {
         }
 }
 
+/* Of each row the same numbers: an index that repeats, and one whose rows do not run on. */
+static void picks_of_rows(cr_dtype dtype, const char *text, bool outside) {
+    enum { rows = 3, limit = 11, n = 21 };
+    double room[rows * limit], got[rows * n];
+    int64_t index[2 * n];
+    for (int64_t i = 0; i < rows * limit; i++) put(dtype, room, i, (double)i);
+    for (int64_t i = 0; i < 2 * n; i++) index[i] = below(2 * limit) - limit;
+    if (outside) index[8] = limit;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_input(g, "x", dtype, 2, (int64_t[]){rows, limit});
+    cr_input(g, "i", CR_I64, 1, (int64_t[]){2 * n});
+    cr_status status =
+        computed(g, cr_formula(g, text), dtype, room, rows * limit * size_of(dtype), index, 2 * n, got);
+    assert_int_equal(status, outside ? CR_EINDEX : CR_OK);
+    for (int64_t k = 0; k < rows * n && !status; k++) {
+        int64_t at = index[k % n * 2];
+        double want[1];
+        put(dtype, want, 0, (double)(k / n * limit + (at < 0 ? at + limit : at)));
+        assert_memory_equal(want, (char *)got + (size_t)k * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(single_numbers_of_many_rows_are_picked_by_one_index) {
+    (void)state;
+    static const cr_dtype dtypes[] = {CR_F64, CR_F32};
+    for (int d = 0; d < 2; d++)
+        for (int outside = 0; outside < 2; outside++) {
+            picks_of_rows(dtypes[d], "take_along(x, expand(i[None, ::2], [3, 21]))", outside);
+            picks_of_rows(dtypes[d], "take_along(x, stack(i[::2], i[::2], i[::2], axis=0))", outside);
+        }
+}
+
 /* Rows of `run` numbers of a matrix of 20 columns, or as they lie, by indices of which one may be outside. */
 static void scatters(cr_dtype dtype, int64_t run, bool part, bool outside) {
     enum { limit = 7, count = 50, wide = 20 };
@@ -205,6 +237,33 @@ TEST(planes_of_every_size_are_turned_over) {
             }
 }
 
+/* [a, b, c, d] as [d, b, c, a]: planes of the outer axes for each of those between. */
+static void turns_around(cr_dtype dtype, int64_t a, int64_t b, int64_t c, int64_t d) {
+    static double room[most], got[most];
+    int64_t all = a * b * c * d;
+    for (int64_t i = 0; i < all; i++) put(dtype, room, i, (double)i);
+    memset(got, 0, sizeof got);
+    cr_graph *g = cr_graph_new(NULL);
+    cr_node x = cr_input(g, "x", dtype, 4, (int64_t[]){a, b, c, d});
+    cr_node y = cr_reshape(cr_permute(x, 4, (int[]){3, 1, 2, 0}), 1, &all);
+    assert_int_equal(computed(g, y, dtype, room, (size_t)all * size_of(dtype), NULL, 0, got), CR_OK);
+    for (int64_t i = 0; i < all; i++) {
+        double want[1];
+        put(dtype, want, 0, (double)((i % a * b * c + i / a % (b * c)) * d + i / (a * b * c)));
+        assert_memory_equal(want, (char *)got + (size_t)i * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(planes_around_other_axes_are_turned_over) {
+    (void)state;
+    for (int64_t a = 1; a <= 10; a += 3)
+        for (int64_t d = 1; d <= 13; d += 2)
+            for (int64_t between = 1; between <= 4; between++) {
+                turns_around(CR_F64, a, between, 1, d), turns_around(CR_F32, a, between, 1, d);
+                turns_around(CR_F64, a, 2, between, d), turns_around(CR_F32, a, 1, between, d);
+            }
+}
+
 /* [n, 3, 1] beside [3, n, 5] with its first two axes turned over, so that rows do not run on in it. */
 static void joins(cr_dtype dtype, int64_t n) {
     static double room[most], got[most];
@@ -238,8 +297,10 @@ int main(void) {
         RUN(the_first_of_the_extremes_is_found_in_lines_of_every_length),
         RUN(the_extremes_of_planes_are_found),
         RUN(single_numbers_are_picked_by_indices_that_are_checked),
+        RUN(single_numbers_of_many_rows_are_picked_by_one_index),
         RUN(rows_of_every_width_are_added_by_indices_that_are_checked),
         RUN(planes_of_every_size_are_turned_over),
+        RUN(planes_around_other_axes_are_turned_over),
         RUN(rows_that_do_not_run_on_are_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,16 +302,42 @@ TEST(numbers_beyond_32_bits_are_no_places) {
 /* Many lines shorter than a vector, of a few sums and products: loops of their own, since shapes differ. */
 TEST(sums_over_short_lines_give_the_same_bits) {
     (void)state;
-    static const char *const texts[] = {"x0 + x1", "t(x0)*x2 - x2", "-(x3 - x4*x3)^2", "x5[::-1, ::-1] + x6"};
+    static const char *const texts[] = {"x0 + x1", "t(x0)*x2 - x2", "-(x3 - x4*x3)^2", "x5[::-1, ::-1] + x6",
+                                        "x7[0, :, :, None]*x8[0, :, None] + x7[1, :, :, None]*x8[1, :, None] "
+                                        "- x7[2, :, :, None]*x8[2, :, None]"};
     struct two b;
     start(&b);
     input(&b, CR_F64, 2, (int64_t[]){103, 5}, -3, 3), input(&b, CR_F64, 1, (int64_t[]){5}, -3, 3);
     input(&b, CR_F64, 2, (int64_t[]){5, 1}, -3, 3);
     input(&b, CR_F32, 2, (int64_t[]){70, 7}, -3, 3), input(&b, CR_F32, 2, (int64_t[]){70, 1}, -3, 3);
     input(&b, CR_F64, 2, (int64_t[]){40, 15}, -3, 3), input(&b, CR_F64, 1, (int64_t[]){15}, -3, 3);
+    input(&b, CR_F64, 3, (int64_t[]){3, 20, 15}, -3, 3), input(&b, CR_F64, 3, (int64_t[]){3, 20, 4}, -3, 3);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
     compare(&b, "cc");
     drop(&b);
+}
+
+/* Three outer products and their sum: reading what repeats is most of a tile's work, so the built-in way does not keep it. */
+TEST(products_and_sums_of_four_numbers_a_line_are_compiled) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_text *text = NULL;
+    cr_input(g, "w", CR_F64, 2, (int64_t[]){3, 90}), cr_input(g, "x", CR_F64, 2, (int64_t[]){3, 4});
+    cr_target_output(t, "y",
+                     cr_formula(g, "w[0, :, None]*x[:1] + w[1, :, None]*x[1:2] + w[2, :, None]*x[2:]"));
+    if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
+    assert_int_equal(p->plan.steps, 1);
+    struct kernel_units units[1] = {{0}};
+    assert_int_equal(cr_text_new(&text, NULL), CR_OK);
+    assert_int_equal(emit_kernels(text, &p->plan, p->loop, units, &(struct kernel_wish){.products = true}),
+                     CR_OK);
+    assert_true(units->made);
+    cr_text_free(text);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
 }
 
 /* Behind the last whole vector of a short loop as many numbers as there may be; what is written stands beside what is read. */
@@ -532,6 +558,7 @@ int main(void) {
         RUN(extremes_of_long_lines_give_the_same_bits),
         RUN(numbers_beyond_32_bits_are_no_places),
         RUN(sums_over_short_lines_give_the_same_bits),
+        RUN(products_and_sums_of_four_numbers_a_line_are_compiled),
         RUN(short_vectors_of_functions_give_the_same_bits),
         RUN(a_short_carry_changes_in_place_in_the_same_bits),
         RUN(steps_that_move_few_numbers_move_the_same),

@@ -87,6 +87,44 @@ TEST(what_is_made_where_it_is_joined_has_the_same_bits) {
     drop(&b);
 }
 
+/* So do products, small ones that are compiled and others, of one matrix and of a batch; and a loop reads one of them behind. */
+TEST(products_made_where_they_are_joined_have_the_same_bits) {
+    (void)state;
+    static const int64_t side[] = {3, 24, 90};
+    struct two b;
+    start(&b);
+    for (int i = 0; i < 3; i++) {
+        char text[200];
+        int x = 2 * i, y = x + 1;
+        input(&b, CR_F64, 2, (int64_t[]){side[i], side[i]}, -3, 3);
+        input(&b, CR_F64, 3, (int64_t[]){2, side[i], side[i]}, -3, 3);
+        snprintf(text, sizeof text, "concat(tanh(x%d)[None], (x%d @ x%d)[None], x%d @ x%d, axis=0)", x, x, x,
+                 y, y);
+        output(&b, formula(&b, text));
+        snprintf(text, sizeof text,
+                 "p%d = x%d @ t(x%d)\nsum(concat((x%d @ x%d)[None], p%d[None], x%d, axis=0)*(p%d[None] + 1))",
+                 i, x, x, x, x, i, y, i);
+        output(&b, formula(&b, text));
+    }
+    compare(&b, "cc");
+    drop(&b);
+}
+
+/* What is joined need not be copied: two products, a loop and their sum are four steps. */
+TEST(what_makes_a_joined_value_is_all_that_runs) {
+    (void)state;
+    cr_graph *g = cr_graph_new(NULL);
+    cr_target *t = cr_target_new(g);
+    cr_program *p = NULL;
+    cr_input(g, "x", CR_F64, 2, (int64_t[]){30, 40}), cr_input(g, "w", CR_F64, 2, (int64_t[]){40, 40});
+    cr_target_output(t, "y", cr_formula(g, "max(concat(x @ w, x @ t(w), exp(x), axis=0), axis=0)"));
+    if (cr_compile(&p, t, NULL)) fail_msg("%s", cr_graph_error(g));
+    assert_int_equal(cr_program_steps(p), 4);
+    cr_program_free(p);
+    cr_target_free(t);
+    cr_graph_free(g);
+}
+
 /* Rows that ask for the next beside an exponential, short and long, and whose last pass goes past the caches; what no other step reads does
  * so from half of a last cache on. */
 TEST(rows_of_functions_have_the_same_bits) {
@@ -174,6 +212,8 @@ int main(void) {
         RUN(what_repeats_along_a_row_is_read_before_it),
         RUN(rows_woven_into_the_next_have_the_same_bits),
         RUN(what_is_made_where_it_is_joined_has_the_same_bits),
+        RUN(products_made_where_they_are_joined_have_the_same_bits),
+        RUN(what_makes_a_joined_value_is_all_that_runs),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
 }
