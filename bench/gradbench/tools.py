@@ -1,4 +1,5 @@
 """Programs that answer GradBench's messages: Chainrule's adapter and GradBench's own tools."""
+import functools
 import json
 import os
 import select
@@ -56,6 +57,7 @@ class Tool:
         path = os.path.join(self.gradbench, "tools", self.name, "bin", name)
         return path if os.path.exists(path) else None
 
+    @functools.cached_property
     def is_built(self):
         if os.path.isdir(os.path.join(self.gradbench, "tools", self.name, "bin")): return True
         package = "torch" if self.name == "pytorch" else self.name
@@ -63,19 +65,22 @@ class Tool:
 
     def ask(self, message):
         """The answer to a message, or what stands in its place: "", the tool has no such eval; or why it was not measured."""
-        if not self.is_built(): return "not measured"
+        if not self.is_built: return "not measured"
         name = message["module"]
         if self.program(name): return self.run(self.program(name), message)
         if not os.path.exists(os.path.join(self.module, name + ".py")) or self.name == "tapenade": return ""
-        if self.process is None:
-            self.process = Process([sys.executable, os.path.join(self.module, "run.py")], cwd=self.gradbench,
-                                   stderr=subprocess.DEVNULL, env=os.environ | self.environment)
+        if self.process is None: self.start(name)
         self.process.write(message)
-        if select.select([self.process.process.stdout], [], [], self.limit)[0]:
-            answer = self.process.read()
-            if answer is not None: return answer
-        self.close()
-        return f"none in {self.limit:g} s"
+        in_time = select.select([self.process.process.stdout], [], [], self.limit)[0]
+        answer = self.process.read() if in_time else None
+        if answer is None: self.close()
+        return answer or ("fails" if in_time else f"none in {self.limit:g} s")
+
+    def start(self, name):
+        """A module's libraries are loaded before it is asked, as GradBench does it: that takes seconds, which are not the message's."""
+        self.process = Process([sys.executable, os.path.join(self.module, "run.py")], cwd=self.gradbench,
+                               stderr=subprocess.DEVNULL, env=os.environ | self.environment)
+        self.process.ask({"id": 0, "kind": "define", "module": name})
 
     def run(self, program, message):
         with tempfile.NamedTemporaryFile("w") as file:
