@@ -35,6 +35,48 @@ static void end_fold(struct loop_of *l, uint32_t id) {
         emit_line(e, "%s = %s;", nest_narrow(e, id).s, nest_local(e, id));
 }
 
+/* ---- Lines of several axes ---- */
+
+/* The innermost axis has a number of its own, which joins the whole's: gcc 12 at -O3 makes another sum of one over several axes, the last of which is short and
+ * read backwards. */
+
+static bool folds_line(const struct loop_of *l, uint32_t i, int pass) {
+    uint32_t id = nest_node(l, i);
+    return nest_pass(l, i) == pass && nest_role(l, id) == ROLE_FOLD && nest_folds_lines(l, id);
+}
+
+static bool has_inner(const struct loop_of *l, int pass) {
+    bool some = false;
+    for (uint32_t i = 0; i < l->s->n; i++) some = some || folds_line(l, i, pass);
+    return some && l->s->way == WAY_WHOLE && l->e->nest.n - l->e->nest.rows > 1;
+}
+
+static void start_inner(struct loop_of *l, int pass, uint32_t whole[loop_most]) {
+    struct emitter *e = l->e;
+    char type[80];
+    for (uint32_t i = 0; i < l->s->n; i++) {
+        if (!folds_line(l, i, pass)) continue;
+        uint32_t id = nest_node(l, i);
+        whole[i] = e->local[id];
+        e->local[id] = emit_reserve(e, "line");
+        emit_line(e, "%s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type),
+                  nest_local(e, id), emit_start(e, id));
+    }
+}
+
+static void end_inner(struct loop_of *l, int pass, const uint32_t whole[loop_most]) {
+    struct emitter *e = l->e;
+    for (uint32_t i = 0; i < l->s->n; i++) {
+        if (!folds_line(l, i, pass)) continue;
+        uint32_t id = nest_node(l, i), inner = e->local[id];
+        struct cr_text t = text_make(&e->mem);
+        e->local[id] = whole[i];
+        emit_combine(e, &t, id, nest_local(e, id), emit_reserved(e, inner));
+        if (!t.failed) emit_line(e, "%s = %s;", nest_local(e, id), t.s);
+        text_drop(&t);
+    }
+}
+
 /* ---- The whole ---- */
 
 static void one_pass(struct loop_of *l, int pass) {
@@ -46,13 +88,24 @@ static void one_pass(struct loop_of *l, int pass) {
         if (nest_role(l, nest_node(l, i)) == ROLE_FOLD && nest_folds_lines(l, nest_node(l, i)))
             start_fold(l, nest_node(l, i));
     }
-    if (along) nest_open_line(l);
+    const int rows = e->nest.rows, last = e->nest.n - 1;
+    uint32_t whole[loop_most];
+    const bool inner = has_inner(l, pass);
+    if (inner) {
+        nest_open(e, rows, last);
+        start_inner(l, pass, whole);
+        nest_open(e, last, e->nest.n);
+    } else if (along) nest_open_line(l);
     for (uint32_t i = 0; i < l->s->n && along; i++) {
         if (!nest_in_pass(l, i, pass)) continue;
         if (nest_role(l, nest_node(l, i)) == ROLE_WIDE) nest_result(l, i, false);
         else if (nest_role(l, nest_node(l, i)) == ROLE_FOLD) fold(l, i);
     }
-    if (along) nest_close(e, e->nest.rows, e->nest.n);
+    if (inner) {
+        nest_close(e, last, e->nest.n);
+        end_inner(l, pass, whole);
+        nest_close(e, rows, last);
+    } else if (along) nest_close(e, rows, e->nest.n);
     for (uint32_t i = 0; i < l->s->n; i++) {
         if (nest_pass(l, i) != pass) continue;
         if (nest_role(l, nest_node(l, i)) == ROLE_FOLD) end_fold(l, nest_node(l, i));
@@ -99,18 +152,31 @@ void emit_reduce(struct emitter *e, uint32_t node) {
         if (!gone[i]) stride[i] = size, size *= graph_dims(e->g, graph_at(e->g, x))[i];
     const char *name = emit_name(e, e->p->slot[e->p->view[node].slot].node);
     emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s;", (long long)size, name, emit_start(e, node));
-    nest_open(e, 0, rank);
-    struct cr_text at = text_make(&e->mem), next = text_make(&e->mem), t = text_make(&e->mem);
+    const bool inner = rank > 1 && gone[rank - 1]; /* as above */
+    char type[80];
+    nest_open(e, 0, inner ? rank - 1 : rank);
+    struct cr_text at = text_make(&e->mem), next = text_make(&e->mem), t = text_make(&e->mem),
+                   all = text_make(&e->mem);
+    if (inner) {
+        emit_line(e, "%s line = %s;", emit_type(e, (cr_dtype)n->dtype, type), emit_start(e, node));
+        nest_open(e, rank - 1, rank);
+    }
     text_add(&at, "%s[", name);
     emit_index(&at, 0, rank, stride, emit_axis);
     text_char(&at, ']');
     emit_element(e, &next, x, rank, emit_axis);
-    emit_combine(e, &t, node, at.failed ? "" : at.s, next.failed ? "" : next.s);
-    if (!at.failed && !t.failed) emit_line(e, "%s = %s;", at.s, t.s);
+    emit_combine(e, &t, node, inner ? "line" : at.failed ? "" : at.s, next.failed ? "" : next.s);
+    if (!at.failed && !t.failed) emit_line(e, "%s = %s;", inner ? "line" : at.s, t.s);
+    if (inner) {
+        nest_close(e, rank - 1, rank);
+        emit_combine(e, &all, node, at.failed ? "" : at.s, "line");
+        if (!at.failed && !all.failed) emit_line(e, "%s = %s;", at.s, all.s);
+    }
     text_drop(&at);
     text_drop(&next);
     text_drop(&t);
-    nest_close(e, 0, rank);
+    text_drop(&all);
+    nest_close(e, 0, inner ? rank - 1 : rank);
 }
 
 /* A reshape whose operand does not run on: its elements in row-major order, into a place of their own. */
