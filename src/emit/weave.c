@@ -148,13 +148,21 @@ void units_end_rows(struct units_of *u) {
 
 enum way { DECLARED, TO_REGISTERS, FROM_REGISTERS };
 
-/* Lanes of what the pass folds, 64 bytes at a time. A store past the caches is to gcc one to anywhere, so that it would keep them in
+enum { register_bytes = 64 }; /* of `lanes_anywhere` */
+
+/* Does the pass fold it in lanes that fill registers? Those of bool are fewer bytes. */
+static bool fills_registers(const struct units_of *u, uint32_t i) {
+    return nest_pass(&u->l, i) == u->weave.host && units_folds_line(u, i) &&
+           fold_lanes * cr_dtype_size((cr_dtype)units_instruction(u, i)->to) % register_bytes == 0;
+}
+
+/* Lanes of what the pass folds, a register at a time. A store past the caches is to gcc one to anywhere, so that it would keep them in
  * memory beside one. */
 static void move_lanes(struct units_of *u, enum way way) {
     struct emitter *e = u->l.e;
     for (uint32_t i = 0; i < u->l.s->n; i++) {
-        if (nest_pass(&u->l, i) != u->weave.host || !units_folds_line(u, i)) continue;
-        const int each = 64 / (int)cr_dtype_size((cr_dtype)units_instruction(u, i)->to);
+        if (!fills_registers(u, i)) continue;
+        const int each = register_bytes / (int)cr_dtype_size((cr_dtype)units_instruction(u, i)->to);
         const char *name = emit_name(e, nest_node(&u->l, i));
         for (int at = 0; at < fold_lanes; at += each)
             if (way == FROM_REGISTERS)
@@ -168,7 +176,7 @@ static void move_lanes(struct units_of *u, enum way way) {
 static void declare_lanes(struct units_of *u) {
     char type[80];
     for (uint32_t i = 0; i < u->l.s->n; i++)
-        if (nest_pass(&u->l, i) == u->weave.host && units_folds_line(u, i))
+        if (fills_registers(u, i))
             emit_line(u->l.e, "%s lane_%s[%d];", units_type(u->l.e, nest_node(&u->l, i), type),
                       emit_name(u->l.e, nest_node(&u->l, i)), fold_lanes);
 }

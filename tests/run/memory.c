@@ -202,6 +202,27 @@ TEST(rows_woven_into_the_next_have_the_same_bits) {
     }
 }
 
+/* Lanes of bool are fewer bytes than a register has: no whole one is moved from or to them, but those of a fold beside them are. */
+TEST(rows_woven_behind_folds_of_bool_have_the_same_bits) {
+    (void)state;
+    static char text[1 << 20];
+    static const char *const outputs[] = {
+        "x0*cast(all(exp(x0) > 0.05, axis=1, keep=true), f32) + x1",
+        "x0*cast(any(exp(x0) > 19, axis=1, keep=true), f32)*sum(exp(x0), axis=1, keep=true)"};
+    for (int i = 0; i < 2; i++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F32, 2, (int64_t[]){3001, 1037}, -3, 3), input(&b, CR_F32, 1, (int64_t[]){1037}, -3, 3);
+        output(&b, formula(&b, outputs[i]));
+        const char *at = text_of(&b, text, sizeof text);
+        assert_non_null(at);
+        int moved = 0;
+        while ((at = strstr(at, "lanes_anywhere now_"))) at++, moved++;
+        assert_true(moved <= i);
+        drop(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(what_goes_past_the_caches_has_the_same_bits),
@@ -211,6 +232,7 @@ int main(void) {
         RUN(rows_of_functions_have_the_same_bits),
         RUN(what_repeats_along_a_row_is_read_before_it),
         RUN(rows_woven_into_the_next_have_the_same_bits),
+        RUN(rows_woven_behind_folds_of_bool_have_the_same_bits),
         RUN(what_is_made_where_it_is_joined_has_the_same_bits),
         RUN(products_made_where_they_are_joined_have_the_same_bits),
         RUN(what_makes_a_joined_value_is_all_that_runs),
