@@ -32,9 +32,10 @@
 #define FOR_THIS_PROCESSOR "-mcpu=native"
 #endif
 /* gcc would write out a loop of 16 before it looks for vectors; and leave calls in a long loop, of which it then makes none. */
-#define FOR_VECTORS                                                                \
-    "--param=max-completely-peel-times=7", "--param=large-function-growth=100000", \
-        "--param=large-stack-frame-growth=100000", "--param=inline-unit-growth=100000"
+#define FOR_VECTORS                                                                     \
+    "--param=max-completely-peel-times=7", "--param=large-function-growth=100000",      \
+        "--param=large-stack-frame-growth=100000", "--param=inline-unit-growth=100000", \
+        "--param=max-inline-insns-single=1000"
 #define CALL(f) "-fno-builtin-" #f, "-fno-builtin-" #f "f"
 static const char *const flags[] = {"-std=gnu11",
                                     "-O3",

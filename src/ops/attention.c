@@ -33,7 +33,8 @@ cr_node cr_attention(cr_node x, cr_node y, cr_node z, bool causal) {
         cr_node seen = cr_le(counted(x.graph, m, false), counted(x.graph, n, true));
         scores = cr_where(seen, scores, NUM(-INFINITY));
     }
-    return cr_matmul(cr_softmax(cr_mul(scores, NUM(1 / sqrt((double)d))), -1), z);
+    double scale = d ? 1 / sqrt((double)d) : 1; /* scores of nothing are 0, also when scaled */
+    return cr_matmul(cr_softmax(cr_mul(scores, NUM(scale)), -1), z);
 }
 
 /* One of the pair: elements 0, 2, 4 .. or 1, 3, 5 .. of the last axis. */

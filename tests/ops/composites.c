@@ -69,6 +69,27 @@ TEST(values_are_those_of_numpy_and_scipy_in_every_way) {
     }
 }
 
+/* Queries and keys without numbers have scores of 0, not 0 times 1/sqrt(0): every value weighs the same. */
+TEST(attention_over_no_numbers_is_a_mean) {
+    (void)state;
+    double nothing[1] = {0}, v[] = {1, 2, 3, 4, 5, 7};
+    for (int way = 0; way < WAYS; way++) {
+        cr_graph *g = cr_graph_new(NULL);
+        const int64_t q[] = {2, 0}, k[] = {3, 0}, values[] = {3, 2};
+        double found[4];
+        cr_node y = cr_attention(cr_input(g, "q", CR_F64, 2, q), cr_input(g, "k", CR_F64, 2, k),
+                                 cr_input(g, "v", CR_F64, 2, values), false);
+        struct given in[] = {{"q", CR_F64, 2, q, nothing, NULL},
+                             {"k", CR_F64, 2, k, nothing, NULL},
+                             {"v", CR_F64, 2, values, v, NULL}};
+        compute((enum way)way, y, 3, in, found, sizeof found);
+        for (int i = 0; i < 4; i++)
+            if (!(fabs(found[i] - (i % 2 ? 13.0 / 3 : 3)) <= 1e-13))
+                fail_msg("%s, element %d: %.17g", way_name((enum way)way), i, found[i]);
+        cr_graph_free(g);
+    }
+}
+
 /* ---- Derivatives ---- */
 
 struct place {
@@ -250,6 +271,7 @@ TEST(every_failed_allocation_is_a_status_and_nothing_leaks) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(values_are_those_of_numpy_and_scipy_in_every_way),
+        RUN(attention_over_no_numbers_is_a_mean),
         RUN(derivatives_agree_with_differences_and_each_other),
         RUN(the_first_maximum_of_a_pool_takes_the_derivative),
         RUN(einsum_says_what_is_wrong_with_its_indices),

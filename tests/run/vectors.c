@@ -80,6 +80,22 @@ TEST(stumpffs_functions_are_vectors_without_avx512) {
     drop(&b);
 }
 
+/* A function of many operations that stands in two loops, and in `body` as well, is no call there: loops with calls are no vectors. */
+TEST(long_functions_are_no_calls) {
+    (void)state;
+    static const char *const text[] = {"erf(x0)", "erfc(x0)", "erf(x0) - erfc(x0/2)", "gelu(x0)",
+                                       "softplus(x0)"};
+    need_gcc();
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F64, 1, (int64_t[]){100}, -4, 4);
+        output(&b, formula(&b, text[i]));
+        if (body_has(&b, "call.*_f64")) fail_msg("%s", text[i]);
+        drop(&b);
+    }
+}
+
 /* Near 0 by their series, far from it otherwise, whatever stands beside a number. */
 TEST(stumpffs_functions_have_the_same_bits_in_all_company) {
     (void)state;
@@ -152,6 +168,7 @@ int main(void) {
         RUN(functions_of_all_lanes_have_the_bits_of_one),
         RUN(functions_of_all_lanes_reach_the_end_of_each_threads_part),
         RUN(stumpffs_functions_are_vectors_without_avx512),
+        RUN(long_functions_are_no_calls),
         RUN(stumpffs_functions_have_the_same_bits_in_all_company),
     };
     return cmocka_run_group_tests(tests, NULL, temp_remove);
