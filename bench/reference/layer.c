@@ -68,10 +68,11 @@ static float exponentials(float *restrict y, const float *restrict x, float most
     return all;
 }
 
-/* Rooms begin half a page from the rows: a number that is read soon after one was written at its place in another page waits for that one. */
+/* Rooms begin a third of a page from the rows and from each other: a number that is read soon after one was written at its place in another page waits for
+ * that one. */
 static float *room_of(const float *x, size_t n, int which) {
     static _Alignas(4096) float room[2][ROOM + 1024];
-    size_t apart = ((uintptr_t)x + 2048) % 4096 / VECTOR_BYTES * LANES;
+    size_t apart = ((uintptr_t)x + (size_t)(which + 1) * 1344) % 4096 / VECTOR_BYTES * LANES;
     return n <= ROOM ? room[which] + apart : NULL;
 }
 

@@ -181,17 +181,18 @@ static void any_units(struct units_of *u) {
 }
 
 /* Rooms of a row begin half a page from where the rows that are read do, if those are whole pages: a processor takes a number that is read soon
- * after another was written at the same place of another page for that one, and waits. Gives what it takes. */
+ * after another was written at the same place of another page for that one, and waits. Of two rooms each a third. Gives what it takes. */
 static size_t part_rooms(struct units_of *u) {
-    enum { page = 4096 };
     struct emitter *e = u->l.e;
     const struct access *a = NULL;
     for (uint32_t i = 0; i < u->loop->accesses && !a; i++)
         if (units_first_direct(u, i) && !u->loop->access[i].narrow) a = &u->loop->access[i];
-    if (!a || u->run * (int64_t)cr_dtype_size((cr_dtype)a->dtype) % page || !nest_rooms(&u->l)) return 0;
+    if (!a || u->run * (int64_t)cr_dtype_size((cr_dtype)a->dtype) % memory_page || !nest_rooms(&u->l))
+        return 0;
     emit_line(e, "row += ((uintptr_t)%s + %d - (uintptr_t)row) %% %d / 64 * 64;",
-              emit_name(e, e->p->slot[a->slot].node), page / 2, page);
-    return page;
+              emit_name(e, e->p->slot[a->slot].node), u->weave.on ? part_of_page : memory_page / 2,
+              memory_page);
+    return memory_page;
 }
 
 static void write_function(struct units_of *u, const char *head, size_t number) {

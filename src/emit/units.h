@@ -13,7 +13,7 @@ void emit_declare_slots(struct emitter *e, const struct step *s);
 
 /* A row's last pass that goes along with the next row's `host`: the nodes whose numbers it needs of its own row, and the names under which they
  * are carried. */
-enum { carried_most = 16 };
+enum { carried_most = 16, memory_page = 4096, part_of_page = memory_page / 3 / 64 * 64 };
 struct weave {
     bool on;
     int late, host, n;
