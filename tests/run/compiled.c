@@ -302,9 +302,10 @@ TEST(numbers_beyond_32_bits_are_no_places) {
 /* Many lines shorter than a vector, of a few sums and products: loops of their own, since shapes differ. */
 TEST(sums_over_short_lines_give_the_same_bits) {
     (void)state;
+    static const char outer[] = "x7[0, :, :, None]*x8[0, :, None] + x7[1, :, :, None]*x8[1, :, None] "
+                                "- x7[2, :, :, None]*x8[2, :, None]";
     static const char *const texts[] = {"x0 + x1", "t(x0)*x2 - x2", "-(x3 - x4*x3)^2", "x5[::-1, ::-1] + x6",
-                                        "x7[0, :, :, None]*x8[0, :, None] + x7[1, :, :, None]*x8[1, :, None] "
-                                        "- x7[2, :, :, None]*x8[2, :, None]"};
+                                        outer};
     struct two b;
     start(&b);
     input(&b, CR_F64, 2, (int64_t[]){103, 5}, -3, 3), input(&b, CR_F64, 1, (int64_t[]){5}, -3, 3);
