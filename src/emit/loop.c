@@ -4,12 +4,15 @@
 
 /* ---- Folds ---- */
 
+static void declare_start(struct emitter *e, uint32_t id, const char *name) {
+    char type[80];
+    emit_line(e, "%s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type), name,
+              emit_start(e, id));
+}
+
 static void start_fold(struct loop_of *l, uint32_t id) {
     struct emitter *e = l->e;
-    char type[80];
-    if (nest_folds_lines(l, id))
-        emit_line(e, "%s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type),
-                  nest_make_local(e, id), emit_start(e, id));
+    if (nest_folds_lines(l, id)) declare_start(e, id, nest_make_local(e, id));
     else
         emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s;",
                   (long long)graph_elements(e->g, graph_at(e->g, id)),
@@ -53,14 +56,12 @@ static bool has_inner(const struct loop_of *l, int pass) {
 
 static void start_inner(struct loop_of *l, int pass, uint32_t whole[loop_most]) {
     struct emitter *e = l->e;
-    char type[80];
     for (uint32_t i = 0; i < l->s->n; i++) {
         if (!folds_line(l, i, pass)) continue;
         uint32_t id = nest_node(l, i);
         whole[i] = e->local[id];
         e->local[id] = emit_reserve(e, "line");
-        emit_line(e, "%s %s = %s;", emit_type(e, (cr_dtype)graph_at(e->g, id)->dtype, type),
-                  nest_local(e, id), emit_start(e, id));
+        declare_start(e, id, nest_local(e, id));
     }
 }
 
@@ -153,12 +154,11 @@ void emit_reduce(struct emitter *e, uint32_t node) {
     const char *name = emit_name(e, e->p->slot[e->p->view[node].slot].node);
     emit_line(e, "for (long i = 0; i < %lld; i++) %s[i] = %s;", (long long)size, name, emit_start(e, node));
     const bool inner = rank > 1 && gone[rank - 1]; /* as above */
-    char type[80];
     nest_open(e, 0, inner ? rank - 1 : rank);
     struct cr_text at = text_make(&e->mem), next = text_make(&e->mem), t = text_make(&e->mem),
                    all = text_make(&e->mem);
     if (inner) {
-        emit_line(e, "%s line = %s;", emit_type(e, (cr_dtype)n->dtype, type), emit_start(e, node));
+        declare_start(e, node, "line");
         nest_open(e, rank - 1, rank);
     }
     text_add(&at, "%s[", name);

@@ -56,14 +56,12 @@ void frame_drop(struct place_of_run *r, const cr_program *p) {
     *r = (struct place_of_run){0};
 }
 
-static bool is_active(const struct place_of_run *r, size_t s) { return !r->active || r->active[s]; }
-
 /* Behind those that stand there; false: a step is no calls, or they are too many. */
 static bool add_straight(struct place_of_run *r, const cr_program *p, bool tail) {
     for (size_t s = 0; s < p->plan.steps; s++) {
         const struct step *step = &p->plan.step[s];
         const struct call *call = r->call + step->first;
-        if (step->tail != tail || !is_active(r, s)) continue;
+        if (step->tail != tail || !program_step_is_active(r, s)) continue;
         if (!call->fn || r->straights + step->n > straight_most) return false;
         memcpy(r->straight + r->straights, call, step->n * sizeof *call);
         r->straights += step->n;

@@ -133,6 +133,9 @@ struct place_of_run {
     struct nested **nested;     /* by step: where the functions that it runs run; or NULL */
     struct kernel_inner *inner; /* two by step: these, as compiled kernels see them; or NULL */
 };
+static inline bool program_step_is_active(const struct place_of_run *r, size_t s) {
+    return !r->active || r->active[s];
+}
 /* Where slots of the workspace, constants and sources stand; no calls are known yet. False: out of memory. frame_drop after either. */
 bool frame_make(struct place_of_run *r, const cr_program *p, char *workspace);
 void frame_drop(struct place_of_run *r, const cr_program *p);

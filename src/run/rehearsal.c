@@ -4,15 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/whole.h"
 #include "ops/control.h"
 #include "run/cost.h"
-
-#if defined(__GNUC__)
-#define AHEAD(at) __builtin_prefetch(at)
-#else
-#define AHEAD(at) ((void)(at))
-#endif
 
 /* A step that does more takes so long (some 10 us) that what its first one waits for, some 1 us, is little beside it. Work: operations, and numbers of 8
  * bytes that stand in memory. */

@@ -139,7 +139,7 @@ static cr_status run_steps(const cr_program *p, struct place_of_run *r, bool tai
         return CR_OK;
     }
     for (size_t s = 0; s < p->plan.steps; s++) {
-        if (p->plan.step[s].tail != tail || (r->active && !r->active[s])) continue;
+        if (p->plan.step[s].tail != tail || !program_step_is_active(r, s)) continue;
         r->bad_node = p->plan.node[p->plan.step[s].first];
         cr_status status = run_step(p, r, s);
         if (!status && p->trap_nan) status = trap(p, r);

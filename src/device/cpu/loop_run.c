@@ -1,17 +1,10 @@
 /* The built-in way to run a loop: unit by unit, tile by tile, one instruction after the other over the tile. */
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/whole.h"
 #include "device/device.h"
 #include "tensor/dtype.h"
-
-#if defined(__GNUC__)
-#define AHEAD(at)     __builtin_prefetch((const void *)(at), 0, 3)
-#define FAR_AHEAD(at) __builtin_prefetch((const void *)(at), 0, 2)
-#else
-#define AHEAD(at)     ((void)(at))
-#define FAR_AHEAD(at) ((void)(at))
-#endif
 
 /* Numbers of all accesses together that no second cache holds; and no last one: what comes from so far is too late for the first. */
 enum { far_numbers = 1 << 18, farthest_numbers = 1 << 22 };
