@@ -107,7 +107,7 @@ static void folds(const char *compiler, cr_dtype dtype, int64_t rows, int64_t ru
     input(&b, dtype, 2, (int64_t[]){rows, run}, -3, 3);
     input(&b, dtype, 1, (int64_t[]){run}, -3, 3);
     input(&b, dtype, 2, (int64_t[]){rows, 1}, -3, 3);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    formulas(&b, texts, sizeof texts / sizeof *texts);
     compare(&b, compiler);
     drop(&b);
 }
@@ -224,7 +224,7 @@ TEST(axes_that_do_not_run_on_give_the_same_bits) {
         "sum(x0 > x1)",
         "x0 > 1 and x1 < 2",
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    formulas(&b, texts, sizeof texts / sizeof *texts);
     compare(&b, "cc");
     drop(&b);
 }
@@ -313,7 +313,7 @@ TEST(sums_over_short_lines_give_the_same_bits) {
     input(&b, CR_F32, 2, (int64_t[]){70, 7}, -3, 3), input(&b, CR_F32, 2, (int64_t[]){70, 1}, -3, 3);
     input(&b, CR_F64, 2, (int64_t[]){40, 15}, -3, 3), input(&b, CR_F64, 1, (int64_t[]){15}, -3, 3);
     input(&b, CR_F64, 3, (int64_t[]){3, 20, 15}, -3, 3), input(&b, CR_F64, 3, (int64_t[]){3, 20, 4}, -3, 3);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    formulas(&b, texts, sizeof texts / sizeof *texts);
     compare(&b, "cc");
     drop(&b);
 }
@@ -493,7 +493,7 @@ TEST(threads_change_no_bit) {
         input(&b, CR_F32, 2, dims, -3, 3);
         input(&b, CR_F32, 2, dims, -3, 3);
         input(&b, CR_F32, 1, dims + 1, -3, 3);
-        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+        formulas(&b, texts, sizeof texts / sizeof *texts);
         compare(&b, "cc");
         drop(&b);
         cr_context_free(ctx);

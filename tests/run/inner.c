@@ -139,7 +139,7 @@ TEST(few_numbers_are_picked_and_added_the_same) {
     input(&b, CR_F64, 0, NULL, 1, 2), input(&b, CR_F64, 1, (int64_t[]){5}, -1, 1);
     input(&b, CR_I64, 1, (int64_t[]){5}, -5, 5), input(&b, CR_F64, 2, (int64_t[]){5, 3}, -1, 1);
     output(&b, cr_add(b.x[0], formula(&b, "0*sum(gather(x1, x2))")));
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    formulas(&b, texts, sizeof texts / sizeof *texts);
     struct cr_text kernels = kernels_of(&b, &steps, &made);
     assert_int_equal(made, steps);
     text_drop(&kernels);
@@ -169,7 +169,7 @@ TEST(carries_rows_and_views_give_the_same_bits) {
     start(&b);
     input(&b, CR_F64, 1, (int64_t[]){40}, -1, 1), input(&b, CR_F64, 2, (int64_t[]){6, 40}, -1, 1);
     input(&b, CR_I64, 0, NULL, 5, 6), input(&b, CR_F64, 2, (int64_t[]){40, 6}, -1, 1);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    formulas(&b, texts, sizeof texts / sizeof *texts);
     compare(&b, "cc");
     drop(&b);
 }
@@ -187,7 +187,7 @@ static void chains(cr_dtype dtype, int64_t n, const char *compiler) {
     size_t steps, made;
     start(&b);
     input(&b, dtype, 1, &n, -1, 1), input(&b, dtype, 1, &n, -1, 1);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) output(&b, formula(&b, texts[i]));
+    formulas(&b, texts, sizeof texts / sizeof *texts);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cr_node loss = cr_sum(cr_square(b.y[i]), 0, NULL, false), d[2];
         cr_grad(d, loss, 2, b.x);

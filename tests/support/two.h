@@ -68,6 +68,10 @@ static inline void output(struct two *b, cr_node y) {
     if (cr_target_output(b->t, b->name[i], y)) fail_msg("%s", cr_graph_error(b->g));
 }
 
+static inline void formulas(struct two *b, const char *const texts[], size_t n) {
+    for (size_t i = 0; i < n; i++) output(b, formula(b, texts[i]));
+}
+
 static inline size_t bytes_of(cr_node y) { return (size_t)cr_count(y) * cr_dtype_size(cr_dtype_of(y)); }
 
 /* Computes all outputs; the caller frees them. */
