@@ -23,13 +23,19 @@ static char *element(const struct tensor *x, int64_t offset) {
 
 cr_status kernel_unslice(struct kernel_call *c) {
     int rank = c->out.rank;
-    int64_t stride[CR_MAX_RANK], offset = 0;
+    int64_t stride[CR_MAX_RANK], offset = 0, all = count_of(rank, c->out.dim),
+                                 moved = count_of(rank, c->in->dim);
     for (int i = 0; i < rank; i++) {
         const int64_t *attr = &c->attr[2 * (rank - 1 - i)];
         offset += attr[0] * c->out.stride[i];
         stride[i] = attr[1] * c->out.stride[i];
     }
-    memset(c->out.data, 0, (size_t)count_of(rank, c->out.dim) * size_of(&c->out));
+    if (moved && c->in->data == element(&c->out, offset)) { /* plan_joined */
+        memset(c->out.data, 0, (size_t)offset * size_of(&c->out));
+        memset(element(&c->out, offset + moved), 0, (size_t)(all - offset - moved) * size_of(&c->out));
+        return CR_OK;
+    }
+    memset(c->out.data, 0, (size_t)all * size_of(&c->out));
     copy_both(element(&c->out, offset), stride, c->in->data, c->in->stride, size_of(c->in), rank, c->in->dim);
     return CR_OK;
 }

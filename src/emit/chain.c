@@ -99,13 +99,6 @@ static bool moves(const struct plan *p, const struct step *s) {
     return true;
 }
 
-/* Where operand k stands in the result; its numbers go to so many further on. */
-static int64_t moved_to(const struct plan *p, const struct node *n, uint32_t k) {
-    int64_t at = n->op == OP_unslice ? graph_attr(p->g, n)[0] : 0;
-    for (uint32_t i = 0; i < k; i++) at += graph_dims(p->g, graph_at(p->g, graph_args(p->g, n)[i]))[0];
-    return at;
-}
-
 static bool move_touches(struct chain *c, struct link *l, size_t s) {
     const struct plan *p = c->e->p;
     const struct step *step = &p->step[s];
@@ -115,7 +108,8 @@ static bool move_touches(struct chain *c, struct link *l, size_t s) {
     if (!moves(p, step) || graph_elements(p->g, n) != c->count) return false;
     for (uint32_t k = 0; k < n->n; k++) {
         const struct view *v = &p->view[graph_args(p->g, n)[k]];
-        if (!add(c, l, (struct touch){v->slot, v->offset - moved_to(p, n, k), size, false, false}))
+        if (plan_joined(p, id, k)) continue;
+        if (!add(c, l, (struct touch){v->slot, v->offset - plan_place_of(p->g, n, k), size, false, false}))
             return false;
     }
     return add(c, l, (struct touch){p->view[id].slot, p->view[id].offset, size, true, false});
@@ -271,27 +265,33 @@ static void move_windows(const struct chain *c) {
 
 /* ---- Writing ---- */
 
-static void write_part(struct emitter *e, uint32_t id, uint32_t k, int64_t to) {
+/* Place i of a step that moves numbers. */
+static struct expression place_i(struct emitter *e, uint32_t id) {
+    struct cr_text t = text_make(&e->mem);
+    emit_element_of(e, &t, id, 1, (int64_t[]){1}, (const char *[]){"i"});
+    return emit_take(e, &t);
+}
+
+static void write_part(struct emitter *e, uint32_t id, uint32_t k) {
     const struct node *n = graph_at(e->g, id), *x = graph_at(e->g, graph_args(e->g, n)[k]);
     struct cr_text t = text_make(&e->mem);
-    long long low = to, high = to + graph_dims(e->g, x)[0];
-    static const char *const index[] = {"(i - low)"};
+    long long low = plan_place_of(e->g, n, k), high = low + graph_dims(e->g, x)[0];
     emit_line(e, "low = %lld;", low);
-    emit_element_of(e, &t, graph_args(e->g, n)[k], 1, (int64_t[]){1}, index);
+    emit_element_of(e, &t, graph_args(e->g, n)[k], 1, (int64_t[]){1}, (const char *[]){"(i - low)"});
+    struct expression to = place_i(e, id), from = emit_take(e, &t);
     emit_line(e,
               "VECTOR for (int64_t i = first > %lld ? first : %lld; i < (end < %lld ? end : %lld); i++) "
-              "%s[i] = %s;",
-              low, low, high, high, emit_name(e, e->p->slot[e->p->view[id].slot].node), t.failed ? "0" : t.s);
-    text_drop(&t);
+              "%s = %s;",
+              low, low, high, high, to.s, from.s);
 }
 
 /* Zeros before and behind what unslice moves. */
 static void clear_around(struct emitter *e, uint32_t id) {
     const struct node *n = graph_at(e->g, id);
-    long long low = moved_to(e->p, n, 0), high = low + graph_dims(e->g, graph_at(e->g, n->arg[0]))[0];
-    const char *name = emit_name(e, e->p->slot[e->p->view[id].slot].node);
-    emit_line(e, "for (int64_t i = first; i < (end < %lld ? end : %lld); i++) %s[i] = 0;", low, low, name);
-    emit_line(e, "for (int64_t i = first > %lld ? first : %lld; i < end; i++) %s[i] = 0;", high, high, name);
+    long long low = plan_place_of(e->g, n, 0), high = low + graph_dims(e->g, graph_at(e->g, n->arg[0]))[0];
+    struct expression to = place_i(e, id);
+    emit_line(e, "for (int64_t i = first; i < (end < %lld ? end : %lld); i++) %s = 0;", low, low, to.s);
+    emit_line(e, "for (int64_t i = first > %lld ? first : %lld; i < end; i++) %s = 0;", high, high, to.s);
 }
 
 /* part_NUMBER: places first to end-1 of a step that moves numbers. */
@@ -304,7 +304,8 @@ static void write_move(struct emitter *e, size_t s) {
     emit_declare_slots(e, step);
     emit_line(e, "int64_t low;");
     if (n->op == OP_unslice) clear_around(e, id);
-    for (uint32_t k = 0; k < n->n; k++) write_part(e, id, k, moved_to(e->p, n, k));
+    for (uint32_t k = 0; k < n->n; k++)
+        if (!plan_joined(e->p, id, k)) write_part(e, id, k);
     emit_close(e);
 }
 

@@ -141,6 +141,13 @@ static void extreme(const struct kernel *k) {
     for (int i = 0; i < rank - 1; i++) emit_close(e);
 }
 
+/* Of the result, which may stand in another's slot. */
+static struct expression result_at(const struct kernel *k, const char *const index[]) {
+    struct cr_text t = text_make(&k->e->mem);
+    emit_element(k->e, &t, k->id, k->rank, index);
+    return emit_take(k->e, &t);
+}
+
 static void concat(const struct kernel *k) {
     int axis = k->rank + (int)k->attr[0];
     int64_t at = 0;
@@ -157,17 +164,32 @@ static void concat(const struct kernel *k) {
         if (t.n && t.n < sizeof shifted) memcpy(shifted, t.s, t.n + 1);
         text_drop(&t);
         index[axis] = shifted;
-        struct expression to = emit_number(k->e, k->rank, graph_dims(k->e->g, k->n), index),
-                          from = element_at(k, i, emit_axis);
-        emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
+        struct expression to = result_at(k, index), from = element_at(k, i, emit_axis);
+        emit_line(k->e, "%s = %s;", to.s, from.s);
         for (int j = 0; j < k->rank; j++) emit_close(k->e);
     }
+}
+
+/* Numbers first to end-1 of the result, seen as a row. */
+static void clear(const struct kernel *k, int64_t first, int64_t end) {
+    struct cr_text t = text_make(&k->e->mem);
+    if (first == end) return;
+    emit_element_of(k->e, &t, k->id, 1, (int64_t[]){1}, (const char *[]){"i"});
+    struct expression to = emit_take(k->e, &t);
+    emit_line(k->e, "for (long i = %lld; i < %lld; i++) %s = 0;", (long long)first, (long long)end, to.s);
 }
 
 static void unslice(const struct kernel *k) {
     const char *index[CR_MAX_RANK];
     char shifted[CR_MAX_RANK][64];
-    emit_clear(k->e, result(k), graph_elements(k->e->g, k->n));
+    int64_t all = graph_elements(k->e->g, k->n);
+    if (plan_joined(k->e->p, k->id, 0)) {
+        int64_t first = plan_place_of(k->e->g, k->n, 0);
+        clear(k, 0, first);
+        clear(k, first + graph_elements(k->e->g, operand_node(k, 0)), all);
+        return;
+    }
+    clear(k, 0, all);
     for (int i = 0; i < k->rank; i++) {
         const int64_t *a = &k->attr[2 * (k->rank - 1 - i)];
         struct cr_text t = text_make(&k->e->mem);
@@ -177,9 +199,8 @@ static void unslice(const struct kernel *k) {
         index[i] = shifted[i];
         emit_open_axis(k->e, i, dims(k, 0)[i]);
     }
-    struct expression to = emit_number(k->e, k->rank, graph_dims(k->e->g, k->n), index),
-                      from = element_at(k, 0, emit_axis);
-    emit_line(k->e, "%s[%s] = %s;", result(k), to.s, from.s);
+    struct expression to = result_at(k, index), from = element_at(k, 0, emit_axis);
+    emit_line(k->e, "%s = %s;", to.s, from.s);
     for (int i = 0; i < k->rank; i++) emit_close(k->e);
 }
 

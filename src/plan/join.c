@@ -1,21 +1,9 @@
 /* Values that are only made to be joined are made where the joined one has them. */
-#include "plan/plan.h"
+#include "plan/join.h"
 
 #include <string.h>
 
-struct joiner {
-    struct plan *p;
-    struct view *to; /* by slot: the slot that its numbers go to, and where they begin there */
-    bool *kept;      /* by slot: what becomes of it is said elsewhere */
-    uint32_t *now;   /* by step that was met: its number once those that have nothing left to do are gone */
-};
-
-static bool is_work(const struct plan *p, uint32_t slot) {
-    return slot != no_slot && p->slot[slot].kind == SLOT_WORK;
-}
-
-/* Short vectors are computed on copies (emit/pad.c), which begin where a slot does. */
-static bool is_short(int64_t n) {
+bool join_is_short(int64_t n) {
     enum { lanes = 16, most = 64 };
     return n <= most && n % lanes != 0;
 }
@@ -27,23 +15,30 @@ static bool writes_all(const struct plan *p, const struct step *s, uint32_t make
     return s->kind == STEP_LOOP && plan_elementwise(op) && plan_role(p->g, s, maker) == ROLE_WIDE;
 }
 
-/* Is it all of a slot that a loop of its own, or a product, makes? */
-static bool can_move(const struct joiner *j, uint32_t id) {
+bool join_can_move(const struct joiner *j, uint32_t slot) {
+    const struct plan *p = j->p;
+    if (!join_is_work(p, slot) || j->kept[slot] || j->to[slot].slot != no_slot) return false;
+    uint32_t maker = p->slot[slot].node, step = p->step_of[maker];
+    const struct step *s = step == no_slot ? NULL : &p->step[j->now[step]];
+    return s && s->way == WAY_WHOLE && !s->tail && writes_all(p, s, maker) &&
+           !join_is_short(graph_elements(p->g, graph_at(p->g, maker)));
+}
+
+/* Is it all of a slot that can move? */
+static bool is_all(const struct joiner *j, uint32_t id) {
     const struct plan *p = j->p;
     const struct view *v = &p->view[id];
-    if (!is_work(p, v->slot) || j->kept[v->slot] || j->to[v->slot].slot != no_slot) return false;
-    uint32_t maker = p->slot[v->slot].node, step = p->step_of[maker];
-    const struct step *s = step == no_slot ? NULL : &p->step[j->now[step]];
-    return s && s->way == WAY_WHOLE && !s->tail && writes_all(p, s, maker) && v->offset == 0 &&
-           plan_contiguous(p, id) && plan_node_bytes(p->g, id) == p->slot[v->slot].bytes &&
-           !is_short(graph_elements(p->g, graph_at(p->g, id)));
+    return join_can_move(j, v->slot) && v->offset == 0 && plan_contiguous(p, id) &&
+           plan_node_bytes(p->g, id) == p->slot[v->slot].bytes;
 }
 
 /* Operands one behind the other. */
-static bool is_stack(const struct plan *p, uint32_t id) {
+static bool is_stack(const struct joiner *j, uint32_t id) {
+    const struct plan *p = j->p;
     const struct node *n = graph_at(p->g, id);
     int axes = n->op == OP_concat ? graph_rank(p->g, n) + (int)graph_attr(p->g, n)[0] : -1;
-    return axes >= 0 && shape_count(axes, graph_dims(p->g, n)) == 1 && is_work(p, p->view[id].slot);
+    return axes >= 0 && shape_count(axes, graph_dims(p->g, n)) == 1 && join_is_work(p, p->view[id].slot) &&
+           j->to[p->view[id].slot].slot == no_slot;
 }
 
 /* True: nothing is left to copy; last: the step that makes the last operand. */
@@ -56,7 +51,7 @@ static bool join(struct joiner *j, uint32_t id, uint32_t *last) {
     for (uint32_t k = 0; k < n->n; k++) {
         uint32_t x = graph_args(p->g, n)[k], slot = p->view[x].slot;
         int64_t count = graph_elements(p->g, graph_at(p->g, x));
-        if (count && can_move(j, x)) {
+        if (count && is_all(j, x)) {
             j->to[slot] = (struct view){.slot = p->view[id].slot, .offset = at};
             uint32_t step = p->step_of[p->slot[slot].node];
             if (step > *last) *last = step;
@@ -67,15 +62,24 @@ static bool join(struct joiner *j, uint32_t id, uint32_t *last) {
     return all && any;
 }
 
+int64_t plan_place_of(const cr_graph *g, const struct node *n, uint32_t k) {
+    const int rank = graph_rank(g, n);
+    const int64_t *dim = graph_dims(g, n), *attr = graph_attr(g, n);
+    int64_t at = 0, each = 1;
+    for (uint32_t i = 0; n->op == OP_concat && i < k; i++)
+        at += graph_elements(g, graph_at(g, graph_args(g, n)[i]));
+    for (int i = rank; n->op == OP_unslice && i-- > 0; each *= dim[i]) at += attr[2 * (rank - 1 - i)] * each;
+    return at;
+}
+
 /* What is joined twice is copied once: it stands in the joined one, but elsewhere. */
-bool plan_joined(const struct plan *p, uint32_t concat, uint32_t k) {
-    const struct node *n = graph_at(p->g, concat);
-    const uint32_t *x = graph_args(p->g, n);
-    const struct view *v = &p->view[x[k]], *to = &p->view[concat];
-    int64_t at = to->offset;
-    if (v->slot != to->slot || !plan_contiguous(p, x[k])) return false;
-    for (uint32_t i = 0; i < k; i++) at += graph_elements(p->g, graph_at(p->g, x[i]));
-    return v->offset == at;
+bool plan_joined(const struct plan *p, uint32_t id, uint32_t k) {
+    const struct node *n = graph_at(p->g, id);
+    if (n->op != OP_concat && n->op != OP_unslice) return false;
+    uint32_t x = graph_args(p->g, n)[k];
+    const struct view *v = &p->view[x], *to = &p->view[id];
+    return v->slot == to->slot && plan_contiguous(p, x) &&
+           v->offset == to->offset + plan_place_of(p->g, n, k);
 }
 
 /* A step that is gone has the number of the one that took its place. */
@@ -100,7 +104,7 @@ static void join_all(struct joiner *j) {
     uint32_t kept = 0, last, *now = j->now;
     for (uint32_t s = 0; s < p->steps; s++) {
         uint32_t id = p->node[p->step[s].first];
-        if (p->step[s].kind == STEP_KERNEL && !p->step[s].tail && is_stack(p, id) && join(j, id, &last)) {
+        if (p->step[s].kind == STEP_KERNEL && !p->step[s].tail && is_stack(j, id) && join(j, id, &last)) {
             now[s] = now[last];
             continue;
         }
@@ -122,11 +126,13 @@ cr_status plan_join(struct plan *p, const struct plan_wish *wish) {
     if (wish->keep || !wish->fuse) return CR_OK;
     j.to = mem_alloc(&p->mem, mem_mul(p->slots, sizeof *j.to));
     j.kept = mem_zero(&p->mem, p->slots + 1);
+    j.now = mem_alloc(&p->mem, mem_mul(steps, sizeof *j.now));
+    for (uint32_t s = 0; j.now && s < steps; s++) j.now[s] = s;
     for (size_t i = 0; j.to && i < p->slots; i++) j.to[i] = (struct view){.slot = no_slot};
     for (size_t i = 0; j.kept && i < wish->outputs; i++) keep(&j, wish->output[i]);
     for (size_t i = 0; j.kept && i < p->updates; i++) keep(&j, p->update[i].value);
-    j.now = mem_alloc(&p->mem, mem_mul(steps, sizeof *j.now));
     bool ok = j.to && j.kept && j.now;
+    ok = ok && join_margins(&j);
     if (ok) join_all(&j);
     mem_free(&p->mem, j.to, p->slots * sizeof *j.to);
     mem_free(&p->mem, j.kept, p->slots + 1);

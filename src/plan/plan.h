@@ -205,8 +205,10 @@ uint32_t plan_real(const cr_graph *g, uint32_t id);
 bool plan_contiguous(const struct plan *p, uint32_t node);
 const int64_t *plan_strides(const struct plan *p, uint32_t node);
 size_t plan_node_bytes(const cr_graph *g, uint32_t node);
-/* join.c: does operand k of a concat stand where the concat has it? Then there is nothing to copy. */
-bool plan_joined(const struct plan *p, uint32_t concat, uint32_t k);
+/* join.c: does operand k of a concat or unslice stand where the result has it? Then there is nothing to copy. */
+bool plan_joined(const struct plan *p, uint32_t id, uint32_t k);
+/* Where operand k of a concat or unslice, which lies there in one run, begins in the result. */
+int64_t plan_place_of(const cr_graph *g, const struct node *n, uint32_t k);
 
 /* What is known of a node's numbers right of the diagonal of its last two axes. */
 enum { BEYOND_UNSEEN = 1, BEYOND_ZERO = 2, BEYOND_LEAST = 4, BEYOND_FREE = 8, ALL_FINITE = 16 };

@@ -60,7 +60,7 @@ size_t cost_read(const struct plan *p, const struct step *s) {
         for (uint32_t k = 0; k < n->n; k++) {
             uint32_t id = graph_args(p->g, n)[k], slot = p->view[id].slot;
             if (slot == no_slot || p->step_of[id] == step || read_before(p, s, i, k, slot)) continue;
-            if (n->op == OP_concat && plan_joined(p, p->node[s->first + i], k)) continue;
+            if (plan_joined(p, p->node[s->first + i], k)) continue;
             size_t seen = plan_node_bytes(p->g, id), whole = p->slot[slot].bytes;
             bytes += seen < whole ? seen : whole;
         }
@@ -74,7 +74,7 @@ size_t cost_written(const struct plan *p, const struct step *s) {
         uint32_t id = p->node[s->first + i];
         const struct node *n = graph_at(p->g, id);
         if (p->view[id].slot != no_slot) bytes += plan_node_bytes(p->g, id);
-        for (uint32_t k = 0; n->op == OP_concat && k < n->n; k++)
+        for (uint32_t k = 0; k < n->n; k++)
             if (plan_joined(p, id, k)) bytes -= plan_node_bytes(p->g, graph_args(p->g, n)[k]);
     }
     return bytes;
