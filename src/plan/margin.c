@@ -8,8 +8,9 @@
 enum { line = 64 };
 
 /* Of a slot, on one side. What a concat puts there is its own; zeros serve all that want them. */
+enum use { UNUSED, ZEROS, OWN };
 struct margin {
-    enum { UNUSED, ZEROS, OWN } use;
+    enum use use;
     int64_t n; /* numbers */
 };
 
@@ -30,7 +31,9 @@ static bool runs_on(const cr_graph *g, const struct node *n, uint32_t k) {
     while (axis < rank - 1 && dim[axis] == 1) axis++;
     for (int i = axis + 1; i < rank; i++)
         if (own[i] != dim[i]) return false;
-    return rank > 0 && (n->op != OP_unslice || graph_attr(g, n)[2 * (rank - 1 - axis) + 1] == 1);
+    for (int i = 0; n->op == OP_unslice && i < rank; i++)
+        if (graph_attr(g, n)[2 * (rank - 1 - i) + 1] != 1) return false; /* turned over, perhaps */
+    return rank > 0;
 }
 
 static bool may_be_wider(const struct margins *m, uint32_t slot) {
@@ -38,11 +41,11 @@ static bool may_be_wider(const struct margins *m, uint32_t slot) {
     return m->side[slot][0].n || m->side[slot][1].n || join_can_move(j, slot);
 }
 
-static bool has_room(const struct margin *side, int64_t n, int use) {
+static bool has_room(const struct margin *side, int64_t n, enum use use) {
     return n == 0 || side->use == UNUSED || (side->use == ZEROS && use == ZEROS);
 }
 
-static void widen(struct margin *side, int64_t n, int use) {
+static void widen(struct margin *side, int64_t n, enum use use) {
     if (n == 0) return;
     side->use = use;
     if (n > side->n) side->n = n;
@@ -59,7 +62,7 @@ static bool stands(const struct margins *m, uint32_t id, uint32_t k) {
     if (count == 0 || low + high > count || !runs_on(p->g, n, k) || !plan_contiguous(p, x)) return false;
     if (v->slot == no_slot || !may_be_wider(m, v->slot) || join_is_short(count_of(p, id))) return false;
     int64_t all = count_of(p, p->slot[v->slot].node);
-    int use = n->op == OP_unslice ? ZEROS : OWN;
+    enum use use = n->op == OP_unslice ? ZEROS : OWN;
     struct margin *side = m->side[v->slot];
     if (use == OWN && count == all) return false;
     if (low > 0 && (v->offset != 0 || !has_room(&side[0], low, use))) return false;
