@@ -33,7 +33,6 @@ look() {
     need libc6-dev "the headers of the C library" 'header math.h'
     need make "the build" 'command -v make'
     need cmake "the build" 'command -v cmake'
-    need libpthreadpool-dev "threads" 'header pthreadpool.h'
     need zlib1g-dev "data packed by gzip" 'header zlib.h'
     need libjansson-dev "safetensors" 'header jansson.h'
     need libzip-dev "npz" 'header zip.h'

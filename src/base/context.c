@@ -1,4 +1,4 @@
-/* The host's context: allocator, and threads from the pthreadpool library or from the host itself. */
+/* The host's context: allocator, and threads of our own or of the host. */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -6,10 +6,9 @@
 
 #include <stdatomic.h>
 
-#include "base/mode.h"
+#include "base/pool.h"
 
-#ifdef CR_WITH_PTHREADPOOL
-#include <pthreadpool.h>
+#ifdef CR_WITH_THREADS
 #include <unistd.h>
 #endif
 
@@ -20,10 +19,7 @@ struct cr_context {
     int threads;
     const struct product *product;
     _Atomic(struct context_kept *) kept;
-#ifdef CR_WITH_PTHREADPOOL
-    _Atomic(pthreadpool_t) pool; /* NULL: not yet needed */
-    uint64_t mode;               /* of the thread that asked for the pool, which its threads have */
-#endif
+    struct pool *pool; /* NULL: one thread, or the host's */
 };
 
 struct mem context_mem(const cr_context *ctx) {
@@ -43,9 +39,9 @@ cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user) {
 cr_status cr_context_new(cr_context **out) { return cr_context_new_with(out, NULL, NULL); }
 
 static void drop_pool(cr_context *ctx) {
-#ifdef CR_WITH_PTHREADPOOL
-    pthreadpool_t pool = atomic_exchange(&ctx->pool, NULL);
-    if (pool) pthreadpool_destroy(pool);
+#ifdef CR_WITH_THREADS
+    pool_free(ctx->pool);
+    ctx->pool = NULL;
 #endif
     ctx->parallel = NULL;
     ctx->threads = 1;
@@ -63,30 +59,14 @@ void cr_context_free(cr_context *ctx) {
 cr_status cr_context_threads(cr_context *ctx, int count) {
     if (!ctx || count < 0 || count > 1024) return CR_EINVAL;
     drop_pool(ctx);
-#ifdef CR_WITH_PTHREADPOOL
-    ctx->mode = mode_flush();
-    mode_restore(ctx->mode);
+#ifdef CR_WITH_THREADS
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    ctx->threads = count ? count : processors < 1 ? 1 : processors > 1024 ? 1024 : (int)processors;
+    if (!count) count = processors < 1 ? 1 : processors > 1024 ? 1024 : (int)processors;
+    if (count > 1 && !(ctx->pool = pool_new(&ctx->mem, count))) return CR_ENOMEM;
+    ctx->threads = count;
 #endif
     return CR_OK;
 }
-
-#ifdef CR_WITH_PTHREADPOOL
-/* Made by whoever first has work for it: threads that start wait in a loop for some 10 ms, more than small programs take. NULL:
- * one thread, or no memory for more. */
-static pthreadpool_t pool_of(cr_context *ctx) {
-    pthreadpool_t pool = atomic_load(&ctx->pool), none = NULL;
-    if (pool || ctx->threads == 1) return pool;
-    uint64_t before = mode_flush();
-    mode_restore(ctx->mode);
-    pool = pthreadpool_create((size_t)ctx->threads);
-    mode_restore(before);
-    if (!pool || atomic_compare_exchange_strong(&ctx->pool, &none, pool)) return pool;
-    pthreadpool_destroy(pool); /* another was faster */
-    return none;
-}
-#endif
 
 int cr_context_thread_count(const cr_context *ctx) { return ctx ? ctx->threads : 1; }
 
@@ -122,13 +102,9 @@ void context_parallel(cr_context *ctx, void (*body)(void *arg, size_t i), void *
         ctx->parallel(ctx->parallel_user, body, arg, count);
         return;
     }
-#ifdef CR_WITH_PTHREADPOOL
-    pthreadpool_t pool = ctx && count > 1 ? pool_of(ctx) : NULL;
-    if (pool) {
-        /* Denormals stay as the host has them. Workers sleep between calls: they would spin for some 10 ms, and where more
-         * threads want to run than there are cores that is time taken from the very thread they wait for (seen: a step of
-         * 30 ms took 200). */
-        pthreadpool_parallelize_1d(pool, body, arg, count, PTHREADPOOL_FLAG_YIELD_WORKERS);
+#ifdef CR_WITH_THREADS
+    if (ctx && ctx->pool && count > 1) {
+        pool_run(ctx->pool, body, arg, count);
         return;
     }
 #endif

@@ -29,6 +29,8 @@ static const char *const cases[] = {
     "argsort(a, axis=0)",
     "uniform(7, [100000])",
     "reshape(t(a), [262144])",
+    "x[:512] @ a",
+    "a @ x[:512]",
 };
 
 static cr_node built(cr_graph *g, const char *expression) {

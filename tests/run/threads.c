@@ -223,6 +223,29 @@ TEST(the_hosts_own_parallel_for_gives_the_same_bits) {
     cr_context_free(ctx);
 }
 
+/* One row forward and back: its two products, each of 401,408 numbers read, which are shared before a product of as many terms would be
+ * whose numbers are read again and again; and the gradient of w. Of a row of 256 nothing is. */
+TEST(what_is_shared_is_decided_by_counts_of_work) {
+    (void)state;
+    static const struct {
+        int64_t k, n;
+        int calls;
+    } cases[] = {{784, 512, 3}, {256, 10, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_context *ctx;
+        int calls = 0;
+        assert_int_equal(cr_context_new(&ctx), CR_OK);
+        assert_int_equal(cr_context_parallel(ctx, host_parallel, &calls, 2), CR_OK);
+        struct values v = values_of(1, cases[i].k, cases[i].n, CR_F32);
+        cr_program *p = program(ctx, 1, cases[i].k, cases[i].n, CR_F32);
+        assert_int_equal(run(p, &v, CR_F32), CR_OK);
+        assert_int_equal(calls, cases[i].calls);
+        values_free(&v);
+        cr_program_free(p);
+        cr_context_free(ctx);
+    }
+}
+
 TEST(the_hosts_rounding_and_locale_stay) {
     (void)state;
     char locale[64];
@@ -248,6 +271,7 @@ int main(void) {
         RUN(products_and_their_gradients_agree_with_the_oracle),
         RUN(one_program_runs_in_many_threads),
         RUN(the_hosts_own_parallel_for_gives_the_same_bits),
+        RUN(what_is_shared_is_decided_by_counts_of_work),
         RUN(the_hosts_rounding_and_locale_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,200 @@
+/* Threads that share tasks. They spin a little before they sleep, since a step's next tasks mostly come within microseconds; and nobody waits
+ * for a thread that has taken no task: where one is late, who is there does its share. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "base/pool.h"
+
+#ifdef CR_WITH_THREADS
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mode.h"
+
+/* To wake a thread takes 5 to 50 us: it pays to wait as long before it sleeps. */
+enum { spin_ns = 50000, spins_a_look = 64 };
+
+struct pool {
+    struct mem mem;
+    size_t size;          /* bytes */
+    int threads;          /* that are to be there besides the caller */
+    int started;          /* of them */
+    bool tried;           /* to start them */
+    uint64_t mode;        /* theirs */
+    pthread_mutex_t turn; /* of those who call pool_run */
+    /* How many tasks of the present round nobody has taken, below the number of that round. Who takes one finds it unchanged since they read what
+     * the task is, so a thread that comes late takes none of another round. */
+    _Alignas(64) _Atomic uint64_t open;
+    _Atomic(void (*)(void *arg, size_t i)) body;
+    _Atomic(void *) arg;
+    _Alignas(64) atomic_size_t left; /* tasks that are not done */
+    atomic_bool waiting;             /* the caller sleeps until all are */
+    atomic_int sleepers;
+    atomic_bool ending;
+    pthread_mutex_t lock;
+    pthread_cond_t come, done;
+    pthread_t thread[];
+};
+
+static void pause_a_moment(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- Tasks ---- */
+
+static bool take(struct pool *p, size_t *i, void (**body)(void *arg, size_t i), void **arg) {
+    uint64_t open = atomic_load(&p->open);
+    while (open % pool_most) {
+        *i = open % pool_most;
+        *body = atomic_load_explicit(&p->body, memory_order_relaxed);
+        *arg = atomic_load_explicit(&p->arg, memory_order_relaxed);
+        if (atomic_compare_exchange_weak(&p->open, &open, open - 1)) return true;
+    }
+    return false;
+}
+
+/* The order matters: tasks are counted before one looks whether the caller sleeps, which says so before it looks at the count. */
+static void finish(struct pool *p) {
+    if (atomic_fetch_sub(&p->left, 1) > 1 || !atomic_load(&p->waiting)) return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void run_open(struct pool *p) {
+    size_t i;
+    void (*body)(void *arg, size_t i);
+    void *arg;
+    while (take(p, &i, &body, &arg)) {
+        body(arg, i);
+        finish(p);
+    }
+}
+
+/* ---- Waiting ---- */
+
+static bool is_open(struct pool *p) {
+    return atomic_load(&p->open) % pool_most || atomic_load_explicit(&p->ending, memory_order_relaxed);
+}
+static bool is_done(struct pool *p) { return atomic_load(&p->left) == 0; }
+
+static bool spin(struct pool *p, bool (*over)(struct pool *p)) {
+    for (int64_t end = now_ns() + spin_ns; now_ns() < end;)
+        for (int k = 0; k < spins_a_look; k++) {
+            if (over(p)) return true;
+            pause_a_moment();
+        }
+    return false;
+}
+
+/* Woken, it spins anew, also where its tasks are gone by then: the next ones come soon. */
+static void await_tasks(struct pool *p) {
+    if (spin(p, is_open)) return;
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&p->sleepers, 1);
+    const uint64_t last = atomic_load(&p->open);
+    while (!is_open(p) && atomic_load(&p->open) == last) pthread_cond_wait(&p->come, &p->lock);
+    atomic_fetch_sub(&p->sleepers, 1);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void await_others(struct pool *p) {
+    if (is_done(p) || spin(p, is_done)) return;
+    pthread_mutex_lock(&p->lock);
+    atomic_store(&p->waiting, true);
+    while (!is_done(p)) pthread_cond_wait(&p->done, &p->lock);
+    atomic_store(&p->waiting, false);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void *work(void *arg) {
+    struct pool *p = arg;
+    mode_restore(p->mode);
+    while (!atomic_load(&p->ending)) {
+        await_tasks(p);
+        run_open(p);
+    }
+    return NULL;
+}
+
+/* Likewise: tasks are open before one looks for sleepers, who count themselves before they look for tasks. */
+static void wake(struct pool *p, size_t tasks) {
+    int sleepers = atomic_load(&p->sleepers);
+    if (!sleepers) return;
+    pthread_mutex_lock(&p->lock);
+    if (tasks >= (size_t)sleepers) pthread_cond_broadcast(&p->come);
+    else
+        for (; tasks > 0; tasks--) pthread_cond_signal(&p->come);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* By whoever first has work for them: small programs never do. */
+static void start(struct pool *p) {
+    p->tried = true;
+    while (p->started < p->threads && pthread_create(&p->thread[p->started], NULL, work, p) == 0)
+        p->started++;
+}
+
+void pool_run(struct pool *p, void (*body)(void *arg, size_t i), void *arg, size_t count) {
+    if (count == 0) return;
+    pthread_mutex_lock(&p->turn);
+    if (!p->tried) start(p);
+    atomic_store_explicit(&p->body, body, memory_order_relaxed);
+    atomic_store_explicit(&p->arg, arg, memory_order_relaxed);
+    atomic_store(&p->left, count);
+    uint64_t round = atomic_load_explicit(&p->open, memory_order_relaxed) / pool_most + 1;
+    atomic_store(&p->open, round * pool_most + (count - 1));
+    wake(p, count - 1);
+    body(arg, 0);
+    finish(p);
+    run_open(p);
+    await_others(p);
+    pthread_mutex_unlock(&p->turn);
+}
+
+/* ---- Life ---- */
+
+struct pool *pool_new(const struct mem *mem, int threads) {
+    size_t size = sizeof(struct pool) + (size_t)(threads - 1) * sizeof(pthread_t);
+    struct pool *p = mem_alloc_aligned(mem, size);
+    if (!p) return NULL;
+    memset(p, 0, size);
+    p->mem = *mem;
+    p->size = size;
+    p->threads = threads - 1;
+    p->mode = mode_flush();
+    mode_restore(p->mode);
+    pthread_mutex_init(&p->turn, NULL);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->come, NULL);
+    pthread_cond_init(&p->done, NULL);
+    return p;
+}
+
+void pool_free(struct pool *p) {
+    if (!p) return;
+    struct mem m = p->mem;
+    atomic_store(&p->ending, true);
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(&p->come);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->started; i++) pthread_join(p->thread[i], NULL);
+    pthread_cond_destroy(&p->come);
+    pthread_cond_destroy(&p->done);
+    pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->turn);
+    mem_free_aligned(&m, p, p->size);
+}
+#endif
