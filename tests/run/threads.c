@@ -181,23 +181,28 @@ static int threads_now(void) {
     return n;
 }
 
+/* A thread sanitizer starts a thread of its own beside the first that it sees: another context's is there before we count. */
 TEST(threads_start_with_the_first_work_for_them) {
     (void)state;
-    cr_context *ctx;
-    int before = threads_now();
-    assert_int_equal(cr_context_new(&ctx), CR_OK);
-    assert_int_equal(cr_context_threads(ctx, 3), CR_OK);
-    if (!before || cr_context_thread_count(ctx) == 1) skip(); /* or built without a pool */
-    assert_int_equal(cr_context_thread_count(ctx), 3);
+    cr_context *ctx[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(cr_context_new(&ctx[i]), CR_OK);
+        assert_int_equal(cr_context_threads(ctx[i], 3), CR_OK);
+    }
+    if (!threads_now() || cr_context_thread_count(ctx[1]) == 1) skip(); /* or built without threads */
+    assert_int_equal(cr_context_thread_count(ctx[1]), 3);
     struct values v = values_of(4, 4, 4, CR_F32), large = values_of(128, 784, 512, CR_F32);
-    cr_program *p = program(ctx, 4, 4, 4, CR_F32), *q = program(ctx, 128, 784, 512, CR_F32);
+    cr_program *first = program(ctx[0], 128, 784, 512, CR_F32);
+    cr_program *p = program(ctx[1], 4, 4, 4, CR_F32), *q = program(ctx[1], 128, 784, 512, CR_F32);
+    assert_int_equal(run(first, &large, CR_F32), CR_OK);
+    int before = threads_now();
     assert_int_equal(run(p, &v, CR_F32), CR_OK);
     assert_int_equal(threads_now(), before);
     assert_int_equal(run(q, &large, CR_F32), CR_OK);
     assert_int_equal(threads_now(), before + 2); /* the caller is the third */
     values_free(&v), values_free(&large);
-    cr_program_free(p), cr_program_free(q);
-    cr_context_free(ctx);
+    cr_program_free(first), cr_program_free(p), cr_program_free(q);
+    cr_context_free(ctx[0]), cr_context_free(ctx[1]);
 }
 
 static void host_parallel(void *user, void (*body)(void *arg, size_t i), void *arg, size_t count) {
