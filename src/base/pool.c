@@ -73,14 +73,17 @@ static void finish(struct pool *p) {
     pthread_mutex_unlock(&p->lock);
 }
 
-static void run_open(struct pool *p) {
+/* False: there was none left. */
+static bool run_open(struct pool *p) {
     size_t i;
     void (*body)(void *arg, size_t i);
     void *arg;
-    while (take(p, &i, &body, &arg)) {
+    bool any = false;
+    for (; take(p, &i, &body, &arg); any = true) {
         body(arg, i);
         finish(p);
     }
+    return any;
 }
 
 /* ---- Waiting ---- */
@@ -90,18 +93,19 @@ static bool is_open(struct pool *p) {
 }
 static bool is_done(struct pool *p) { return atomic_load(&p->left) == 0; }
 
-static bool spin(struct pool *p, bool (*over)(struct pool *p)) {
-    for (int64_t end = now_ns() + spin_ns; now_ns() < end;)
+static int64_t spin_end(void) { return now_ns() + spin_ns; }
+static bool spin(struct pool *p, bool (*over)(struct pool *p), int64_t end) {
+    do {
         for (int k = 0; k < spins_a_look; k++) {
             if (over(p)) return true;
             pause_a_moment();
         }
+    } while (now_ns() < end);
     return false;
 }
 
-/* Woken, it spins anew, also where its tasks are gone by then: the next ones come soon. */
-static void await_tasks(struct pool *p) {
-    if (spin(p, is_open)) return;
+/* Until the next round, or the end: woken, one spins anew, also where the tasks are gone by then, since the next ones come soon. */
+static void sleep_a_round(struct pool *p) {
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleepers, 1);
     const uint64_t last = atomic_load(&p->open);
@@ -111,7 +115,7 @@ static void await_tasks(struct pool *p) {
 }
 
 static void await_others(struct pool *p) {
-    if (is_done(p) || spin(p, is_done)) return;
+    if (is_done(p) || spin(p, is_done, spin_end())) return;
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->waiting, true);
     while (!is_done(p)) pthread_cond_wait(&p->done, &p->lock);
@@ -119,22 +123,26 @@ static void await_others(struct pool *p) {
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Who finds open tasks but gets none spins on to the same end: small rounds need not all of many threads. */
 static void *work(void *arg) {
     struct pool *p = arg;
     mode_restore(p->mode);
-    while (!atomic_load(&p->ending)) {
-        await_tasks(p);
-        run_open(p);
+    for (int64_t end = spin_end(); !atomic_load(&p->ending);) {
+        bool open = spin(p, is_open, end);
+        if (!open) sleep_a_round(p);
+        if (run_open(p) || !open) end = spin_end();
     }
     return NULL;
 }
 
-/* Likewise: tasks are open before one looks for sleepers, who count themselves before they look for tasks. */
-static void wake(struct pool *p, size_t tasks) {
+/* Likewise: tasks are open before one looks for sleepers, who count themselves before they look for tasks. As many are woken as there are
+ * tasks that none of those awake will take. */
+static void wake(struct pool *p, int tasks) {
     int sleepers = atomic_load(&p->sleepers);
-    if (!sleepers) return;
+    tasks -= p->started - sleepers;
+    if (tasks <= 0 || !sleepers) return;
     pthread_mutex_lock(&p->lock);
-    if (tasks >= (size_t)sleepers) pthread_cond_broadcast(&p->come);
+    if (tasks >= sleepers) pthread_cond_broadcast(&p->come);
     else
         for (; tasks > 0; tasks--) pthread_cond_signal(&p->come);
     pthread_mutex_unlock(&p->lock);
@@ -156,7 +164,7 @@ void pool_run(struct pool *p, void (*body)(void *arg, size_t i), void *arg, size
     atomic_store(&p->left, count);
     uint64_t round = atomic_load_explicit(&p->open, memory_order_relaxed) / pool_most + 1;
     atomic_store(&p->open, round * pool_most + (count - 1));
-    wake(p, count - 1);
+    wake(p, (int)count - 1);
     body(arg, 0);
     finish(p);
     run_open(p);
