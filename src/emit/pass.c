@@ -151,7 +151,7 @@ static void short_line(struct units_of *u, int pass) {
     char within[32];
     snprintf(within, sizeof within, "lane < %d", (int)u->run);
     if (u->run < units_lanes_of(u)) e->within = within;
-    emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", units_lanes_of(u));
+    emit_open(e, "FEW_LANES for (int lane = 0; lane < %d; lane++)", units_lanes_of(u));
     emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
     units_body(u, pass);
     emit_close(e);
@@ -189,8 +189,8 @@ void units_one_by_one(struct units_of *u, int pass, const char *from, const char
     emit_close(e);
 }
 
-void units_open_lanes(struct units_of *u) {
-    emit_open(u->l.e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);
+void units_open_lanes(struct units_of *u, const char *kind) {
+    emit_open(u->l.e, "%s for (int lane = 0; lane < %d; lane++)", kind, fold_lanes);
     emit_line(u->l.e, "const int64_t %s = at + lane;", emit_axis[u->l.e->nest.rows]);
 }
 

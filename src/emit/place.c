@@ -56,7 +56,7 @@ static void write_meets(struct units_of *u, int pass, struct cr_text *out) {
 
 static void all_lanes(struct units_of *u, int pass) {
     units_open_streamed(u, pass);
-    units_open_lanes(u);
+    units_open_lanes(u, "LANES");
     units_body(u, pass);
     emit_close(u->l.e);
     units_close_streamed(u, pass);

@@ -6,11 +6,18 @@
 #include <string.h>
 #include <tgmath.h>
 
-/* APART: stays a function. FAR_AHEAD: not yet into the first cache. LANES: a loop over the lanes of a fold, as many as a vector or two has; gcc would
- * unroll it before it makes vectors. */
+/* APART: stays a function. FAR_AHEAD: not yet into the first cache. LANES: a loop over the 16 lanes of a fold, as many as a vector or two has; gcc would
+ * unroll it before it makes vectors, and so would clang, which then finds few of them. FEW_LANES: over fewer, or a short line's. STAGE: over the
+ * lanes of a pass in stages. clang before 16 keeps in memory what such loops fold, unless it unrolls them. */
 #if defined(__clang__)
-#define VECTOR            _Pragma("clang loop vectorize(assume_safety)")
-#define LANES             VECTOR
+#define VECTOR _Pragma("clang loop vectorize(assume_safety)")
+#define STAGE  _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) unroll(disable)")
+#if __clang_major__ >= 16
+#define LANES STAGE
+#else
+#define LANES VECTOR
+#endif
+#define FEW_LANES         VECTOR
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)
@@ -19,6 +26,8 @@
 #elif defined(__GNUC__)
 #define VECTOR            _Pragma("GCC ivdep")
 #define LANES             _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
+#define FEW_LANES         LANES
+#define STAGE             LANES
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)
@@ -27,6 +36,8 @@
 #else
 #define VECTOR
 #define LANES
+#define FEW_LANES
+#define STAGE
 #define AHEAD(x)          ((void)0)
 #define FAR_AHEAD(x)      ((void)0)
 #define AHEAD_TO_WRITE(x) ((void)0)

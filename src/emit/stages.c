@@ -78,7 +78,7 @@ static void next_stage(struct units_of *u, uint32_t i, int pass) {
     emit_close(e);
     emit_line(e, "%s_lanes_%s(%s_all, %s_of);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype), name,
               name);
-    units_open_lanes(u);
+    units_open_lanes(u, "STAGE");
     for (uint32_t k = 0; k < i; k++) {
         if (!is_kept(u, k, i, pass)) continue;
         const uint32_t kept = nest_node(&u->l, k);
@@ -93,7 +93,7 @@ void units_stages(struct units_of *u, int pass) {
     struct emitter *e = u->l.e;
     units_open_streamed(u, pass);
     declare(u, pass);
-    units_open_lanes(u);
+    units_open_lanes(u, "STAGE");
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (!nest_in_pass(&u->l, i, pass)) continue;
         if (at_once(u, i, pass)) next_stage(u, i, pass);

@@ -115,8 +115,8 @@ void units_read_repeated(struct units_of *u, int pass, bool forget);
 /* What a pass does with numbers one by one, from one place to another; with the lanes from `at` on, and what is around them. */
 void units_one_by_one(struct units_of *u, int pass, const char *from, const char *to);
 void units_lanes_at(struct units_of *u, int pass);
-/* Opens a loop over the lanes from `at` on; over an axis, whose iterations are vectors if it is the innermost: none depends on another. */
-void units_open_lanes(struct units_of *u);
+/* Opens a loop over the lanes from `at` on, of this kind (prelude.h); over an axis, whose iterations are vectors if it is the innermost: none depends on another. */
+void units_open_lanes(struct units_of *u, const char *kind);
 void units_open_axis(struct emitter *e, int axis, bool innermost);
 
 /* stages.c: has this pass functions that are made of all lanes at once, and should it go by lanes for them? Then what it does for the lanes from

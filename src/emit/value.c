@@ -174,7 +174,7 @@ void emit_fold_name(struct emitter *e, struct cr_text *out, uint32_t node) {
     text_add(&f, "ALWAYS %s tree_%s(%s *lane, int half) {\n", t, name, t);
     for (int half = fold_lanes / 2; half > 0; half /= 2)
         text_add(&f,
-                 "    if (half >= %d)\n        LANES for (int k = 0; k < %d; k++) lane[k] = %s(lane[k], "
+                 "    if (half >= %d)\n        FEW_LANES for (int k = 0; k < %d; k++) lane[k] = %s(lane[k], "
                  "lane[k + %d]);\n",
                  half, half, combined, half);
     text_str(&f, "    return lane[0];\n}\n");
