@@ -29,7 +29,7 @@ enum {
 #endif
 
 #if defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #define TWICE  _Pragma("unroll 2")
 #elif defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 16")
