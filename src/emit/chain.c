@@ -299,9 +299,7 @@ static void write_move(struct emitter *e, size_t s) {
     const struct step *step = &e->p->step[s];
     uint32_t id = e->p->node[step->first];
     const struct node *n = graph_at(e->g, id);
-    emit_open(
-        e, "APART void part_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)", s);
-    emit_declare_slots(e, step);
+    emit_open_on_slots(e, step, &(struct on_slots){"APART", "void", "part", TAKES_UNITS}, s);
     emit_line(e, "int64_t low;");
     if (n->op == OP_unslice) clear_around(e, id);
     for (uint32_t k = 0; k < n->n; k++)

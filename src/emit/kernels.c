@@ -145,9 +145,10 @@ bool emit_is_small(const struct emitter *e, size_t s, const struct loop *loop) {
 /* What may find an index out of range. */
 static bool write_picking(struct emitter *e, const struct step *s, size_t number,
                           struct kernel_units *units) {
-    emit_open(e, "%s int loop_%zu(char *const slot[], const struct kernel_inner *inner)", units_kind(e),
-              number);
-    emit_declare_slots(e, s);
+    emit_open_on_slots(
+        e, s,
+        &(struct on_slots){units_kind(e), "int", "loop", ", const struct kernel_inner *inner", ", inner"},
+        number);
     emit_kernel(e, e->p->node[s->first]);
     emit_line(e, "return 0;");
     emit_close(e);
@@ -176,9 +177,7 @@ static bool write_small(struct emitter *e, const struct step *s, size_t number, 
     int64_t room = 0;
     if (picks_little(e, s)) return write_picking(e, s, number, units);
     if (!moves_little(e, s) && !(e->own_products && is_small_product(e, s, &room))) return false;
-    emit_open(e, "%s void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
-              units_kind(e), number);
-    emit_declare_slots(e, s);
+    emit_open_on_slots(e, s, &(struct on_slots){units_kind(e), "void", "loop", TAKES_UNITS}, number);
     if (room) emit_small_product(e, s);
     else if (s->kind == STEP_COPY) emit_copy(e, id);
     else emit_kernel(e, id);

@@ -2,6 +2,8 @@
  * what the loop gives, and the product is never in memory (bias and activation of a dense layer). Each number is computed as by two steps. */
 #include "emit/units.h"
 
+#include <stdio.h>
+
 static bool overlap(const struct slot *a, const struct slot *b) {
     return a->kind == SLOT_WORK && b->kind == SLOT_WORK && a->offset < b->offset + b->bytes &&
            b->offset < a->offset + a->bytes;
@@ -63,11 +65,12 @@ static void write_then(struct units_of *u, size_t number, uint32_t slot, const i
     const char *t = units_type(e, e->p->slot[slot].node, type);
     const uint32_t name = emit_reserve(e, "made");
     nest_forget(&u->l);
-    emit_open(e,
-              "ALWAYS void then_%zu(char *const slot[], int64_t at_row, int64_t at, const int rows, const "
-              "int columns, const %s *panel)",
-              number, t);
-    emit_declare_slots(e, u->l.s);
+    char takes[160];
+    snprintf(takes, sizeof takes,
+             ", int64_t at_row, int64_t at, const int rows, const int columns, const %s *panel", t);
+    emit_open_on_slots(
+        e, u->l.s, &(struct on_slots){"ALWAYS", "void", "then", takes, ", at_row, at, rows, columns, panel"},
+        number);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         const struct node *n = graph_at(e->g, nest_node(&u->l, i));
         for (uint32_t k = 0; k < n->n; k++)
@@ -98,8 +101,7 @@ bool emit_then(struct emitter *e, size_t s, const struct loop loop[], const stru
     e->nest.rows = 0;
     if (units_looks(&u) || e->nest.n > 2 || (e->nest.n == 2 && e->nest.axis[1].size != dim[1])) return false;
     write_then(&u, s + 1, e->p->view[id].slot, dim);
-    emit_open(e, "static void both_%zu(char *const slot[])", s);
-    emit_declare_slots(e, product);
+    emit_open_on_slots(e, product, &(struct on_slots){"static", "void", "both", "", ""}, s);
     e->then = s + 1;
     emit_small_product(e, product);
     e->then = 0;

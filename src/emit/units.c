@@ -138,8 +138,8 @@ static void declare_lines(struct units_of *u) {
 static void write_end(struct units_of *u, size_t number) {
     struct emitter *e = u->l.e;
     char type[80];
-    emit_open(e, "%s void end_%zu(char *const slot[], char *shared)", units_kind(e), number);
-    emit_declare_slots(e, u->l.s);
+    emit_open_on_slots(
+        e, u->l.s, &(struct on_slots){units_kind(e), "void", "end", ", char *shared", ", shared"}, number);
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         const struct instruction *in = units_instruction(u, i);
         if (in->kind != FOLD_PART && in->kind != FOLD_ROWS_PART) continue;
@@ -195,13 +195,11 @@ static size_t part_rooms(struct units_of *u) {
     return memory_page;
 }
 
-static void write_function(struct units_of *u, const char *head, size_t number) {
+static void write_function(struct units_of *u, const char *type, const char *name, size_t number) {
     struct emitter *e = u->l.e;
     nest_forget(&u->l);
-    emit_open(e, "%s %s_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
-              units_kind(e), head, number);
+    emit_open_on_slots(e, u->l.s, &(struct on_slots){units_kind(e), type, name, TAKES_UNITS}, number);
     e->rows_now = 0;
-    emit_declare_slots(e, u->l.s);
     const size_t parted = part_rooms(u);
     if (u->weave.on) e->rows_now = 2 * u->weave.room;
     else nest_declare_rows(&u->l);
@@ -212,7 +210,7 @@ static void write_function(struct units_of *u, const char *head, size_t number) 
 /* The largest angle of each dtype, of loops over elements and in lanes. */
 static void near_function(struct units_of *u, size_t number) {
     struct emitter *e = u->l.e;
-    write_function(u, "bool near", number);
+    write_function(u, "bool", "near", number);
     emit_line(e, "uint32_t most_f32 = 0, far_f32[%d] = {0};", fold_lanes);
     emit_line(e, "uint64_t most_f64 = 0, far_f64[%d] = {0};", fold_lanes);
     e->most = "most";
@@ -232,7 +230,7 @@ static void looking_function(struct units_of *u, size_t number, int64_t units) {
     struct emitter *e = u->l.e;
     int64_t step = at_once / (u->loop->count / units);
     near_function(u, number);
-    write_function(u, "void far", number);
+    write_function(u, "void", "far", number);
     any_units(u);
     emit_close(e);
     emit_open(e, "%s void loop_%zu(char *const slot[], char *shared, char *row, int64_t first, int64_t end)",
@@ -267,7 +265,7 @@ bool emit_units(struct emitter *e, const struct step *s, const struct loop *loop
     if (units_looks(&u)) {
         looking_function(&u, number, out->count);
     } else {
-        write_function(&u, "void loop", number);
+        write_function(&u, "void", "loop", number);
         any_units(&u);
         emit_close(e);
     }

@@ -11,6 +11,15 @@ struct slots_seen {
 };
 void emit_declare_slots(struct emitter *e, const struct step *s);
 
+/* slots.c: opens a function that works on the slots of a step, each a parameter of its own: of names within a function clang, and of most gcc, does not
+ * take `restrict` at its word. Others call KIND TYPE NAME_NUMBER(slot TAKES), where slots stand in a table. given: names of what it takes beside, each
+ * behind a comma. */
+struct on_slots {
+    const char *kind, *type, *name, *takes, *given;
+};
+void emit_open_on_slots(struct emitter *e, const struct step *s, const struct on_slots *f, size_t number);
+#define TAKES_UNITS ", char *shared, char *row, int64_t first, int64_t end", ", shared, row, first, end"
+
 /* A row's last pass that goes along with the next row's `host`: the nodes whose numbers it needs of its own row, and the names under which they
  * are carried. */
 enum { carried_most = 16, memory_page = 4096, part_of_page = memory_page / 3 / 64 * 64 };
