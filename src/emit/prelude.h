@@ -18,6 +18,7 @@
 #define LANES VECTOR
 #endif
 #define FEW_LANES         VECTOR
+#define SLOTS_TAKEN       /* emit/slots.c */
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)

@@ -11,9 +11,9 @@ struct slots_seen {
 };
 void emit_declare_slots(struct emitter *e, const struct step *s);
 
-/* slots.c: opens a function that works on the slots of a step, each a parameter of its own: of names within a function clang, and of most gcc, does not
- * take `restrict` at its word. Others call KIND TYPE NAME_NUMBER(slot TAKES), where slots stand in a table. given: names of what it takes beside, each
- * behind a comma. */
+/* slots.c: opens KIND TYPE NAME_NUMBER(char *const slot[] TAKES), a function that works on the slots of a step. clang takes `restrict` at its word of
+ * parameters alone, so for it they are those of a function within; gcc makes better code where they are declared within. takes: beside the table
+ * of slots, behind a comma; given: the names of that. */
 struct on_slots {
     const char *kind, *type, *name, *takes, *given;
 };
