@@ -157,10 +157,30 @@ TEST(rows_longer_than_a_block_give_the_bits_of_the_built_in_ones) {
     drop(&b);
 }
 
+/* What clang is told in another way than gcc: lanes, short lines, slots that are parameters, angles, a chain of steps. */
 TEST(clang_gives_the_bits_of_the_built_in_ones) {
     (void)state;
     if (system("clang --version >/dev/null 2>&1") != 0) skip();
     folds("clang", CR_F64, 7, 16);
+    static const char *const texts[] = {"softmax(x0)*x1",
+                                        "logsumexp(x0*3, axis=1)",
+                                        "sum(tanh(x0)*sigmoid(x1), axis=0)",
+                                        "sum(gelu(x0) + x1^2)",
+                                        "max(x0, axis=1) + min(x1)",
+                                        "sin(x0*5)*x1",
+                                        "relu(x0)*where(x1 > 0, x0, exp(x1))",
+                                        "relu(t(x1) @ x0 + x2)"};
+    static const int64_t dims[][2] = {{66, 16}, {33, 100}};
+    for (int i = 0; i < 2; i++) {
+        struct two b;
+        const cr_dtype dtype = i ? CR_F64 : CR_F32;
+        start(&b);
+        for (int k = 0; k < 2; k++) input(&b, dtype, 2, dims[i], -2, 2);
+        input(&b, dtype, 1, dims[i] + 1, -2, 2);
+        formulas(&b, texts, sizeof texts / sizeof *texts);
+        compare(&b, "clang");
+        drop(&b);
+    }
 }
 
 /* Units are run again where an angle is large, or none: at the border, beside it, in the last lanes, in every place of a unit. */

@@ -29,12 +29,15 @@ static inline struct turn turn_far(double x);
 #define COS_FAR(x) NAME(at_turn)(turn_far(x), 1)
 #include "device/cpu/math.inc"
 
-/* The instruction where there is one: sqrt of <math.h> may call the function for the sake of errno. */
+/* The instruction where there is one: sqrt of <math.h> may call the function for the sake of errno. Among others of AVX that of SSE would wait
+ * for what stands in the upper halves of registers. */
 #define T       double
 #define U       uint64_t
 #define NAME(f) f##_f64
 #define F(c)    F64_##c
-#if defined(__GNUC__) && defined(__SSE2__)
+#if defined(__GNUC__) && defined(__AVX__)
+#define SQRT(y, x) __asm__("vsqrtsd %1, %1, %0" : "=x"(y) : "x"(x))
+#elif defined(__GNUC__) && defined(__SSE2__)
 #define SQRT(y, x) __asm__("sqrtsd %1, %0" : "=x"(y) : "x"(x))
 #elif defined(__GNUC__) && defined(__aarch64__)
 #define SQRT(y, x) __asm__("fsqrt %d0, %d1" : "=w"(y) : "w"(x))
@@ -51,7 +54,9 @@ static inline struct turn turn_far(double x);
 #define U       uint32_t
 #define NAME(f) f##_f32
 #define F(c)    F32_##c
-#if defined(__GNUC__) && defined(__SSE2__)
+#if defined(__GNUC__) && defined(__AVX__)
+#define SQRT(y, x) __asm__("vsqrtss %1, %1, %0" : "=x"(y) : "x"(x))
+#elif defined(__GNUC__) && defined(__SSE2__)
 #define SQRT(y, x) __asm__("sqrtss %1, %0" : "=x"(y) : "x"(x))
 #elif defined(__GNUC__) && defined(__aarch64__)
 #define SQRT(y, x) __asm__("fsqrt %s0, %s1" : "=w"(y) : "w"(x))
