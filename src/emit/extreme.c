@@ -40,7 +40,7 @@ void units_open_fours(struct units_of *u, int pass) {
             "for (int lane = 0; lane < %d; lane++) nan_%s[lane] = lane_%s[lane] == lane_%s[lane] ? 0 : NAN;",
             fold_lanes, name, name, name);
     }
-    emit_open(e, "for (int64_t at = low; at + %d <= high; at += %d)", at_once * fold_lanes,
+    emit_open(e, "AROUND for (int64_t at = low; at + %d <= high; at += %d)", at_once * fold_lanes,
               at_once * fold_lanes);
     units_fetch_ahead(u, pass, at_once * fold_lanes);
     emit_open(e, "LANES for (int lane = 0; lane < %d; lane++)", fold_lanes);

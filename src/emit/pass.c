@@ -213,7 +213,7 @@ void units_lanes_at(struct units_of *u, int pass) {
 static void by_lanes(struct units_of *u, int pass, const char *from) {
     struct emitter *e = u->l.e;
     if (units_is_host(u, pass)) units_weave(u, from), from = "woven";
-    emit_open(e, "for (int64_t at = %s; at + %d <= high; at += %d)", from, fold_lanes, fold_lanes);
+    emit_open(e, "AROUND for (int64_t at = %s; at + %d <= high; at += %d)", from, fold_lanes, fold_lanes);
     units_lanes_at(u, pass);
     emit_close(e);
 }

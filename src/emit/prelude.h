@@ -8,7 +8,8 @@
 
 /* APART: stays a function. FAR_AHEAD: not yet into the first cache. LANES: a loop over the 16 lanes of a fold, as many as a vector or two has; gcc would
  * unroll it before it makes vectors, and so would clang, which then finds few of them. FEW_LANES: over fewer, or a short line's. STAGE: over the
- * lanes of a pass in stages. clang before 16 keeps in memory what such loops fold, unless it unrolls them. */
+ * lanes of a pass in stages. clang before 16 keeps in memory what such loops fold, unless it unrolls them. AROUND: a loop around LANES, of which clang would write
+ * out a few turns and make vectors of the first alone. */
 #if defined(__clang__)
 #define VECTOR _Pragma("clang loop vectorize(assume_safety)")
 #define STAGE  _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) unroll(disable)")
@@ -18,6 +19,7 @@
 #define LANES VECTOR
 #endif
 #define FEW_LANES         VECTOR
+#define AROUND            _Pragma("clang loop unroll(disable)")
 #define SLOTS_TAKEN       /* emit/slots.c */
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
@@ -25,10 +27,11 @@
 #define ALWAYS            static inline __attribute__((always_inline))
 #define APART             static __attribute__((noinline))
 #elif defined(__GNUC__)
-#define VECTOR            _Pragma("GCC ivdep")
-#define LANES             _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
-#define FEW_LANES         LANES
-#define STAGE             LANES
+#define VECTOR    _Pragma("GCC ivdep")
+#define LANES     _Pragma("GCC unroll 1") _Pragma("GCC ivdep")
+#define FEW_LANES LANES
+#define STAGE     LANES
+#define AROUND
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)
@@ -38,6 +41,7 @@
 #define VECTOR
 #define LANES
 #define FEW_LANES
+#define AROUND
 #define STAGE
 #define AHEAD(x)          ((void)0)
 #define FAR_AHEAD(x)      ((void)0)

@@ -187,8 +187,8 @@ void units_weave(struct units_of *u, const char *from) {
     uint32_t before[carried_most];
     emit_line(e, "int64_t woven = %s;", from);
     move_lanes(u, DECLARED);
-    emit_open(e, "for (; woven + %d <= high && late + %d <= %lld; woven += %d, late += %d)", fold_lanes,
-              fold_lanes, (long long)u->run, fold_lanes, fold_lanes);
+    emit_open(e, "AROUND for (; woven + %d <= high && late + %d <= %lld; woven += %d, late += %d)",
+              fold_lanes, fold_lanes, (long long)u->run, fold_lanes, fold_lanes);
     emit_line(e, "const int64_t at = woven;");
     declare_lanes(u);
     move_lanes(u, FROM_REGISTERS);
