@@ -208,6 +208,22 @@ TEST(rows_are_asked_for_ahead_unless_they_are_packed_or_compete) {
     assert_int_equal(gemm_plan_of(&p).early, 0);
 }
 
+/* A call of a kernel takes as long as some ten k: of few terms it is of as many strips as stay in half of a first-level cache. */
+TEST(strips_of_few_terms_are_computed_several_at_a_time) {
+    (void)state;
+    for (int packed = 0; packed < 2; packed++)
+        for (int64_t k = 2; k <= 1024; k *= 2) {
+            struct gemm p = {.m = 40, .n = 5000, .k = k, .rsa = k, .csa = 1, .is_f64 = true};
+            p.rsb = packed ? 1 : p.n, p.csb = packed ? k : 1;
+            struct gemm_plan j = gemm_plan_of(&p);
+            const int64_t strip = j.columns * j.depth * 8, together = first_level / strip;
+            const bool spread = j.turned; /* by way of a tile of one strip */
+            if (!spread) assert_int_equal(j.pack_b, packed);
+            assert_int_equal(j.reach, spread ? j.columns : j.columns * (together > 1 ? together : 1));
+            if (k < 32) assert_true(!spread && j.reach > j.columns && (!packed || j.width == j.reach));
+        }
+}
+
 /* ---- Other libraries, where they are: each computes what we do, up to the order of its sums ---- */
 
 struct foreign {
@@ -298,6 +314,7 @@ int main(void) {
         RUN(tiles_and_vectors_of_every_instruction_set_are_exact),
         RUN(no_tile_is_less_than_half_as_tall_as_the_others),
         RUN(rows_are_asked_for_ahead_unless_they_are_packed_or_compete),
+        RUN(strips_of_few_terms_are_computed_several_at_a_time),
         RUN(every_product_library_found_agrees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ const struct size product_sizes[] = {
     {1, 29, 4, 100},
     {1, 100, 64, 1024},
     {1, 512, 20, 40},
+    {1, 35, 9, 1000}, /* several strips a call, some calls */
     {1, 1, 301, 1029},
     {40, 8, 8, 8},
     {7, 4, 4, 4},

@@ -100,8 +100,9 @@ static void choose_copies(struct gemm_plan *j) {
 
 /* So many strips as stay in half of a first-level cache together, row after row of A: a call takes as long as some ten k. */
 static int64_t reach_of(const struct gemm_plan *j, bool close) {
-    const int64_t strip = j->depth * j->columns * (int64_t)j->size, together = strip ? first_level / strip : 1;
-    if (!close || (j->pack_b && !j->by_rows)) return j->columns;
+    const int64_t strip = j->depth * j->columns * (int64_t)j->size,
+                  together = strip ? first_level / strip : 1;
+    if (!close) return j->columns;
     return j->by_rows ? j->p.n : j->columns * (together > 1 ? together : 1);
 }
 
@@ -112,12 +113,12 @@ static void fit(struct gemm_plan *j) {
     j->slices = parts_of(p->k, depth);
     j->panels = parts_of(p->m, j->rows);
     j->strips = strips(j, p->n);
-    j->width = least(j->columns, vectors(p->n, j->kernel) << j->kernel->shift);
     j->block = j->panels * j->rows;
     if (j->block * j->depth * (int64_t)j->size > block_bytes)
         j->block = least(parts_of(block_bytes / (int64_t)j->size / j->depth, j->rows) * j->rows, j->block);
     j->by_rows = !j->pack_b && (j->panels == 1 || (size_t)(j->depth * p->n) * j->size <= first_level);
     j->reach = reach_of(j, close);
+    j->width = least(j->reach, vectors(p->n, j->kernel) << j->kernel->shift);
     j->single = !j->vector && close && j->by_rows && j->panels == 1 && j->slices == 1 && !j->pack_a;
 }
 
