@@ -208,7 +208,7 @@ TEST(rows_are_asked_for_ahead_unless_they_are_packed_or_compete) {
     assert_int_equal(gemm_plan_of(&p).early, 0);
 }
 
-/* A call of a kernel takes as long as some ten k: of few terms it is of as many strips as stay in half of a first-level cache. */
+/* A call of a kernel takes as long as some five k: of few terms it is of as many strips as stay in half of a first-level cache. */
 TEST(strips_of_few_terms_are_computed_several_at_a_time) {
     (void)state;
     for (int packed = 0; packed < 2; packed++)

@@ -98,7 +98,7 @@ static void choose_copies(struct gemm_plan *j) {
     if (j->vector) j->pack_b = false, j->pack_a = p->rsb == 1 && p->csb != 1 && p->csa != 1;
 }
 
-/* So many strips as stay in half of a first-level cache together, row after row of A: a call takes as long as some ten k. */
+/* So many strips as stay in half of a first-level cache together, row after row of A: a call takes as long as some five k. */
 static int64_t reach_of(const struct gemm_plan *j, bool close) {
     const int64_t strip = j->depth * j->columns * (int64_t)j->size,
                   together = strip ? first_level / strip : 1;
