@@ -70,6 +70,27 @@ static inline void copy_short_wide(uint64_t *y, const uint64_t *x, int64_t strid
     for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
 }
 
+/* A cuboid of three axes, of short rows: of squares, which windows mostly are, the compiler leaves no loop. */
+#define CUBOID(rows, n)                                  \
+    for (int64_t p = 0; p < dim[0]; p++, x += stride[0]) \
+        for (int64_t r = 0; r < rows; r++, y += n)       \
+            for (int64_t i = 0; i < n; i++) y[i] = x[r * down + i * across];
+#define COPY_CUBOID(name, T)                                                            \
+    static void name(T *y, const T *x, const int64_t dim[3], const int64_t stride[3]) { \
+        const int64_t n = dim[2], down = stride[1], across = stride[2];                 \
+        if (n == 2 && dim[1] == 2) {                                                    \
+            CUBOID(2, 2)                                                                \
+        } else if (n == 3 && dim[1] == 3) {                                             \
+            CUBOID(3, 3)                                                                \
+        } else if (n == 5 && dim[1] == 5) {                                             \
+            CUBOID(5, 5)                                                                \
+        } else {                                                                        \
+            CUBOID(dim[1], n)                                                           \
+        }                                                                               \
+    }
+COPY_CUBOID(copy_cuboid, uint32_t)
+COPY_CUBOID(copy_cuboid_wide, uint64_t)
+
 /* The axis whose numbers are side by side, where the last one's are not and both are long enough; else -1. */
 static int turned_axis(const struct walk *w, size_t size) {
     int last = w->rank - 1;
@@ -98,6 +119,26 @@ static bool at_start(const struct walk *w, int first) {
     return true;
 }
 
+/* How many numbers the last three axes have, if they are at their start, rows are short and so many are wanted; else 0. */
+static int64_t cuboid_of(const struct walk *w, size_t size, int64_t wanted) {
+    int first = w->rank - 3;
+    if (first < 0 || w->dim[first + 2] >= short_row ||
+        (size != sizeof(uint32_t) && size != sizeof(uint64_t)) || !at_start(w, first))
+        return 0;
+    int64_t n = shape_count(3, w->dim + first);
+    return n <= wanted ? n : 0;
+}
+
+/* To its end. */
+static void walk_cuboid(struct walk *w) {
+    int last = w->rank - 1;
+    for (int i = last - 2; i < last; i++) {
+        w->at[i] = w->dim[i] - 1;
+        w->offset += w->at[i] * w->stride[i];
+    }
+    walk_on(w, w->dim[last]);
+}
+
 static void transfer(void *out, const void *in, size_t size, struct walk *w, int64_t n) {
     char *y = out;
     const char *x = in;
@@ -112,6 +153,17 @@ static void transfer(void *out, const void *in, size_t size, struct walk *w, int
             continue;
         }
         int64_t run = w->dim[last] - w->at[last];
+        int64_t cuboid = cuboid_of(w, size, n - done);
+        if (cuboid) {
+            const int64_t *dim = w->dim + last - 2, *stride = w->stride + last - 2;
+            void *to = y + done * (int64_t)size;
+            const void *from = x + w->offset * (int64_t)size;
+            if (size == sizeof(uint32_t)) copy_cuboid(to, from, dim, stride);
+            else copy_cuboid_wide(to, from, dim, stride);
+            walk_cuboid(w);
+            done += cuboid;
+            continue;
+        }
         if (run > n - done) run = n - done;
         int64_t here = done * (int64_t)size, there = w->offset * (int64_t)size;
         if (size == sizeof(uint32_t) && run < short_row)

@@ -1,44 +1,47 @@
-/* window_add: each element of a window, in row-major order of the window, is added to the result for all places at once. So
- * what collides has one order, that of the elements in their window. */
+/* window_add: each element of a window, in row-major order of the window, is added to the result for all places, of one index of the
+ * leading axes after the other. So what collides has one order, that of the elements in their window. */
 #include <string.h>
 
 #include "device/kernels.h"
 
-/* out[strided] += in[strided] over some axes. */
-struct slab {
-    cr_dtype dtype;
+/* out[strided] += in[strided] over the axes of places. */
+struct places {
     int rank;
     int64_t dim[CR_MAX_RANK], out[CR_MAX_RANK], in[CR_MAX_RANK];
 };
 
-#define ADD_ROW(T)                                                              \
-    do {                                                                        \
-        T *o = (T *)out + at_out;                                               \
-        const T *x = (const T *)in + at_in;                                     \
-        for (int64_t i = 0; i < n; i++) o[i * so] = (T)(o[i * so] + x[i * sx]); \
-    } while (0)
-
-static void add_row(const struct slab *s, void *out, int64_t at_out, const void *in, int64_t at_in) {
-    int64_t n = s->rank ? s->dim[s->rank - 1] : 1, so = s->rank ? s->out[s->rank - 1] : 1,
-            sx = s->rank ? s->in[s->rank - 1] : 1;
-    switch (s->dtype) {
-    case CR_F64: ADD_ROW(double); break;
-    case CR_F32: ADD_ROW(float); break;
-    case CR_I64: ADD_ROW(int64_t); break;
-    default: ADD_ROW(int32_t); break;
+#define ADD_PLACES(name, T)                                                                              \
+    static void name(const struct places *p, void *out, int64_t at_out, const void *in, int64_t at_in) { \
+        const int last = p->rank - 1;                                                                    \
+        const int64_t n = p->dim[last], so = p->out[last], sx = p->in[last];                             \
+        int64_t at[CR_MAX_RANK] = {0};                                                                   \
+        T *o = (T *)out + at_out;                                                                        \
+        const T *x = (const T *)in + at_in;                                                              \
+        for (int k = 0; k >= 0;) {                                                                       \
+            if (so == 1 && sx == 1)                                                                      \
+                for (int64_t i = 0; i < n; i++) o[i] = (T)(o[i] + x[i]);                                 \
+            else                                                                                         \
+                for (int64_t i = 0; i < n; i++) o[i * so] = (T)(o[i * so] + x[i * sx]);                  \
+            for (k = last - 1; k >= 0; k--) {                                                            \
+                o += p->out[k], x += p->in[k];                                                           \
+                if (++at[k] < p->dim[k]) break;                                                          \
+                o -= p->out[k] * p->dim[k], x -= p->in[k] * p->dim[k];                                   \
+                at[k] = 0;                                                                               \
+            }                                                                                            \
+        }                                                                                                \
     }
-}
+ADD_PLACES(add_f64, double)
+ADD_PLACES(add_f32, float)
+ADD_PLACES(add_i64, int64_t)
+ADD_PLACES(add_i32, int32_t)
 
-static void add_slab(const struct slab *s, void *out, int64_t at_out, const void *in, int64_t at_in) {
-    int64_t rows = shape_count(s->rank ? s->rank - 1 : 0, s->dim);
-    for (int64_t i = 0; i < rows; i++) {
-        int64_t o = at_out, x = at_in, rest = i;
-        for (int k = s->rank - 2; k >= 0; k--) {
-            o += rest % s->dim[k] * s->out[k];
-            x += rest % s->dim[k] * s->in[k];
-            rest /= s->dim[k];
-        }
-        add_row(s, out, o, in, x);
+static void add_places(const struct places *p, cr_dtype dtype, void *out, int64_t at_out, const void *in,
+                       int64_t at_in) {
+    switch (dtype) {
+    case CR_F64: add_f64(p, out, at_out, in, at_in); break;
+    case CR_F32: add_f32(p, out, at_out, in, at_in); break;
+    case CR_I64: add_i64(p, out, at_out, in, at_in); break;
+    default: add_i32(p, out, at_out, in, at_in); break;
     }
 }
 
@@ -55,21 +58,35 @@ static void element_of(const struct kernel_call *c, int n, int64_t k, int64_t *o
     }
 }
 
+static void window_add_part(void *arg, int64_t first, int64_t end, size_t task) {
+    const struct kernel_call *c = arg;
+    const struct tensor *x = c->in;
+    const int n = x->rank - c->out.rank, lead = c->out.rank - n;
+    const size_t size = cr_dtype_size(x->dtype);
+    const int64_t all = shape_count(n, c->out.dim + lead), elements = shape_count(n, x->dim + c->out.rank);
+    struct places p = {.rank = n};
+    (void)task;
+    for (int i = 0; i < n; i++) {
+        p.dim[i] = x->dim[lead + i];
+        p.in[i] = x->stride[lead + i];
+        p.out[i] = c->out.stride[lead + i] * c->attr[3 * (n - 1 - i) + 1];
+    }
+    for (int64_t index = first; index < end; index++) {
+        int64_t from = 0, rest = index;
+        for (int i = lead - 1; i >= 0; rest /= x->dim[i], i--) from += rest % x->dim[i] * x->stride[i];
+        memset((char *)c->out.data + (size_t)(index * all) * size, 0, (size_t)all * size);
+        for (int64_t k = 0, out, in; k < elements; k++) {
+            element_of(c, n, k, &out, &in);
+            add_places(&p, x->dtype, c->out.data, index * all + out, x->data, from + in);
+        }
+    }
+}
+
 cr_status kernel_window_add(struct kernel_call *c) {
     const struct tensor *x = c->in;
-    int n = x->rank - c->out.rank;
-    struct slab s = {.dtype = x->dtype, .rank = c->out.rank};
-    for (int i = 0; i < s.rank; i++) {
-        int windowed = i - (s.rank - n);
-        s.dim[i] = x->dim[i];
-        s.in[i] = x->stride[i];
-        s.out[i] = c->out.stride[i] * (windowed < 0 ? 1 : c->attr[3 * (n - 1 - windowed) + 1]);
-    }
-    memset(c->out.data, 0, (size_t)shape_count(c->out.rank, c->out.dim) * cr_dtype_size(x->dtype));
-    int64_t elements = shape_count(n, x->dim + c->out.rank);
-    for (int64_t k = 0, out, in; k < elements; k++) {
-        element_of(c, n, k, &out, &in);
-        add_slab(&s, c->out.data, out, x->data, in);
-    }
+    int64_t places = shape_count(x->rank, x->dim), all = shape_count(c->out.rank, c->out.dim);
+    if (places == 0) memset(c->out.data, 0, (size_t)all * cr_dtype_size(x->dtype));
+    else
+        team_share(c->team, shape_count(2 * c->out.rank - x->rank, x->dim), places + all, window_add_part, c);
     return CR_OK;
 }
