@@ -292,6 +292,62 @@ TEST(rows_that_do_not_run_on_are_joined) {
     }
 }
 
+/* All windows of rows x columns in [2, h, w], apart and dilated, one after the other; and what adding them back comes to. */
+struct windowed {
+    int64_t h, w, size[2], stride[2], dilation[2];
+};
+static int64_t places(const struct windowed *v, int axis) {
+    int64_t room = (axis ? v->w : v->h) - (v->size[axis] - 1) * v->dilation[axis] - 1;
+    return room / v->stride[axis] + 1;
+}
+
+static void windows(cr_dtype dtype, const struct windowed *v) {
+    static double room[most], got[most], back[most];
+    int64_t all = 2 * v->h * v->w, p = places(v, 0), q = places(v, 1), each = v->size[0] * v->size[1],
+            n = 2 * p * q * each;
+    double sum[2 * 16 * 16] = {0};
+    assert_true(n <= most && all <= 2 * 16 * 16);
+    for (int64_t i = 0; i < all; i++) put(dtype, room, i, (double)i);
+    cr_graph *g = cr_graph_new(NULL), *h = cr_graph_new(NULL);
+    cr_node y =
+        cr_window(cr_input(g, "x", dtype, 3, (int64_t[]){2, v->h, v->w}), 2, v->size, v->stride, v->dilation);
+    cr_node z =
+        cr_window(cr_input(h, "x", dtype, 3, (int64_t[]){2, v->h, v->w}), 2, v->size, v->stride, v->dilation);
+    y = cr_reshape(y, 1, &n);
+    z = cr_window_add(z, 2, (int64_t[]){v->h, v->w}, v->stride, v->dilation);
+    assert_int_equal(computed(g, y, dtype, room, (size_t)all * size_of(dtype), NULL, 0, got), CR_OK);
+    assert_int_equal(computed(h, z, dtype, room, (size_t)all * size_of(dtype), NULL, 0, back), CR_OK);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t in = i % each, place = i / each;
+        int64_t row = place / q % p * v->stride[0] + in / v->size[1] * v->dilation[0];
+        int64_t column = place % q * v->stride[1] + in % v->size[1] * v->dilation[1];
+        int64_t from = (place / (p * q) * v->h + row) * v->w + column;
+        double want[1];
+        put(dtype, want, 0, (double)from);
+        assert_memory_equal(want, (char *)got + (size_t)i * size_of(dtype), size_of(dtype));
+        sum[from] += (double)from;
+    }
+    for (int64_t i = 0; i < all; i++) {
+        double want[1];
+        put(dtype, want, 0, sum[i]);
+        assert_memory_equal(want, (char *)back + (size_t)i * size_of(dtype), size_of(dtype));
+    }
+}
+
+TEST(windows_of_every_size_are_copied_and_added_back) {
+    (void)state;
+    for (int64_t a = 1; a <= 6; a++)
+        for (int64_t b = 1; b <= 6; b++)
+            for (int64_t stride = 1; stride <= 3; stride++)
+                for (int64_t dilation = 1; dilation <= 2; dilation++) {
+                    const struct windowed v = {
+                        13, 11, {a, b}, {stride, 4 - stride}, {dilation, 3 - dilation}};
+                    windows(CR_F64, &v);
+                    windows(CR_F32, &v);
+                    windows(CR_I64, &v);
+                }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(the_first_of_the_extremes_is_found_in_lines_of_every_length),
@@ -302,6 +358,7 @@ int main(void) {
         RUN(planes_of_every_size_are_turned_over),
         RUN(planes_around_other_axes_are_turned_over),
         RUN(rows_that_do_not_run_on_are_joined),
+        RUN(windows_of_every_size_are_copied_and_added_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

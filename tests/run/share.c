@@ -29,6 +29,8 @@ static const char *const cases[] = {
     "argsort(a, axis=0)",
     "uniform(7, [100000])",
     "reshape(t(a), [262144])",
+    "reshape(window(reshape(x[:65536], [16, 64, 64]), [3, 3]), [553536])",
+    "window_add(window(reshape(x[:65536], [16, 64, 64]), [3, 5], stride=[2, 1]), [64, 64], stride=[2, 1])",
     "x[:512] @ a",
     "a @ x[:512]",
 };
