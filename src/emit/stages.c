@@ -5,10 +5,12 @@
 #include <stdio.h>
 
 /* On this processor, whose code it will be. */
-static bool has_them(void) {
+static bool has_it(cr_dtype dtype) {
 #if defined(__x86_64__) && defined(__GNUC__)
-    return __builtin_cpu_supports("avx512dq");
+    return __builtin_cpu_supports("avx512dq") ||
+           (dtype == CR_F32 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
 #else
+    (void)dtype;
     return false;
 #endif
 }
@@ -18,13 +20,14 @@ static bool is_wide(const struct units_of *u, uint32_t i, int pass) {
 }
 
 static bool at_once(const struct units_of *u, uint32_t i, int pass) {
-    return graph_at(u->l.e->g, nest_node(&u->l, i))->op == OP_exp && is_wide(u, i, pass);
+    const struct node *n = graph_at(u->l.e->g, nest_node(&u->l, i));
+    return n->op == OP_exp && has_it((cr_dtype)n->dtype) && is_wide(u, i, pass);
 }
 
 bool units_in_stages(const struct units_of *u, int pass) {
     bool some = false;
     for (uint32_t i = 0; i < u->l.s->n && !some; i++) some = at_once(u, i, pass);
-    return some && has_them();
+    return some;
 }
 
 /* Is such a pass worth cutting into lanes that nothing else asks for? Those that are left over go one after the other. */
