@@ -5,14 +5,16 @@
 #include <stdio.h>
 
 /* On this processor, whose code it will be. */
-static bool has_it(cr_dtype dtype) {
 #if defined(__x86_64__) && defined(__GNUC__)
-    return __builtin_cpu_supports("avx512dq") ||
-           (dtype == CR_F32 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+#define HAS(what) __builtin_cpu_supports(what)
 #else
-    (void)dtype;
-    return false;
+#define HAS(what) 0
 #endif
+
+bool units_lanes_are_one_vector(void) { return HAS("avx512dq"); }
+
+static bool has_it(cr_dtype dtype) {
+    return units_lanes_are_one_vector() || (dtype == CR_F32 && HAS("avx2") && HAS("fma"));
 }
 
 static bool is_wide(const struct units_of *u, uint32_t i, int pass) {

@@ -131,6 +131,7 @@ void units_open_axis(struct emitter *e, int axis, bool innermost);
 /* stages.c: has this pass functions that are made of all lanes at once, and should it go by lanes for them? Then what it does for the lanes from
  * `at` on. */
 bool units_in_stages(const struct units_of *u, int pass);
+bool units_lanes_are_one_vector(void); /* on this processor */
 bool units_asks_stages(const struct units_of *u, int pass);
 void units_stages(struct units_of *u, int pass);
 
