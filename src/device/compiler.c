@@ -80,19 +80,7 @@ static const char *const flags[] = {"-std=gnu11",
                                     CALL(hypot)};
 enum { flag_count = sizeof flags / sizeof *flags };
 
-/* Where lanes are two vectors (emit/stages.c), gcc would take what a loop keeps of a function's results, beside what it sums, for a copy of
- * memory by itself, 16 bytes at a time, and they would be in memory for it. */
-static const char *flag_for_two_vectors(void) {
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-    if (__builtin_cpu_supports("avx2") && !__builtin_cpu_supports("avx512dq"))
-        return "-fno-tree-loop-distribute-patterns";
-#endif
-    return NULL;
-}
-
-const char *compiler_flag(size_t i) {
-    return i < flag_count ? flags[i] : i == flag_count ? flag_for_two_vectors() : NULL;
-}
+const char *compiler_flag(size_t i) { return i < flag_count ? flags[i] : NULL; }
 
 /* ---- Which ---- */
 
@@ -252,7 +240,7 @@ bool compiler_run(const char *path, const char *directory, const char *source, c
     char definition[128], said[compiler_path + 16], words[160];
     char dirs[] = "PATH=/usr/local/bin:/usr/bin:/bin", plain[] = "LC_ALL=C", room[compiler_path + 128],
          home[sizeof room], *path_there = host_variable("PATH"), *home_there = host_variable("HOME");
-    char *argument[flag_count + 9],
+    char *argument[flag_count + 8],
         *environment[] = {path_there ? path_there : dirs, home_there ? home_there : home, plain, room, NULL};
     const char *more[] = {definition, "-o", library, source, "-lm"};
     size_t n = 0;
@@ -267,7 +255,7 @@ bool compiler_run(const char *path, const char *directory, const char *source, c
     } as;
     as.from = path;
     argument[n++] = as.to;
-    for (size_t i = 0; compiler_flag(i); i++) as.from = compiler_flag(i), argument[n++] = as.to;
+    for (size_t i = 0; i < flag_count; i++) as.from = flags[i], argument[n++] = as.to;
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) as.from = more[i], argument[n++] = as.to;
     argument[n] = NULL;
     if (!start(&pid, argument, environment, said)) {

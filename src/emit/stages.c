@@ -90,7 +90,8 @@ static void next_stage(struct units_of *u, uint32_t i, int pass) {
         const char *local = nest_make_local(e, kept);
         emit_line(e, "const %s %s = %s_kept[lane];", units_type(e, kept, type), local, emit_name(e, kept));
     }
-    snprintf(all, sizeof all, "%.100s_all[lane]", name);
+    snprintf(all, sizeof all, units_lanes_are_one_vector() ? "%.90s_all[lane]" : "number_at(%.90s_all, lane)",
+             name);
     nest_keep(&u->l, i, all, false);
 }
 

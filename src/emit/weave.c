@@ -35,7 +35,9 @@ void units_choose_woven(struct units_of *u) {
     const bool rows = u->folds && !u->blocks && u->columns == 1 && plan_whole_rows(u->l.s);
     *w = (struct weave){.late = plan_passes(u->l.e->p, u->l.s) - 1, .host = units_heaviest_pass(u)};
     if (!rows || u->loop->diagonal || units_columns(u) != 1 || units_looks(u) || w->host >= w->late) return;
-    if (!units_lanes_are_one_vector() || !units_stream_in(u, w->late) || !units_in_stages(u, w->host) || units_in_fours(u, w->host)) return;
+    if (!units_lanes_are_one_vector() || !units_stream_in(u, w->late) || !units_in_stages(u, w->host) ||
+        units_in_fours(u, w->host))
+        return;
     /* the other room stands elsewhere in its page (part_rooms) */
     w->room = (size_t)pieces((int64_t)nest_rooms(&u->l), memory_page) * memory_page + part_of_page;
     w->on = units_two_rows_fit(u) && carry_all(u);
