@@ -151,9 +151,15 @@ static void short_line(struct units_of *u, int pass) {
     char within[32];
     snprintf(within, sizeof within, "lane < %d", (int)u->run);
     if (u->run < units_lanes_of(u)) e->within = within;
-    emit_open(e, "FEW_LANES for (int lane = 0; lane < %d; lane++)", units_lanes_of(u));
-    emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
-    units_body(u, pass);
+    if (units_stages_any_lanes(u, pass)) {
+        emit_open(e, "");
+        emit_line(e, "const int64_t at = 0;");
+        units_stages(u, pass);
+    } else {
+        emit_open(e, "FEW_LANES for (int lane = 0; lane < %d; lane++)", units_lanes_of(u));
+        emit_line(e, "const int64_t %s = lane;", emit_axis[e->nest.rows]);
+        units_body(u, pass);
+    }
     emit_close(e);
     e->within = NULL;
 }
@@ -190,7 +196,8 @@ void units_one_by_one(struct units_of *u, int pass, const char *from, const char
 }
 
 void units_open_lanes(struct units_of *u, const char *kind) {
-    emit_open(u->l.e, "%s for (int lane = 0; lane < %d; lane++)", kind, fold_lanes);
+    emit_open(u->l.e, "%s for (int lane = 0; lane < %d; lane++)", kind,
+              units_is_short(u) ? units_lanes_of(u) : fold_lanes);
     emit_line(u->l.e, "const int64_t %s = at + lane;", emit_axis[u->l.e->nest.rows]);
 }
 

@@ -32,6 +32,11 @@ bool units_in_stages(const struct units_of *u, int pass) {
     return some;
 }
 
+/* Of fewer lanes, too? */
+bool units_stages_any_lanes(const struct units_of *u, int pass) {
+    return !units_lanes_are_one_vector() && units_in_stages(u, pass);
+}
+
 /* Is such a pass worth cutting into lanes that nothing else asks for? Those that are left over go one after the other. */
 bool units_asks_stages(const struct units_of *u, int pass) {
     enum { few = 8 * fold_lanes };
@@ -79,10 +84,16 @@ static void next_stage(struct units_of *u, uint32_t i, int pass) {
     const uint32_t id = nest_node(&u->l, i);
     const struct node *n = graph_at(e->g, id);
     const char *name = emit_name(e, id);
-    emit_line(e, "%s_of[lane] = %s;", name, nest_operand(&u->l, i, n->arg[0]).s);
+    const char *const put =
+        units_lanes_are_one_vector() ? "%s_of[lane] = %s;" : "put_number(%s_of, lane, %s);";
+    emit_line(e, put, name, nest_operand(&u->l, i, n->arg[0]).s);
     emit_close(e);
-    emit_line(e, "%s_lanes_%s(%s_all, %s_of);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype), name,
-              name);
+    if (units_lanes_are_one_vector())
+        emit_line(e, "%s_lanes_%s(%s_all, %s_of);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype), name,
+                  name);
+    else
+        emit_line(e, "%s_vectors_%s(%s_all, %s_of, %d);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype),
+                  name, name, units_is_short(u) ? units_lanes_of(u) : fold_lanes);
     units_open_lanes(u, "STAGE");
     for (uint32_t k = 0; k < i; k++) {
         if (!is_kept(u, k, i, pass)) continue;

@@ -132,6 +132,7 @@ void units_open_axis(struct emitter *e, int axis, bool innermost);
  * `at` on. */
 bool units_in_stages(const struct units_of *u, int pass);
 bool units_lanes_are_one_vector(void); /* on this processor */
+bool units_stages_any_lanes(const struct units_of *u, int pass);
 bool units_asks_stages(const struct units_of *u, int pass);
 void units_stages(struct units_of *u, int pass);
 

@@ -144,6 +144,30 @@ TEST(functions_of_all_lanes_have_the_bits_of_one) {
     }
 }
 
+/* Short lines, which have lanes left out, long ones, some that are all near 0, some with a vector that is masked, loops of other kinds. */
+TEST(exp_of_f32_has_the_same_bits_in_lines_of_any_length) {
+    (void)state;
+    static const char *const text[] = {"exp(x0)*sin(x0)", "exp(t(x0))*2", "exp(x0[:, ::2]) + 1",
+                                       "t(exp(x0)*3)"};
+    static const int length[] = {1, 5, 7, 8, 11, 16, 17, 29, 47};
+    for (int wild = 0; wild < 2; wild++) {
+        struct two b;
+        start(&b);
+        input(&b, CR_F32, 2, (int64_t[]){19, 47}, wild ? -130 : -80, wild ? 95 : 80);
+        for (int k = 0; k < 20; k++) ((float *)b.data[0])[47 + k] = wild ? -INFINITY : (float)k / 4;
+        for (size_t i = 0; i < sizeof text / sizeof *text; i++) output(&b, formula(&b, text[i]));
+        for (size_t i = 0; i < sizeof length / sizeof *length; i++) {
+            char line[64];
+            snprintf(line, sizeof line, "sum(exp(x0[:, :%d]), axis=1)", length[i]);
+            output(&b, formula(&b, line));
+            snprintf(line, sizeof line, "exp(x0[1, 47 - %d:])*2", length[i]);
+            output(&b, formula(&b, line));
+        }
+        compare(&b, "cc");
+        drop(&b);
+    }
+}
+
 /* Threads take any parts of a loop over elements, in whose lengths lanes are left over though there are none in all of it. */
 TEST(functions_of_all_lanes_reach_the_end_of_each_threads_part) {
     (void)state;
@@ -166,6 +190,7 @@ int main(void) {
         RUN(whole_numbers_of_64_bits_become_the_nearest_of_f64_and_f32),
         RUN(a_loop_over_whole_numbers_is_vectors_without_avx512),
         RUN(functions_of_all_lanes_have_the_bits_of_one),
+        RUN(exp_of_f32_has_the_same_bits_in_lines_of_any_length),
         RUN(functions_of_all_lanes_reach_the_end_of_each_threads_part),
         RUN(stumpffs_functions_are_vectors_without_avx512),
         RUN(long_functions_are_no_calls),
