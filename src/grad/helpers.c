@@ -113,7 +113,9 @@ static cr_node windowed(cr_node (*op)(cr_node, int, const int64_t[], const int64
     return op(g, n, size, stride, dilation);
 }
 
+/* What arrives of a mask is counted: in i32, where there are no more numbers than that holds. */
 cr_node window_back(cr_node g, cr_node y, cr_node a) {
+    if (cr_ok(g) && cr_dtype_of(g) == CR_BOOL && cr_count(y) <= INT32_MAX) g = cr_cast(g, CR_I32);
     return windowed(cr_window_add, g, y, cr_dims(a) + cr_rank(a) - (cr_rank(y) - cr_rank(a)));
 }
 
