@@ -119,22 +119,28 @@ static bool at_start(const struct walk *w, int first) {
     return true;
 }
 
-/* How many numbers the last three axes have, if they are at their start, rows are short and so many are wanted; else 0. */
-static int64_t cuboid_of(const struct walk *w, size_t size, int64_t wanted) {
-    int first = w->rank - 3;
-    if (first < 0 || w->dim[first + 2] >= short_row ||
-        (size != sizeof(uint32_t) && size != sizeof(uint64_t)) || !at_start(w, first))
-        return 0;
-    int64_t n = shape_count(3, w->dim + first);
-    return n <= wanted ? n : 0;
+/* What stands from here to the end of the last axes and is short in the last: all of the last three, or some rows of the last two. False: it is none of
+ * these, or more than are wanted. */
+static bool cuboid_here(const struct walk *w, size_t size, int64_t wanted, int64_t dim[3],
+                        int64_t stride[3]) {
+    int last = w->rank - 1;
+    int64_t n = w->dim[last];
+    if (last < 1 || n >= short_row || w->at[last] || (size != sizeof(uint32_t) && size != sizeof(uint64_t)))
+        return false;
+    bool all = last > 1 && at_start(w, last - 2) && shape_count(3, w->dim + last - 2) <= wanted;
+    int64_t rows = w->dim[last - 1] - w->at[last - 1];
+    if (!all && rows > wanted / n) rows = wanted / n;
+    dim[0] = all ? w->dim[last - 2] : 1, dim[1] = rows, dim[2] = n;
+    stride[0] = all ? w->stride[last - 2] : 0, stride[1] = w->stride[last - 1], stride[2] = w->stride[last];
+    return rows > 0;
 }
 
-/* To its end. */
-static void walk_cuboid(struct walk *w) {
+static void walk_cuboid(struct walk *w, const int64_t dim[3]) {
     int last = w->rank - 1;
-    for (int i = last - 2; i < last; i++) {
-        w->at[i] = w->dim[i] - 1;
-        w->offset += w->at[i] * w->stride[i];
+    for (int i = 0; i < 2; i++) {
+        if (dim[i] == 1) continue;
+        w->at[last - 2 + i] += dim[i] - 1;
+        w->offset += (dim[i] - 1) * w->stride[last - 2 + i];
     }
     walk_on(w, w->dim[last]);
 }
@@ -153,15 +159,14 @@ static void transfer(void *out, const void *in, size_t size, struct walk *w, int
             continue;
         }
         int64_t run = w->dim[last] - w->at[last];
-        int64_t cuboid = cuboid_of(w, size, n - done);
-        if (cuboid) {
-            const int64_t *dim = w->dim + last - 2, *stride = w->stride + last - 2;
+        int64_t dim[3], stride[3];
+        if (cuboid_here(w, size, n - done, dim, stride)) {
             void *to = y + done * (int64_t)size;
             const void *from = x + w->offset * (int64_t)size;
             if (size == sizeof(uint32_t)) copy_cuboid(to, from, dim, stride);
             else copy_cuboid_wide(to, from, dim, stride);
-            walk_cuboid(w);
-            done += cuboid;
+            walk_cuboid(w, dim);
+            done += shape_count(3, dim);
             continue;
         }
         if (run > n - done) run = n - done;
