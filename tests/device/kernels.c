@@ -334,6 +334,28 @@ static void windows(cr_dtype dtype, const struct windowed *v) {
     }
 }
 
+/* What collides is added in the order of the elements in their windows, whether these stand side by side or apart. */
+TEST(windows_are_added_in_the_order_of_their_elements) {
+    (void)state;
+    enum { p = 6, q = 5, h = 15, w = 13 };
+    static double room[most], got[most], want[h * w];
+    const int64_t size[] = {h, w}, stride[] = {2, 2}, dilation[] = {2, 1};
+    for (int turned = 0; turned < 2; turned++) {
+        cr_graph *g = cr_graph_new(NULL);
+        cr_node x = cr_input(g, "x", CR_F64, 4, turned ? (int64_t[]){3, 4, p, q} : (int64_t[]){p, q, 3, 4});
+        if (turned) x = cr_permute(x, 4, (int[]){2, 3, 0, 1});
+        for (int i = 0; i < p * q * 12; i++) room[i] = sin(i * 0.7) * (i % 3 ? 1 : 1e9);
+        memset(want, 0, sizeof want);
+        for (int k = 0; k < 12; k++)
+            for (int i = 0; i < p * q; i++)
+                want[(i / q * 2 + k / 4 * 2) * w + i % q * 2 + k % 4] +=
+                    room[turned ? k * p * q + i : i * 12 + k];
+        cr_node y = cr_window_add(x, 2, size, stride, dilation);
+        assert_int_equal(computed(g, y, CR_F64, room, p * q * 12 * sizeof *room, NULL, 0, got), CR_OK);
+        assert_memory_equal(got, want, sizeof want);
+    }
+}
+
 TEST(windows_of_every_size_are_copied_and_added_back) {
     (void)state;
     for (int64_t a = 1; a <= 6; a++)
@@ -359,6 +381,7 @@ int main(void) {
         RUN(planes_around_other_axes_are_turned_over),
         RUN(rows_that_do_not_run_on_are_joined),
         RUN(windows_of_every_size_are_copied_and_added_back),
+        RUN(windows_are_added_in_the_order_of_their_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
