@@ -173,6 +173,9 @@ SERIES = [
     ("exp", exp2, lambda r: abs(r), -half_log2, half_log2, 9, 4),
     # the same beside e^r, within a sixteenth of log 2
     ("exp_eighth", exp2, lambda r: r**2, -half_log2 / 8, half_log2 / 8, None, 1),
+    ("exp_sixteenth", exp2, lambda r: r**2, -half_log2 / 16, half_log2 / 16, None, 1),
+    # the same beside e^r - 1
+    ("expm1_eighth", exp2, lambda r: abs(r), -half_log2 / 8, half_log2 / 8, None, 2),
     # (log(1 + f) - f + f^2/2)/f^3 beside log(1 + f)
     ("log", log3, lambda f: f**2, mp.sqrt(mpf(1) / 2) - 1, root, None, 7),
     # (sin(r)/r - 1)/z and (cos r - 1 + z/2)/z^2, z = r^2, |r| <= pi/4

@@ -13,8 +13,11 @@
 
 bool units_lanes_are_one_vector(void) { return HAS("avx512dq"); }
 
-static bool has_it(cr_dtype dtype) {
-    return units_lanes_are_one_vector() || (dtype == CR_F32 && HAS("avx2") && HAS("fma"));
+/* By a table (device/cpu/math_table.inc), or with 2^k p as one instruction. */
+static bool has_it(int op, cr_dtype dtype) {
+    if (dtype == CR_F32)
+        return HAS("avx2") && HAS("fma") && (op == OP_exp || op == OP_tanh || op == OP_sigmoid);
+    return op == OP_exp && units_lanes_are_one_vector();
 }
 
 static bool is_wide(const struct units_of *u, uint32_t i, int pass) {
@@ -23,7 +26,7 @@ static bool is_wide(const struct units_of *u, uint32_t i, int pass) {
 
 static bool at_once(const struct units_of *u, uint32_t i, int pass) {
     const struct node *n = graph_at(u->l.e->g, nest_node(&u->l, i));
-    return n->op == OP_exp && has_it((cr_dtype)n->dtype) && is_wide(u, i, pass);
+    return has_it(n->op, (cr_dtype)n->dtype) && is_wide(u, i, pass);
 }
 
 bool units_in_stages(const struct units_of *u, int pass) {
@@ -88,12 +91,8 @@ static void next_stage(struct units_of *u, uint32_t i, int pass) {
         units_lanes_are_one_vector() ? "%s_of[lane] = %s;" : "put_number(%s_of, lane, %s);";
     emit_line(e, put, name, nest_operand(&u->l, i, n->arg[0]).s);
     emit_close(e);
-    if (units_lanes_are_one_vector())
-        emit_line(e, "%s_lanes_%s(%s_all, %s_of);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype), name,
-                  name);
-    else
-        emit_line(e, "%s_vectors_%s(%s_all, %s_of, %d);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype),
-                  name, name, units_is_short(u) ? units_lanes_of(u) : fold_lanes);
+    emit_line(e, "%s_vectors_%s(%s_all, %s_of, %d);", op_name(n->op), cr_dtype_name((cr_dtype)n->dtype), name,
+              name, units_is_short(u) ? units_lanes_of(u) : fold_lanes);
     units_open_lanes(u, "STAGE");
     for (uint32_t k = 0; k < i; k++) {
         if (!is_kept(u, k, i, pass)) continue;
