@@ -21,7 +21,7 @@ struct pool {
     size_t size;          /* bytes */
     int threads;          /* that are to be there besides the caller */
     int started;          /* of them */
-    bool tried;           /* to start them */
+    atomic_uint born;     /* 0: nobody tried to start them; else the forks before, and one */
     uint64_t mode;        /* theirs */
     pthread_mutex_t turn; /* of those who call pool_run */
     /* How many tasks of the present round nobody has taken, below the number of that round. Who takes one finds it unchanged since they read what
@@ -50,6 +50,18 @@ static int64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- A process that fork made, which has none of these threads ---- */
+
+static atomic_uint forks;
+static void count_fork(void) { atomic_fetch_add(&forks, 1); }
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+/* Then no lock of the pool is touched either: who held it may not be there. */
+static bool is_parents(struct pool *p) {
+    const unsigned born = atomic_load(&p->born);
+    return born && born != atomic_load(&forks) + 1;
 }
 
 /* ---- Tasks ---- */
@@ -150,15 +162,21 @@ static void wake(struct pool *p, int tasks) {
 
 /* By whoever first has work for them: small programs never do. */
 static void start(struct pool *p) {
-    p->tried = true;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    atomic_store(&p->born, atomic_load(&forks) + 1);
     while (p->started < p->threads && pthread_create(&p->thread[p->started], NULL, work, p) == 0)
         p->started++;
 }
 
 void pool_run(struct pool *p, void (*body)(void *arg, size_t i), void *arg, size_t count) {
     if (count == 0) return;
+    if (is_parents(p)) {
+        for (size_t i = 0; i < count; i++) body(arg, i);
+        return;
+    }
     pthread_mutex_lock(&p->turn);
-    if (!p->tried) start(p);
+    if (!atomic_load(&p->born)) start(p);
     atomic_store_explicit(&p->body, body, memory_order_relaxed);
     atomic_store_explicit(&p->arg, arg, memory_order_relaxed);
     atomic_store(&p->left, count);
@@ -194,6 +212,10 @@ struct pool *pool_new(const struct mem *mem, int threads) {
 void pool_free(struct pool *p) {
     if (!p) return;
     struct mem m = p->mem;
+    if (is_parents(p)) {
+        mem_free_aligned(&m, p, p->size);
+        return;
+    }
     atomic_store(&p->ending, true);
     pthread_mutex_lock(&p->lock);
     pthread_cond_broadcast(&p->come);

@@ -7,7 +7,7 @@
 struct pool;
 
 /* threads: at least 2, of which whoever calls pool_run is one; the others start with the first call, as many as the system has, in the
- * floating-point mode of whoever made the pool. NULL: no memory. */
+ * floating-point mode of whoever made the pool. A process that fork made after that has the caller alone. NULL: no memory. */
 struct pool *pool_new(const struct mem *mem, int threads);
 void pool_free(struct pool *pool);
 

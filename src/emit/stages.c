@@ -15,9 +15,10 @@ bool units_lanes_are_one_vector(void) { return HAS("avx512dq"); }
 
 /* By a table (device/cpu/math_table.inc), or with 2^k p as one instruction. */
 static bool has_it(int op, cr_dtype dtype) {
-    if (dtype == CR_F32)
-        return HAS("avx2") && HAS("fma") && (op == OP_exp || op == OP_tanh || op == OP_sigmoid);
-    return op == OP_exp && units_lanes_are_one_vector();
+    const bool widest = units_lanes_are_one_vector();
+    if (dtype == CR_F32 && HAS("avx2") && HAS("fma"))
+        return op == OP_exp || op == OP_tanh || op == OP_sigmoid || (op == OP_erf && widest);
+    return op == OP_exp && dtype == CR_F64 && widest;
 }
 
 static bool is_wide(const struct units_of *u, uint32_t i, int pass) {

@@ -6,7 +6,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { most = 1000 };
 
@@ -110,6 +112,39 @@ TEST(a_pool_that_had_no_work_has_no_threads_to_end) {
     pool_free(NULL);
 }
 
+/* Also while another thread holds the pool's locks. A child that hangs is ended by its alarm. */
+static bool works_in_a_child(struct pool *p) {
+    int status = 1;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        bool right = true;
+        for (size_t k = 0; k < kinds; k++) right = run_round(p, counts[k]) && right;
+        pool_free(p);
+        struct pool *own = pool_new(&plain, 3);
+        right = own && run_round(own, most) && right;
+        pool_free(own);
+        _exit(!right);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+TEST(a_process_that_fork_made_works_without_the_threads) {
+    (void)state;
+    pthread_t other;
+    void *wrong;
+    struct pool *p = pool_new(&plain, 3);
+    assert_true(works_in_a_child(p)); /* before they were started */
+    assert_true(run_round(p, most));
+    assert_true(works_in_a_child(p));
+    assert_int_equal(pthread_create(&other, NULL, call, p), 0);
+    for (int k = 0; k < 20; k++) assert_true(works_in_a_child(p));
+    pthread_join(other, &wrong);
+    assert_null(wrong);
+    assert_true(run_round(p, most));
+    pool_free(p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(every_task_runs_once_and_the_first_on_the_callers_thread),
@@ -117,6 +152,7 @@ int main(void) {
         RUN(another_thread_takes_part_awake_or_asleep),
         RUN(several_threads_may_call_one_pool),
         RUN(a_pool_that_had_no_work_has_no_threads_to_end),
+        RUN(a_process_that_fork_made_works_without_the_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -487,7 +487,7 @@ TEST(bits_depend_on_neither_place_nor_width) {
             same_anywhere(op, dtype, widest, widest);
 #ifdef ELEMENT_X86
             /* of 8 parts with AVX2 alone (math_table.inc) */
-            bool by_table = op == OP_exp || op == OP_tanh || op == OP_sigmoid,
+            bool by_table = op == OP_exp || op == OP_tanh || op == OP_sigmoid || op == OP_erf,
                  own = by_table && dtype == CR_F32 && cpu_kernels() != &kernels_avx2;
             if (has_avx2() && !own) same_anywhere(op, dtype, widest, kernels_avx2.element(op, dtype));
 #endif
