@@ -206,6 +206,17 @@ QUOTIENTS = [
 ]
 
 
+def erf0_around(z):
+    """erf(x)/x in z = x^2, on both sides of 0."""
+    return erf0(z) if z > 0 else mp.erfi(mp.sqrt(-z)) / mp.sqrt(-z) if z < -mpf(10) ** -25 else 2 / mp.sqrt(mp.pi)
+
+
+# of f32, a polynomial for each of some parts, in what is left of x beside the part's middle: name, f, width of a part, from 0 on, parts, degree
+PARTS = [
+    ("erf_parts", erf0_around, mpf(61) / 64, 16, 5),
+]
+
+
 def hexadecimal(x):
     digits, exponent = x.hex().split("p")
     return f"{digits.rstrip('0').rstrip('.')}p{int(exponent)}"
@@ -224,6 +235,13 @@ def main(names):
         for suffix, bits, degree in zip(("f64", "f32"), (53, 24), degrees):
             if degree is not None:
                 show(name, suffix, *fit(f, weight, low, high, degree, bits))
+    for name, f, width, parts, degree in PARTS:
+        if names and name not in names:
+            continue
+        for i in range(parts):
+            around = lambda r: f(i * width + r)
+            low, high = -width / 2 * mpf("1.001"), width / 2 * mpf("1.001")
+            show(f"{name}[..][{i}]", "f32", *fit(around, lambda r: 1 / around(r), low if i else 0, high, degree, 24))
     for over, under, f, taken, weight, low, high, degree in QUOTIENTS:
         if names and over not in names:
             continue

@@ -209,6 +209,9 @@ static size_t far_from(bool read_again) {
     return read_again ? last_cache() : last_cache() / 2;
 }
 
+/* Are functions of the widest vectors by tables so short that a loop waits for memory all the same? Not where the last cache is far. */
+static bool hides_functions(void) { return units_lanes_are_one_vector() && !much_before_a_far_cache(); }
+
 /* Results of a loop that moves that much: of passes that wait for memory, not for functions, and not those that
  * the loop reads, whose lines are there anyway. */
 void units_choose_streamed(struct units_of *u) {
@@ -221,8 +224,8 @@ void units_choose_streamed(struct units_of *u) {
         uint32_t id = nest_node(&u->l, i);
         if (units_instruction(u, i)->kind != DO_WIDE || p->view[id].slot == no_slot) continue;
         if (cr_dtype_size((cr_dtype)graph_at(p->g, id)->dtype) < sizeof(float)) continue; /* 16 are no line */
-        u->l.streamed[i] = !has_functions(u, nest_pass(&u->l, i)) && !units_read(u, p->view[id].slot) &&
-                           !is_read_later(u, i) &&
+        u->l.streamed[i] = (!has_functions(u, nest_pass(&u->l, i)) || hides_functions()) &&
+                           !units_read(u, p->view[id].slot) && !is_read_later(u, i) &&
                            (bytes > far_from(true) || !read_elsewhere(u, p->view[id].slot));
         u->streams = u->streams || u->l.streamed[i];
     }
