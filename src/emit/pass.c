@@ -24,7 +24,7 @@ static void start_lanes(struct units_of *u, uint32_t i) {
     struct emitter *e = u->l.e;
     uint32_t id = nest_node(&u->l, i);
     char type[80];
-    emit_line(e, "%s lane_%s[%d];", units_type(e, id, type), emit_name(e, id), units_lanes_of(u));
+    emit_line(e, "IN_A_LINE %s lane_%s[%d];", units_type(e, id, type), emit_name(e, id), units_lanes_of(u));
     emit_line(e, "for (int lane = 0; lane < %d; lane++) lane_%s[lane] = %s;", units_lanes_of(u),
               emit_name(e, id), emit_start(e, id));
 }

@@ -9,7 +9,7 @@
 /* APART: stays a function. FAR_AHEAD: not yet into the first cache. LANES: a loop over the 16 lanes of a fold, as many as a vector or two has; gcc would
  * unroll it before it makes vectors, and so would clang, which then finds few of them. FEW_LANES: over fewer, or a short line's. STAGE: over the
  * lanes of a pass in stages. clang before 16 keeps in memory what such loops fold, unless it unrolls them. AROUND: a loop around LANES, of which clang would write
- * out a few turns and make vectors of the first alone. */
+ * out a few turns and make vectors of the first alone. IN_A_LINE: lanes that clang keeps in memory; where they cross a line of the cache, what was stored is waited for. */
 #if defined(__clang__)
 #define VECTOR _Pragma("clang loop vectorize(assume_safety)")
 #define STAGE  _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) unroll(disable)")
@@ -20,6 +20,7 @@
 #endif
 #define FEW_LANES         VECTOR
 #define AROUND            _Pragma("clang loop unroll(disable)")
+#define IN_A_LINE         _Alignas(64)
 #define SLOTS_TAKEN       /* emit/slots.c */
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
@@ -32,6 +33,7 @@
 #define FEW_LANES LANES
 #define STAGE     LANES
 #define AROUND
+#define IN_A_LINE
 #define AHEAD(x)          __builtin_prefetch(x)
 #define FAR_AHEAD(x)      __builtin_prefetch(x, 0, 2)
 #define AHEAD_TO_WRITE(x) __builtin_prefetch(x, 1)
@@ -43,6 +45,7 @@
 #define FEW_LANES
 #define AROUND
 #define STAGE
+#define IN_A_LINE
 #define AHEAD(x)          ((void)0)
 #define FAR_AHEAD(x)      ((void)0)
 #define AHEAD_TO_WRITE(x) ((void)0)

@@ -76,8 +76,8 @@ static void declare(const struct units_of *u, int pass) {
         const char *name = emit_name(u->l.e, nest_node(&u->l, i)),
                    *t = units_type(u->l.e, nest_node(&u->l, i), type);
         if (is_wide(u, i, pass) && at_once(u, i, pass))
-            emit_line(u->l.e, "%s %s_of[%d], %s_all[%d];", t, name, fold_lanes, name, fold_lanes);
-        if (is_ever_kept(u, i, pass)) emit_line(u->l.e, "%s %s_kept[%d];", t, name, fold_lanes);
+            emit_line(u->l.e, "IN_A_LINE %s %s_of[%d], %s_all[%d];", t, name, fold_lanes, name, fold_lanes);
+        if (is_ever_kept(u, i, pass)) emit_line(u->l.e, "IN_A_LINE %s %s_kept[%d];", t, name, fold_lanes);
     }
 }
 

@@ -265,7 +265,7 @@ void units_open_streamed(struct units_of *u, int pass) {
     char type[80];
     for (uint32_t i = 0; i < u->l.s->n; i++) {
         if (!streams_here(u, i, pass)) continue;
-        emit_line(u->l.e, "%s %s_out[%d];", units_type(u->l.e, nest_node(&u->l, i), type),
+        emit_line(u->l.e, "IN_A_LINE %s %s_out[%d];", units_type(u->l.e, nest_node(&u->l, i), type),
                   emit_name(u->l.e, nest_node(&u->l, i)), fold_lanes);
         u->l.streams = true;
     }

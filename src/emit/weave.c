@@ -179,7 +179,7 @@ static void declare_lanes(struct units_of *u) {
     char type[80];
     for (uint32_t i = 0; i < u->l.s->n; i++)
         if (fills_registers(u, i))
-            emit_line(u->l.e, "%s lane_%s[%d];", units_type(u->l.e, nest_node(&u->l, i), type),
+            emit_line(u->l.e, "IN_A_LINE %s lane_%s[%d];", units_type(u->l.e, nest_node(&u->l, i), type),
                       emit_name(u->l.e, nest_node(&u->l, i)), fold_lanes);
 }
 
