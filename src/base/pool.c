@@ -142,16 +142,22 @@ static void *work(void *arg) {
 
 /* ---- Starting ---- */
 
-/* All signals are the host's, whose handlers expect its own threads. */
+/* Signals are for the host's threads, whose handlers expect them there; but for those that tell what the thread itself did. */
+static void signals_of_others(sigset_t *set) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(set, own[i]);
+}
+
 static bool start_one(struct pool *p, pthread_t *thread) {
     pthread_attr_t attr;
-    sigset_t all, before;
+    sigset_t others, before;
     size_t stack;
     if (pthread_attr_init(&attr)) return false;
     if (pthread_attr_getstacksize(&attr, &stack) == 0 && stack < stack_least)
         pthread_attr_setstacksize(&attr, stack_least);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    signals_of_others(&others);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     bool ok = pthread_create(thread, &attr, work, p) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);

@@ -7,8 +7,8 @@
 struct pool;
 
 /* threads: at least 2, of which whoever calls pool_run is one; the others start with the first call, as many as the system has, in the
- * floating-point mode of whoever made the pool, with all signals blocked. A process forked while no pool_run is under way has threads of
- * its own, from its first or second call on. NULL: no memory. */
+ * floating-point mode of whoever made the pool, with all signals blocked but those of their own faults. A process forked while no
+ * pool_run is under way has threads of its own, from its first or second call on. NULL: no memory. */
 struct pool *pool_new(const struct mem *mem, int threads);
 void pool_free(struct pool *pool);
 
