@@ -120,6 +120,13 @@ static int write_math(const char *path, cr_text *text) {
     return cr_emit_math(text) ? fail("out of memory") : write_c(own, text);
 }
 
+/* A person who has called a file has not called a prefix. */
+static int refused(const char *why) {
+    static const char prefix[] = "the prefix ";
+    bool name = strncmp(why, prefix, sizeof prefix - 1) == 0;
+    return fail("%s%s", why, name ? ": the function is called as the file: --out another_name.c" : "");
+}
+
 /* step.c: the prefix step, and step.h beside it. */
 static int write_files(struct session *s, const cr_program *p, const char *path, bool no_libm) {
     char prefix[256] = "", header[4096];
@@ -132,7 +139,7 @@ static int write_files(struct session *s, const cr_program *p, const char *path,
     memcpy(header, path, whole + 1);
     header[whole - 1] = 'h';
     if (cr_text_new(&h, s->ctx)) return fail("out of memory");
-    int code = cr_program_emit(s->text, h, p, prefix, s->why) ? fail("%s", cr_text_str(s->why)) : EXIT_DONE;
+    int code = cr_program_emit(s->text, h, p, prefix, s->why) ? refused(cr_text_str(s->why)) : EXIT_DONE;
     if (!code) code = write_c(path, s->text);
     if (!code) code = write_c(header, h);
     if (!code && no_libm) code = write_math(path, h);

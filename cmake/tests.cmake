@@ -50,7 +50,7 @@ if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
     add_test(NAME ${room}.${name} COMMAND ${test})
     # A sanitizer too answers an allocation that cannot be granted with NULL, as the C library does.
     set_tests_properties(${room}.${name} PROPERTIES ENVIRONMENT
-      "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1")
+      "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1:die_after_fork=0")
   endforeach()
 else()
   message(STATUS "cmocka not found: no unit tests")

@@ -100,8 +100,9 @@ CR_API cr_status cr_context_new(cr_context **out);
 /* With an allocator for all memory of the context and of what is made with it. */
 CR_API cr_status cr_context_new_with(cr_context **out, cr_realloc_fn *fn, void *user);
 CR_API void cr_context_free(cr_context *ctx);
-/* Threads for large work: 1 is the default; 0 asks for one per processor. They start when a run first has work for them. CR_OK
- * also where the library was built without a thread pool; cr_context_thread_count tells what is used. */
+/* Threads for large work: 1 is the default; 0 asks for one per processor that the process may use. They start when a run first has work
+ * for them, and anew in a process that is forked while no step is under way; they take no signals but of faults. CR_OK also where the library was built
+ * without a thread pool; cr_context_thread_count tells what is used. Not to be called while a step is under way. */
 CR_API cr_status cr_context_threads(cr_context *ctx, int count);
 CR_API int cr_context_thread_count(const cr_context *ctx);
 /* CSV and safetensors from 1 MiB on are mapped, not read, so that nothing is held beside the numbers they become. Off at first: should another

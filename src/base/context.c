@@ -1,5 +1,7 @@
 /* The host's context: allocator, and threads of our own or of the host. */
-#ifndef _POSIX_C_SOURCE
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* sched_getaffinity */
+#elif !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "base/context.h"
@@ -9,6 +11,7 @@
 #include "base/pool.h"
 
 #ifdef CR_WITH_THREADS
+#include <sched.h>
 #include <unistd.h>
 #endif
 
@@ -56,11 +59,22 @@ void cr_context_free(cr_context *ctx) {
     mem_free(&m, ctx, sizeof *ctx);
 }
 
+#ifdef CR_WITH_THREADS
+/* Those that this process may use: a container, or `taskset`, may leave it fewer than there are. */
+static long processors_here(void) {
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+    return sysconf(_SC_NPROCESSORS_ONLN);
+}
+#endif
+
 cr_status cr_context_threads(cr_context *ctx, int count) {
     if (!ctx || count < 0 || count > 1024) return CR_EINVAL;
     drop_pool(ctx);
 #ifdef CR_WITH_THREADS
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    long processors = processors_here();
     if (!count) count = processors < 1 ? 1 : processors > 1024 ? 1024 : (int)processors;
     if (count > 1 && !(ctx->pool = pool_new(&ctx->mem, count))) return CR_ENOMEM;
     ctx->threads = count;

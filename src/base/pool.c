@@ -7,21 +7,27 @@
 
 #ifdef CR_WITH_THREADS
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mode.h"
 
 /* To wake a thread takes 5 to 50 us: it pays to wait as long before it sleeps. */
 enum { spin_ns = 50000, spins_a_look = 64 };
 
+/* A task's stack, at least, in bytes: systems give threads 128 KiB and up. */
+enum { stack_least = 1 << 20 };
+
 struct pool {
     struct mem mem;
     size_t size;          /* bytes */
     int threads;          /* that are to be there besides the caller */
     int started;          /* of them */
-    atomic_uint born;     /* 0: nobody tried to start them; else the forks before, and one */
+    bool tried;           /* to start them */
+    pid_t process;        /* whose threads they are */
     uint64_t mode;        /* theirs */
     pthread_mutex_t turn; /* of those who call pool_run */
     /* How many tasks of the present round nobody has taken, below the number of that round. Who takes one finds it unchanged since they read what
@@ -52,18 +58,6 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- A process that fork made, which has none of these threads ---- */
-
-static atomic_uint forks;
-static void count_fork(void) { atomic_fetch_add(&forks, 1); }
-static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
-
-/* Then no lock of the pool is touched either: who held it may not be there. */
-static bool is_parents(struct pool *p) {
-    const unsigned born = atomic_load(&p->born);
-    return born && born != atomic_load(&forks) + 1;
-}
-
 /* ---- Tasks ---- */
 
 static bool take(struct pool *p, size_t *i, void (**body)(void *arg, size_t i), void **arg) {
@@ -85,17 +79,16 @@ static void finish(struct pool *p) {
     pthread_mutex_unlock(&p->lock);
 }
 
-/* False: there was none left. */
-static bool run_open(struct pool *p) {
-    size_t i;
+/* How many they were; 0: there was none left. */
+static size_t run_open(struct pool *p) {
+    size_t i, ran = 0;
     void (*body)(void *arg, size_t i);
     void *arg;
-    bool any = false;
-    for (; take(p, &i, &body, &arg); any = true) {
+    for (; take(p, &i, &body, &arg); ran++) {
         body(arg, i);
         finish(p);
     }
-    return any;
+    return ran;
 }
 
 /* ---- Waiting ---- */
@@ -147,12 +140,66 @@ static void *work(void *arg) {
     return NULL;
 }
 
+/* ---- Starting ---- */
+
+/* Signals are for the host's threads, whose handlers expect them there; but for those that tell what the thread itself did. */
+static void signals_of_others(sigset_t *set) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(set, own[i]);
+}
+
+static bool start_one(struct pool *p, pthread_t *thread) {
+    pthread_attr_t attr;
+    sigset_t others, before;
+    size_t stack;
+    if (pthread_attr_init(&attr)) return false;
+    if (pthread_attr_getstacksize(&attr, &stack) == 0 && stack < stack_least)
+        pthread_attr_setstacksize(&attr, stack_least);
+    signals_of_others(&others);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
+    bool ok = pthread_create(thread, &attr, work, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+/* By whoever first has work for them: small programs never do. */
+static void start(struct pool *p) {
+    p->tried = true;
+    p->process = getpid();
+    while (p->started < p->threads && start_one(p, &p->thread[p->started])) p->started++;
+}
+
+static void init_sleep(struct pool *p) {
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->come, NULL);
+    pthread_cond_init(&p->done, NULL);
+}
+
+/* Of a process that was forked since: it has none of the threads, and what they held or slept on is as they left it. */
+static bool is_orphan(const struct pool *p) { return p->started && p->process != getpid(); }
+static void forget(struct pool *p) {
+    p->started = 0;
+    p->tried = false;
+    atomic_store(&p->sleepers, 0);
+    atomic_store(&p->waiting, false);
+    init_sleep(p);
+}
+
+/* ---- A round ---- */
+
 /* Likewise: tasks are open before one looks for sleepers, who count themselves before they look for tasks. As many are woken as there are
  * tasks that none of those awake will take. */
 static void wake(struct pool *p, int tasks) {
     int sleepers = atomic_load(&p->sleepers);
     tasks -= p->started - sleepers;
     if (tasks <= 0 || !sleepers) return;
+    if (is_orphan(p)) {
+        forget(p);
+        start(p);
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     if (tasks >= sleepers) pthread_cond_broadcast(&p->come);
     else
@@ -160,23 +207,11 @@ static void wake(struct pool *p, int tasks) {
     pthread_mutex_unlock(&p->lock);
 }
 
-/* By whoever first has work for them: small programs never do. */
-static void start(struct pool *p) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
-    atomic_store(&p->born, atomic_load(&forks) + 1);
-    while (p->started < p->threads && pthread_create(&p->thread[p->started], NULL, work, p) == 0)
-        p->started++;
-}
-
+/* To ask for the process is a call to the system: only before another one, and where nobody came. */
 void pool_run(struct pool *p, void (*body)(void *arg, size_t i), void *arg, size_t count) {
     if (count == 0) return;
-    if (is_parents(p)) {
-        for (size_t i = 0; i < count; i++) body(arg, i);
-        return;
-    }
     pthread_mutex_lock(&p->turn);
-    if (!atomic_load(&p->born)) start(p);
+    if (!p->tried) start(p);
     atomic_store_explicit(&p->body, body, memory_order_relaxed);
     atomic_store_explicit(&p->arg, arg, memory_order_relaxed);
     atomic_store(&p->left, count);
@@ -185,8 +220,8 @@ void pool_run(struct pool *p, void (*body)(void *arg, size_t i), void *arg, size
     wake(p, (int)count - 1);
     body(arg, 0);
     finish(p);
-    run_open(p);
-    await_others(p);
+    if (run_open(p) + 1 < count) await_others(p);
+    else if (is_orphan(p)) forget(p);
     pthread_mutex_unlock(&p->turn);
 }
 
@@ -203,19 +238,14 @@ struct pool *pool_new(const struct mem *mem, int threads) {
     p->mode = mode_flush();
     mode_restore(p->mode);
     pthread_mutex_init(&p->turn, NULL);
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->come, NULL);
-    pthread_cond_init(&p->done, NULL);
+    init_sleep(p);
     return p;
 }
 
 void pool_free(struct pool *p) {
     if (!p) return;
     struct mem m = p->mem;
-    if (is_parents(p)) {
-        mem_free_aligned(&m, p, p->size);
-        return;
-    }
+    if (is_orphan(p)) forget(p);
     atomic_store(&p->ending, true);
     pthread_mutex_lock(&p->lock);
     pthread_cond_broadcast(&p->come);

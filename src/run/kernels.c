@@ -1,6 +1,6 @@
 /* Compiled kernels of a program: got before its first run, and run. */
 #include "base/whole.h"
-#include "device/device.h"
+#include "device/cpu/element.h"
 #include "run/control.h"
 
 #include <string.h>
@@ -60,6 +60,7 @@ static cr_status get(cr_program *p, const struct cr_options *o) {
     struct compiled_wish wish = {o->compiler,       o->cache, (int)o->seconds,
                                  (int)o->megabytes, &source,  (int64_t)p->plan.steps};
     struct kernel_wish kernels = {!p->product, p->tasks == 1, p, control_emit};
+    text_str(&source, cpu_kernels_guard());
     cr_status status = emit_kernels(&source, &p->plan, p->loop, p->units, &kernels);
     bool any = false;
     for (size_t s = 0; s < p->plan.steps; s++)

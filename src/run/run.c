@@ -458,10 +458,16 @@ static cr_status check_finite(cr_run *r, struct reference *ref) {
     return CR_OK;
 }
 
-/* What the active steps compute, and leaves and views of them, which belong to no step. */
+/* What the active steps compute, and leaves and views of them, which belong to no step. What was joined where it stands is of no step
+ * any more, so what it is made of may be of none that is active: an operand without elements. */
 static void find_needed(const cr_run *r, uint8_t *needed) {
-    for (uint32_t id = 1; id < r->p->g->count; id++)
-        needed[id] = r->p->plan.step_of[id] == no_slot || r->active[r->p->plan.step_of[id]];
+    const cr_graph *g = r->p->g;
+    for (uint32_t id = g->count; id-- > 1;) {
+        uint32_t step = r->p->plan.step_of[id];
+        const struct node *n = graph_at(g, id);
+        needed[id] |= step == no_slot || r->active[step];
+        for (uint32_t k = 0; k < n->n && needed[id] && step != no_slot; k++) needed[graph_args(g, n)[k]] = 1;
+    }
 }
 
 static cr_status compute_reference(cr_run *r, const void **leaf, uint8_t *needed) {

@@ -1,22 +1,19 @@
-/* The pool: each task runs once, whoever takes it, with threads that spin, that sleep, and that come late. */
+/* The pool: each task runs once, whoever takes it, with threads that spin, that sleep, and that come late; in a forked process too. */
+#ifdef __linux__
+#define _GNU_SOURCE /* stacks of threads, as they are */
+#else
 #define _POSIX_C_SOURCE 200809L
+#endif
 #include "base/pool.h"
 
 #include "support/test.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN
-#endif
-#endif
 
 enum { most = 1000 };
 
@@ -114,45 +111,110 @@ TEST(several_threads_may_call_one_pool) {
     pool_free(p);
 }
 
+/* As a child has it: without threads, whether they spun or slept when it was forked, until it has work for them. */
+static void live_on(struct pool *p, bool work) {
+    struct meeting m = {0};
+    alarm(10);
+    for (size_t k = 0; k < 3 * kinds && work; k++)
+        if (!run_round(p, counts[k % kinds])) _exit(1);
+    for (int k = 0; k < 3 && work && !m.met; k++) { /* the first call may find that they are gone */
+        m = (struct meeting){0};
+        pool_run(p, meet, &m, 2);
+    }
+    pool_free(p);
+    _exit(work && !m.met ? 2 : 0);
+}
+
+TEST(a_forked_process_has_threads_of_its_own) {
+    (void)state;
+    struct pool *p = pool_new(&plain, 3);
+    for (int k = 0; k < 12; k++) {
+        int status = 0;
+        assert_true(run_round(p, most));
+        rest(k % 4 * 100);
+        pid_t child = fork();
+        if (child == 0) live_on(p, k % 3 > 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    assert_true(run_round(p, most));
+    pool_free(p);
+}
+
+/* What kills where it is blocked. */
+static void look_at_faults(void *arg, size_t i) {
+    sigset_t mask;
+    if (i == 1 && pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 && !sigismember(&mask, SIGFPE) &&
+        !sigismember(&mask, SIGSEGV))
+        meet(arg, i);
+    else if (i == 0) meet(arg, i);
+}
+
+static atomic_int handled;
+static void handle(int number) {
+    (void)number;
+    handled++;
+}
+
+/* It stays pending for a thread of the host's. */
+TEST(signals_are_left_to_the_hosts_threads) {
+    (void)state;
+    struct sigaction ours = {.sa_handler = handle}, before;
+    struct meeting m = {0};
+    sigset_t one, mask, pending;
+    struct pool *p = pool_new(&plain, 2);
+    assert_int_equal(sigaction(SIGUSR1, &ours, &before), 0);
+    pool_run(p, look_at_faults, &m, 2);
+    assert_true(m.met);
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &one, &mask);
+    assert_int_equal(sigismember(&mask, SIGUSR1), 0); /* the caller's mask is as it was */
+    kill(getpid(), SIGUSR1);
+    rest(20000);
+    sigpending(&pending);
+    assert_int_equal(handled, 0);
+    assert_int_equal(sigismember(&pending, SIGUSR1), 1);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    assert_int_equal(handled, 1);
+    sigaction(SIGUSR1, &before, NULL);
+    pool_free(p);
+}
+
+#ifdef __GLIBC__
+static void measure(void *arg, size_t i) {
+    struct meeting *m = arg;
+    pthread_attr_t attr;
+    size_t stack = 0;
+    if (i == 1 && pthread_getattr_np(pthread_self(), &attr) == 0) {
+        pthread_attr_getstacksize(&attr, &stack);
+        pthread_attr_destroy(&attr);
+        if (stack < 1 << 20) atomic_fetch_add(&m->here, -2);
+    }
+    meet(arg, i);
+}
+
+/* Where the system gives threads little of it. */
+TEST(a_task_has_stack) {
+    (void)state;
+    pthread_attr_t before, small;
+    struct meeting m = {0};
+    struct pool *p = pool_new(&plain, 2);
+    assert_int_equal(pthread_getattr_default_np(&before), 0);
+    assert_int_equal(pthread_getattr_default_np(&small), 0);
+    pthread_attr_setstacksize(&small, 1 << 17);
+    assert_int_equal(pthread_setattr_default_np(&small), 0);
+    pool_run(p, measure, &m, 2);
+    pthread_setattr_default_np(&before);
+    assert_true(m.met);
+    pool_free(p);
+}
+#endif
+
 TEST(a_pool_that_had_no_work_has_no_threads_to_end) {
     (void)state;
     pool_free(pool_new(&plain, 4));
     pool_free(NULL);
-}
-
-/* Also while another thread holds the pool's locks. A child that hangs is ended by its alarm. */
-static bool works_in_a_child(struct pool *p) {
-    int status = 1;
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(20);
-        bool right = true;
-        for (size_t k = 0; k < kinds; k++) right = run_round(p, counts[k]) && right;
-        pool_free(p);
-#ifndef UNDER_TSAN /* which ends a process that fork made when it starts threads */
-        struct pool *own = pool_new(&plain, 3);
-        right = own && run_round(own, most) && right;
-        pool_free(own);
-#endif
-        _exit(!right);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
-TEST(a_process_that_fork_made_works_without_the_threads) {
-    (void)state;
-    pthread_t other;
-    void *wrong;
-    struct pool *p = pool_new(&plain, 3);
-    assert_true(works_in_a_child(p)); /* before they were started */
-    assert_true(run_round(p, most));
-    assert_true(works_in_a_child(p));
-    assert_int_equal(pthread_create(&other, NULL, call, p), 0);
-    for (int k = 0; k < 20; k++) assert_true(works_in_a_child(p));
-    pthread_join(other, &wrong);
-    assert_null(wrong);
-    assert_true(run_round(p, most));
-    pool_free(p);
 }
 
 int main(void) {
@@ -161,8 +223,12 @@ int main(void) {
         RUN(threads_that_sleep_are_woken),
         RUN(another_thread_takes_part_awake_or_asleep),
         RUN(several_threads_may_call_one_pool),
+        RUN(a_forked_process_has_threads_of_its_own),
+        RUN(signals_are_left_to_the_hosts_threads),
+#ifdef __GLIBC__
+        RUN(a_task_has_stack),
+#endif
         RUN(a_pool_that_had_no_work_has_no_threads_to_end),
-        RUN(a_process_that_fork_made_works_without_the_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,6 +163,26 @@ TEST(nothing_of_a_compiler_stays) {
     assert_int_not_equal(stat(late, &s), 0);
 }
 
+/* One product and sum that is two roundings, or a table of other places, would be other bits. */
+TEST(code_for_another_processor_is_refused) {
+    (void)state;
+#if defined(__x86_64__) && defined(__GNUC__)
+    static const char *const without[] = {"avx2", "fma", "avx512vl"};
+    char cache[512], text[80];
+    snprintf(cache, sizeof cache, "%s", temp_path("another"));
+    for (int i = 0; i < 3; i++) {
+        if (!(i == 0   ? __builtin_cpu_supports("avx2")
+              : i == 1 ? __builtin_cpu_supports("fma")
+                       : __builtin_cpu_supports("avx512vl")))
+            continue;
+        snprintf(text, sizeof text, "#!/bin/sh\nexec cc \"$@\" -mno-%s\n", without[i]);
+        refused(try_with(script(without[i], text), cache, "60"), "made for another processor");
+    }
+#else
+    skip();
+#endif
+}
+
 TEST(caches_that_cannot_be_written_to_are_told) {
     (void)state;
     const char *file = temp_file("file", "x", 1);
@@ -356,6 +376,7 @@ int main(void) {
         RUN(compilers_that_do_not_work_are_told),
         RUN(a_compiler_that_hangs_is_killed),
         RUN(nothing_of_a_compiler_stays),
+        RUN(code_for_another_processor_is_refused),
         RUN(caches_that_cannot_be_written_to_are_told),
         RUN(files_that_are_not_whole_or_not_ours_are_made_anew),
         RUN(what_was_used_longest_ago_goes_where_there_is_too_much),

@@ -21,6 +21,7 @@ static const char *const moved[] = {
     "y$ = exp(x0); sum(concat(y$[:1], y$[:-1])*concat(y$[1:], y$[-1:]))",
     "y$ = exp(x0); concat(y$[3:], y$[:3])*concat(y$[:0], y$, [2.0])[1:]",
     "y$ = exp(x0); concat(y$[1:], [x0[0]*x0[1]])*y$",
+    "y$ = tanh(x0); concat(y$, exp(x0[:0]))",
     "y$ = tanh(x1); grad(sum((y$[1:] - y$[:-1])^2), x1)",
     "y$ = tanh(x1); grad(sum((y$[:, 1:] - y$[:, :-1])^2), x1)",
     "y$ = tanh(x1); grad(sum((y$[2:, 1:] - 2*y$[1:-1, 1:] + y$[:-2, 1:])^2), x1)",
@@ -60,7 +61,7 @@ TEST(what_stands_moved_has_the_bits_of_a_copy) {
     static const struct {
         int64_t n;
         int first, end;
-    } of[] = {{14, 0, 8}, {70, 8, 17}, {1000, 17, 21}, {30001, 21, formulas_moved}};
+    } of[] = {{14, 0, 8}, {70, 8, 18}, {1000, 18, 22}, {30001, 22, formulas_moved}};
     for (int i = 0; i < 4; i++) {
         struct two b;
         give(&b, of[i].n, of[i].first, of[i].end);

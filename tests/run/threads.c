@@ -1,11 +1,15 @@
 /* Threads: equal bits for any number of them; one program in many threads; the host's floating-point state.
  */
+#ifdef __linux__
+#define _GNU_SOURCE /* which processors a thread may use */
+#endif
 #include "support/test.h"
 
 #include <dirent.h>
 #include <fenv.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sched.h>
 
 /* relu(x @ W) @ V and its gradients: products of the shapes given, reductions, loops. */
 static cr_program *program_on(cr_context *ctx, int64_t m, int64_t k, int64_t n, cr_dtype dtype,
@@ -205,6 +209,29 @@ TEST(threads_start_with_the_first_work_for_them) {
     cr_context_free(ctx[0]), cr_context_free(ctx[1]);
 }
 
+/* More threads than that would spin on time that others need. */
+TEST(one_thread_per_processor_that_we_may_use) {
+    (void)state;
+#ifdef CPU_COUNT
+    cpu_set_t before, one;
+    cr_context *ctx;
+    if (sched_getaffinity(0, sizeof before, &before)) skip();
+    CPU_ZERO(&one);
+    for (size_t i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+        if (CPU_ISSET(i, &before)) CPU_SET(i, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(cr_context_new(&ctx), CR_OK);
+    assert_int_equal(cr_context_threads(ctx, 0), CR_OK);
+    assert_int_equal(cr_context_thread_count(ctx), 1);
+    sched_setaffinity(0, sizeof before, &before);
+    assert_int_equal(cr_context_threads(ctx, 0), CR_OK);
+    assert_in_range(cr_context_thread_count(ctx), 1, CPU_COUNT(&before));
+    cr_context_free(ctx);
+#else
+    skip();
+#endif
+}
+
 static void host_parallel(void *user, void (*body)(void *arg, size_t i), void *arg, size_t count) {
     ++*(int *)user;
     for (size_t i = count; i-- > 0;) body(arg, i); /* any order must do */
@@ -272,6 +299,7 @@ TEST(the_hosts_rounding_and_locale_stay) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RUN(threads_start_with_the_first_work_for_them), /* first: there are no other threads yet */
+        RUN(one_thread_per_processor_that_we_may_use),
         RUN(bits_are_equal_for_one_two_and_three_threads),
         RUN(products_and_their_gradients_agree_with_the_oracle),
         RUN(one_program_runs_in_many_threads),

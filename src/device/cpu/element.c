@@ -65,6 +65,28 @@ const struct kernel_set *cpu_kernels(void) {
     return &kernels_base;
 }
 
+/* As math.inc and math_table.inc look at what the compiler was told. */
+#define HAS_AVX2 "defined(__AVX2__) && defined(__FMA__)"
+#define HAS_AVX512 \
+    "defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)"
+#define GUARD(is_good, expected) \
+    "#if !(" is_good ")\n#error made for another processor: expected one with " expected "\n#endif\n"
+
+const char *cpu_kernels_guard(void) {
+#ifdef ELEMENT_X86
+    const struct kernel_set *k = cpu_kernels();
+    if (k == &kernels_avx512) return GUARD(HAS_AVX2 " && " HAS_AVX512, "AVX-512");
+    if (k == &kernels_avx2) return GUARD(HAS_AVX2 " && !(" HAS_AVX512 ")", "AVX2 and FMA, not AVX-512");
+#endif
+#if defined(__AVX2__) && defined(__FMA__)
+    return GUARD(HAS_AVX2, "AVX2 and FMA");
+#elif defined(__x86_64__) || defined(__i386__)
+    return GUARD("!(" HAS_AVX2 ")", "no AVX2 and FMA");
+#else
+    return "";
+#endif
+}
+
 element_fn *cpu_element(int op, cr_dtype from, cr_dtype to) {
     return op == OP_cast ? casts[to][from] : cpu_kernels()->element(op, from);
 }

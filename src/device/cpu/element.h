@@ -20,6 +20,8 @@ extern const struct kernel_set kernels_avx2, kernels_avx512;
 extern const struct kernel_set kernels_base; /* of the processor that the library was built for */
 
 const struct kernel_set *cpu_kernels(void); /* the widest that this processor runs */
+/* C that only a compiler passes whose code has the bits of those: it fuses what they fuse, and has their tables. */
+const char *cpu_kernels_guard(void);
 
 element_fn *element_reference(int op, cr_dtype dtype); /* of the oracle */
 
