@@ -7,8 +7,8 @@
 #pragma GCC target("avx2,fma")
 #endif
 /* A Zen 3 takes two cycles or more for a turn: a sum of a tile takes 29 ns with two vectors each, 50 with one. */
-#define TURNS _Pragma("GCC unroll 2")
-#define FUSED /* clang tells it by no macro */
+#define TURNS  _Pragma("GCC unroll 2")
+#define FUSED  /* clang tells it by no macro */
 #define TABLES 3
 #include "device/cpu/element.inc"
 #include "device/cpu/fold.inc"

@@ -7,7 +7,7 @@
 #else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,fma,prefer-vector-width=512")
 #endif
-#define FUSED /* clang tells it by no macro */
+#define FUSED  /* clang tells it by no macro */
 #define TABLES 4
 #include "device/cpu/element.inc"
 #include "device/cpu/fold.inc"
